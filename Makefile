@@ -1,0 +1,61 @@
+# `make` alone prints what there is. Everything happens in .venv; nothing else on the machine is touched.
+
+# The first python that is new enough; `make PYTHON=/path/to/python demo` chooses another.
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --allow-unsafe \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --build-deps-for editable
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+demo: .venv/.installed ## both far sides as sandboxes, sample webhooks, the status page (DEMO_ARGS=--once ends by itself)
+	@$(BIN)/connector demo $(DEMO_ARGS)
+
+test: .venv/.installed-dev ## the whole test suite
+	@$(BIN)/pytest
+
+check: .venv/.installed-dev ## lint, format, types, who may import whom, documentation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/test_docs.py
+
+bench: .venv/.installed-dev ## every benchmark in benchmarks/ (takes minutes)
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+lock: .venv/.installed-dev ## write both lock files anew from pyproject.toml
+	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
+	$(COMPILE) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+clean: ## remove .venv and what the tools left
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache connector.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "connector needs Python 3.11 or newer; install it, or name it: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "$(PYTHON) is older than 3.11, or not a Python; name another: make PYTHON=… …" >&2; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version 2>&1) …"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Python's venv module is missing; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+# `--require-hashes` covers every package, setuptools included: building our own package downloads nothing.
+.venv/.installed: requirements.lock pyproject.toml | .venv/bin/python
+	@echo "Installing what requirements.lock names …"
+	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.lock .venv/.installed
+	@echo "Installing what requirements-dev.lock names …"
+	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@touch $@
