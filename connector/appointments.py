@@ -1,0 +1,86 @@
+"""The canonical vocabulary: what a booking system told us, in words that belong to no vendor."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Model(BaseModel):
+    """Immutable value; unknown keys are dropped so that rows written by a newer version can still be read."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Kind(StrEnum):
+    """What happened to the appointment, as far as the delivery says."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    STATUS = "status"
+    DELETED = "deleted"
+    BACKFILL = "backfill"
+    UNKNOWN = "unknown"
+
+
+class Status(StrEnum):
+    """Where the appointment stands; UNKNOWN is legal, a vendor's novelty must not break parsing."""
+
+    SCHEDULED = "scheduled"
+    PENDING = "pending"
+    ARRIVED = "arrived"
+    COMPLETED = "completed"
+    NO_SHOW = "no_show"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class Client(Model):
+    """The person's record in the booking system. An empty string means "not said"."""
+
+    id: str
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    mobile_phone: str = ""
+    home_phone: str = ""
+
+
+class Appointment(Model):
+    """One booking. Times are aware datetimes or None; `updated_at` orders two statements about the same booking."""
+
+    id: str
+    status: Status = Status.UNKNOWN
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    title: str = ""
+    location: str = ""
+    staff: str = ""
+    updated_at: datetime | None = None
+
+
+class Event(Model):
+    """One statement about one client, drawn from a delivery or from the backfill."""
+
+    type: str
+    kind: Kind = Kind.UNKNOWN
+    client: Client
+    appointment: Appointment | None = None
+    #: The customer id which the delivery itself gives for this client under our module.
+    linked_customer_id: str | None = None
+
+
+class Reading(Model):
+    """What an adapter makes of one delivery: events, or a reason to ignore it, or a reason to hold it."""
+
+    #: The sender's own event id, if it gave one.
+    event_id: str | None = None
+    type: str = "unknown"
+    events: tuple[Event, ...] = ()
+    #: Set when the delivery is understood and needs nothing done.
+    ignored: str | None = None
+    #: Set when the delivery is not what the adapter expects; it is stored and waits for a person.
+    held: str | None = None
+    hint: str = ""

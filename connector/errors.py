@@ -1,0 +1,123 @@
+"""Every exception of the project; each class says what happens next.
+
+::
+
+    ConnectorError
+    ├── ConfigError            the program does not start; exit code 2
+    ├── StoreError             the database cannot do what was asked
+    │   └── Overloaded         the receiver answers 503 with Retry-After
+    ├── Hold                   the event waits for a person
+    │   └── NeedsReview        … because the person's identity is ambiguous
+    ├── Ignore                 the event ends as `ignored`
+    ├── Postponed              snooze: something of our own has to end first
+    └── RemoteError            a far side did not do what was asked
+        ├── Unavailable        snooze until the account answers again
+        ├── RateLimited        snooze for `retry_after` seconds
+        ├── AccountPaused      snooze until somebody mends the account (key, scope, missing property)
+        ├── Transient          retry with back-off; uses up an attempt
+        │   └── UnknownOutcome … and look first: the effect may have happened
+        ├── Conflict           the CRM refused a second record; carries the winner where it is named
+        └── Rejected           hold; the same request will never succeed
+
+Texts never contain a secret, an e-mail address, a phone number or a name: they are stored in traces and written to logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class ConnectorError(Exception):
+    """Base of everything the project raises on purpose; `hint` tells the operator what to do next."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(ConnectorError):
+    """The configuration cannot be used; `faults` holds one line per fault, each naming file, key and fix."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+class StoreError(ConnectorError):
+    """The database is locked, read-only, full, of a newer version, or not a database."""
+
+
+class Overloaded(StoreError):
+    """There is no room for another delivery now; nothing was stored and the sender should come back."""
+
+    retry_after = 5
+
+
+class Hold(ConnectorError):
+    """The event must wait for a person."""
+
+
+class NeedsReview(Hold):
+    """It is not clear which customer the client is; `candidates` are `{"customer_id", "evidence": [...]}`."""
+
+    def __init__(self, message: str, *, candidates: Sequence[dict[str, Any]], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.candidates = list(candidates)
+
+
+class Ignore(ConnectorError):
+    """There is nothing to do for this event, and there never will be."""
+
+
+class Postponed(ConnectorError):
+    """Not now: another event must be settled first. `retry_after` is in seconds."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RemoteError(ConnectorError):
+    """A far side did not do what was asked. `account` is the configured name (`booking.stores`, `crm.main`)."""
+
+    def __init__(
+        self, message: str, *, account: str = "", status: int | None = None, retry_after: float | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.account = account
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Unavailable(RemoteError):
+    """The far side is down, unreachable or too slow, and the request had no effect that matters."""
+
+
+class RateLimited(RemoteError):
+    """The far side asks for patience; `retry_after` is in seconds."""
+
+
+class AccountPaused(RemoteError):
+    """Nothing will work on this account until somebody mends it: a refused key, a missing scope or property."""
+
+
+class Transient(RemoteError):
+    """This request failed in a way that may pass: a locked record, a server error on one item."""
+
+
+class UnknownOutcome(Transient):
+    """A write was sent and no clear answer came back: it may have happened. Look before acting again."""
+
+
+class Conflict(RemoteError):
+    """The CRM refused a second record of the same person. `by` is `email` or `key`; `winner` may be unknown."""
+
+    def __init__(self, message: str, *, by: str, winner: str | None, account: str = "", status: int | None = None) -> None:
+        super().__init__(message, account=account, status=status)
+        self.by = by
+        self.winner = winner
+
+
+class Rejected(RemoteError):
+    """The far side understood the request and refused it for good."""
