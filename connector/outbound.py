@@ -1,0 +1,264 @@
+"""The one way out: every request to a far side goes through `Remote.call`.
+
+It waits for the quota, sends, and turns whatever comes back into an answer or into one of our errors. Reads are tried
+again at once a few times; writes never are, because a write without a clear answer may have happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from connector.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
+from connector.quota import Quota
+
+#: Bytes; a larger answer is refused.
+MAX_ANSWER = 16 * 1024 * 1024
+#: Calls in a row that must find a far side unavailable before everything else stops asking it.
+FAILURES_BEFORE_DOWN = 3
+#: Statuses that speak of the server as a whole, not of the one request.
+OVERLOAD = frozenset({408, 425, 502, 503, 504, 521, 522, 523, 524})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: `data` is the parsed JSON, or None for an empty body."""
+
+    status: int
+    data: Any
+    headers: Mapping[str, str]
+
+
+#: Turns a product's own statuses into our errors: `(what, answer, writes)` → error, or None for the common treatment.
+Interpret = Callable[[str, Answer, bool], RemoteError | None]
+
+
+class Availability:
+    """Whether an account can be used now, and why not. Fed by every call, asked before every call."""
+
+    def __init__(self, account: str, *, clock: Callable[[], float] = time.time) -> None:
+        self.account = account
+        self.error: RemoteError | None = None
+        self.since: float | None = None
+        self.last_success: float | None = None
+        #: Set whenever the account stops being usable, so that somebody starts to probe it.
+        self.trouble = asyncio.Event()
+        self._clock = clock
+        self._failures = 0
+
+    def check(self) -> None:
+        """Raise the error that closed the account, if it is closed."""
+        if self.error is not None:
+            raise type(self.error)(str(self.error), account=self.account, status=self.error.status, hint=self.error.hint)
+
+    def succeeded(self) -> None:
+        """Some call was answered sensibly."""
+        self._failures = 0
+        self.last_success = self._clock()
+
+    def failed(self, error: RemoteError) -> None:
+        """A call found the far side unavailable (counts) or the account refused (closes at once)."""
+        self._failures += 1
+        if isinstance(error, AccountPaused) or self._failures >= FAILURES_BEFORE_DOWN:
+            self.close(error)
+
+    def close(self, error: RemoteError) -> None:
+        """Stop using the account until a probe succeeds."""
+        if self.error is None:
+            self.since = self._clock()
+        self.error = error
+        self.trouble.set()
+
+    def reopen(self) -> None:
+        """The account works again."""
+        self.error = None
+        self.since = None
+        self._failures = 0
+        self.trouble.clear()
+
+
+class Remote:
+    """One account of a far side: base address, credentials, quota, availability.
+
+    `account` is the configured name (`crm.main`); `title` what people call the product. Texts of errors use both and
+    never the path, which may hold an e-mail address. `cost_of` maps an answer's status to what the call costs of the
+    quota; `interpret` is asked first about every status that was not accepted.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        base_url: str,
+        *,
+        title: str,
+        headers: Mapping[str, str],
+        quota: Quota,
+        timeout: float = 20.0,
+        cost_of: Callable[[int], int] = lambda _status: 1,
+        interpret: Interpret = lambda *_: None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.account = account
+        self.title = title
+        self.quota = quota
+        self.availability = Availability(account)
+        self._cost_of = cost_of
+        self._interpret = interpret
+        self._http = httpx.AsyncClient(
+            base_url=base_url.rstrip("/") + "/",
+            headers={"Accept": "application/json", **headers},
+            timeout=httpx.Timeout(timeout, connect=5.0),
+            follow_redirects=False,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=30),
+            transport=transport,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def call(
+        self,
+        what: str,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        accept: Collection[int] = (200, 201, 204),
+        writes: bool | None = None,
+        budget: Quota | None = None,
+        probe: bool = False,
+    ) -> Answer:
+        """Send one request and return the answer when its status is in `accept`.
+
+        Args:
+            what: the deed in plain words, for error texts: "look up the contact by e-mail".
+            path: relative to the base address; the caller has percent-encoded its segments.
+            writes: whether it may have an effect; by default everything but GET. A write is sent once.
+            budget: a further quota this call also counts in (HubSpot's search).
+            probe: ask although the account is marked as down.
+
+        Raises:
+            Unavailable, RateLimited, AccountPaused, Transient, UnknownOutcome, Rejected: see `connector.errors`.
+        """
+        writes = method != "GET" if writes is None else writes
+        request = self._http.build_request(method, path.lstrip("/"), params=params, json=json)
+        attempts = 1 if writes or probe else 3
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(Unavailable),
+            stop=stop_after_attempt(attempts),
+            wait=wait_random_exponential(0.1, max=1.0),
+            reraise=True,
+        ):
+            with attempt:
+                return await self._attempt(what, request, accept, writes, budget, probe)
+        raise AssertionError("tenacity re-raises the last error")
+
+    async def _attempt(
+        self, what: str, request: httpx.Request, accept: Collection[int], writes: bool, budget: Quota | None, probe: bool
+    ) -> Answer:
+        if not probe:
+            self.availability.check()
+        try:
+            async with AsyncExitStack() as spending:
+                calls = [await spending.enter_async_context(q.spend()) for q in (budget, self.quota) if q is not None]
+                if not probe:
+                    # The wait for the quota may have been long enough for the account to go down.
+                    self.availability.check()
+                answer = await self._send(what, request, writes)
+                for call in calls:
+                    call.cost = max(call.cost, self._cost_of(answer.status))
+            if answer.status not in accept:
+                raise self._error(what, answer, writes)
+        except (Unavailable, AccountPaused, UnknownOutcome) as error:
+            if self.availability.error is None:
+                self.availability.failed(error)
+            raise
+        self.availability.succeeded()
+        return answer
+
+    async def _send(self, what: str, request: httpx.Request, writes: bool) -> Answer:
+        try:
+            response = await self._http.send(request, stream=True)
+            try:
+                body = await self._read(response)
+            finally:
+                await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise self._trouble(Unavailable, what, f"no connection ({type(error).__name__})") from None
+        except httpx.HTTPError as error:
+            kind = UnknownOutcome if writes else Unavailable
+            raise self._trouble(kind, what, f"no complete answer ({type(error).__name__})") from None
+        try:
+            data = httpx.Response(response.status_code, content=body).json() if body.strip() else None
+        except ValueError:
+            if response.status_code < 400:
+                kind = UnknownOutcome if writes else Unavailable
+                raise self._trouble(kind, what, f"answered {response.status_code} with something that is not JSON") from None
+            data = None
+        return Answer(response.status_code, data, response.headers)
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_ANSWER:
+                raise httpx.DecodingError("answer too large")
+        return bytes(body)
+
+    def _error(self, what: str, answer: Answer, writes: bool) -> RemoteError:
+        """The error for a status nobody asked for; adapters handle the statuses that mean something to them before."""
+        if (error := self._interpret(what, answer, writes)) is not None:
+            return error
+        status, after = answer.status, retry_after(answer.headers)
+        if status in (401, 403):
+            hint = f"Check the key and its scopes in [{self.account}]; nothing is lost, events wait and go on by themselves."
+            return self._trouble(AccountPaused, what, f"answered {status}: the credentials were refused", status, hint=hint)
+        if status == 429:
+            self.quota.block(after if after is not None else 1.0)
+            return self._trouble(RateLimited, what, "answered 429: too many calls", status, after=after or 1.0)
+        if status in OVERLOAD or status >= 500:
+            harmless: type[RemoteError] = Unavailable if status in OVERLOAD else Transient
+            return self._trouble(UnknownOutcome if writes else harmless, what, f"answered {status}", status, after=after)
+        if 300 <= status < 400:
+            hint = f"Redirects are not followed; correct base_url in [{self.account}]."
+            return self._trouble(AccountPaused, what, f"answered {status}, a redirect", status, hint=hint)
+        return self._trouble(Rejected, what, f"answered {status}", status)
+
+    def _trouble(
+        self,
+        kind: type[RemoteError],
+        what: str,
+        how: str,
+        status: int | None = None,
+        *,
+        after: float | None = None,
+        hint: str = "",
+    ) -> RemoteError:
+        return kind(f"{self.title}: {what}: {how}", account=self.account, status=status, retry_after=after, hint=hint)
+
+
+def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.time) -> float | None:
+    """Seconds from a Retry-After header (a number or an HTTP date), at most a day; None where there is none."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now()
+        except ValueError:
+            return None
+    return min(max(seconds, 0.0), 86_400.0) if not math.isnan(seconds) else None
