@@ -1,0 +1,52 @@
+"""The durable core: one SQLite file, one writer. All SQL of the project lives in this package."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from connector.store.backfills import Backfills
+from connector.store.database import Database, connect_read_only, read_lock
+from connector.store.inbox import Inbox
+from connector.store.journal import Journal
+from connector.store.lanes import Lanes
+from connector.store.links import Links
+from connector.store.reviews import Reviews
+from connector.store.upkeep import Upkeep
+
+T = TypeVar("T")
+
+__all__ = ["Store", "connect_read_only", "read_lock"]
+
+
+class Store:
+    """The open database, by subject. `read` runs one of `connector.store.views` on a read-only connection."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.inbox = Inbox(database)
+        self.lanes = Lanes(database)
+        self.links = Links(database)
+        self.journal = Journal(database)
+        self.reviews = Reviews(database)
+        self.upkeep = Upkeep(database)
+        self.backfills = Backfills(database)
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """Open for this process alone. Raises StoreError; see `Database.open`."""
+        return cls(Database.open(path))
+
+    async def read(self, view: Callable[..., T], *args: Any, budget: float = 10.0, **kwargs: Any) -> T:
+        """Run a view; raises StoreError when it takes longer than `budget` seconds."""
+
+        def query(connection: sqlite3.Connection) -> T:
+            return view(connection, *args, **kwargs)
+
+        return await self.database.read(query, budget=budget)
+
+    async def close(self) -> None:
+        """Finish what waits to be written and let go of the file."""
+        await self.database.close()

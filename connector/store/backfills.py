@@ -1,0 +1,138 @@
+"""Backfill runs: what was asked, how far the walk has come, and what became of every client it saw."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connector.appointments import Event
+from connector.store.database import Database
+from connector.store.inbox import BACKFILL, insert_queued, open_lanes
+
+#: The counts of a run, in the order of the public contract.
+COUNTS = ("seen", "already_linked", "matched", "created", "written_back", "held", "failed", "skipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One backfill. `asked` identifies the request, so that the same request goes on where it was interrupted."""
+
+    id: int
+    source: str
+    since: float
+    until: float
+    state: str
+    cursor: dict[str, Any] | None
+    fraction: float
+    resumed: bool = False
+
+
+class Backfills:
+    """Runs and their progress."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, source: str, asked: str, since: float, until: float, by_service: bool, now: float) -> Run:
+        """Go on with the unfinished run of the same request, or start one (which replaces another unfinished one)."""
+        return await self._database.write(lambda connection: _begin(connection, source, asked, since, until, by_service, now))
+
+    async def unfinished(self) -> list[tuple[str, str, float, float]]:
+        """(source, asked, since, until) of the runs which a service was doing when it ended."""
+        query = "SELECT source, asked, since, until FROM backfills WHERE state IN ('walking', 'working') AND by_service"
+        return await self._database.read(lambda connection: [tuple(row) for row in connection.execute(query)])
+
+    async def add_page(
+        self, run: Run, events: Sequence[Event], cursor: dict[str, Any], fraction: float, *, every_appointment: bool, now: float
+    ) -> None:
+        """Queue what a page holds and store the cursor behind it, in one commit."""
+        await self._database.write(
+            lambda connection: _add_page(connection, run, events, json.dumps(cursor), fraction, every_appointment, now)
+        )
+
+    async def move(self, run: Run, state: str, now: float) -> None:
+        """The walk is over (`working`), or everything is (`done`)."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE backfills SET state = ?, fraction = 1, updated_at = ? WHERE id = ?", (state, now, run.id)
+            )
+        )
+
+    async def progress(self, run: Run) -> tuple[dict[str, int], int, float]:
+        """(counts of distinct clients, clients still open, share of the walk done)."""
+        return await self._database.read(lambda connection: _progress(connection, run))
+
+
+def _begin(
+    connection: sqlite3.Connection, source: str, asked: str, since: float, until: float, by_service: bool, now: float
+) -> Run:
+    row = connection.execute(
+        "SELECT * FROM backfills WHERE source = ? AND state IN ('walking', 'working')", (source,)
+    ).fetchone()
+    if row is not None and row["asked"] == asked:
+        connection.execute("UPDATE backfills SET by_service = ?, updated_at = ? WHERE id = ?", (by_service, now, row["id"]))
+        cursor = json.loads(row["cursor"]) if row["cursor"] else None
+        return Run(row["id"], source, row["since"], row["until"], row["state"], cursor, row["fraction"], resumed=True)
+    connection.execute(
+        "UPDATE backfills SET state = 'replaced' WHERE source = ? AND state IN ('walking', 'working')", (source,)
+    )
+    inserted = connection.execute(
+        "INSERT INTO backfills (source, asked, since, until, state, by_service, started_at, updated_at)"
+        " VALUES (?, ?, ?, ?, 'walking', ?, ?, ?) RETURNING id",
+        (source, asked, since, until, by_service, now, now),
+    ).fetchone()
+    return Run(inserted[0], source, since, until, "walking", None, 0.0)
+
+
+def _add_page(
+    connection: sqlite3.Connection,
+    run: Run,
+    events: Sequence[Event],
+    cursor: str,
+    fraction: float,
+    every_appointment: bool,
+    now: float,
+) -> None:
+    for event in events:
+        known = connection.execute(
+            "SELECT 1 FROM backfill_clients WHERE backfill_id = ? AND client_id = ?", (run.id, event.client.id)
+        ).fetchone()
+        if known is None or every_appointment:
+            _add_event(connection, run, event, now, first=known is None)
+    connection.execute(
+        "UPDATE backfills SET cursor = ?, fraction = ?, updated_at = ? WHERE id = ?", (cursor, fraction, now, run.id)
+    )
+
+
+def _add_event(connection: sqlite3.Connection, run: Run, event: Event, now: float, *, first: bool) -> None:
+    appointment = event.appointment.id if event.appointment else ""
+    row = connection.execute(
+        "INSERT INTO deliveries (source, event, derived, type, received_at) VALUES (?, ?, 1, ?, ?)"
+        " ON CONFLICT DO NOTHING RETURNING id",
+        (run.source, f"backfill:{run.id}:{event.client.id}:{appointment}", event.type, now),
+    ).fetchone()
+    if row is None:
+        return
+    lanes = open_lanes(connection, [(run.source, event.client.id, now)], BACKFILL)
+    insert_queued(connection, row[0], run.source, now, [event], lanes)
+    if first:
+        connection.execute(
+            "INSERT INTO backfill_clients SELECT ?, ?, id FROM events WHERE delivery_id = ?", (run.id, event.client.id, row[0])
+        )
+
+
+def _progress(connection: sqlite3.Connection, run: Run) -> tuple[dict[str, int], int, float]:
+    row = connection.execute(
+        "SELECT count(*),"
+        " sum(e.outcome = 'already_linked'), sum(e.outcome = 'matched'), sum(e.outcome = 'created'), sum(e.written_back),"
+        " sum(e.state = 'held' AND e.outcome IS NOT 'failed'), sum(e.outcome = 'failed' OR e.state = 'discarded'),"
+        " sum(e.state = 'ignored'), sum(e.state IN ('queued', 'running', 'retrying'))"
+        " FROM backfill_clients c JOIN events e ON e.id = c.event_id WHERE c.backfill_id = ?",
+        (run.id,),
+    ).fetchone()
+    counts = {name: row[index] or 0 for index, name in enumerate(COUNTS)}
+    fraction = connection.execute("SELECT fraction FROM backfills WHERE id = ?", (run.id,)).fetchone()[0]
+    return counts, row[8] or 0, fraction

@@ -1,0 +1,175 @@
+"""The journal: every foreign effect is written down as an intent before it is attempted, and settled with its result.
+
+An intent that is still open when its event runs again means: the effect may have happened. While a create is open it
+also claims the person's identity keys, so that no other client who is the same person can be created meanwhile.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+
+from connector.errors import Postponed
+from connector.store.database import Database
+from connector.store.lanes import Work, fence, reach_step
+from connector.store.links import Link, remember, save_alias, save_link
+
+#: Seconds after which an event looks again whether the other client's create has been settled.
+LOOK_AGAIN = 3.0
+
+
+class Journal:
+    """Intents, and the commits that settle them. All writes are fenced by the claim of `work`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, work: Work, key: str, kind: str, now: float, *, crm: str = "", identity: Sequence[str] = ()) -> bool:
+        """Commit the intent `key` before its effect is attempted; True when it was open before: the effect may exist.
+
+        Raises:
+            Postponed: another client with one of these identity keys is being created and its outcome is not known yet.
+        """
+        return await self._database.write(lambda connection: _begin(connection, work, key, kind, now, crm, identity))
+
+    async def is_open(self, key: str) -> bool:
+        """Whether an earlier try of this effect was never settled."""
+        query = "SELECT 1 FROM intents WHERE key = ? AND state <> 'done'"
+        return await self._database.read(lambda connection: connection.execute(query, (key,)).fetchone() is not None)
+
+    async def unknown(self, key: str, now: float) -> None:
+        """The effect may or may not have happened."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "UPDATE intents SET state = 'unknown', updated_at = ? WHERE key = ? AND state = 'intent'", (now, key)
+            )
+        )
+
+    async def undone(self, key: str) -> None:
+        """The effect certainly did not happen: forget the intent and what it claims."""
+        await self._database.write(lambda connection: _forget(connection, key))
+
+    async def linked(
+        self,
+        work: Work,
+        links: Sequence[Link],
+        step: str,
+        now: float,
+        *,
+        keys: Sequence[str] = (),
+        merged_from: str | None = None,
+        intent: str | None = None,
+    ) -> None:
+        """Commit the outcome of the resolve step: the links (the client's own first), what we remember, the next step."""
+        await self._database.write(lambda connection: _linked(connection, work, links, step, now, keys, merged_from, intent))
+
+    async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:
+        """Commit that the booking system holds the customer's id."""
+        await self._database.write(lambda connection: _wrote_back(connection, work, link, step, now, intent))
+
+    async def settled(self, work: Work, key: str, now: float) -> None:
+        """Commit that an effect without further bookkeeping is done."""
+        await self._database.write(lambda connection: _settle(connection, work, key, "", now))
+
+    async def recorded(self, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float) -> None:
+        """Commit which CRM record holds the appointment, and which statement about it was written last."""
+        await self._database.write(
+            lambda connection: _recorded(connection, work, appointment_id, record_id, version, intent, now)
+        )
+
+    async def recorded_as(self, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
+        """(record id, version) of an appointment of a client, if it was recorded."""
+        return await self._database.read(lambda connection: _recorded_as(connection, source, appointment_id, client_id))
+
+
+def _begin(
+    connection: sqlite3.Connection, work: Work, key: str, kind: str, now: float, crm: str, identity: Sequence[str]
+) -> bool:
+    fence(connection, work)
+    row = connection.execute("SELECT state FROM intents WHERE key = ?", (key,)).fetchone()
+    connection.execute(
+        "INSERT INTO intents (key, kind, state, source, client_id, event_id, begun_at, updated_at)"
+        " VALUES (?, ?, 'intent', ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " state = CASE intents.state WHEN 'done' THEN 'intent' ELSE 'unknown' END,"
+        " event_id = excluded.event_id, updated_at = excluded.updated_at",
+        (key, kind, work.source, work.client_id, work.event_id, now, now),
+    )
+    for identity_key in identity:
+        holder = connection.execute("SELECT intent FROM claims WHERE crm = ? AND key = ?", (crm, identity_key)).fetchone()
+        if holder is None:
+            connection.execute("INSERT INTO claims VALUES (?, ?, ?)", (crm, identity_key, key))
+        elif holder[0] != key:
+            raise Postponed("another client with the same e-mail or phone is being created", retry_after=LOOK_AGAIN)
+    return row is not None and row[0] != "done"
+
+
+def _settle(connection: sqlite3.Connection, work: Work, key: str, result: str, now: float) -> None:
+    fence(connection, work)
+    connection.execute("UPDATE intents SET state = 'done', result = ?, updated_at = ? WHERE key = ?", (result, now, key))
+    connection.execute("DELETE FROM claims WHERE intent = ?", (key,))
+
+
+def _forget(connection: sqlite3.Connection, key: str) -> None:
+    connection.execute("DELETE FROM claims WHERE intent = ?", (key,))
+    connection.execute("DELETE FROM intents WHERE key = ? AND state <> 'done'", (key,))
+
+
+def forget_open(connection: sqlite3.Connection, source: str, client_id: str) -> None:
+    """A person gave up a client's events: nothing of theirs may block others any longer."""
+    rows = connection.execute(
+        "SELECT key FROM intents WHERE source = ? AND client_id = ? AND state <> 'done'", (source, client_id)
+    ).fetchall()
+    for row in rows:
+        _forget(connection, row[0])
+
+
+def _linked(
+    connection: sqlite3.Connection,
+    work: Work,
+    links: Sequence[Link],
+    step: str,
+    now: float,
+    keys: Sequence[str],
+    merged_from: str | None,
+    intent: str | None,
+) -> None:
+    fence(connection, work)
+    own = links[0]
+    for link in links:
+        save_link(connection, link, now)
+    if merged_from is not None and merged_from != own.customer_id:
+        save_alias(connection, own.crm, merged_from, own.customer_id, now)
+    remember(connection, own.crm, keys, own.customer_id, now)
+    if intent is not None:
+        _settle(connection, work, intent, own.customer_id, now)
+    reach_step(connection, work, step, now)
+
+
+def _wrote_back(connection: sqlite3.Connection, work: Work, link: Link, step: str, now: float, intent: str | None) -> None:
+    fence(connection, work)
+    save_link(
+        connection, replace(link, stored_id=link.customer_id, written_back_at=now if intent else link.written_back_at), now
+    )
+    if intent is not None:
+        _settle(connection, work, intent, link.customer_id, now)
+    reach_step(connection, work, step, now)
+
+
+def _recorded(
+    connection: sqlite3.Connection, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float
+) -> None:
+    _settle(connection, work, intent, record_id, now)
+    connection.execute(
+        "INSERT INTO appointments VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " record_id = excluded.record_id, version = excluded.version, updated_at = excluded.updated_at",
+        (work.source, appointment_id, work.client_id, record_id, version, now),
+    )
+
+
+def _recorded_as(connection: sqlite3.Connection, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
+    row = connection.execute(
+        "SELECT record_id, version FROM appointments WHERE source = ? AND appointment_id = ? AND client_id = ?",
+        (source, appointment_id, client_id),
+    ).fetchone()
+    return (row[0], row[1]) if row else None

@@ -1,0 +1,249 @@
+"""Lanes: the order per client. Claim a lane, run the event at its head, write down what became of it.
+
+Every write of a running event is fenced: it applies only while the lane still carries the token of the claim.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.appointments import Event
+from connector.errors import StoreError
+from connector.store.database import Database
+from connector.store.inbox import BACKFILL, LIVE, tally
+from connector.store.links import Link, link_of
+from connector.store.reviews import Decision, decision_of
+
+#: Trace entries kept per event; the oldest go first.
+LONGEST_TRACE = 60
+
+
+class StaleClaim(StoreError):
+    """Somebody else runs this lane by now; whatever this claim found out is void."""
+
+
+@dataclass(slots=True)
+class Work:
+    """A claimed event: everything the sync needs to know from our side."""
+
+    event_id: int
+    lane_id: int
+    token: int
+    source: str
+    client_id: str
+    #: The de-duplication id of the delivery: the one id that follows it through the logs.
+    delivery: str
+    type: str
+    event: Event
+    step: str
+    attempts: int
+    snoozes: int
+    received_at: float
+    link: Link | None = None
+    decision: Decision | None = None
+    trace: list[dict[str, Any]] = field(default_factory=list)
+    #: True once this event itself stored an id in the booking system.
+    written_back: bool = False
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a claimed event."""
+
+    state: str
+    reason: str | None = None
+    hint: str | None = None
+    #: Unix time of the next try, for `queued` and `retrying`.
+    due: float | None = None
+    #: The account whose recovery wakes the lane; then `due` does not count.
+    waits_for: str | None = None
+    #: False for a snooze: this try does not count as an attempt.
+    counts: bool = True
+
+
+class Lanes:
+    """Claims and verdicts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def recover(self, now: float) -> int:
+        """Take back what earlier processes were running when they ended, and wake what waited for an account."""
+        return await self._database.write(lambda connection: _recover(connection, self._database.boot, now))
+
+    async def claim(self, limit: int, now: float) -> list[Work]:
+        """Take up to `limit` due lanes, live ones first; each comes with the event at its head, its attempt counted."""
+        return await self._database.write(lambda connection: _claim(connection, self._database.boot, limit, now))
+
+    async def step_done(self, work: Work, step: str, now: float) -> None:
+        """Commit that the event has reached `step`, with its trace."""
+        await self._database.write(lambda connection: reach_step(connection, work, step, now))
+
+    async def conclude(self, work: Work, verdict: Verdict, now: float) -> None:
+        """Write down the verdict and free the lane. Raises StaleClaim when the lane is no longer ours."""
+        await self._database.write(lambda connection: _conclude(connection, work, verdict, now))
+
+    async def wake(self, account: str, now: float) -> int:
+        """Make due every lane that waits for `account`."""
+        return await self._database.write(lambda connection: _wake(connection, account, now))
+
+    async def next_due(self) -> float | None:
+        """Unix time at which the next waiting lane is due; None when nothing waits for a time."""
+        return await self._database.read(_next_due)
+
+
+def fence(connection: sqlite3.Connection, work: Work) -> None:
+    """Raise StaleClaim unless the claim still holds."""
+    row = connection.execute("SELECT token FROM lanes WHERE id = ? AND boot IS NOT NULL", (work.lane_id,)).fetchone()
+    if row is None or row[0] != work.token:
+        raise StaleClaim(f"Event {work.event_id} was taken over.")
+
+
+def reach_step(connection: sqlite3.Connection, work: Work, step: str, now: float) -> None:
+    """The fenced statement behind `step_done`, for operations that commit more with it."""
+    fence(connection, work)
+    connection.execute(
+        "UPDATE events SET step = ?, trace = ?, outcome = ?, written_back = ?, updated_at = ? WHERE id = ?",
+        (step, json.dumps(work.trace[-LONGEST_TRACE:]), work.outcome, work.written_back, now, work.event_id),
+    )
+
+
+def _recover(connection: sqlite3.Connection, boot: str, now: float) -> int:
+    connection.execute("UPDATE lanes SET due = ?, waits_for = NULL WHERE waits_for IS NOT NULL AND boot IS NULL", (now,))
+    lanes = [row[0] for row in connection.execute("SELECT id FROM lanes WHERE boot IS NOT NULL AND boot <> ?", (boot,))]
+    for lane in lanes:
+        connection.execute(
+            "UPDATE events SET state = 'retrying', reason = 'the process ended while it ran'"
+            " WHERE lane_id = ? AND state = 'running'",
+            (lane,),
+        )
+        attempts = connection.execute(
+            "SELECT max(attempts) FROM events WHERE lane_id = ? AND state = 'retrying'", (lane,)
+        ).fetchone()[0]
+        # An event that ends the process each time it runs must not end it at once again.
+        pause = 0.0 if (attempts or 0) <= 3 else min(2.0 ** min(attempts, 12), 3600.0)
+        connection.execute("UPDATE lanes SET boot = NULL, due = ? WHERE id = ?", (now + pause, lane))
+    return len(lanes)
+
+
+def _claim(connection: sqlite3.Connection, boot: str, limit: int, now: float) -> list[Work]:
+    found: list[Work] = []
+    for priority in (LIVE, BACKFILL):
+        rows = connection.execute(
+            "UPDATE lanes SET boot = ?, token = token + 1, due = NULL, waits_for = NULL WHERE id IN"
+            " (SELECT id FROM lanes WHERE priority = ? AND due <= ? AND boot IS NULL ORDER BY due LIMIT ?)"
+            " RETURNING id, token",
+            (boot, priority, now, limit - len(found)),
+        ).fetchall()
+        for lane_id, token in rows:
+            work = _take_head(connection, lane_id, token, now)
+            if work is None:
+                connection.execute("UPDATE lanes SET boot = NULL, priority = ? WHERE id = ?", (BACKFILL, lane_id))
+            else:
+                found.append(work)
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _take_head(connection: sqlite3.Connection, lane_id: int, token: int, now: float) -> Work | None:
+    row = connection.execute(
+        "UPDATE events SET state = 'running', attempts = attempts + 1, updated_at = ? WHERE id ="
+        " (SELECT id FROM events WHERE lane_id = ? AND state IN ('queued', 'retrying') ORDER BY id LIMIT 1)"
+        " RETURNING *, (SELECT event FROM deliveries WHERE deliveries.id = delivery_id) AS delivery",
+        (now, lane_id),
+    ).fetchone()
+    if row is None:
+        return None
+    return Work(
+        event_id=row["id"],
+        lane_id=lane_id,
+        token=token,
+        source=row["source"],
+        client_id=row["client_id"],
+        delivery=row["delivery"],
+        type=row["type"],
+        event=Event.model_validate_json(row["payload"]),
+        step=row["step"],
+        attempts=row["attempts"],
+        snoozes=row["snoozes"],
+        received_at=row["received_at"],
+        link=link_of(connection, row["source"], row["client_id"]),
+        decision=decision_of(connection, row["source"], row["client_id"]),
+        trace=json.loads(row["trace"]),
+        written_back=bool(row["written_back"]),
+        outcome=row["outcome"],
+    )
+
+
+def _conclude(connection: sqlite3.Connection, work: Work, verdict: Verdict, now: float) -> None:
+    fence(connection, work)
+    connection.execute(
+        "UPDATE events SET state = ?, reason = ?, hint = ?, trace = ?, outcome = ?, written_back = ?, updated_at = ?,"
+        " attempts = attempts - ?, snoozes = CASE WHEN ? THEN 0 ELSE snoozes + 1 END WHERE id = ?",
+        (
+            verdict.state,
+            verdict.reason,
+            verdict.hint,
+            json.dumps(work.trace[-LONGEST_TRACE:]),
+            work.outcome,
+            work.written_back,
+            now,
+            0 if verdict.counts else 1,
+            verdict.counts,
+            work.event_id,
+        ),
+    )
+    if verdict.state in ("done", "held", "ignored"):
+        tally(connection, now, Counter({verdict.state: 1}))
+    if verdict.state == "done":
+        release_held(connection, work.source, work.client_id, now)
+    _free(connection, work.lane_id, verdict, now)
+
+
+def release_held(connection: sqlite3.Connection, source: str, client_id: str, now: float) -> int:
+    """What was held for this client can be decided now: its link is known. Deliveries nobody could read stay held."""
+    rows = connection.execute(
+        "UPDATE events SET state = 'queued', attempts = 0, reason = 'released: the client is linked now', hint = NULL"
+        " WHERE source = ? AND client_id = ? AND state = 'held' AND outcome IS NOT 'failed' RETURNING lane_id",
+        (source, client_id),
+    ).fetchall()
+    for row in rows:
+        connection.execute("UPDATE lanes SET due = ? WHERE id = ? AND due IS NULL AND boot IS NULL", (now, row[0]))
+    return len(rows)
+
+
+def _free(connection: sqlite3.Connection, lane_id: int, verdict: Verdict, now: float) -> None:
+    more = connection.execute(
+        "SELECT 1 FROM events WHERE lane_id = ? AND state IN ('queued', 'retrying') LIMIT 1", (lane_id,)
+    ).fetchone()
+    due = None
+    if more and verdict.waits_for is None:
+        due = verdict.due if verdict.due is not None else now
+    connection.execute(
+        "UPDATE lanes SET boot = NULL, due = ?, waits_for = ?, priority = CASE WHEN ? THEN priority ELSE ? END WHERE id = ?",
+        (due, verdict.waits_for, more is not None, BACKFILL, lane_id),
+    )
+
+
+def _wake(connection: sqlite3.Connection, account: str, now: float) -> int:
+    changed = connection.execute(
+        "UPDATE lanes SET due = ?, waits_for = NULL WHERE waits_for = ? AND boot IS NULL", (now, account)
+    )
+    return changed.rowcount
+
+
+def _next_due(connection: sqlite3.Connection) -> float | None:
+    dues: Sequence[float | None] = [
+        connection.execute(
+            "SELECT min(due) FROM lanes WHERE priority = ? AND due IS NOT NULL AND boot IS NULL", (priority,)
+        ).fetchone()[0]
+        for priority in (LIVE, BACKFILL)
+    ]
+    return min((due for due in dues if due is not None), default=None)

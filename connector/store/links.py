@@ -1,0 +1,94 @@
+"""Links: the crosswalk between clients and customers, kept for ever; aliases of merged customers; remembered identities."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from connector.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One client and its customer. `stored_id` is what we know the booking system to hold (None: not known)."""
+
+    source: str
+    client_id: str
+    crm: str
+    customer_id: str
+    origin: str
+    stored_id: str | None = None
+    written_back_at: float | None = None
+
+
+class Links:
+    """Look-ups; links are written by `journal`, together with the step that made them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, source: str, client_id: str) -> Link | None:
+        """The link of a client."""
+        return await self._database.read(lambda connection: link_of(connection, source, client_id))
+
+    async def remembered(self, crm: str, keys: Iterable[str]) -> list[str]:
+        """Ids of the customers which we ourselves tied to any of these identity keys, survivors of merges included."""
+        wanted = list(keys)
+        return await self._database.read(lambda connection: _remembered(connection, crm, wanted))
+
+    async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
+        """Whether the CRM once told us that `customer_id` was merged into `survivor_id`."""
+        return await self._database.read(lambda connection: _survivor(connection, crm, customer_id) == survivor_id)
+
+
+def link_of(connection: sqlite3.Connection, source: str, client_id: str) -> Link | None:
+    """The statement behind `find`."""
+    row = connection.execute(
+        "SELECT source, client_id, crm, customer_id, origin, stored_id, written_back_at FROM links"
+        " WHERE source = ? AND client_id = ?",
+        (source, client_id),
+    ).fetchone()
+    return Link(*row) if row else None
+
+
+def save_link(connection: sqlite3.Connection, link: Link, now: float) -> None:
+    """Insert or re-point a link; the first link's date is kept while the customer stays the same."""
+    connection.execute(
+        "INSERT INTO links (source, client_id, crm, customer_id, origin, linked_at, written_back_at, stored_id)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, client_id) DO UPDATE SET"
+        " crm = excluded.crm, customer_id = excluded.customer_id, origin = excluded.origin, stored_id = excluded.stored_id,"
+        " written_back_at = excluded.written_back_at,"
+        " linked_at = CASE WHEN links.customer_id = excluded.customer_id THEN links.linked_at ELSE excluded.linked_at END",
+        (link.source, link.client_id, link.crm, link.customer_id, link.origin, now, link.written_back_at, link.stored_id),
+    )
+
+
+def save_alias(connection: sqlite3.Connection, crm: str, customer_id: str, survivor_id: str, now: float) -> None:
+    """Remember a merge, and let older aliases point at the new survivor at once."""
+    connection.execute("UPDATE aliases SET survivor_id = ? WHERE crm = ? AND survivor_id = ?", (survivor_id, crm, customer_id))
+    connection.execute(
+        "INSERT INTO aliases VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET survivor_id = excluded.survivor_id",
+        (crm, customer_id, survivor_id, now),
+    )
+
+
+def remember(connection: sqlite3.Connection, crm: str, keys: Iterable[str], customer_id: str, now: float) -> None:
+    """Tie identity keys to a customer."""
+    connection.executemany(
+        "INSERT INTO identities VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at",
+        [(crm, key, customer_id, now) for key in keys],
+    )
+
+
+def _survivor(connection: sqlite3.Connection, crm: str, customer_id: str) -> str:
+    row = connection.execute("SELECT survivor_id FROM aliases WHERE crm = ? AND customer_id = ?", (crm, customer_id)).fetchone()
+    return str(row[0]) if row else customer_id
+
+
+def _remembered(connection: sqlite3.Connection, crm: str, keys: list[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for key in keys:
+        for row in connection.execute("SELECT customer_id FROM identities WHERE crm = ? AND key = ? LIMIT 20", (crm, key)):
+            found[_survivor(connection, crm, row[0])] = None
+    return list(found)

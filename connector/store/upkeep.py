@@ -1,0 +1,92 @@
+"""What a person or the clock does to stored events: retry, discard, prune; and the ledger of counted calls."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from connector.store.database import Database
+from connector.store.journal import forget_open
+
+#: Rows handled per commit while pruning, so that nobody waits long for the writer.
+PRUNE_BATCH = 500
+
+
+class Upkeep:
+    """Acts on stored events that are not part of running them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def retry(self, ids: Sequence[int], now: float) -> list[int]:
+        """Queue held or waiting events again, at once and with all their attempts; returns the ids that could be."""
+        return await self._database.write(lambda connection: [i for i in ids if _retry(connection, i, now)])
+
+    async def discard(self, ids: Sequence[int], by: str, now: float) -> list[int]:
+        """Give events up for good; returns the ids that could be. A running or final event cannot be discarded."""
+        return await self._database.write(lambda connection: [i for i in ids if _discard(connection, i, by, now)])
+
+    async def prune(self, before: float) -> int:
+        """Drop bodies and payloads of deliveries received before a moment whose events are all final. Ids stay."""
+        total = 0
+        while pruned := await self._database.write(lambda connection: _prune(connection, before)):
+            total += pruned
+        return total
+
+    async def count_call(self, quota: str, at: float, cost: int) -> None:
+        """Remember a counted call, so that a restart does not forget what was spent."""
+        await self._database.write(
+            lambda connection: connection.execute("INSERT INTO calls (quota, at, cost) VALUES (?, ?, ?)", (quota, at, cost))
+        )
+
+    async def forget_calls(self, before: float) -> None:
+        """Drop counted calls that no window reaches any more."""
+        await self._database.write(lambda connection: connection.execute("DELETE FROM calls WHERE at < ?", (before,)))
+
+    async def count(self, name: str) -> None:
+        """Add one to a counter of all time."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "INSERT INTO tallies (hour, name, n) VALUES (0, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", (name,)
+            )
+        )
+
+
+def _retry(connection: sqlite3.Connection, event_id: int, now: float) -> bool:
+    row = connection.execute(
+        "UPDATE events SET state = 'queued', attempts = 0, outcome = NULL, reason = 'retried by hand', hint = NULL,"
+        " updated_at = ?"
+        " WHERE id = ? AND state IN ('held', 'retrying', 'queued') AND lane_id IS NOT NULL AND payload IS NOT NULL"
+        " RETURNING lane_id",
+        (now, event_id),
+    ).fetchone()
+    if row is None:
+        return False
+    connection.execute("UPDATE lanes SET due = ?, waits_for = NULL WHERE id = ? AND boot IS NULL", (now, row[0]))
+    return True
+
+
+def _discard(connection: sqlite3.Connection, event_id: int, by: str, now: float) -> bool:
+    row = connection.execute(
+        "UPDATE events SET state = 'discarded', reason = 'discarded by ' || ?, hint = NULL, updated_at = ?"
+        " WHERE id = ? AND state IN ('held', 'retrying', 'queued') RETURNING source, client_id, lane_id",
+        (by, now, event_id),
+    ).fetchone()
+    if row is None:
+        return False
+    if row["client_id"] is not None:
+        forget_open(connection, row["source"], row["client_id"])
+        connection.execute("UPDATE lanes SET due = ?, waits_for = NULL WHERE id = ? AND boot IS NULL", (now, row["lane_id"]))
+    return True
+
+
+def _prune(connection: sqlite3.Connection, before: float) -> int:
+    rows = connection.execute(
+        "SELECT d.id FROM deliveries d WHERE d.received_at < ? AND d.headers IS NOT NULL AND NOT EXISTS (SELECT 1 FROM events e"
+        " WHERE e.delivery_id = d.id AND e.state NOT IN ('done', 'ignored', 'discarded')) ORDER BY d.id LIMIT ?",
+        (before, PRUNE_BATCH),
+    ).fetchall()
+    ids = [(row[0],) for row in rows]
+    connection.executemany("UPDATE deliveries SET body = NULL, headers = NULL WHERE id = ?", ids)
+    connection.executemany("UPDATE events SET payload = NULL WHERE delivery_id = ?", ids)
+    return len(ids)

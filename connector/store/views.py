@@ -1,0 +1,183 @@
+"""What people ask: lists, counts, the last day. Read-only; ids, reasons and traces, never personal data."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from connector.store.schema import STATES
+
+Row = dict[str, Any]
+
+_EVENTS = (
+    "SELECT e.id, e.source, d.event, e.type, e.client_id, e.state, e.attempts, e.received_at, e.updated_at,"
+    " e.reason, e.hint, e.trace, e.step, l.due, l.waits_for FROM events e JOIN deliveries d ON d.id = e.delivery_id"
+    " LEFT JOIN lanes l ON l.id = e.lane_id"
+)
+
+
+def events(
+    connection: sqlite3.Connection,
+    *,
+    state: str | None = None,
+    source: str | None = None,
+    client_id: str | None = None,
+    limit: int = 100,
+) -> list[Row]:
+    """Events, newest first."""
+    wanted = {"e.state": state, "e.source": source, "e.client_id": client_id}
+    given = {column: value for column, value in wanted.items() if value is not None}
+    where = " WHERE " + " AND ".join(f"{column} = ?" for column in given) if given else ""
+    rows = connection.execute(f"{_EVENTS}{where} ORDER BY e.id DESC LIMIT ?", (*given.values(), limit))
+    return [_event(row) for row in rows]
+
+
+def event(connection: sqlite3.Connection, event_id: int) -> Row | None:
+    """One event with its delivery: step, next try, de-duplication; None when there is none."""
+    row = connection.execute(f"{_EVENTS} WHERE e.id = ?", (event_id,)).fetchone()
+    if row is None:
+        return None
+    delivery = connection.execute(
+        "SELECT d.derived, d.duplicates, d.body IS NOT NULL AS body_kept FROM deliveries d"
+        " JOIN events e ON e.delivery_id = d.id"
+        " WHERE e.id = ?",
+        (event_id,),
+    ).fetchone()
+    more = {"step": row["step"], "next_try": moment(row["due"]), "waits_for": row["waits_for"]}
+    return {**_event(row), **more, **{key: delivery[key] for key in delivery.keys()}}  # noqa: SIM118 - sqlite3.Row
+
+
+def held_delivery(connection: sqlite3.Connection, event_id: int) -> tuple[str, dict[str, str], bytes] | None:
+    """(source, headers, body) of a held delivery nobody could read; None when there is nothing to read again."""
+    row = connection.execute(
+        "SELECT d.source, d.headers, d.body FROM events e JOIN deliveries d ON d.id = e.delivery_id"
+        " WHERE e.id = ? AND e.state = 'held' AND e.lane_id IS NULL AND d.body IS NOT NULL",
+        (event_id,),
+    ).fetchone()
+    return (row["source"], json.loads(row["headers"]), row["body"]) if row else None
+
+
+def links(connection: sqlite3.Connection) -> list[Row]:
+    """All links, oldest first."""
+    rows = connection.execute(
+        "SELECT source, client_id, crm, customer_id, origin, linked_at, written_back_at FROM links ORDER BY id"
+    )
+    return [
+        {
+            **dict(row),
+            "linked_at": moment(row["linked_at"]),
+            "written_back_at": moment(row["written_back_at"]),
+        }
+        for row in rows
+    ]
+
+
+def reviews(connection: sqlite3.Connection, *, decided: bool = False) -> list[Row]:
+    """Open review items (or decided ones), oldest first."""
+    rows = connection.execute(f"SELECT * FROM reviews WHERE decision IS {'NOT' if decided else ''} NULL ORDER BY id")
+    return [_review(row) for row in rows]
+
+
+def review(connection: sqlite3.Connection, review_id: int) -> Row | None:
+    """One review item with the events that wait for it and, once made, the decision."""
+    row = connection.execute("SELECT * FROM reviews WHERE id = ?", (review_id,)).fetchone()
+    if row is None:
+        return None
+    waiting = connection.execute(
+        "SELECT id FROM events WHERE source = ? AND client_id = ? AND state = 'held' ORDER BY id",
+        (row["source"], row["client_id"]),
+    )
+    more = {
+        "crm": row["crm"],
+        "events": [found[0] for found in waiting],
+        "decision": row["decision"],
+        "customer_id": row["customer_id"],
+        "decided_by": row["decided_by"],
+        "decided_at": moment(row["decided_at"]),
+    }
+    return {**_review(row), **more}
+
+
+def queue(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many events are in each state, zeros included."""
+    counts = dict(connection.execute("SELECT name, n FROM tallies WHERE hour = 0").fetchall())
+    return {state: counts.get(state, 0) for state in STATES}
+
+
+def ignored_clients(connection: sqlite3.Connection) -> int:
+    """Events of clients with nothing to identify them."""
+    row = connection.execute("SELECT n FROM tallies WHERE hour = 0 AND name = 'without_identity'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def oldest_waiting(connection: sqlite3.Connection, now: float) -> float | None:
+    """Age in seconds of the oldest event that is not final and not held, snoozed ones included."""
+    rows = [
+        connection.execute(
+            "SELECT received_at FROM events WHERE state = ? AND state NOT IN ('done', 'ignored', 'discarded')"
+            " ORDER BY id LIMIT 1",
+            (state,),
+        ).fetchone()
+        for state in ("queued", "running", "retrying")
+    ]
+    return max((now - row[0] for row in rows if row), default=None)
+
+
+def last_deliveries(connection: sqlite3.Connection) -> dict[str, float]:
+    """Unix time of the last webhook of each source."""
+    rows = connection.execute("SELECT substr(name, 6), n FROM tallies WHERE hour = 0 AND name LIKE 'last:%'")
+    return {row[0]: float(row[1]) for row in rows}
+
+
+def last_day(connection: sqlite3.Connection, now: float) -> list[Row]:
+    """24 hours, oldest first: `{"hour", "received", "linked", "held"}`."""
+    last = int(now // 3600)
+    rows = connection.execute("SELECT hour, name, n FROM tallies WHERE hour > ?", (last - 24,)).fetchall()
+    counts: Mapping[tuple[int, str], int] = {(row[0], row[1]): row[2] for row in rows}
+    return [
+        {
+            "hour": moment(hour * 3600.0),
+            "received": counts.get((hour, "received"), 0),
+            "linked": counts.get((hour, "done"), 0),
+            "held": counts.get((hour, "held"), 0),
+        }
+        for hour in range(last - 23, last + 1)
+    ]
+
+
+def link_count(connection: sqlite3.Connection) -> int:
+    """How many clients are linked."""
+    return int(connection.execute("SELECT count(*) FROM links").fetchone()[0])
+
+
+def recent_calls(connection: sqlite3.Connection, quota: str, since: float) -> list[tuple[float, int]]:
+    """(Unix time, cost) of the calls counted since a moment."""
+    rows = connection.execute("SELECT at, cost FROM calls WHERE quota = ? AND at > ?", (quota, since))
+    return [(row[0], row[1]) for row in rows]
+
+
+def moment(at: float | None) -> str | None:
+    """Unix seconds → RFC 3339 in UTC with milliseconds."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _event(row: sqlite3.Row) -> Row:
+    keys = ("id", "source", "event", "type", "client_id", "state", "attempts", "received_at", "updated_at", "reason", "hint")
+    times = {"received_at": moment(row["received_at"]), "updated_at": moment(row["updated_at"])}
+    return {**{key: row[key] for key in keys}, **times, "trace": json.loads(row["trace"])}
+
+
+def _review(row: sqlite3.Row) -> Row:
+    return {
+        "id": row["id"],
+        "source": row["source"],
+        "client_ids": [row["client_id"]],
+        "reason": row["reason"],
+        "since": moment(row["since"]),
+        "candidates": json.loads(row["candidates"]),
+    }
