@@ -1,0 +1,1 @@
+"""Booking systems: one folder each, all behind the contract in `base`."""

@@ -1,0 +1,97 @@
+"""The contract every booking system meets: read a delivery, read and write a client's link, walk the past."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+import httpx
+
+from connector.appointments import Client, Event, Model, Reading
+from connector.config import BookingSettings
+from connector.health import Check
+from connector.outbound import Remote
+from connector.quota import QuotaFor
+
+
+class ClientLink(Model):
+    """What the booking system stores under our module for one client.
+
+    `client_id` differs from the asked one where the booking system has merged the client away.
+    `customer_id` is None where no link is stored. `metadata` belongs to others and is sent back unchanged.
+    """
+
+    client_id: str
+    customer_id: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class Page(Model):
+    """One step of a walk over the past.
+
+    `cursor` is JSON-able and makes `walk` go on after this page; `fraction` is how much of the walk is done (0..1).
+    """
+
+    events: tuple[Event, ...]
+    cursor: dict[str, Any]
+    fraction: float = 0.0
+
+
+class BookingSystem(ABC):
+    """One configured account (a *source*). Adapters raise `connector.errors`; they never log and never store."""
+
+    #: The product's name in the configuration, such as `booxi`.
+    system: ClassVar[str]
+    #: The product's name as its vendor writes it.
+    title: ClassVar[str]
+    #: The table's keys in the configuration.
+    settings_model: ClassVar[type[BookingSettings]]
+    #: False where the product has no place for a customer id; then `write_link` is never called.
+    writes_links: bool = True
+
+    def __init__(self, source: str, remote: Remote) -> None:
+        self.source = source
+        self.remote = remote
+
+    @classmethod
+    @abstractmethod
+    def connect(
+        cls, source: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> Self:
+        """Build the adapter from its validated settings (an instance of `settings_model`); makes no request."""
+
+    @abstractmethod
+    def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:
+        """Turn one verified delivery into canonical events. Pure; never raises on odd input: it holds it.
+
+        `headers` have lower-case names; `data` is the parsed JSON of any type.
+        """
+
+    @abstractmethod
+    async def client(self, client_id: str) -> Client | None:
+        """Read the client's record; its `id` is the survivor's where the client was merged. None: there is none."""
+
+    @abstractmethod
+    async def read_link(self, client_id: str) -> ClientLink:
+        """Read the link stored for our module, fresh, following a merged client once."""
+
+    @abstractmethod
+    async def write_link(self, link: ClientLink, customer_id: str) -> ClientLink:
+        """Store `customer_id` for the client of `link`, keeping its metadata; confirmed by the answer or by reading back.
+
+        `link` is what `read_link` answered a moment ago. Raises `Rejected` when refused for good.
+        """
+
+    @abstractmethod
+    def walk(self, since: datetime, until: datetime, cursor: dict[str, Any] | None) -> AsyncIterator[Page]:
+        """Yield every appointment that starts within [since, until), page by page, from `cursor` on."""
+
+    @abstractmethod
+    async def probe(self) -> None:
+        """Make one cheap authenticated call; return if the account works, raise `RemoteError` otherwise."""
+
+    async def checks(self) -> list[Check]:
+        """Further checks of this product, for `connector check`; the probe is done by the caller."""
+        return []

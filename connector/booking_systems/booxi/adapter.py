@@ -1,0 +1,173 @@
+"""The Booxi adapter: one configured account behind the contract of `connector.booking_systems.base`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+import httpx
+
+from connector.appointments import Client, Reading
+from connector.booking_systems.base import BookingSystem, ClientLink, Page
+from connector.booking_systems.booxi import webhook
+from connector.booking_systems.booxi.client import ABSENT, BooxiClient, ClientMerged
+from connector.booking_systems.booxi.settings import BooxiSettings
+from connector.booking_systems.booxi.values import read_id, read_key, read_object
+from connector.booking_systems.booxi.walk import Walk
+from connector.config import BookingSettings
+from connector.errors import Rejected, Transient
+from connector.health import Check
+from connector.outbound import Answer
+from connector.quota import QuotaFor
+
+_MERGED_HINT = "Look at both clients in Booxi and settle which customer is right, then retry the event."
+
+
+class Booxi(BookingSystem):
+    """One Booxi account. Its links live in `client/{id}/moduleLink/{module_id}`."""
+
+    system: ClassVar[str] = "booxi"
+    title: ClassVar[str] = "Booxi"
+    settings_model: ClassVar[type[BookingSettings]] = BooxiSettings
+
+    def __init__(self, source: str, settings: BooxiSettings, client: BooxiClient) -> None:
+        super().__init__(source, client.remote)
+        self._settings = settings
+        self._module = settings.module_id
+        self._client = client
+
+    @classmethod
+    def connect(
+        cls, source: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> Self:
+        """Build the adapter; makes no request. Sources that share a partner key share its quota."""
+        quota = quota_for(f"booxi:{settings.partner_key.get_secret_value()}", settings.limits.windows())
+        return cls(source, settings, BooxiClient.connect(f"booking.{source}", settings, quota, transport=transport))
+
+    def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:  # noqa: ARG002 - Booxi's headers are unknown
+        """Turn one verified delivery into events; see `webhook.read`."""
+        return webhook.read(data, self._settings.fields, self._module)
+
+    async def client(self, client_id: str) -> Client | None:
+        """Read the client's record, following a merge once; None: there is none.
+
+        Raises:
+            Rejected: the survivor of a merge was merged away as well.
+            Transient: the answer is not a client.
+        """
+        _, answer = await self._following(client_id, self._client.get_client)
+        if answer.status in ABSENT:
+            return None
+        client = webhook.read_client(read_object(answer.data))
+        if client is None:
+            raise self._client.unexpected("read the client", answer)
+        return client
+
+    async def read_link(self, client_id: str) -> ClientLink:
+        """Read the link under our module, fresh, following a merge once. A 404 and an empty link both mean: none.
+
+        Raises:
+            Rejected: the survivor of a merge was merged away as well.
+            Transient: the answer says nothing about a link.
+        """
+        survivor, answer = await self._following(client_id, lambda id_: self._client.get_module_link(id_, self._module))
+        if answer.status in ABSENT:
+            return ClientLink(client_id=survivor)
+        return self._link_of(survivor, answer)
+
+    async def write_link(self, link: ClientLink, customer_id: str) -> ClientLink:
+        """Store the customer id, sending the metadata back as it was read; confirmed by the answer or by reading back.
+
+        A client that was merged away meanwhile is followed once, unless the survivor belongs to another customer.
+
+        Raises:
+            Rejected: Booxi refuses the id, knows no such client, or the survivor is linked to somebody else.
+            Transient: the link read back is not the one written.
+            UnknownOutcome: no clear answer came.
+        """
+        try:
+            return await self._put(link, customer_id)
+        except ClientMerged as merged:
+            survivor = await self._survivor_link(merged)
+        if survivor.customer_id == customer_id:
+            return survivor
+        if survivor.customer_id is not None:
+            raise self._rejected("write the client's link: the client was merged into one that has another customer id")
+        try:
+            return await self._put(survivor, customer_id)
+        except ClientMerged:
+            raise self._twice() from None
+
+    async def _put(self, link: ClientLink, customer_id: str) -> ClientLink:
+        answer = await self._client.put_module_link(link.client_id, self._module, customer_id, link.metadata)
+        entry = read_object(read_object(answer.data).get("link"))
+        if read_key(entry.get("externalId")) == customer_id:
+            client_id = read_id(entry.get("clientId")) or link.client_id
+            return ClientLink(client_id=client_id, customer_id=customer_id, metadata=link.metadata)
+        stored = await self.read_link(link.client_id)
+        if stored.customer_id != customer_id:
+            raise Transient("Booxi: write the client's link: the link read back is another one", account=self.remote.account)
+        return stored
+
+    async def _survivor_link(self, merged: ClientMerged) -> ClientLink:
+        try:
+            answer = await self._client.get_module_link(merged.survivor, self._module)
+        except ClientMerged:
+            raise self._twice() from None
+        if answer.status in ABSENT:
+            return ClientLink(client_id=merged.survivor)
+        return self._link_of(merged.survivor, answer)
+
+    async def _following(self, client_id: str, ask: Callable[[str], Awaitable[Answer]]) -> tuple[str, Answer]:
+        """Ask about the client, and once more about the survivor where it was merged away."""
+        try:
+            return client_id, await ask(client_id)
+        except ClientMerged as merged:
+            survivor = merged.survivor
+        try:
+            return survivor, await ask(survivor)
+        except ClientMerged:
+            raise self._twice() from None
+
+    def _link_of(self, client_id: str, answer: Answer) -> ClientLink:
+        """Read the answer's link. What cannot be read is an error: it must not pass for "no link"."""
+        data = answer.data if answer.data is not None else {}
+        if not isinstance(data, dict) or (data and not data.keys() & {"link", "client"}):
+            raise self._client.unexpected("read the client's link", answer)
+        entry = data.get("link") or {}
+        if not isinstance(entry, dict):
+            raise self._client.unexpected("read the client's link", answer)
+        external, metadata = entry.get("externalId"), entry.get("metadata")
+        customer_id = read_key(external)
+        blank = external is None or (isinstance(external, str) and not external.strip())
+        if (customer_id is None and not blank) or not (metadata is None or isinstance(metadata, dict)):
+            raise self._client.unexpected("read the client's link", answer)
+        return ClientLink(client_id=read_id(entry.get("clientId")) or client_id, customer_id=customer_id, metadata=metadata)
+
+    def _rejected(self, how: str) -> Rejected:
+        return Rejected(f"Booxi: {how}", account=self.remote.account, hint=_MERGED_HINT)
+
+    def _twice(self) -> Rejected:
+        return self._rejected("the client was merged, and the one it was merged into was merged as well")
+
+    async def walk(self, since: datetime, until: datetime, cursor: dict[str, Any] | None) -> AsyncIterator[Page]:
+        """Yield the bookings of every merchant that the key can see; see `walk.Walk`. Naive times are not accepted."""
+        window = timedelta(days=self._settings.backfill_window_days)
+        async for page in Walk(self._client, self._module, since, until, window).pages(cursor):
+            yield page
+
+    async def probe(self) -> None:
+        """List one merchant."""
+        await self._client.list_merchants(0, 1, probe=True)
+
+    async def checks(self) -> list[Check]:
+        """How many merchants the key sees; with none there is nothing to walk and probably no authorisation."""
+        answer = await self._client.list_merchants(0, 1)
+        data, id_ = read_object(answer.data), f"booking.{self.source}.merchants"
+        items, total = data.get("items"), data.get("total")
+        count = total if type(total) is int else len(items) if isinstance(items, list) else 0
+        if count > 0:
+            return [Check(id=id_, level="ok", message=f"the partner key sees {count} merchant(s)")]
+        hint = "Ask Booxi which merchants this partner key is authorised for; without any, a backfill finds nothing."
+        return [Check(id=id_, level="warning", message="the partner key sees no merchant", hint=hint)]

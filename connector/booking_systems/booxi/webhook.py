@@ -1,0 +1,159 @@
+"""Booxi's deliveries and bookings → canonical events. Pure: no I/O, and no exception whatever the input.
+
+The envelope is only partly known (README.md), so its field paths are settings. A delivery that does not look as
+expected is held with a reason; a field that does not is "not said".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from connector.appointments import Appointment, Client, Event, Kind, Reading, Status
+from connector.booking_systems.booxi.settings import Fields
+from connector.booking_systems.booxi.values import (
+    at,
+    read_event_id,
+    read_id,
+    read_key,
+    read_object,
+    read_objects,
+    read_text,
+    read_time,
+)
+
+#: The event types named on Booxi's public pages that this adapter acts on.
+KINDS = {
+    f"{what}.{deed}": kind
+    for what in ("appointment", "reservation")
+    for deed, kind in (("created", Kind.CREATED), ("updated", Kind.UPDATED), ("status_updated", Kind.STATUS))
+}
+_HINT = "Look at the stored body; if Booxi changed its envelope, set the paths in [booking.NAME.fields], then retry the event."
+_NOBODY_HINT = "Without a client id there is nobody to link; look at the booking in Booxi, then discard the event."
+
+
+def read(data: Any, fields: Fields, module_id: str) -> Reading:
+    """Read one delivery. Unknown event types are ignored; what is understood in part only is held."""
+    event_id = next((found for path in fields.event_id if (found := read_event_id(at(data, path)))), None)
+    type_ = next((found for path in fields.type if (found := read_text(at(data, path), 100))), "")
+    if not isinstance(data, dict):
+        return Reading(held="the body is not a JSON object", hint=_HINT)
+    if not type_:
+        return Reading(event_id=event_id, held="the delivery does not say its event type", hint=_HINT)
+    if type_ not in KINDS:
+        return Reading(event_id=event_id, type=type_, ignored="unknown event type; nothing to do for it")
+    content = next((found for path in fields.content if isinstance(found := at(data, path), dict)), None)
+    if content is None:
+        return Reading(event_id=event_id, type=type_, held="the delivery has no content", hint=_HINT)
+    return _read_content(content, module_id, event_id, type_)
+
+
+def _read_content(content: dict[str, Any], module_id: str, event_id: str | None, type_: str) -> Reading:
+    booking = content.get("booking")
+    if not isinstance(booking, dict):
+        return Reading(event_id=event_id, type=type_, held="the content has no booking", hint=_HINT)
+    events = read_booking(booking, content.get("clientLinks"), module_id, type_=type_, kind=KINDS[type_])
+    if not events:
+        return Reading(event_id=event_id, type=type_, held=_nobody(booking), hint=_NOBODY_HINT)
+    return Reading(event_id=event_id, type=type_, events=events)
+
+
+def _nobody(booking: dict[str, Any]) -> str:
+    """Why a booking gave no event."""
+    if isinstance(booking.get("client"), dict) or read_objects(booking.get("attendees")):
+        return "the client has no id"
+    return "the booking has no client"
+
+
+def read_booking(booking: dict[str, Any], links: Any, module_id: str, *, type_: str, kind: Kind) -> tuple[Event, ...]:
+    """One event for each distinct person of the booking who has an id: the client first, then the attendees."""
+    events: dict[str, Event] = {}
+    for person in [read_object(booking.get("client")), *read_objects(booking.get("attendees"))]:
+        client = read_client(person)
+        if client is None:
+            continue
+        if (known := events.get(client.id)) is not None:
+            events[client.id] = known.model_copy(update={"client": _completed(known.client, client)})
+            continue
+        events[client.id] = Event(
+            type=type_,
+            kind=kind,
+            client=client,
+            appointment=read_appointment(booking, person),
+            linked_customer_id=linked_customer(links, client.id, module_id),
+        )
+    return tuple(events.values())
+
+
+def read_client(person: dict[str, Any]) -> Client | None:
+    """The person of a booking, or a client record; None without a usable id."""
+    client_id = read_id(person.get("id"))
+    if client_id is None:
+        return None
+    return Client(
+        id=client_id,
+        first_name=read_text(person.get("firstName")),
+        last_name=read_text(person.get("lastName")),
+        email=read_text(person.get("email")),
+        mobile_phone=read_text(person.get("mobilePhoneNumber")),
+        home_phone=read_text(person.get("homePhoneNumber")),
+    )
+
+
+def _completed(known: Client, again: Client) -> Client:
+    """The same client named twice in one booking: the first naming counts, the second fills its blanks."""
+    blanks = {name: value for name, value in again.model_dump().items() if value and not getattr(known, name)}
+    return known.model_copy(update=blanks)
+
+
+def linked_customer(links: Any, client_id: str, module_id: str) -> str | None:
+    """The customer id among `clientLinks` for this client under our module; None if none, or if two disagree.
+
+    The whole array is scanned: entries of other modules and of other attendees stand in it. An object instead of the
+    array (a single entry, or entries by module) is read the same way; each entry must name its client and module.
+    """
+    if isinstance(links, dict):
+        links = [links, *links.values()]
+    found = {
+        read_key(link.get("externalId"))
+        for link in read_objects(links)
+        if link.get("moduleId") == module_id and read_id(link.get("clientId")) == client_id
+    } - {None}
+    return found.pop() if len(found) == 1 else None
+
+
+def read_appointment(booking: dict[str, Any], person: dict[str, Any]) -> Appointment | None:
+    """The booking as this person sees it; None when it has no id. The times are the client's own where given."""
+    booking_id = read_key(booking.get("bookingId"))
+    if booking_id is None:
+        return None
+    span = read_object(booking.get("totalClientTimespan"))
+    staff = (read_text(booking.get("staffFirstName")), read_text(booking.get("staffLastName")))
+    services = (read_text(item.get("serviceName")) for item in read_objects(booking.get("items")))
+    return Appointment(
+        id=booking_id,
+        status=read_status(booking, person),
+        starts_at=read_time(span.get("start")) or read_time(booking.get("startsOn")),
+        ends_at=read_time(span.get("end")),
+        title=read_text(", ".join(name for name in services if name)),
+        location=read_text(booking.get("locationText")) or read_text(booking.get("location")),
+        staff=" ".join(part for part in staff if part),
+        updated_at=read_time(booking.get("modifiedOn")),
+    )
+
+
+def read_status(booking: dict[str, Any], person: dict[str, Any]) -> Status:
+    """Booxi spreads the status over three fields; see the table of its guide on updating an appointment.
+
+    https://help.booxi.com/en/articles/10302349-how-to-update-an-appointment-using-the-booxi-api
+    """
+    status, presence = booking.get("status"), person.get("presence")
+    rules: Sequence[tuple[bool, Status]] = (
+        (status == "Cancelled", Status.CANCELLED),
+        (presence == "NoShow", Status.NO_SHOW),
+        (booking.get("isCompleted") is True, Status.COMPLETED),
+        (presence == "Arrived", Status.ARRIVED),
+        (status in ("PendingClientApproval", "PendingStaffApproval"), Status.PENDING),
+        (status == "Approved", Status.SCHEDULED),
+    )
+    return next((meaning for applies, meaning in rules if applies), Status.UNKNOWN)

@@ -1,0 +1,1 @@
+"""Tests of the Booxi adapter and of its sandbox."""
