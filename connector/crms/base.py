@@ -1,0 +1,104 @@
+"""The contract every CRM meets: fresh look-ups, a create that cannot happen twice, careful updates."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import httpx
+
+from connector.appointments import Appointment, Model
+from connector.config import CrmSettings
+from connector.health import Check
+from connector.outbound import Remote
+from connector.quota import QuotaFor
+
+
+class Customer(Model):
+    """A person's record in the CRM. `id` differs from the asked one where the CRM has merged the record."""
+
+    id: str
+    first_name: str = ""
+    last_name: str = ""
+    emails: tuple[str, ...] = ()
+    mobile_phone: str = ""
+    phone: str = ""
+    #: Our own key on the record, if the CRM returned it.
+    person_key: str = ""
+
+
+class NewCustomer(Model):
+    """What we know of a person; an empty string means "not said". Phones are E.164."""
+
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    mobile_phone: str = ""
+    phone: str = ""
+
+
+class CRM(ABC):
+    """One configured CRM account. An answer of None or [] means *answered and empty*; anything else raises."""
+
+    system: ClassVar[str]
+    title: ClassVar[str]
+    #: The table's keys in the configuration.
+    settings_model: ClassVar[type[CrmSettings]]
+
+    def __init__(self, name: str, remote: Remote) -> None:
+        self.name = name
+        self.remote = remote
+
+    @classmethod
+    @abstractmethod
+    def connect(
+        cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> Self:
+        """Build the adapter from its validated settings (an instance of `settings_model`); makes no request."""
+
+    @abstractmethod
+    async def get(self, customer_id: str) -> Customer | None:
+        """Read by record id; follows merges (the answer's id differs). None: deleted, archived or never there."""
+
+    @abstractmethod
+    async def by_key(self, person_key: str) -> Customer | None:
+        """Read the record that carries our own key, fresh."""
+
+    @abstractmethod
+    async def by_email(self, email: str) -> list[Customer]:
+        """All records with this normalised e-mail address, by a fresh read."""
+
+    @abstractmethod
+    async def by_phone(self, phone: str) -> list[Customer]:
+        """All records whose phone equals this E.164 number, re-checked exactly; the search behind it may lag.
+
+        Raises `Transient` when the result was cut short: a partial answer is not an answer.
+        """
+
+    @abstractmethod
+    async def create(self, new: NewCustomer, person_key: str) -> Customer:
+        """Create under our unique key. Raises `Conflict` (with the winner, if named) when the person is already there."""
+
+    @abstractmethod
+    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
+        """Write those fields of `new` that are blank in `customer`; return the names of the fields written."""
+
+    @abstractmethod
+    async def record_appointment(self, customer_id: str, appointment: Appointment, marker: str, record_id: str | None) -> str:
+        """Create (`record_id` None) or update the one record of this appointment on the customer; return its id."""
+
+    @abstractmethod
+    async def find_appointment(self, customer_id: str, marker: str) -> str | None:
+        """After an unknown outcome: find the record that carries `marker` among the customer's own, without an index."""
+
+    @abstractmethod
+    async def probe(self) -> None:
+        """Check that the account works and our unique property exists; raise `AccountPaused` with a hint otherwise."""
+
+    async def checks(self) -> list[Check]:
+        """Further checks of this product, for `connector check`."""
+        return []
+
+    async def fix(self) -> list[str]:
+        """Create what is missing in the CRM; return one sentence for each thing made."""
+        return []

@@ -1,0 +1,296 @@
+"""HubSpot as a CRM: answers truthfully, decides nothing. Who is who is decided in `connector.sync`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import httpx
+import phonenumbers
+
+from connector.appointments import Appointment
+from connector.crms.base import CRM, Customer, NewCustomer
+from connector.crms.hubspot import mapping
+from connector.crms.hubspot.client import Client
+from connector.crms.hubspot.refusals import HINT_FIX, Refusals
+from connector.crms.hubspot.settings import HubSpotSettings
+from connector.errors import AccountPaused, Conflict, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.health import Check
+from connector.outbound import Answer, Remote
+from connector.quota import QuotaFor
+
+#: Pages of 100 search results that are read before the answer counts as cut short.
+SEARCH_PAGES = 5
+#: Pages of 500 meetings that are looked through for one appointment.
+MEETING_PAGES = 10
+BATCH = 100
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class HubSpot(CRM):
+    """One HubSpot account. E-mail addresses and our key are unique there, so a create cannot happen twice."""
+
+    system = "hubspot"
+    title = "HubSpot"
+    settings_model = HubSpotSettings
+
+    def __init__(
+        self, name: str, remote: Remote, client: Client, person_key_property: str, *, clock: Callable[[], datetime] = _now
+    ) -> None:
+        super().__init__(name, remote)
+        self._client = client
+        self._key = person_key_property
+        self._read = (*mapping.READ, person_key_property)
+        self._clock = clock
+
+    @classmethod
+    def connect(
+        cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> Self:
+        """Build the adapter; searches have a budget of their own next to the account's."""
+        token = settings.token.get_secret_value()
+        quota = quota_for(token, settings.limits.windows())
+        search_quota = quota_for(f"search {token}", settings.limits.search_windows())
+        account = f"crm.{name}"
+        remote = Remote(
+            account,
+            settings.base_url,
+            title=cls.title,
+            headers={"Authorization": f"Bearer {token}"},
+            quota=quota,
+            timeout=settings.timeout_seconds,
+            interpret=Refusals(account, settings.person_key_property, quota, search_quota).interpret,
+            transport=transport,
+        )
+        return cls(name, remote, Client(remote, search_quota), settings.person_key_property)
+
+    # ---- look-ups ----
+
+    async def get(self, customer_id: str) -> Customer | None:
+        """Read by record id; an id that is not a number cannot be HubSpot's, so nothing is asked."""
+        if not (customer_id.isascii() and customer_id.isdigit() and len(customer_id) <= 20):
+            return None
+        return self._found(await self._client.contact(customer_id, self._read))
+
+    async def by_key(self, person_key: str) -> Customer | None:
+        """Read by our unique property; an answer with another key is not believed (`Transient`)."""
+        found = self._found(await self._client.contact(person_key, self._read, id_property=self._key))
+        if found is not None and found.person_key != person_key:
+            raise self._transient("look up a contact by our key: answered with a contact that carries another key")
+        return found
+
+    async def by_email(self, email: str) -> list[Customer]:
+        """Read by e-mail address; an answer with other addresses is not believed (`Transient`)."""
+        found = self._found(await self._client.contact(email, self._read, id_property="email"))
+        if found is None:
+            return []
+        if email.strip().casefold() not in {known.casefold() for known in found.emails}:
+            raise self._transient("look up a contact by email: answered with a contact that has another address")
+        return [found]
+
+    async def by_phone(self, phone: str) -> list[Customer]:
+        """Search both phone properties, then compare exactly; the search index lags behind the records."""
+        try:
+            groups = mapping.phone_search(phone)
+        except phonenumbers.NumberParseException:
+            raise Rejected("HubSpot: search contacts: the number is not in E.164 form", account=self.remote.account) from None
+        found: dict[str, Customer] = {}
+        seen, after = 0, None
+        for _ in range(SEARCH_PAGES):
+            data = (await self._client.search(groups, self._read, after)).data
+            results = self._results(data, "search contacts")
+            seen += len(results)
+            for result in results:
+                contact = self._customer(result, "search contacts")
+                if not mapping.is_archived(result) and mapping.has_phone(contact, phone):
+                    found[contact.id] = contact
+            after = mapping.after(data)
+            if after is None:
+                if isinstance(total := data.get("total"), int) and total > seen:
+                    break
+                return list(found.values())
+        raise self._transient("search contacts: the result was cut short")
+
+    # ---- writes ----
+
+    async def create(self, new: NewCustomer, person_key: str) -> Customer:
+        """Create the contact under our unique key.
+
+        Raises:
+            Conflict: HubSpot knows the e-mail address or the key; the winner is named unless HubSpot changed its wording.
+            AccountPaused: our unique property does not exist.
+            Rejected: HubSpot refuses a value; the hint holds its code words.
+        """
+        answer = await self._client.create_contact({**mapping.properties_of(new), self._key: person_key})
+        created = mapping.customer(answer.data, self._key)
+        if created is None:
+            text = f"HubSpot: create a contact: answered {answer.status} without a contact"
+            raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
+        return created
+
+    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
+        """Write blanks only. An e-mail address that another contact has is left out, and the rest is written."""
+        fields = mapping.blanks(customer, new)
+        try:
+            return await self._write(customer.id, new, fields)
+        except Conflict as conflict:
+            if conflict.by != "email" or "email" not in fields:
+                raise
+            return await self._write(customer.id, new, [field for field in fields if field != "email"])
+
+    async def _write(self, customer_id: str, new: NewCustomer, fields: list[str]) -> tuple[str, ...]:
+        if not fields:
+            return ()
+        answer = await self._client.update_contact(customer_id, mapping.properties_of(new, fields))
+        if answer.status == 404:
+            hint = "Somebody deleted it in HubSpot meanwhile; retry the event to find the customer again."
+            raise self._rejected("update a contact: the contact is gone", hint)
+        return tuple(fields)
+
+    # ---- appointments ----
+
+    async def record_appointment(self, customer_id: str, appointment: Appointment, marker: str, record_id: str | None) -> str:
+        """Keep the appointment as a meeting on the contact's timeline.
+
+        A meeting that a person deleted is not made again: `Rejected`, so that somebody looks. Updates leave the internal
+        notes alone, since people write there too.
+        """
+        if record_id is None:
+            properties = mapping.new_meeting(appointment, marker, self._clock())
+            return self._record_id(await self._client.create_meeting(properties, customer_id))
+        answer = await self._client.update_meeting(record_id, mapping.meeting(appointment))
+        if answer.status == 404:
+            hint = "Somebody deleted the meeting in HubSpot. Restore it there and retry the event, or discard the event."
+            text = "HubSpot: update the appointment: its meeting is gone"
+            raise Rejected(text, account=self.remote.account, status=404, hint=hint)
+        return record_id
+
+    async def find_appointment(self, customer_id: str, marker: str) -> str | None:
+        """Look through the contact's own meetings for the marker; `Transient` when there are too many to be sure."""
+        after = None
+        for _ in range(MEETING_PAGES):
+            answer = await self._client.meetings_of(customer_id, after)
+            if self._absent(answer, "list a contact's meetings"):
+                return None
+            ids = [mapping.associated(result) for result in self._results(answer.data, "list a contact's meetings")]
+            if (found := await self._with_marker([i for i in ids if i], marker)) is not None:
+                return found
+            if (after := mapping.after(answer.data)) is None:
+                return None
+        raise self._transient("list a contact's meetings: there are too many")
+
+    async def _with_marker(self, ids: list[str], marker: str) -> str | None:
+        for start in range(0, len(ids), BATCH):
+            answer = await self._client.read_meetings(ids[start : start + BATCH], ("hs_internal_meeting_notes",))
+            for result in self._results(answer.data, "read meetings"):
+                properties = result.get("properties") or {}
+                if mapping.carries(properties.get("hs_internal_meeting_notes"), marker):
+                    return str(result["id"])
+            unread = answer.data.get("errors") or []
+            if any(not isinstance(e, dict) or e.get("category") != "OBJECT_NOT_FOUND" for e in unread):
+                raise self._transient("read meetings: some could not be read")
+        return None
+
+    # ---- health ----
+
+    async def probe(self) -> None:
+        """Read the definition of our unique property: shows in one call that the key works and the property is right."""
+        answer = await self._client.property(self._key)
+        missing = self._absent(answer, "read a property's definition")
+        if missing or answer.data.get("hasUniqueValue") is not True:
+            raise self._property_trouble(missing)
+
+    def _property_trouble(self, missing: bool) -> AccountPaused:
+        if missing:
+            text, hint = f"the unique contact property {self._key} does not exist", HINT_FIX
+        else:
+            text = f"the contact property {self._key} exists but is not unique, and HubSpot cannot change that"
+            hint = f"Set another person_key_property in [{self.remote.account}], then run `connector check --fix`."
+        return AccountPaused(f"HubSpot: {text}", account=self.remote.account, hint=hint)
+
+    async def checks(self) -> list[Check]:
+        """Say separately whether our property is right and whether contacts may be read."""
+        return [
+            await self._check("property", f"the unique contact property {self._key} exists", self.probe),
+            await self._check("contacts", "contacts can be read", self._read_nothing),
+        ]
+
+    async def _check(self, name: str, well: str, act: Callable[[], Any]) -> Check:
+        identity = f"{self.remote.account}.{name}"
+        try:
+            await act()
+        except RemoteError as error:
+            return Check(id=identity, level="error", message=str(error), hint=error.hint)
+        return Check(id=identity, level="ok", message=f"HubSpot: {well}")
+
+    async def _read_nothing(self) -> None:
+        # Record 0 is nobody's: the answer shows the scope without showing a person.
+        await self._client.contact("0", ("hs_object_id",))
+
+    async def fix(self) -> list[str]:
+        """Create our unique property if it is missing. Raises AccountPaused with a hint when the key may not do that."""
+        if not self._absent(await self._client.property(self._key), "read a property's definition"):
+            return []
+        answer = await self._client.create_property(
+            {
+                "name": self._key,
+                "label": "Connector person key",
+                "description": "Written by connector: keeps one person from becoming two contacts. Do not edit.",
+                "groupName": "contactinformation",
+                "type": "string",
+                "fieldType": "text",
+                "hasUniqueValue": True,
+            }
+        )
+        if answer.status == 403:
+            hint = f"Give the key of [{self.remote.account}] the scope crm.schemas.contacts.write, then run it again."
+            text = "HubSpot: create a property: the key may not do that"
+            raise AccountPaused(text, account=self.remote.account, status=403, hint=hint)
+        # 409: another process made it a moment ago, which is as good.
+        return [] if answer.status == 409 else [f"HubSpot: created the unique contact property {self._key}."]
+
+    # ---- reading answers ----
+
+    def _absent(self, answer: Answer, what: str) -> bool:
+        """Whether HubSpot says that there is no such record. A 404 without its error body comes from somebody else."""
+        if answer.status != 404:
+            if not isinstance(answer.data, dict):
+                raise self._transient(f"{what}: answered {answer.status} with something unexpected")
+            return False
+        if not isinstance(answer.data, dict) or not {"status", "category", "message"} & answer.data.keys():
+            raise self._transient(f"{what}: answered 404, but not in HubSpot's words; is base_url right?")
+        return True
+
+    def _found(self, answer: Answer) -> Customer | None:
+        if self._absent(answer, "look up a contact") or mapping.is_archived(answer.data):
+            return None
+        return self._customer(answer.data, "look up a contact")
+
+    def _customer(self, data: Any, what: str) -> Customer:
+        contact = mapping.customer(data, self._key)
+        if contact is None:
+            raise self._transient(f"{what}: answered with something that is not a contact")
+        return contact
+
+    def _results(self, data: Any, what: str) -> list[dict[str, Any]]:
+        results = data.get("results") if isinstance(data, dict) else None
+        if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
+            raise self._transient(f"{what}: answered without results")
+        return results
+
+    def _record_id(self, answer: Answer) -> str:
+        identity = answer.data.get("id") if isinstance(answer.data, dict) else None
+        if not str(identity or "").isdigit():
+            text = f"HubSpot: record the appointment: answered {answer.status} without an id"
+            raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
+        return str(identity)
+
+    def _transient(self, how: str) -> Transient:
+        return Transient(f"HubSpot: {how}", account=self.remote.account)
+
+    def _rejected(self, how: str, hint: str) -> Rejected:
+        return Rejected(f"HubSpot: {how}", account=self.remote.account, hint=hint)

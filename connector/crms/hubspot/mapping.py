@@ -1,0 +1,145 @@
+"""Between our words and HubSpot's properties; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import phonenumbers
+
+from connector.appointments import Appointment, Status
+from connector.crms.base import Customer, NewCustomer
+
+#: Our field → HubSpot's property.
+FIELDS = {
+    "email": "email",
+    "first_name": "firstname",
+    "last_name": "lastname",
+    "mobile_phone": "mobilephone",
+    "phone": "phone",
+}
+READ = (*FIELDS.values(), "hs_additional_emails")
+#: Computed by HubSpot from `phone` and `mobilephone`, without the country code.
+SEARCHABLE_PHONES = ("hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number")
+
+#: A reschedule is only a new time: HubSpot's RESCHEDULED would say that this meeting does not take place. Every outcome
+#: can be taken back (cancelled → scheduled again), because each update writes the outcome that holds now.
+OUTCOMES = {Status.COMPLETED: "COMPLETED", Status.NO_SHOW: "NO_SHOW", Status.CANCELLED: "CANCELED"}
+
+
+def customer(data: Any, person_key_property: str) -> Customer | None:
+    """Read a contact; None when `data` is not one."""
+    if not isinstance(data, dict) or not re.fullmatch(r"\d{1,20}", str(data.get("id", ""))):
+        return None
+    properties = data.get("properties")
+    if not isinstance(properties, dict):
+        return None
+
+    def text(name: str) -> str:
+        value = properties.get(name)
+        return value.strip() if isinstance(value, str) else ""
+
+    emails = [text("email"), *(part.strip() for part in text("hs_additional_emails").split(";"))]
+    return Customer(
+        id=str(data["id"]),
+        first_name=text("firstname"),
+        last_name=text("lastname"),
+        emails=tuple(dict.fromkeys(email for email in emails if email)),
+        mobile_phone=text("mobilephone"),
+        phone=text("phone"),
+        person_key=text(person_key_property),
+    )
+
+
+def is_archived(data: Any) -> bool:
+    """Whether the record lies in HubSpot's recycle bin."""
+    return isinstance(data, dict) and data.get("archived") is True
+
+
+def properties_of(new: NewCustomer, fields: Iterable[str] = FIELDS) -> dict[str, str]:
+    """The properties that say something; blanks are never sent, because they would clear what is there."""
+    pairs = ((FIELDS[field], str(getattr(new, field)).strip()) for field in fields)
+    return {name: value for name, value in pairs if value}
+
+
+def blanks(current: Customer, new: NewCustomer) -> list[str]:
+    """Those of our fields that `new` knows and `current` does not."""
+    has = {field: getattr(current, field, "") for field in FIELDS} | {"email": current.emails}
+    return [field for field in FIELDS if not has[field] and str(getattr(new, field)).strip()]
+
+
+def phone_search(phone: str) -> list[list[tuple[str, str]]]:
+    """Filter groups that find an E.164 number in HubSpot's calculated properties.
+
+    They hold area code and local number. Whether a trunk prefix (the 0 of 079…) that somebody typed is kept there is
+    not documented, so both forms are asked for. Raises `phonenumbers.NumberParseException` for what is no number.
+    """
+    number = phonenumbers.parse(phone)
+    national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    forms = dict.fromkeys((phonenumbers.national_significant_number(number), re.sub(r"\D", "", national)))
+    return [[(name, form)] for form in forms for name in SEARCHABLE_PHONES]
+
+
+def has_phone(contact: Customer, phone: str) -> bool:
+    """Whether one of the contact's numbers is this E.164 number; a national one is read with the searched country."""
+    number = phonenumbers.parse(phone)
+    country = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(number.country_code or 0)
+    return phone in (_e164(contact.mobile_phone, country), _e164(contact.phone, country))
+
+
+def _e164(text: str, country: str) -> str | None:
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def meeting(appointment: Appointment) -> dict[str, str]:
+    """The properties of a meeting that say something; an unknown end stays unsaid."""
+    said = {
+        "hs_meeting_title": appointment.title,
+        "hs_meeting_location": appointment.location,
+        "hs_meeting_body": f"With {appointment.staff}" if appointment.staff else "",
+        "hs_timestamp": _time(appointment.starts_at),
+        "hs_meeting_start_time": _time(appointment.starts_at),
+        "hs_meeting_end_time": _time(appointment.ends_at),
+        "hs_meeting_outcome": OUTCOMES.get(appointment.status, "SCHEDULED"),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def new_meeting(appointment: Appointment, marker: str, now: datetime) -> dict[str, str]:
+    """The properties of a meeting that is made: with our marker, a title, and the time HubSpot requires."""
+    fallback = {"hs_meeting_title": "Appointment", "hs_timestamp": _time(appointment.updated_at or now)}
+    return {**fallback, **meeting(appointment), "hs_internal_meeting_notes": notes(marker)}
+
+
+def notes(marker: str) -> str:
+    """The line that lets us find the meeting again."""
+    return f"connector: {marker}"
+
+
+def carries(text: Any, marker: str) -> bool:
+    """Whether a meeting's internal notes hold exactly this marker, whatever people or HubSpot's editor put around it."""
+    return isinstance(text, str) and re.search(rf"{re.escape(notes(marker))}(?![\w-])", text) is not None
+
+
+def after(data: Any) -> str | None:
+    """Where the next page begins; None on the last one."""
+    paging = data.get("paging") if isinstance(data, dict) else None
+    following = paging.get("next") if isinstance(paging, dict) else None
+    cursor = following.get("after") if isinstance(following, dict) else None
+    return str(cursor) if cursor not in (None, "") else None
+
+
+def associated(result: dict[str, Any]) -> str | None:
+    """The id of an associated record."""
+    identity = result.get("toObjectId", result.get("id"))
+    return str(identity) if identity is not None else None
+
+
+def _time(value: datetime | None) -> str:
+    return "" if value is None else value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

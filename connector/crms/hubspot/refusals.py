@@ -1,0 +1,154 @@
+"""HubSpot's refusals, turned into our errors. Their texts are read here and never passed on: they may hold personal data."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from connector.crms.hubspot.client import CONTACT_WRITES
+from connector.errors import AccountPaused, Conflict, RateLimited, Rejected, RemoteError, Transient
+from connector.outbound import Answer, retry_after
+from connector.quota import Quota
+
+#: Seconds to wait for each policy: HubSpot sends no Retry-After with a 429. The daily limit is asked again every 15 minutes.
+WAITS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0, "DAILY": 900.0}
+#: Seconds; HubSpot asks for at least two after a 423.
+LOCKED_WAIT = 2.0
+#: Seconds between attempts while the account moves to another data centre, where the answer names none.
+MOVING_WAIT = 300.0
+DAY = 86_400.0
+
+EXISTING = re.compile(r"existing id:?\s*(\d+)", re.IGNORECASE)
+#: "Cannot set PropertyValueCoordinates{… propertyName=x, value=y} on A. B already has that value.": B is the holder.
+HOLDER = re.compile(r"(\d+) already has that value", re.IGNORECASE)
+PROPERTY = re.compile(r"propertyName[=:\"'\s]+(\w+)")
+CODE = re.compile(r"[A-Z][A-Z0-9_]{2,60}")
+HINT_FIX = "Run `connector check --fix --config FILE`; nothing is lost, events wait and go on by themselves."
+
+
+class Refusals:
+    """The `interpret` of one account's `Remote`.
+
+    `person_key` is the name of our unique property; `quota` and `search_quota` are made to wait after a 429.
+    """
+
+    def __init__(self, account: str, person_key: str, quota: Quota, search_quota: Quota) -> None:
+        self._account = account
+        self._person_key = person_key
+        self._quota = quota
+        self._search_quota = search_quota
+
+    def interpret(self, what: str, answer: Answer, _writes: bool) -> RemoteError | None:
+        """Return the error for a refused request; None leaves it to the common treatment."""
+        match answer.status:
+            case 400 if isinstance(answer.data, dict):
+                return self._bad_request(what, answer)
+            case 409 if what in CONTACT_WRITES:
+                return self._conflict(what, answer) or self._refuse_email(what, answer)
+            case 423:
+                wait = max(LOCKED_WAIT, retry_after(answer.headers) or 0.0)
+                return Transient(self._text(what, "the record is locked"), account=self._account, status=423, retry_after=wait)
+            case 429:
+                return self._rate_limited(what, answer)
+            case 477:
+                wait = min(retry_after(answer.headers) or MOVING_WAIT, DAY)
+                self._quota.block(wait)
+                text = self._text(what, "the account is being moved to another data centre")
+                return RateLimited(text, account=self._account, status=477, retry_after=wait)
+        return None
+
+    def _bad_request(self, what: str, answer: Answer) -> RemoteError:
+        if what in CONTACT_WRITES and (conflict := self._conflict(what, answer)) is not None:
+            return conflict
+        words = codes(answer.data)
+        if "PROPERTY_DOESNT_EXIST" in words and self._person_key in json.dumps(answer.data):
+            text = self._text(what, f"the contact property {self._person_key} does not exist")
+            return AccountPaused(text, account=self._account, status=400, hint=HINT_FIX)
+        hint = (
+            f"HubSpot's reasons: {', '.join(words)}."
+            if words
+            else "HubSpot named no reason; compare the record with its rules."
+        )
+        return Rejected(self._text(what, "answered 400"), account=self._account, status=400, hint=hint)
+
+    def _conflict(self, what: str, answer: Answer) -> Conflict | None:
+        """A unique property that another record holds; None where the answer does not speak of one."""
+        text = "\n".join(texts(answer.data))
+        holder = HOLDER.search(text)
+        if holder is None and "UNIQUE_VALUE_CONFLICT" not in codes(answer.data):
+            return None
+        named = named_property(answer.data, text)
+        if named not in (None, "email", self._person_key):
+            return None
+        by = "email" if named == "email" else "key"
+        return self._taken(what, by, holder.group(1) if holder else None, answer.status)
+
+    def _refuse_email(self, what: str, answer: Answer) -> Conflict:
+        found = EXISTING.search("\n".join(texts(answer.data)))
+        return self._taken(what, "email", found.group(1) if found else None, 409)
+
+    def _taken(self, what: str, by: str, winner: str | None, status: int) -> Conflict:
+        held = "e-mail address" if by == "email" else "key"
+        text = self._text(what, f"another contact has this {held}")
+        return Conflict(text, by=by, winner=winner, account=self._account, status=status)
+
+    def _rate_limited(self, what: str, answer: Answer) -> RateLimited | None:
+        policy = answer.data.get("policyName") if isinstance(answer.data, dict) else None
+        asked = retry_after(answer.headers)
+        wait = asked if asked is not None else WAITS.get(str(policy))
+        if wait is None:
+            return None
+        (self._search_quota if policy == "SECONDLY" else self._quota).block(wait)
+        text = self._text(what, f"answered 429: {policy if policy in WAITS else 'too many calls'}")
+        return RateLimited(text, account=self._account, status=429, retry_after=wait)
+
+    def _text(self, what: str, how: str) -> str:
+        return f"HubSpot: {what}: {how}"
+
+
+def texts(data: Any) -> Iterator[str]:
+    """Every string of an error body. For reading only: they may hold personal data."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict):
+        for value in data.values():
+            yield from texts(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from texts(value)
+
+
+def codes(data: Any) -> list[str]:
+    """The machine words of an error body (categories and codes), which hold no personal data.
+
+    They are taken from the fields that hold codes, and from the JSON which HubSpot puts inside its message.
+    """
+    found: dict[str, None] = {}
+    for entry in _entries(data):
+        for key in ("category", "subCategory", "code", "errorType", "error"):
+            if isinstance(word := entry.get(key), str) and CODE.fullmatch(word):
+                found[word] = None
+        for word in re.findall(r'"(?:error|code)"\s*:\s*"([A-Z0-9_]{1,60})"', str(entry.get("message", ""))):
+            found[word] = None
+    return list(found)
+
+
+def named_property(data: Any, text: str) -> str | None:
+    """The property an error speaks of, if it names one."""
+    for entry in _entries(data):
+        context = entry.get("context")
+        named = context.get("propertyName") if isinstance(context, dict) else None
+        named = named[0] if isinstance(named, list) and named else named
+        if isinstance(named, str):
+            return named
+    found = PROPERTY.search(text)
+    return found.group(1) if found else None
+
+
+def _entries(data: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(data, dict):
+        yield data
+        errors = data.get("errors")
+        yield from (entry for entry in errors if isinstance(entry, dict)) if isinstance(errors, list) else ()

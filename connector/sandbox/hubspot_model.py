@@ -1,0 +1,99 @@
+"""What the HubSpot stand-in stores and how it refuses: one record, the account's property names, HubSpot's error body."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import phonenumbers
+
+#: Names that exist in every account; True: only HubSpot writes them.
+CONTACT_PROPERTIES = {
+    **dict.fromkeys(("email", "firstname", "lastname", "phone", "mobilephone", "company", "lifecyclestage"), False),
+    **dict.fromkeys(("hs_object_id", "createdate", "lastmodifieddate", "hs_additional_emails", "hs_merged_object_ids"), True),
+    **dict.fromkeys(("hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number"), True),
+}
+MEETING_PROPERTIES = {
+    "hs_timestamp", "hs_meeting_title", "hs_meeting_body", "hs_internal_meeting_notes", "hs_meeting_start_time",
+    "hs_meeting_end_time", "hs_meeting_location", "hs_meeting_external_url", "hs_meeting_outcome", "hubspot_owner_id",
+}  # fmt: skip
+MEETING_OUTCOMES = {"SCHEDULED", "COMPLETED", "RESCHEDULED", "NO_SHOW", "CANCELED"}
+
+
+class Refusal(Exception):
+    """A request that HubSpot would refuse; `body` is its answer."""
+
+    def __init__(self, status: int, message: str, category: str, **more: Any) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"status": "error", "message": message, "correlationId": str(uuid.uuid4()), "category": category, **more}
+
+
+@dataclass
+class Record:
+    """One contact or meeting; `history` holds what a lagging search index still sees."""
+
+    id: str
+    properties: dict[str, str]
+    created: datetime
+    updated: datetime
+    archived: bool = False
+    contacts: list[str] = field(default_factory=list)
+    history: list[tuple[float, dict[str, str]]] = field(default_factory=list)
+
+    def as_of(self, moment: float) -> dict[str, str] | None:
+        """The properties that an index of that moment holds; None: the record was not there yet."""
+        return next((properties for time, properties in reversed(self.history) if time <= moment), None)
+
+    def document(self, names: Iterable[str] | None = None) -> dict[str, Any]:
+        """The record as HubSpot answers it, with the asked properties (None: all that are set)."""
+        always = {"hs_object_id": self.id, "createdate": _iso(self.created), "lastmodifieddate": _iso(self.updated)}
+        chosen = self.properties if names is None else {name: self.properties.get(name) for name in names}
+        return {
+            "id": self.id,
+            "properties": {**chosen, **always},
+            "createdAt": _iso(self.created),
+            "updatedAt": _iso(self.updated),
+            "archived": self.archived,
+        }
+
+
+def searchable(phone: str) -> str:
+    """The number as HubSpot's search knows it: area code and local number. The details are synthetic."""
+    try:
+        return phonenumbers.national_significant_number(phonenumbers.parse(phone, "US"))
+    except phonenumbers.NumberParseException:
+        return re.sub(r"\D", "", phone)
+
+
+def checked_meeting(given: Mapping[str, Any]) -> dict[str, str]:
+    """The properties of a meeting as they would be stored, or the refusal of those that cannot be."""
+    properties = {name: "" if value is None else str(value) for name, value in given.items()}
+    unknown = [(name, "PROPERTY_DOESNT_EXIST", f"Property {name} does not exist") for name in given.keys() - MEETING_PROPERTIES]
+    outcome = properties.get("hs_meeting_outcome", "")
+    if outcome and outcome not in MEETING_OUTCOMES:
+        unknown.append(("hs_meeting_outcome", "INVALID_OPTION", f"{outcome} was not one of the allowed options"))
+    if unknown:
+        raise invalid(unknown)
+    return properties
+
+
+def invalid(faults: Iterable[tuple[str, str, str]]) -> Refusal:
+    """The refusal of values: HubSpot puts JSON into its message, and a list of errors beside it."""
+    faults = list(faults)
+    inner = ",".join(f'{{"isValid":false,"message":"{text}","error":"{code}","name":"{name}"}}' for name, code, text in faults)
+    errors = [{"message": text, "code": code, "context": {"propertyName": [name]}} for name, code, text in faults]
+    return Refusal(400, f"Property values were not valid: [{inner}]", "VALIDATION_ERROR", errors=errors)
+
+
+def listed(record: Record, name: str) -> list[str]:
+    """A property that holds a list, joined by semicolons."""
+    return [part for part in record.properties.get(name, "").split(";") if part]
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

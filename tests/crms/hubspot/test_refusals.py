@@ -1,0 +1,125 @@
+"""Every way in which HubSpot says no, as HubSpot writes it and in other wordings."""
+
+import pytest
+
+from connector.crms.base import NewCustomer
+from connector.errors import AccountPaused, Conflict, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
+
+pytestmark = pytest.mark.anyio
+ADA = NewCustomer(email="ada@example.com")
+COORDINATES = "PropertyValueCoordinates{{portalId=1, objectTypeId=0-1, propertyName={0}, value=v}}"
+
+
+def taken(name: str, text: str = "Cannot set {0} on 77. 6001 already has that value.") -> dict:
+    return {"status": "error", "category": "VALIDATION_ERROR", "message": text.format(COORDINATES.format(name))}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "by", "winner"),
+    [
+        (409, {"message": "Contact already exists. Existing ID: 6001", "category": "CONFLICT"}, "email", "6001"),
+        (409, {"message": "contact exists", "errors": [{"message": "existing id 6001"}]}, "email", "6001"),
+        (409, {"message": "Ce contact existe."}, "email", None),
+        (409, {}, "email", None),
+        (409, None, "email", None),
+        (409, b"<html>conflict</html>", "email", None),
+        (400, taken("connector_person_key"), "key", "6001"),
+        (400, taken("email"), "email", "6001"),
+        (409, taken("connector_person_key"), "key", "6001"),
+        (400, {"category": "VALIDATION_ERROR", "errors": [taken("connector_person_key")]}, "key", "6001"),
+        (400, {"message": "6001 already has that value"}, "key", "6001"),
+        (400, {"errorType": "UNIQUE_VALUE_CONFLICT", "message": "taken"}, "key", None),
+        (400, {"errors": [{"code": "UNIQUE_VALUE_CONFLICT", "context": {"propertyName": ["email"]}}]}, "email", None),
+    ],
+)
+async def test_a_taken_value_is_a_conflict(scripted, far, status, body, by, winner):
+    far.answer(status, body)
+    with pytest.raises(Conflict) as caught:
+        await scripted.create(ADA, "k")
+    assert (caught.value.by, caught.value.winner, caught.value.status) == (by, winner, status)
+    assert caught.value.account == "crm.main"
+
+
+async def test_a_property_of_somebody_else_that_is_taken_is_no_conflict_of_ours(scripted, far):
+    far.answer(400, taken("loyalty_number"))
+    with pytest.raises(Rejected):
+        await scripted.create(ADA, "k")
+
+
+MISSING = 'Property values were not valid: [{"isValid":false,"message":"…","error":"PROPERTY_DOESNT_EXIST","name":"%s"}]'
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"message": MISSING % "connector_person_key", "category": "VALIDATION_ERROR"}, AccountPaused),
+        ({"errors": [{"code": "PROPERTY_DOESNT_EXIST", "message": "connector_person_key"}]}, AccountPaused),
+        ({"message": MISSING % "mobilephone", "category": "VALIDATION_ERROR"}, Rejected),
+        ({"message": "Email address ada@example.com is invalid", "category": "VALIDATION_ERROR"}, Rejected),
+        ({}, Rejected),
+        (b"<html>", Rejected),
+        ([], Rejected),
+    ],
+)
+async def test_other_bad_requests(scripted, far, body, kind):
+    far.answer(400, body)
+    with pytest.raises(kind) as caught:
+        await scripted.create(ADA, "k")
+    assert type(caught.value) is kind
+    assert "ada@" not in str(caught.value) + caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "kind", "after"),
+    [
+        (423, {}, {}, Transient, 2),
+        (423, {"Retry-After": "1"}, {}, Transient, 2),
+        (423, {"Retry-After": "30"}, {}, Transient, 30),
+        (429, {}, {"policyName": "TEN_SECONDLY_ROLLING"}, RateLimited, 10),
+        (429, {}, {"policyName": "SECONDLY"}, RateLimited, 1),
+        (429, {}, {"policyName": "DAILY"}, RateLimited, 900),
+        (429, {"Retry-After": "3"}, {"policyName": "DAILY"}, RateLimited, 3),
+        (429, {}, {"policyName": "SOMETHING_NEW"}, RateLimited, 1),
+        (429, {}, None, RateLimited, 1),
+        (429, {}, b"<html>", RateLimited, 1),
+        (477, {"Retry-After": "7200"}, {}, RateLimited, 7200),
+        (477, {"Retry-After": "999999"}, {}, RateLimited, 86_400),
+        (477, {}, {}, RateLimited, 300),
+    ],
+)
+async def test_asked_for_patience(scripted, far, status, headers, body, kind, after):
+    far.answer(status, body, headers)
+    with pytest.raises(kind) as caught:
+        await scripted.create(ADA, "k")
+    assert type(caught.value) is kind
+    assert (caught.value.retry_after, caught.value.status) == (after, status)
+    assert len(far.asked) == 1
+
+
+@pytest.mark.parametrize("status", [502, 503, 504, 521, 523, 524])
+async def test_a_server_that_is_not_there(scripted, far, status):
+    far.answer(status, b"<html>")
+    with pytest.raises(UnknownOutcome):
+        await scripted.create(ADA, "k")
+    with pytest.raises(Unavailable):
+        await scripted.get("1")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_refused_credentials_pause_the_account(scripted, far, status):
+    far.answer(status, {"status": "error", "category": "MISSING_SCOPES", "message": "scopes"})
+    with pytest.raises(AccountPaused) as caught:
+        await scripted.get("1")
+    assert "scopes" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("policy", "search_waits", "others_wait"),
+    [("SECONDLY", True, False), ("TEN_SECONDLY_ROLLING", False, True), ("DAILY", False, True)],
+)
+async def test_each_policy_stops_its_own_budget(scripted, far, quotas, policy, search_waits, others_wait):
+    far.answer(429, {"policyName": policy})
+    with pytest.raises(RateLimited):
+        await scripted.by_phone("+15145550123")
+    search, others = (quotas[key] for key in ("search pat-test-0000", "pat-test-0000"))
+    assert (search._wait(1) > 0, others._wait(1) > 0) == (search_waits, others_wait)

@@ -1,0 +1,184 @@
+"""Create and fill: never a second record, never an overwritten value, never a blank."""
+
+import asyncio
+import json
+
+import pytest
+
+from connector.crms.base import Customer, NewCustomer
+from connector.errors import AccountPaused, Conflict, Rejected, UnknownOutcome
+from connector.sandbox.faults import Faults
+from connector.sandbox.hubspot import Rules
+
+pytestmark = pytest.mark.anyio
+KEY = "connector_person_key"
+ADA = NewCustomer(
+    email="ada@example.com", first_name="Ada", last_name="Byron", mobile_phone="+15145550123", phone="+15145550124"
+)
+
+
+# ---- create ----
+
+
+async def test_create_writes_mobile_and_home_phone_and_our_key(sandbox, crm):
+    made = await crm.create(ADA, "k1")
+    assert made == Customer(
+        id=made.id,
+        first_name="Ada",
+        last_name="Byron",
+        emails=("ada@example.com",),
+        mobile_phone="+15145550123",
+        phone="+15145550124",
+        person_key="k1",
+    )
+    stored = sandbox.contacts()[0]
+    assert (stored["mobilephone"], stored["phone"], stored[KEY]) == ("+15145550123", "+15145550124", "k1")
+
+
+async def test_create_sends_no_blanks(scripted, far):
+    far.answer(201, {"id": "1", "properties": {}})
+    await scripted.create(NewCustomer(first_name="Ada", last_name=" "), "k1")
+    assert json.loads(far.asked[0].content) == {"properties": {"firstname": "Ada", KEY: "k1"}}
+    assert far.asked[0].url.path == "/crm/objects/2026-09/contacts"
+    assert far.asked[0].headers["authorization"] == "Bearer pat-test-0000"
+
+
+@pytest.mark.parametrize("taken", ["ada@example.com", "ADA@example.com", "second@example.org"])
+async def test_create_with_a_known_address_names_the_winner(sandbox, crm, taken):
+    holder = sandbox.add_contact(email="ada@example.com")
+    sandbox.add_email(holder, "second@example.org")
+    with pytest.raises(Conflict) as caught:
+        await crm.create(NewCustomer(email=taken), "k1")
+    assert (caught.value.by, caught.value.winner, caught.value.status) == ("email", holder, 409)
+    assert "@" not in str(caught.value)
+    assert len(sandbox.contacts()) == 1
+
+
+async def test_create_with_a_known_address_in_another_wording_is_a_conflict_without_a_winner(sandbox, crm):
+    sandbox.records.rules = Rules(conflict_names_winner=False)
+    sandbox.add_contact(email="ada@example.com")
+    with pytest.raises(Conflict) as caught:
+        await crm.create(ADA, "k1")
+    assert (caught.value.by, caught.value.winner) == ("email", None)
+
+
+async def test_create_under_a_known_key_names_the_holder_and_not_the_other_id(sandbox, crm):
+    holder = sandbox.add_contact(email="old@example.com", **{KEY: "k1"})
+    with pytest.raises(Conflict) as caught:
+        await crm.create(ADA, "k1")
+    assert (caught.value.by, caught.value.winner, caught.value.status) == ("key", holder, 400)
+    assert len(sandbox.contacts()) == 1
+
+
+async def test_create_with_an_address_which_an_archived_contact_still_holds(sandbox, crm):
+    sandbox.records.rules = Rules(archived_blocks_email=True)
+    gone = sandbox.add_contact(email="ada@example.com")
+    sandbox.archive(gone)
+    assert await crm.by_email("ada@example.com") == []
+    with pytest.raises(Conflict) as caught:
+        await crm.create(ADA, "k1")
+    assert caught.value.winner == gone
+    assert await crm.get(gone) is None
+
+
+async def test_fifty_parallel_creates_of_one_person_make_one_contact(sandbox, crm):
+    results = await asyncio.gather(*(crm.create(ADA, "k1") for _ in range(50)), return_exceptions=True)
+    made = [r for r in results if isinstance(r, Customer)]
+    refused = [r for r in results if isinstance(r, Conflict)]
+    assert (len(made), len(refused), len(sandbox.contacts())) == (1, 49, 1)
+    assert {conflict.winner for conflict in refused} == {made[0].id}
+
+
+async def test_fifty_parallel_creates_without_an_address_make_one_contact_by_key(sandbox, crm):
+    nameless = NewCustomer(first_name="Ada", mobile_phone="+15145550123")
+    results = await asyncio.gather(*(crm.create(nameless, "k1") for _ in range(50)), return_exceptions=True)
+    assert len(sandbox.contacts()) == 1
+    assert {r.by for r in results if isinstance(r, Conflict)} == {"key"}
+
+
+@pytest.mark.parametrize("fault", ["lost_answer", "error_after_effect", "timeout"])
+async def test_a_create_without_a_clear_answer_is_unknown_and_the_repetition_finds_it(sandbox, crm, fault):
+    sandbox.faults = Faults(**{fault: 1, "timeout_seconds": 0})
+    with pytest.raises(UnknownOutcome):
+        await crm.create(ADA, "k1")
+    assert sandbox.requests["POST contacts"] == 1, "a write is sent once"
+    sandbox.faults = Faults()
+    with pytest.raises(Conflict) as caught:
+        await crm.create(ADA, "k1")
+    assert (await crm.get(caught.value.winner)).person_key == "k1"
+
+
+@pytest.mark.parametrize("data", [None, {}, [], {"id": None, "properties": {}}, b"<html></html>"])
+async def test_a_create_that_answers_nonsense_is_unknown(scripted, far, data):
+    far.answer(201, data)
+    with pytest.raises(UnknownOutcome):
+        await scripted.create(ADA, "k1")
+
+
+async def test_create_without_our_property_pauses_the_account_with_the_way_out(sandbox, crm):
+    del sandbox.records.properties[KEY]
+    with pytest.raises(AccountPaused) as caught:
+        await crm.create(ADA, "k1")
+    assert KEY in str(caught.value)
+    assert "connector check --fix" in caught.value.hint
+    assert sandbox.contacts() == []
+
+
+async def test_create_with_a_value_hubspot_refuses_names_its_code_and_never_the_value(sandbox, crm):
+    with pytest.raises(Rejected) as caught:
+        await crm.create(NewCustomer(email="not-an-address", first_name="Ada"), "k1")
+    assert caught.value.hint == "HubSpot's reasons: VALIDATION_ERROR, INVALID_EMAIL."
+    assert "not-an-address" not in str(caught.value)
+
+
+# ---- fill ----
+
+
+async def test_fill_writes_blanks_only(sandbox, crm):
+    contact = sandbox.add_contact(firstname="Augusta", phone="kept")
+    assert await crm.fill(await crm.get(contact), ADA) == ("email", "last_name", "mobile_phone")
+    stored = sandbox.contacts()[0]
+    assert (stored["firstname"], stored["phone"]) == ("Augusta", "kept")
+    assert (stored["email"], stored["lastname"], stored["mobilephone"]) == ("ada@example.com", "Byron", "+15145550123")
+    assert KEY not in stored, "our key is written by a create and by nothing else"
+
+
+async def test_fill_never_gives_a_second_address(sandbox, crm):
+    contact = sandbox.add_contact(email="first@example.com")
+    assert "email" not in await crm.fill(await crm.get(contact), ADA)
+    assert sandbox.contacts()[0]["email"] == "first@example.com"
+
+
+async def test_fill_with_nothing_to_say_makes_no_call(scripted, far):
+    whole = Customer(id="1", first_name="A", last_name="B", emails=("a@example.com",), mobile_phone="1", phone="2")
+    assert await scripted.fill(whole, ADA) == ()
+    assert await scripted.fill(Customer(id="1"), NewCustomer(first_name=" ")) == ()
+    assert far.asked == []
+
+
+async def test_fill_leaves_out_an_address_that_another_contact_has(sandbox, crm):
+    sandbox.add_contact(email="ada@example.com")
+    contact = sandbox.add_contact(firstname="Ada", age=5)
+    assert await crm.fill(await crm.get(contact), ADA) == ("last_name", "mobile_phone", "phone")
+    assert "email" not in sandbox.contacts()[1]
+
+
+async def test_fill_of_nothing_but_a_taken_address_writes_nothing(sandbox, crm):
+    sandbox.add_contact(email="ada@example.com")
+    contact = sandbox.add_contact(firstname="Ada")
+    assert await crm.fill(await crm.get(contact), NewCustomer(email="ada@example.com")) == ()
+
+
+async def test_fill_of_a_contact_that_is_gone_is_said(sandbox, crm):
+    contact = await crm.get(sandbox.add_contact(firstname="Ada"))
+    sandbox.archive(contact.id)
+    with pytest.raises(Rejected) as caught:
+        await crm.fill(contact, ADA)
+    assert "retry the event" in caught.value.hint
+
+
+async def test_fill_without_a_clear_answer_is_unknown(sandbox, crm):
+    contact = await crm.get(sandbox.add_contact(firstname="Ada"))
+    sandbox.faults = Faults(lost_answer=1)
+    with pytest.raises(UnknownOutcome):
+        await crm.fill(contact, ADA)
