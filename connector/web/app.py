@@ -1,0 +1,95 @@
+"""All routes in one place. Start-up and shutdown belong to the service, not here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from connector.health import Check
+from connector.web.access import Access
+from connector.web.login import Login
+from connector.web.pages import PRIVATE, Pages
+from connector.web.ports import Intake, Ready, Source, StatusData
+from connector.web.receiver import Receiver
+from connector.web.stats import ReceiverStats
+from connector.web.status import StatusPages
+
+
+def build_app(
+    *,
+    sources: Mapping[str, Source],
+    intake: Intake,
+    stats: ReceiverStats,
+    data: StatusData,
+    ready: Ready,
+    access: Access,
+    max_body_bytes: int = 1_048_576,
+    config_file: str = "connector.toml",
+    extra_routes: Sequence[BaseRoute] = (),
+    clock: Callable[[], float] = time.time,
+) -> Starlette:
+    """Build the application.
+
+    `sources` maps the name in `/webhooks/{source}` to its adapter. `ready` answers `/readyz`. `config_file` appears in
+    the commands which the status page tells the operator to run. `extra_routes` are served beside ours.
+    """
+    pages = Pages()
+    login = Login(access, pages)
+    status = StatusPages(data, stats, access, pages, login, config_file=config_file, clock=clock)
+    receiver = Receiver(sources, intake, stats=stats, max_body_bytes=max_body_bytes, clock=clock)
+    app = Starlette(
+        routes=[
+            Route("/webhooks/{source}", receiver),
+            Route("/healthz", _healthz, methods=["GET"]),
+            Route("/readyz", _Readiness(ready).answer, methods=["GET"]),
+            Route("/", _home, methods=["GET"]),
+            *status.routes(),
+            *login.routes(),
+            *extra_routes,
+        ],
+        exception_handlers={HTTPException: _http_error},
+    )
+    # A redirect is a failed delivery to most senders; a wrong address is better told as 404.
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _home(_request: Request) -> Response:
+    return RedirectResponse("/status", 307, PRIVATE)
+
+
+async def _healthz(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    """Answer Starlette's own refusals (404, 405, 413) in the form of ours."""
+    status, detail, headers = 500, "", None
+    if isinstance(error, HTTPException):
+        status, detail, headers = error.status_code, error.detail, dict(error.headers or {})
+    return JSONResponse({"error": detail.lower().replace(" ", "_"), "message": f"{detail}."}, status, headers)
+
+
+class _Readiness:
+    """`/readyz`: 200 while no check of this process says error, else 503; the checks are the body."""
+
+    def __init__(self, ready: Ready) -> None:
+        self._ready = ready
+        self._log = structlog.get_logger("connector.ready")
+
+    async def answer(self, _request: Request) -> Response:
+        """Run the checks; one that fails to run counts as an error."""
+        try:
+            checks = list(await self._ready())
+        except Exception as error:  # "not ready" is the answer, whatever went wrong
+            self._log.error("readiness check failed", error=type(error).__name__)
+            checks = [Check(id="ready", level="error", message="The checks themselves failed; see the log.")]
+        bad = any(check.level == "error" for check in checks)
+        return JSONResponse([check.model_dump() for check in checks], 503 if bad else 200, PRIVATE)

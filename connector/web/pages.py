@@ -1,0 +1,49 @@
+"""HTML with nothing from elsewhere: templates, and the headers that keep a page to itself."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse
+
+#: For every answer behind the login, whatever its type.
+PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+_POLICY = (
+    "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def environment() -> Environment:
+    """Build the template environment; everything is escaped, and a missing name is a defect."""
+    loader = FileSystemLoader(Path(__file__).with_name("templates"))
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters["code"] = _code
+    return made
+
+
+def _code(text: str) -> Markup:
+    """Escape a text and set what stands between backticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if odd % 2 else part for odd, part in enumerate(parts))
+
+
+class Pages:
+    """Renders templates under a fresh nonce each time."""
+
+    def __init__(self) -> None:
+        self._environment = environment()
+
+    def render(self, template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any) -> HTMLResponse:
+        """Answer with a page that no other site can frame, style, script or read through a cache."""
+        nonce = secrets.token_urlsafe(16)
+        text = self._environment.get_template(template).render(nonce=nonce, **values)
+        policy = {"Content-Security-Policy": _POLICY.format(nonce=nonce), "X-Frame-Options": "DENY"}
+        return HTMLResponse(text, status, {**PRIVATE, **policy, **(headers or {})})

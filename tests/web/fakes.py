@@ -1,0 +1,248 @@
+"""Small stand-ins for what the web is given, and an application built on them."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+
+from connector.appointments import Client, Event, Reading
+from connector.health import Check
+from connector.signatures import VerificationFailed, Verified
+from connector.store.inbox import Delivery
+from connector.web.access import Access
+from connector.web.app import build_app
+from connector.web.ports import Source
+from connector.web.stats import ReceiverStats
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC).timestamp()
+TOKEN = "a-status-token-of-tests"
+SECRET = "t0ken"
+
+
+class Clock:
+    """Unix time that moves only when told."""
+
+    def __init__(self, now: float = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class TokenVerifier:
+    """Accepts the one token; a `webhook-id` header becomes the message id, as with Standard Webhooks."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: float) -> Verified:
+        if not hmac.compare_digest(headers.get("authorization", "").encode("latin-1"), SECRET.encode()):
+            raise VerificationFailed("the token does not match")
+        return Verified(headers.get("webhook-id"))
+
+
+class MemoryIntake:
+    """De-duplicates like the store; `trouble` is raised instead, if set."""
+
+    def __init__(self) -> None:
+        self.stored: dict[tuple[str, str], Delivery] = {}
+        self.trouble: Exception | None = None
+
+    async def accept(self, delivery: Delivery) -> str:
+        if self.trouble is not None:
+            raise self.trouble
+        if (delivery.source, delivery.event) in self.stored:
+            return "duplicate"
+        self.stored[delivery.source, delivery.event] = delivery
+        reading = delivery.reading
+        return "queued" if reading.events else "held" if reading.held is not None else "ignored"
+
+    @property
+    def only(self) -> Delivery:
+        (delivery,) = self.stored.values()
+        return delivery
+
+
+def read(headers: Mapping[str, str], data: Any) -> Reading:
+    """Read `{"id", "client"}`; anything else is held, and `{"explode": true}` fails like a defective adapter."""
+    if isinstance(data, dict) and data.get("explode"):
+        raise RuntimeError("jane.doe@example.com broke it")
+    if not isinstance(data, dict) or "client" not in data:
+        return Reading(held="there is no client in it", hint="Look at the delivery.")
+    event_id = str(data["id"]) if "id" in data else None
+    if data["client"] is None:
+        return Reading(event_id=event_id, ignored="nothing identifies the client")
+    return Reading(
+        event_id=event_id, type="appointment.created", events=(Event(type="x", client=Client(id=str(data["client"]))),)
+    )
+
+
+class FakeData:
+    """Answers what it is given."""
+
+    def __init__(self, page: dict[str, Any]) -> None:
+        self._page = page
+        self.trouble: Exception | None = None
+
+    async def status(self) -> dict[str, Any]:
+        keys = ("version", "queue", "oldest_waiting_seconds", "sources", "crms", "links", "checks")
+        page = await self.page()
+        return {key: page[key] for key in keys}
+
+    async def page(self) -> dict[str, Any]:
+        if self.trouble is not None:
+            raise self.trouble
+        return self._page
+
+
+def queue(**counts: int) -> dict[str, int]:
+    states = ("queued", "running", "retrying", "held", "done", "ignored", "discarded")
+    return {state: counts.get(state, 0) for state in states}
+
+
+def quiet_page() -> dict[str, Any]:
+    """All is well."""
+    quota = {"used": 42, "limit": 300, "seconds": 60}
+    source = {
+        "system": "booxi",
+        "last_delivery_at": NOW - 185,
+        "received": 1311,
+        "refused": 0,
+        "quota": quota,
+        "state": "ok",
+        "reason": None,
+    }
+    hours = [
+        {
+            "hour": f"2026-11-{20 + (13 + h) // 24}T{(13 + h) % 24:02}:00:00.000Z",
+            "received": (h * 7) % 40,
+            "linked": (h * 6) % 37,
+            "held": 0,
+        }
+        for h in range(24)
+    ]
+    trace = [
+        {"rule": "link", "result": "none", "note": "this client is not linked yet"},
+        {"rule": "email", "result": "match", "note": "the only customer with this e-mail address", "customer_id": "501"},
+        {"rule": "write_back", "result": "written", "note": "the id was stored in the booking system and confirmed"},
+    ]
+    decision = {
+        "id": 1204,
+        "source": "stores",
+        "client_id": "88213",
+        "type": "appointment.created",
+        "state": "done",
+        "reason": None,
+        "at": "2026-11-21T11:56:55.000Z",
+        "trace": trace,
+    }
+    return {
+        "version": "0.1.0",
+        "queue": queue(done=1250, ignored=61),
+        "oldest_waiting_seconds": None,
+        "sources": {"stores": source},
+        "crms": {
+            "main": {"system": "hubspot", "state": "ok", "reason": None, "quota": {"used": 3, "limit": 100, "seconds": 10}}
+        },
+        "links": 1204,
+        "checks": [{"id": "store.disk", "level": "ok", "message": "The disk has room.", "hint": ""}],
+        "decisions": [{**decision, "id": 1204 - n, "client_id": str(88213 - n * 17)} for n in range(6)],
+        "held": [],
+        "reviews": [],
+        "ignored_without_identity": 12,
+        "chart": hours,
+    }
+
+
+def busy_page() -> dict[str, Any]:
+    """A day with something of everything."""
+    page = quiet_page()
+    reason = "HubSpot refused the request for good (400 INVALID_EMAIL)"
+    hint = "Correct the e-mail address in the booking system, then run `connector events retry`."
+    held = [
+        {"id": 90 + n, "source": "stores", "client_id": f"7{n}", "reason": reason, "hint": hint, "since": NOW - 7200 * n - 60}
+        for n in range(7)
+    ]
+    odd = {"id": 80, "source": "tours", "client_id": None, "reason": "the client has no id", "hint": "", "since": NOW - 200_000}
+    review = {
+        "id": 5,
+        "source": "stores",
+        "client_ids": ["4711"],
+        "reason": "two customers have this phone number",
+        "since": NOW - 4000,
+        "candidates": [
+            {"customer_id": "201", "evidence": ["same phone", "name agrees"]},
+            {"customer_id": "202", "evidence": ["same phone"]},
+        ],
+    }
+    page["held"], page["reviews"] = [*held, odd], [review]
+    page["queue"] = queue(queued=17, running=8, retrying=2, held=9, done=41250, ignored=61, discarded=1)
+    page["oldest_waiting_seconds"] = 1300.4
+    page["sources"]["tours"] = {
+        "system": "booxi",
+        "last_delivery_at": None,
+        "received": 0,
+        "refused": 31,
+        "quota": None,
+        "state": "paused",
+        "reason": "the key was refused (401)",
+    }
+    page["crms"]["main"] |= {
+        "state": "down",
+        "reason": "no answer for 4 min",
+        "quota": {"used": 97, "limit": 100, "seconds": 10},
+    }
+    page["checks"] += [
+        {
+            "id": "booking.tours.auth",
+            "level": "error",
+            "message": "the key of booking.tours was refused",
+            "hint": "Set partner_key and restart.",
+        },
+        {
+            "id": "config.plain",
+            "level": "warning",
+            "message": "booking.stores.webhook has verify = none",
+            "hint": "Ask for a token.",
+        },
+    ]
+    page["decisions"][0] |= {"state": "held", "reason": reason, "trace": []}
+    page["chart"][20]["held"] = 6
+    return page
+
+
+class World:
+    """An application with everything around it faked, and how to talk to it."""
+
+    def __init__(
+        self, *, host: str = "127.0.0.1", public_url: str | None = None, token: str | None = TOKEN, **options: Any
+    ) -> None:
+        self.clock = Clock()
+        self.intake = MemoryIntake()
+        self.stats = ReceiverStats()
+        self.data = FakeData(quiet_page())
+        self.checks = [Check(id="store", level="ok", message="The database answers.")]
+        self.app: Starlette = build_app(
+            sources={"stores": Source("stores", read, TokenVerifier())},
+            intake=self.intake,
+            stats=self.stats,
+            data=self.data,
+            ready=self._ready,
+            access=Access(host=host, public_url=public_url, token=token, clock=self.clock),
+            config_file="connector.toml",
+            clock=self.clock,
+            **options,
+        )
+
+    async def _ready(self) -> list[Check]:
+        return self.checks
+
+    def client(self, base_url: str = "http://127.0.0.1:8080") -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=base_url)
+
+    async def deliver(self, content: bytes, *, method: str = "POST", source: str = "stores", **headers: str) -> httpx.Response:
+        every = {"authorization": SECRET, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        async with self.client() as client:
+            return await client.request(method, f"/webhooks/{source}", content=content, headers=every)
