@@ -1,0 +1,346 @@
+"""Whose record is it? The rules of docs/matching.md in their order: the first that decides, decides.
+
+Each rule writes to the trace what it found. Whatever a look-up *fails* to answer is raised as an error: only an answered,
+empty look-up lets the next rule speak, so nobody is created on doubt.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from connector.appointments import Client
+from connector.booking_systems.base import BookingSystem, ClientLink
+from connector.config import SyncSettings
+from connector.crms.base import CRM, Customer, NewCustomer
+from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Transient, UnknownOutcome
+from connector.identity import (
+    Agreement,
+    Identity,
+    PersonName,
+    identify,
+    names_agree,
+    normalise_email,
+    normalise_phone,
+    person_key,
+)
+from connector.locks import IdentityLocks
+from connector.memory import EffectsJournal, LinksMemory
+from connector.store.lanes import Work
+from connector.store.links import Link
+
+_COMPLETE = "Create or complete the customer in the CRM and retry the event, or set `create = true` in its [[sync]]."
+_CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
+_NAMES = {Agreement.AGREE: "the name agrees", Agreement.DISAGREE: "the name differs", Agreement.UNKNOWN: "a name is missing"}
+
+
+class NothingToIdentify(Ignore):
+    """The client has no e-mail, no phone, and at most a bare name: nobody can be found or created by that."""
+
+
+@dataclass(slots=True)
+class Found:
+    """The customer, and how we know. `stored_id` is what the booking system is known to hold for the client."""
+
+    customer: Customer
+    origin: str
+    outcome: str
+    keys: Sequence[str] = ()
+    stored_id: str | None = None
+    merged_from: str | None = None
+    intent: str | None = None
+    written_back_at: float | None = None
+
+
+@dataclass(slots=True)
+class Seen:
+    """What this run has read already, so that a later step need not read it again."""
+
+    stored: ClientLink | None = None
+    client: Client | None = None
+    customer: Customer | None = None
+
+
+class Matcher:
+    """Finds or creates the customer of a client, and commits the link."""
+
+    def __init__(
+        self,
+        settings: SyncSettings,
+        booking: BookingSystem,
+        crm: CRM,
+        *,
+        links: LinksMemory,
+        journal: EffectsJournal,
+        locks: IdentityLocks,
+        country: str | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self.booking = booking
+        self.crm = crm
+        self.links = links
+        self.journal = journal
+        self.locks = locks
+        self.country = country
+        self.clock = clock
+
+    async def resolve(self, work: Work, seen: Seen) -> None:
+        """Find or create the customer, and commit the link."""
+        found = await self.by_our_link(work) or await self.by_delivery(work) or await self.by_booking_system(work, seen)
+        if found is not None:
+            await self._commit(work, seen, found)
+            return
+        person = await self._identify(work, seen)
+        async with self.locks.hold(self.crm.name, person.keys()):
+            found = await self.by_key(work)
+            if found is None and not self._told_to_create(work):
+                found = await self.by_email(work, person) or await self.by_phone(work, person)
+            if found is None:
+                found = await self.create(work, person)
+            await self._commit(work, seen, found)
+
+    async def by_our_link(self, work: Work) -> Found | None:
+        """Rule 1: we linked this client before."""
+        link = work.link
+        if link is None or link.crm != self.crm.name:
+            return None
+        customer = await self._existing(work, "our_link", link.customer_id)
+        merged = link.customer_id if customer.id != link.customer_id else None
+        outcome = "matched" if link.origin == "review" and link.stored_id is None else "already_linked"
+        return Found(
+            customer, link.origin, outcome, stored_id=link.stored_id, merged_from=merged, written_back_at=link.written_back_at
+        )
+
+    async def by_delivery(self, work: Work) -> Found | None:
+        """Rule 2: the delivery names the customer of this client under our module."""
+        asked = work.event.linked_customer_id
+        return await self._adopt(work, "delivery", asked) if asked else None
+
+    async def by_booking_system(self, work: Work, seen: Seen) -> Found | None:
+        """Rule 3: the booking system stores a link (the delivery may not have been allowed to show it)."""
+        seen.stored = stored = await self.booking.read_link(work.client_id)
+        if stored.client_id != work.client_id:
+            note(work, "booking_system", "merged", f"the booking system has merged this client into {stored.client_id}")
+            survivor = await self.links.find(self.booking.source, stored.client_id)
+            if survivor is not None and survivor.crm == self.crm.name:
+                customer = await self._existing(work, "our_link", survivor.customer_id)
+                return Found(customer, survivor.origin, "already_linked", stored_id=survivor.stored_id)
+        if stored.customer_id:
+            return await self._adopt(work, "booking_system", stored.customer_id)
+        note(work, "booking_system", "none", "no link is stored for this client")
+        return None
+
+    async def by_key(self, work: Work) -> Found | None:
+        """Rule 4: a customer carries our own key for this client."""
+        key = person_key(work.source, work.client_id)
+        customer = await self.crm.by_key(key)
+        if customer is None:
+            note(work, "crm_key", "none", "no customer carries our key for this client")
+            return None
+        intent = self._create_intent(work)
+        ours = await self.journal.is_open(intent)
+        how = "the customer which an earlier try created" if ours else "the customer that carries our key for this client"
+        note(work, "crm_key", "match", how, customer.id)
+        return Found(customer, *(("created", "created") if ours else ("crm_key", "matched")), intent=intent if ours else None)
+
+    async def by_email(self, work: Work, person: Identity) -> Found | None:
+        """Rule 5: exactly one customer has the same e-mail address, by a fresh read."""
+        if person.email is None or (key := person.email_key) is None:
+            return None
+        remembered = await self._alive(await self.links.remembered(self.crm.name, [key]))
+        with_it = [c for c in remembered if person.email in _emails(c)]
+        found = with_it or await self.crm.by_email(person.email)
+        if not found and remembered:
+            # Tied to this address by us, but the record has lost it or was never given it.
+            if len(remembered) == 1 and not remembered[0].emails:
+                found = remembered
+            else:
+                raise self._review(
+                    "a customer we knew by this e-mail has another one now", remembered, person, "e-mail (earlier)"
+                )
+        if not found:
+            note(work, "email", "none", "no customer has this e-mail address")
+            return None
+        if len(found) > 1:
+            raise self._review(f"{len(found)} customers have this e-mail address", found, person, "e-mail")
+        agreement = names_agree(person.name, _name(found[0]))
+        how = "the only customer with this e-mail address" + ("; the names differ" if agreement is Agreement.DISAGREE else "")
+        note(work, "email", "match", how, found[0].id)
+        return Found(found[0], "email", "matched", keys=[key])
+
+    async def by_phone(self, work: Work, person: Identity) -> Found | None:
+        """Rule 6: exactly one customer has the same phone and a name that agrees."""
+        if not person.phones:
+            return None
+        found = await self._same_phone(person)
+        if not found:
+            note(work, "phone", "none", "no customer has this phone number")
+            return None
+        agreeing = [c for c in found if names_agree(person.name, _name(c)) is Agreement.AGREE]
+        if not agreeing:
+            raise self._review("the phone number matches, the name does not", found, person, "phone")
+        if len(agreeing) > 1:
+            raise self._review(f"{len(agreeing)} customers have this phone number and name", agreeing, person, "phone")
+        note(work, "phone", "match", "the only customer with this phone number and an agreeing name", agreeing[0].id)
+        keys = person.phone_keys if agreeing[0].emails else person.keys()
+        return Found(agreeing[0], "phone", "matched", keys=keys)
+
+    async def create(self, work: Work, person: Identity) -> Found:
+        """Rule 7: nobody was found, by answered and empty look-ups."""
+        told = self._told_to_create(work)
+        if not self.settings.create and not told:
+            raise Hold("no customer matches, and this sync only links existing ones", hint=_COMPLETE)
+        if not person.worth_creating:
+            raise Hold("no customer matches, and a phone number without a name is too little to create one", hint=_COMPLETE)
+        intent = self._create_intent(work)
+        unsettled = await self.journal.begin(work, intent, "create", self.clock(), crm=self.crm.name, identity=person.keys())
+        try:
+            customer = await self.crm.create(new_customer(person), person_key(work.source, work.client_id))
+        except Conflict as conflict:
+            return await self._winner(work, conflict, person, intent, unsettled=unsettled)
+        except UnknownOutcome:
+            await self.journal.unknown(intent, self.clock())
+            raise
+        except ConnectorError:
+            if not unsettled:
+                await self.journal.undone(intent)
+            raise
+        note(work, "create", "created", "no customer was found, so one was created", customer.id)
+        return Found(customer, "created", "created", keys=person.keys(), intent=intent)
+
+    # What the rules share.
+
+    async def _commit(self, work: Work, seen: Seen, found: Found) -> None:
+        link = Link(
+            work.source, work.client_id, self.crm.name, found.customer.id, found.origin, found.stored_id, found.written_back_at
+        )
+        work.outcome = work.outcome or found.outcome
+        if link != work.link or found.intent is not None:
+            links = [link]
+            if seen.stored is not None and seen.stored.client_id != work.client_id:
+                links.append(replace(link, client_id=seen.stored.client_id))
+            await self.journal.linked(
+                work, links, "write_back", self.clock(), keys=found.keys, merged_from=found.merged_from, intent=found.intent
+            )
+        work.link, work.step, seen.customer = link, "write_back", found.customer
+
+    async def _adopt(self, work: Work, origin: str, customer_id: str) -> Found:
+        """Take an id that the booking system gave us, once the CRM has confirmed that it lives."""
+        customer = await self._existing(work, origin, customer_id)
+        merged = customer_id if customer.id != customer_id else None
+        return Found(customer, origin, "already_linked", stored_id=customer_id, merged_from=merged)
+
+    async def _existing(self, work: Work, rule: str, customer_id: str) -> Customer:
+        customer = await self.crm.get(customer_id)
+        if customer is None:
+            note(work, rule, "gone", "this customer no longer exists in the CRM", customer_id)
+            raise Hold(
+                f"the client is linked to customer {customer_id}, which the CRM no longer has",
+                hint="Restore the customer in the CRM and retry the event, or link the client to another one.",
+            )
+        how = "linked to this customer" if customer.id == customer_id else f"customer {customer_id} was merged into this one"
+        note(work, rule, "match", how, customer.id)
+        return customer
+
+    async def _identify(self, work: Work, seen: Seen) -> Identity:
+        person = identify(work.event.client, self.country)
+        if not person.worth_creating:
+            client_id = seen.stored.client_id if seen.stored else work.client_id
+            seen.client = await self.booking.client(client_id)
+            if seen.client is not None:
+                person = identify(seen.client, self.country)
+        if not person.matchable:
+            raise NothingToIdentify("nothing to identify the client: no e-mail address and no phone number that can be read")
+        return person
+
+    async def _alive(self, customer_ids: Sequence[str]) -> list[Customer]:
+        found: dict[str, Customer] = {}
+        for customer_id in customer_ids:
+            customer = await self.crm.get(customer_id)
+            if customer is not None:
+                found[customer.id] = customer
+        return list(found.values())
+
+    async def _same_phone(self, person: Identity) -> list[Customer]:
+        found: dict[str, Customer] = {}
+        for customer in await self._alive(await self.links.remembered(self.crm.name, person.phone_keys)):
+            theirs = {normalise_phone(raw, self.country) for raw in (customer.mobile_phone, customer.phone)}
+            if theirs & set(person.phones):
+                found[customer.id] = customer
+        for phone in person.phones:
+            for customer in await self.crm.by_phone(phone):
+                found[customer.id] = customer
+        return list(found.values())
+
+    async def _winner(self, work: Work, conflict: Conflict, person: Identity, intent: str, *, unsettled: bool) -> Found:
+        """The CRM refused a second record: the one it has is the customer."""
+        customer = await self._named_winner(work, conflict, person)
+        if customer is None:
+            raise Transient(
+                f"{self.crm.title} says that this person exists already but does not show the record yet",
+                account=self.crm.remote.account,
+            )
+        if conflict.by == "email" and self._told_to_create(work):
+            raise Hold("the CRM refuses a second customer with this e-mail address", hint=f"Link the client to {customer.id}.")
+        if conflict.by == "key":
+            origin, outcome = ("created", "created") if unsettled else ("crm_key", "matched")
+        else:
+            origin, outcome = "email", "matched"
+        note(work, "create", "conflict", f"the CRM already had this person (same {conflict.by})", customer.id)
+        return Found(customer, origin, outcome, keys=person.keys(), intent=intent)
+
+    async def _named_winner(self, work: Work, conflict: Conflict, person: Identity) -> Customer | None:
+        if conflict.winner is not None:
+            return await self.crm.get(conflict.winner)
+        if conflict.by == "email" and person.email is not None:
+            found = await self.crm.by_email(person.email)
+            return found[0] if len(found) == 1 else None
+        return await self.crm.by_key(person_key(work.source, work.client_id))
+
+    def _review(self, reason: str, found: Sequence[Customer], person: Identity, by: str) -> NeedsReview:
+        candidates = [{"customer_id": c.id, "evidence": self._evidence(c, person, by)} for c in found]
+        return NeedsReview(
+            reason,
+            candidates=candidates,
+            hint=_CHOOSE,
+        )
+
+    def _evidence(self, customer: Customer, person: Identity, by: str) -> list[str]:
+        evidence = [f"same {by}", _NAMES[names_agree(person.name, _name(customer))]]
+        if person.email is not None and by == "phone" and customer.emails:
+            evidence.append("the e-mail address differs")
+        return evidence
+
+    def _told_to_create(self, work: Work) -> bool:
+        return work.decision is not None and work.decision.decision == "create"
+
+    def _create_intent(self, work: Work) -> str:
+        return f"create:{self.crm.name}:{person_key(work.source, work.client_id)}"
+
+
+def note(work: Work, rule: str, result: str, text: str, customer_id: str | None = None) -> None:
+    """Add to the trace of an event; a retry that finds the same again adds nothing."""
+    entry: dict[str, Any] = {"rule": rule, "result": result, "note": text}
+    if customer_id is not None:
+        entry["customer_id"] = customer_id
+    if not work.trace or work.trace[-1] != entry:
+        work.trace.append(entry)
+
+
+def new_customer(person: Identity) -> NewCustomer:
+    """What a CRM is told of a person; extensions do not belong into an E.164 field."""
+    mobile, home = ((phone or "").partition(";")[0] for phone in (person.mobile_phone, person.home_phone))
+    return NewCustomer(
+        first_name=person.name.first, last_name=person.name.last, email=person.email or "", mobile_phone=mobile, phone=home
+    )
+
+
+def _emails(customer: Customer) -> set[str]:
+    return {address for raw in customer.emails if (address := normalise_email(raw)) is not None}
+
+
+def _name(customer: Customer) -> PersonName:
+    return PersonName(customer.first_name, customer.last_name)

@@ -1,0 +1,189 @@
+"""The use case: event → resolve the customer → write the id back → fill blanks → record the appointment.
+
+Each step commits on its own; a retry resumes at the one that failed. How the customer is found is in `matching`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from connector.booking_systems.base import BookingSystem, ClientLink
+from connector.config import SyncSettings
+from connector.crms.base import CRM, Customer, NewCustomer
+from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Rejected, UnknownOutcome
+from connector.identity import Agreement, PersonName, identify, names_agree, person_key
+from connector.locks import IdentityLocks
+from connector.matching import Matcher, Seen, new_customer, note
+from connector.memory import EffectsJournal, LinksMemory
+from connector.store.lanes import Work
+from connector.store.links import Link
+
+
+class Sync:
+    """One source into one CRM. `run` returns when everything is done and raises one of our errors otherwise."""
+
+    def __init__(
+        self,
+        settings: SyncSettings,
+        booking: BookingSystem,
+        crm: CRM,
+        *,
+        links: LinksMemory,
+        journal: EffectsJournal,
+        locks: IdentityLocks,
+        country: str | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self.booking = booking
+        self.crm = crm
+        self.links = links
+        self.journal = journal
+        self.country = country
+        self.clock = clock
+        self.matcher = Matcher(settings, booking, crm, links=links, journal=journal, locks=locks, country=country, clock=clock)
+
+    async def run(self, work: Work) -> None:
+        """Do every step that is left of `work`; its trace, outcome and step are kept up to date."""
+        if work.decision is not None and work.decision.decision == "dismiss":
+            raise Ignore(f"dismissed in review {work.decision.review_id}")
+        seen = Seen()
+        if work.step == "resolve":
+            await self.matcher.resolve(work, seen)
+        if work.step == "write_back":
+            await self.write_back(work, seen)
+        if work.step == "fill":
+            await self.fill(work, seen)
+        if work.step == "record":
+            await self.record(work)
+
+    # Step 2: tell the booking system.
+
+    async def write_back(self, work: Work, seen: Seen) -> None:
+        """Store the customer's id in the booking system, unless it is there."""
+        link = self._link(work)
+        if not self.booking.writes_links or link.stored_id == link.customer_id:
+            work.step = "fill"
+            return
+        stored = seen.stored or await self.booking.read_link(work.client_id)
+        intent = f"write_back:{work.source}:{work.client_id}:{link.customer_id}"
+        if stored.customer_id == link.customer_id:
+            ours = intent if await self.journal.is_open(intent) else None
+            note(work, "write_back", "present", "the booking system holds the id already", link.customer_id)
+        else:
+            await self._check_free(link, stored)
+            ours = intent
+            await self._write(work, intent, stored, link.customer_id)
+            note(work, "write_back", "written", "the id was stored in the booking system and confirmed", link.customer_id)
+        work.written_back = work.written_back or ours is not None
+        await self.journal.wrote_back(work, link, "fill", self.clock(), intent=ours)
+        work.link = replace(link, stored_id=link.customer_id)
+        work.step = "fill"
+
+    async def _write(self, work: Work, intent: str, stored: ClientLink, customer_id: str) -> None:
+        unsettled = await self.journal.begin(work, intent, "write_back", self.clock())
+        try:
+            await self.booking.write_link(stored, customer_id)
+        except UnknownOutcome:
+            await self.journal.unknown(intent, self.clock())
+            raise
+        except ConnectorError:
+            if not unsettled:
+                await self.journal.undone(intent)
+            raise
+
+    async def _check_free(self, link: Link, stored: ClientLink) -> None:
+        """Never overwrite an id that somebody else stored, unless a person told us to."""
+        there = stored.customer_id
+        if not there or there == link.stored_id or link.origin == "review":
+            return
+        if await self.links.is_alias(self.crm.name, there, link.customer_id):
+            return
+        candidates = [
+            {"customer_id": there, "evidence": ["stored in the booking system"]},
+            {"customer_id": link.customer_id, "evidence": [f"our link ({link.origin})"]},
+        ]
+        raise NeedsReview("the booking system holds another customer's id for this client", candidates=candidates)
+
+    # Step 3: fill what the CRM does not know.
+
+    async def fill(self, work: Work, seen: Seen) -> None:
+        """Write blanks only; a CRM that refuses a field does not undo the link."""
+        if self.settings.fill_blanks:
+            link = self._link(work)
+            customer = seen.customer or await self.crm.get(link.customer_id)
+            person = identify(seen.client or work.event.client, self.country)
+            missing = missing_fields(customer, new_customer(person)) if customer else None
+            if customer is not None and missing is not None:
+                await self._fill(work, customer, missing)
+        work.step = "record"
+
+    async def _fill(self, work: Work, customer: Customer, missing: NewCustomer) -> None:
+        intent = f"fill:{work.event_id}"
+        await self.journal.begin(work, intent, "fill", self.clock())
+        try:
+            written = await self.crm.fill(customer, missing)
+        except (Rejected, Conflict) as error:
+            note(work, "fill", "refused", str(error), customer.id)
+        else:
+            note(work, "fill", "written", "blanks filled: " + (", ".join(written) or "none"), customer.id)
+        await self.journal.settled(work, intent, self.clock())
+
+    # Step 4: the appointment on the customer's timeline.
+
+    async def record(self, work: Work) -> None:
+        """Keep one record per appointment and client, brought up to date by newer statements only."""
+        appointment = work.event.appointment
+        if not self.settings.record_appointments or appointment is None:
+            return
+        link = self._link(work)
+        version = appointment.updated_at.timestamp() if appointment.updated_at else work.received_at
+        known = await self.journal.recorded_as(work.source, appointment.id, work.client_id)
+        if known is not None and known[1] > version:
+            note(work, "record", "skipped", "a newer state of this appointment has been recorded already")
+            return
+        marker = person_key(f"{work.source}/appointments", f"{appointment.id}/{work.client_id}")[:32]
+        intent = f"record:{marker}"
+        unsettled = await self.journal.begin(work, intent, "record", self.clock())
+        record_id = known[0] if known else None
+        if record_id is None and unsettled:
+            record_id = await self.crm.find_appointment(link.customer_id, marker)
+        try:
+            record_id = await self.crm.record_appointment(link.customer_id, appointment, marker, record_id)
+        except UnknownOutcome:
+            await self.journal.unknown(intent, self.clock())
+            raise
+        except Rejected as error:
+            if error.status != 404:
+                raise
+            note(work, "record", "skipped", "somebody deleted this appointment's record in the CRM; it is not made again")
+            await self.journal.settled(work, intent, self.clock())
+            return
+        note(work, "record", "recorded", f"the appointment is record {record_id}: {appointment.status}", link.customer_id)
+        await self.journal.recorded(work, appointment.id, record_id, version, intent, self.clock())
+
+    def _link(self, work: Work) -> Link:
+        if work.link is None:
+            raise Hold("the link of this client is missing although it was resolved before", hint="Retry the event.")
+        return work.link
+
+
+def missing_fields(customer: Customer, new: NewCustomer) -> NewCustomer | None:
+    """Those fields of `new` that are blank in `customer`; None when there are none.
+
+    Half a name is only completed where the other half agrees, so that two people's names are never mixed.
+    """
+    missing = NewCustomer(
+        email="" if customer.emails else new.email,
+        mobile_phone="" if customer.mobile_phone else new.mobile_phone,
+        phone="" if customer.phone else new.phone,
+        first_name="" if customer.first_name or not _half_agrees(customer.last_name, new.last_name) else new.first_name,
+        last_name="" if customer.last_name or not _half_agrees(customer.first_name, new.first_name) else new.last_name,
+    )
+    return missing if missing != NewCustomer() else None
+
+
+def _half_agrees(theirs: str, ours: str) -> bool:
+    return not theirs or names_agree(PersonName("", theirs), PersonName("", ours)) is Agreement.AGREE
