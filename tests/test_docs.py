@@ -1,0 +1,196 @@
+"""Documentation that cannot drift: every setting, command and integration is in it, and what it says of them is so."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from connector import config as settings
+from connector import registry
+from connector.tables import _nested
+
+ROOT = Path(__file__).parent.parent
+EXAMPLE = (ROOT / "config.example.toml").read_text(encoding="utf-8")
+ENVIRON = dict.fromkeys(re.findall(r'env = "(\w+)"', EXAMPLE), "0123456789abcdef")
+#: Commented-out lines of the example that are not defaults but other ways to say the same.
+ALTERNATIVES = {"booking.stores.base_url", "booking.stores.webhook.secrets", "booking.stores.webhook.timestamp_header"}
+LINKED = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("connector/**/README.md")]
+
+
+@cache
+def text(name: str) -> str:
+    path = ROOT / name
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def load(folder: Path, toml: str) -> settings.Config:
+    path = folder / "connector.toml"
+    path.write_text(toml, encoding="utf-8")
+    return settings.load(path, systems=registry.Registry(), environ=ENVIRON)
+
+
+# ---- settings ----
+
+
+def test_the_example_loads_without_a_warning(tmp_path):
+    config = load(tmp_path, EXAMPLE)
+    assert config.warnings == ()
+    assert config.plain_secrets == ()
+    assert config.sync
+
+
+def commented_settings() -> list[tuple[str, str, str]]:
+    """`(table, key, line)` of every setting that the example shows but does not use."""
+    found, table = [], ""
+    for line in EXAMPLE.splitlines():
+        if header := re.fullmatch(r"\[+([\w.]+)\]+", line):
+            table = header[1]
+        elif setting := re.fullmatch(r"# (\w+) = .+", line):
+            found.append((table, setting[1], line))
+    return found
+
+
+@pytest.mark.parametrize(("table", "key", "line"), [pytest.param(*s, id=f"{s[0]}.{s[1]}") for s in commented_settings()])
+def test_a_commented_line_of_the_example_is_the_default_or_an_alternative(tmp_path, table, key, line):
+    head, _, rest = EXAMPLE.partition(f"[{table}]")
+    toml = f"{head}[{table}]{rest.replace(line, line.removeprefix('# '), 1)}"
+    if (table, key) == ("booking.stores", "base_url"):
+        toml = toml.replace('region = "na"\n', "")
+    changed = load(tmp_path, toml) != load(tmp_path, EXAMPLE)
+    assert changed is (f"{table}.{key}" in ALTERNATIVES)
+
+
+def own_fields(model: type[BaseModel], base: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields a system adds to every system's, or gives another default."""
+    shared = base.model_fields
+    return {k: f for k, f in model.model_fields.items() if k not in shared or f.default != shared[k].default}
+
+
+def with_nested(fields: dict[str, FieldInfo]) -> list[tuple[str, FieldInfo]]:
+    inner = [pair for info in fields.values() if (model := _nested(info)) for pair in with_nested(dict(model.model_fields))]
+    return [*fields.items(), *inner]
+
+
+def documented() -> list[tuple[str, str, FieldInfo]]:
+    """`(heading in docs/configuration.md, key, field)` of every setting there is."""
+    tables: dict[str, dict[str, FieldInfo]] = {
+        "[server]": dict(settings.ServerSettings.model_fields),
+        "[database]": dict(settings.DatabaseSettings.model_fields),
+        "[worker]": dict(settings.WorkerSettings.model_fields),
+        "[status]": dict(settings.StatusSettings.model_fields),
+        "[log]": dict(settings.LogSettings.model_fields),
+        "[booking.NAME]": {k: f for k, f in settings.BookingSettings.model_fields.items() if k != "webhook"},
+        "[booking.NAME.webhook]": dict(settings.WebhookSettings.model_fields),
+        "[crm.NAME]": dict(settings.CrmSettings.model_fields),
+        "[[sync]]": dict(settings.SyncSettings.model_fields),
+    }
+    for name in registry.BOOKING_SYSTEMS:
+        model = registry.booking_system(name).settings_model
+        tables[f'[booking.NAME]` with `system = "{name}"'] = own_fields(model, settings.BookingSettings)
+    for name in registry.CRMS:
+        tables[f'[crm.NAME]` with `system = "{name}"'] = own_fields(registry.crm(name).settings_model, settings.CrmSettings)
+    return [(heading, key, info) for heading, fields in tables.items() for key, info in with_nested(fields)]
+
+
+def section(heading: str) -> str:
+    found = re.search(rf"(?ms)^##+ `{re.escape(heading)}`$(.*?)(?=^##|\Z)", text("docs/configuration.md"))
+    assert found, f"docs/configuration.md has no heading for {heading}"
+    return found[1]
+
+
+def shown(info: FieldInfo) -> str:
+    """A default as the documentation writes it."""
+    default: Any = info.default
+    if info.is_required():
+        return "required"
+    if isinstance(default, BaseModel):
+        return "a table"
+    return "–" if default is None else f"`{json.dumps(default, ensure_ascii=False)}`"
+
+
+SETTINGS = [pytest.param(*entry, id=f"{entry[0]}-{entry[1]}") for entry in documented()]
+
+
+@pytest.mark.parametrize(("heading", "key", "info"), SETTINGS)
+def test_every_setting_is_documented_with_its_default(heading, key, info):
+    row = re.search(rf"(?m)^\| `{key}` \| (.+?) \|", section(heading))
+    assert row, f"docs/configuration.md: {heading} has no row for {key}"
+    assert row[1] == shown(info)
+
+
+@pytest.mark.parametrize(("heading", "key", "info"), SETTINGS)
+def test_every_setting_is_in_the_example(heading, key, info):
+    assert re.search(rf"(?m)^(# )?{key} = |[{{,] {key} = |^\[[\w.]+\.{key}\]$", EXAMPLE), f"config.example.toml lacks {key}"
+
+
+def test_the_documentation_names_no_setting_that_is_gone():
+    known = {key for _, key, _ in documented()} | {"webhook"}
+    assert set(re.findall(r"(?m)^\| `(\w+)` \|", text("docs/configuration.md"))) <= known
+
+
+# ---- commands ----
+
+
+def commands(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
+    if not isinstance(command, click.Group):
+        return [(path, command)]
+    return [found for name, inner in command.commands.items() for found in commands(inner, f"{path} {name}")]
+
+
+def test_every_command_and_option_is_documented():
+    from connector.cli import main
+
+    where = text("docs/commands.md") + text("README.md")
+    missing = []
+    for path, command in commands(main, "connector"):
+        if path not in where:
+            missing.append(path)
+        flags = [flag for option in command.params if isinstance(option, click.Option) for flag in option.opts]
+        missing += [f"{path} {flag}" for flag in flags if flag.startswith("--") and flag not in where]
+    assert missing == []
+
+
+# ---- integrations ----
+
+
+def folders(family: str) -> list[str]:
+    return sorted(path.parent.name for path in (ROOT / "connector" / family).glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize(("family", "names"), [("booking_systems", registry.BOOKING_SYSTEMS), ("crms", registry.CRMS)])
+def test_every_integration_is_registered_and_documented(family, names):
+    assert folders(family) == sorted(names)
+    for name in names:
+        assert text(f"connector/{family}/{name}/README.md"), f"{name} has no README.md"
+        assert f"| `{name}` | [" in text("docs/integrations.md")
+        assert f"connector.{family}.{name}" in text("pyproject.toml"), f"{name} is not in the import contracts"
+
+
+@pytest.mark.parametrize("name", registry.BOOKING_SYSTEMS)
+def test_a_booking_system_is_registered_under_its_own_name(name):
+    assert registry.booking_system(name).system == name
+
+
+@pytest.mark.parametrize("name", registry.CRMS)
+def test_a_crm_is_registered_under_its_own_name(name):
+    assert registry.crm(name).system == name
+
+
+# ---- pages ----
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link and not link.startswith("mailto:")]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+def test_the_changelog_has_a_place_for_what_comes():
+    assert "\n## [Unreleased]\n" in text("CHANGELOG.md")
