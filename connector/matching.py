@@ -95,7 +95,7 @@ class Matcher:
             return
         person = await self._identify(work, seen)
         async with self.locks.hold(self.crm.name, person.keys()):
-            found = await self.by_key(work)
+            found = await self.by_key(work, person)
             if found is None and not self._told_to_create(work):
                 found = await self.by_email(work, person) or await self.by_phone(work, person)
             if found is None:
@@ -107,12 +107,8 @@ class Matcher:
         link = work.link
         if link is None or link.crm != self.crm.name:
             return None
-        customer = await self._existing(work, "our_link", link.customer_id)
-        merged = link.customer_id if customer.id != link.customer_id else None
-        outcome = "matched" if link.origin == "review" and link.stored_id is None else "already_linked"
-        return Found(
-            customer, link.origin, outcome, stored_id=link.stored_id, merged_from=merged, written_back_at=link.written_back_at
-        )
+        chosen = link.origin == "review" and link.stored_id is None
+        return await self._follow(work, link, "matched" if chosen else "already_linked")
 
     async def by_delivery(self, work: Work) -> Found | None:
         """Rule 2: the delivery names the customer of this client under our module."""
@@ -126,14 +122,13 @@ class Matcher:
             note(work, "booking_system", "merged", f"the booking system has merged this client into {stored.client_id}")
             survivor = await self.links.find(self.booking.source, stored.client_id)
             if survivor is not None and survivor.crm == self.crm.name:
-                customer = await self._existing(work, "our_link", survivor.customer_id)
-                return Found(customer, survivor.origin, "already_linked", stored_id=survivor.stored_id)
+                return await self._follow(work, survivor, "already_linked")
         if stored.customer_id:
             return await self._adopt(work, "booking_system", stored.customer_id)
         note(work, "booking_system", "none", "no link is stored for this client")
         return None
 
-    async def by_key(self, work: Work) -> Found | None:
+    async def by_key(self, work: Work, person: Identity) -> Found | None:
         """Rule 4: a customer carries our own key for this client."""
         key = person_key(work.source, work.client_id)
         customer = await self.crm.by_key(key)
@@ -144,7 +139,9 @@ class Matcher:
         ours = await self.journal.is_open(intent)
         how = "the customer which an earlier try created" if ours else "the customer that carries our key for this client"
         note(work, "crm_key", "match", how, customer.id)
-        return Found(customer, *(("created", "created") if ours else ("crm_key", "matched")), intent=intent if ours else None)
+        if not ours:
+            return Found(customer, "crm_key", "matched")
+        return Found(customer, "created", "created", keys=person.keys(), intent=intent)
 
     async def by_email(self, work: Work, person: Identity) -> Found | None:
         """Rule 5: exactly one customer has the same e-mail address, by a fresh read."""
@@ -165,7 +162,7 @@ class Matcher:
             note(work, "email", "none", "no customer has this e-mail address")
             return None
         if len(found) > 1:
-            raise self._review(f"{len(found)} customers have this e-mail address", found, person, "e-mail")
+            raise self._review(work, f"{len(found)} customers have this e-mail address", found, person, "e-mail")
         agreement = names_agree(person.name, _name(found[0]))
         how = "the only customer with this e-mail address" + ("; the names differ" if agreement is Agreement.DISAGREE else "")
         note(work, "email", "match", how, found[0].id)
@@ -179,11 +176,11 @@ class Matcher:
         if not found:
             note(work, "phone", "none", "no customer has this phone number")
             return None
-        agreeing = [c for c in found if names_agree(person.name, _name(c)) is Agreement.AGREE]
+        agreeing = [c for c in found if _agree(person, c)]
         if not agreeing:
-            raise self._review("the phone number matches, the name does not", found, person, "phone")
+            raise self._review(work, "the phone number matches, the name does not", found, person, "phone")
         if len(agreeing) > 1:
-            raise self._review(f"{len(agreeing)} customers have this phone number and name", agreeing, person, "phone")
+            raise self._review(work, f"{len(agreeing)} customers have this phone number and name", agreeing, person, "phone")
         note(work, "phone", "match", "the only customer with this phone number and an agreeing name", agreeing[0].id)
         keys = person.phone_keys if agreeing[0].emails else person.keys()
         return Found(agreeing[0], "phone", "matched", keys=keys)
@@ -198,16 +195,21 @@ class Matcher:
         intent = self._create_intent(work)
         unsettled = await self.journal.begin(work, intent, "create", self.clock(), crm=self.crm.name, identity=person.keys())
         try:
-            customer = await self.crm.create(new_customer(person), person_key(work.source, work.client_id))
-        except Conflict as conflict:
-            return await self._winner(work, conflict, person, intent, unsettled=unsettled)
+            return await self._create(work, person, intent, unsettled=unsettled)
         except UnknownOutcome:
             await self.journal.unknown(intent, self.clock())
             raise
         except ConnectorError:
+            # Refused for certain: what the intent claims must not hold up others who share the e-mail or the phone.
             if not unsettled:
                 await self.journal.undone(intent)
             raise
+
+    async def _create(self, work: Work, person: Identity, intent: str, *, unsettled: bool) -> Found:
+        try:
+            customer = await self.crm.create(new_customer(person), person_key(work.source, work.client_id))
+        except Conflict as conflict:
+            return await self._winner(work, conflict, person, intent, unsettled=unsettled)
         note(work, "create", "created", "no customer was found, so one was created", customer.id)
         return Found(customer, "created", "created", keys=person.keys(), intent=intent)
 
@@ -219,11 +221,11 @@ class Matcher:
         )
         work.outcome = work.outcome or found.outcome
         if link != work.link or found.intent is not None:
-            links = [link]
+            links, keys = [link], [*found.keys, *self._phone_keys(work, found.customer)]
             if seen.stored is not None and seen.stored.client_id != work.client_id:
                 links.append(replace(link, client_id=seen.stored.client_id))
             await self.journal.linked(
-                work, links, "write_back", self.clock(), keys=found.keys, merged_from=found.merged_from, intent=found.intent
+                work, links, "write_back", self.clock(), keys=keys, merged_from=found.merged_from, intent=found.intent
             )
         work.link, work.step, seen.customer = link, "write_back", found.customer
 
@@ -232,6 +234,14 @@ class Matcher:
         customer = await self._existing(work, origin, customer_id)
         merged = customer_id if customer.id != customer_id else None
         return Found(customer, origin, "already_linked", stored_id=customer_id, merged_from=merged)
+
+    async def _follow(self, work: Work, link: Link, outcome: str) -> Found:
+        """The customer of a link of ours, or the one it was merged into."""
+        customer = await self._existing(work, "our_link", link.customer_id)
+        merged = link.customer_id if customer.id != link.customer_id else None
+        return Found(
+            customer, link.origin, outcome, stored_id=link.stored_id, merged_from=merged, written_back_at=link.written_back_at
+        )
 
     async def _existing(self, work: Work, rule: str, customer_id: str) -> Customer:
         customer = await self.crm.get(customer_id)
@@ -267,13 +277,24 @@ class Matcher:
     async def _same_phone(self, person: Identity) -> list[Customer]:
         found: dict[str, Customer] = {}
         for customer in await self._alive(await self.links.remembered(self.crm.name, person.phone_keys)):
-            theirs = {normalise_phone(raw, self.country) for raw in (customer.mobile_phone, customer.phone)}
-            if theirs & set(person.phones):
+            # We tied this person's phone to them; a search may not show for a minute what we wrote a moment ago.
+            if self._has_phone(customer, person) or _agree(person, customer):
                 found[customer.id] = customer
         for phone in person.phones:
-            for customer in await self.crm.by_phone(phone):
-                found[customer.id] = customer
+            for customer in await self.crm.by_phone(_number(phone)):
+                # Colleagues behind one switchboard share its number: only the name tells them apart.
+                if phone == _number(phone) or _agree(person, customer):
+                    found[customer.id] = customer
         return list(found.values())
+
+    def _has_phone(self, customer: Customer, person: Identity) -> bool:
+        theirs = {normalise_phone(raw, self.country) or "" for raw in (customer.mobile_phone, customer.phone)}
+        return bool({_number(phone) for phone in theirs if phone} & {_number(phone) for phone in person.phones})
+
+    def _phone_keys(self, work: Work, customer: Customer) -> Sequence[str]:
+        """What to remember of anybody we link: their phone may reach the CRM only by the step that fills blanks."""
+        person = identify(work.event.client, self.country)
+        return () if names_agree(person.name, _name(customer)) is Agreement.DISAGREE else person.phone_keys
 
     async def _winner(self, work: Work, conflict: Conflict, person: Identity, intent: str, *, unsettled: bool) -> Found:
         """The CRM refused a second record: the one it has is the customer."""
@@ -283,9 +304,11 @@ class Matcher:
                 f"{self.crm.title} says that this person exists already but does not show the record yet",
                 account=self.crm.remote.account,
             )
-        if conflict.by == "email" and self._told_to_create(work):
+        # An earlier try may have had its effect only after we had looked for it.
+        ours = conflict.by == "key" or customer.person_key == person_key(work.source, work.client_id)
+        if not ours and self._told_to_create(work):
             raise Hold("the CRM refuses a second customer with this e-mail address", hint=f"Link the client to {customer.id}.")
-        if conflict.by == "key":
+        if ours:
             origin, outcome = ("created", "created") if unsettled else ("crm_key", "matched")
         else:
             origin, outcome = "email", "matched"
@@ -300,7 +323,8 @@ class Matcher:
             return found[0] if len(found) == 1 else None
         return await self.crm.by_key(person_key(work.source, work.client_id))
 
-    def _review(self, reason: str, found: Sequence[Customer], person: Identity, by: str) -> NeedsReview:
+    def _review(self, work: Work, reason: str, found: Sequence[Customer], person: Identity, by: str) -> NeedsReview:
+        note(work, by.partition(" ")[0].replace("-", ""), "ambiguous", reason)
         candidates = [{"customer_id": c.id, "evidence": self._evidence(c, person, by)} for c in found]
         return NeedsReview(
             reason,
@@ -332,7 +356,7 @@ def note(work: Work, rule: str, result: str, text: str, customer_id: str | None 
 
 def new_customer(person: Identity) -> NewCustomer:
     """What a CRM is told of a person; extensions do not belong into an E.164 field."""
-    mobile, home = ((phone or "").partition(";")[0] for phone in (person.mobile_phone, person.home_phone))
+    mobile, home = (_number(phone or "") for phone in (person.mobile_phone, person.home_phone))
     return NewCustomer(
         first_name=person.name.first, last_name=person.name.last, email=person.email or "", mobile_phone=mobile, phone=home
     )
@@ -344,3 +368,12 @@ def _emails(customer: Customer) -> set[str]:
 
 def _name(customer: Customer) -> PersonName:
     return PersonName(customer.first_name, customer.last_name)
+
+
+def _agree(person: Identity, customer: Customer) -> bool:
+    return names_agree(person.name, _name(customer)) is Agreement.AGREE
+
+
+def _number(phone: str) -> str:
+    """An E.164 number without its extension."""
+    return phone.partition(";")[0]

@@ -52,6 +52,9 @@ class Availability:
         self.last_success: float | None = None
         #: Set whenever the account stops being usable, so that somebody starts to probe it.
         self.trouble = asyncio.Event()
+        #: The opposite: set while the account can be used.
+        self.usable = asyncio.Event()
+        self.usable.set()
         self._clock = clock
         self._failures = 0
 
@@ -76,6 +79,7 @@ class Availability:
         if self.error is None:
             self.since = self._clock()
         self.error = error
+        self.usable.clear()
         self.trouble.set()
 
     def reopen(self) -> None:
@@ -84,6 +88,7 @@ class Availability:
         self.since = None
         self._failures = 0
         self.trouble.clear()
+        self.usable.set()
 
 
 class Remote:

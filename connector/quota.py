@@ -76,6 +76,13 @@ class Quota:
         since = self._clock() - seconds
         return sum(c.cost for c in self._calls if c.done is None or c.done > since)
 
+    def usage(self) -> dict[str, float] | None:
+        """How much of the longest window is used: `{"used", "limit", "seconds"}`; None without limits."""
+        if not self.windows:
+            return None
+        window = max(self.windows, key=lambda one: one.seconds)
+        return {"used": self.used(window.seconds), "limit": window.calls, "seconds": window.seconds}
+
     @asynccontextmanager
     async def spend(self, cost: int = 1) -> AsyncIterator[Call]:
         """Wait for room, then count the call made inside the block.

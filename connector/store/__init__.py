@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 from connector.store.backfills import Backfills
-from connector.store.database import Database, connect_read_only, read_lock
+from connector.store.database import Database, connect_read_only, explained, read_lock
 from connector.store.inbox import Inbox
 from connector.store.journal import Journal
 from connector.store.lanes import Lanes
@@ -18,7 +19,7 @@ from connector.store.upkeep import Upkeep
 
 T = TypeVar("T")
 
-__all__ = ["Store", "connect_read_only", "read_lock"]
+__all__ = ["Store", "look", "read_lock"]
 
 
 class Store:
@@ -50,3 +51,12 @@ class Store:
     async def close(self) -> None:
         """Finish what waits to be written and let go of the file."""
         await self.database.close()
+
+
+def look(path: Path, view: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Run a view once, beside whatever works on the database; changes nothing. Raises StoreError."""
+    with closing(connect_read_only(path)) as connection:
+        try:
+            return view(connection, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise explained(error, path) from error

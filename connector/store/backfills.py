@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from connector.appointments import Event
 from connector.store.database import Database
@@ -110,9 +111,10 @@ def _add_page(
 def _add_event(connection: sqlite3.Connection, run: Run, event: Event, now: float, *, first: bool) -> None:
     appointment = event.appointment.id if event.appointment else ""
     row = connection.execute(
-        "INSERT INTO deliveries (source, event, derived, type, received_at) VALUES (?, ?, 1, ?, ?)"
+        # Headers tell `prune` that there is something left to drop.
+        "INSERT INTO deliveries (source, event, derived, type, received_at, headers) VALUES (?, ?, 1, ?, ?, '{}')"
         " ON CONFLICT DO NOTHING RETURNING id",
-        (run.source, f"backfill:{run.id}:{event.client.id}:{appointment}", event.type, now),
+        (run.source, f"backfill:{run.id}:{quote(event.client.id, safe='')}:{appointment}", event.type, now),
     ).fetchone()
     if row is None:
         return
@@ -127,7 +129,8 @@ def _add_event(connection: sqlite3.Connection, run: Run, event: Event, now: floa
 def _progress(connection: sqlite3.Connection, run: Run) -> tuple[dict[str, int], int, float]:
     row = connection.execute(
         "SELECT count(*),"
-        " sum(e.outcome = 'already_linked'), sum(e.outcome = 'matched'), sum(e.outcome = 'created'), sum(e.written_back),"
+        " sum(e.state = 'done' AND e.outcome = 'already_linked'), sum(e.state = 'done' AND e.outcome = 'matched'),"
+        " sum(e.state = 'done' AND e.outcome = 'created'), sum(e.written_back),"
         " sum(e.state = 'held' AND e.outcome IS NOT 'failed'), sum(e.outcome = 'failed' OR e.state = 'discarded'),"
         " sum(e.state = 'ignored'), sum(e.state IN ('queued', 'running', 'retrying'))"
         " FROM backfill_clients c JOIN events e ON e.id = c.event_id WHERE c.backfill_id = ?",

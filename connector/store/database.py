@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -65,11 +66,13 @@ class Database:
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._waiting = 0
+        self._closed = False
         self._space_checked = 0.0
         self._space_left = True
         self._connection = _connect(path)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="connector-reader")
         self._reader = threading.local()
+        self._read_connections: list[sqlite3.Connection] = []
         self._thread = threading.Thread(target=self._run, name="connector-writer", daemon=True)
         self._thread.start()
 
@@ -100,30 +103,42 @@ class Database:
         """Like `write`, for many small equal operations; refused when too many wait or the disk is nearly full."""
         if self._waiting >= WAITING_ROOM:
             raise Overloaded("Too many deliveries are waiting to be stored.")
-        if not self._has_space():
+        if not self.has_space():
             raise Overloaded("The disk is nearly full.", hint=f"Free space on the disk that holds {self.path.name}.")
         return await self._submit(batched, item)
 
     async def read(self, query: Callable[[sqlite3.Connection], T], *, budget: float = 10.0) -> T:
         """Run `query` on a read-only connection; it is interrupted after `budget` seconds so that no snapshot is held."""
+        self._check_open()
         return await self._loop.run_in_executor(self._readers, self._read, query, budget)
 
     async def close(self) -> None:
-        """Finish what is waiting, checkpoint, close and give up the lock."""
+        """Finish what is waiting, checkpoint, close and give up the lock. Whatever is asked afterwards is refused."""
+        if self._closed:
+            return
+        self._closed = True
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._readers.shutdown)
-        self._connection.close()
+        # Only the last connection checkpoints and removes the WAL when it closes, and a reader may not.
+        for connection in (*self._read_connections, self._connection):
+            connection.close()
         os.ftruncate(self._lock_file, 0)
         os.close(self._lock_file)
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"The database {self.path.name} is closed.", hint="The service is stopping; start it again.")
+
     async def _submit(self, work: Operation | Batched, item: Any) -> Any:
+        self._check_open()
         future: asyncio.Future[Any] = self._loop.create_future()
         self._waiting += 1
         self._queue.put(_Waiting(work, item, future))
         return await future
 
-    def _has_space(self) -> bool:
+    def has_space(self) -> bool:
+        """Whether the disk has room for more deliveries; looked up once a second."""
         now = time.monotonic()
         if now - self._space_checked > 1.0:
             disk = os.statvfs(self.path.parent)
@@ -214,6 +229,7 @@ class Database:
         connection = getattr(self._reader, "connection", None)
         if connection is None:
             connection = self._reader.connection = connect_read_only(self.path)
+            self._read_connections.append(connection)
         deadline = time.monotonic() + budget
         connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
         try:
@@ -238,11 +254,20 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def read_lock(path: Path) -> dict[str, Any] | None:
-    """How to reach the process that holds the database; None when no process does; {} when it does not say."""
+    """How to reach the process that holds the database; None when no process does; {} when it does not say.
+
+    Raises:
+        StoreError: the lock belongs to another user.
+    """
     try:
         handle = os.open(_lock_path(path), os.O_RDONLY)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise StoreError(
+            f"The lock file {_lock_path(path).name} cannot be read: {error.strerror}.",
+            hint="Run this as the user who runs the service.",
+        ) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -278,19 +303,39 @@ def explained(error: BaseException, path: Path) -> ConnectorError | BaseExceptio
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    # SQLite gives the WAL the permissions of the file, so they must be right before it is made; see also the chmod below.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA cache_size = -8000")
-        connection.execute("PRAGMA wal_autocheckpoint = 1000")
-        migrate(connection)
     except sqlite3.Error as error:
         raise explained(error, path) from error
-    path.chmod(0o600)
+    try:
+        _prepare(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise explained(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        # A file that belongs to somebody else and was opened to us on purpose stays as it is.
+        with suppress(FileNotFoundError, PermissionError):
+            file.chmod(0o600)
     connection.row_factory = sqlite3.Row
     return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -8000")
+    connection.execute("PRAGMA wal_autocheckpoint = 1000")
+    migrate(connection)
+    # SQLite opens a read-only file without a word; better refused now than at the first delivery.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("ROLLBACK")
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from connector.appointments import Event, Reading
 from connector.store.database import Batched, Database
 
+T = TypeVar("T")
+
 #: Lanes with live events go before lanes that only the backfill filled.
 LIVE, BACKFILL = 0, 1
+#: Rows of one INSERT: SQLite's own limit is 32,766 values a statement, and one delivery may name thousands of clients.
+ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +114,37 @@ def open_lanes(
     connection: sqlite3.Connection, wanted: Sequence[tuple[str, str, float]], priority: int
 ) -> dict[tuple[str, str], int]:
     """Make sure each (source, client id, now) has a lane that is due; a lane that waits for its head keeps its time."""
-    if not wanted:
-        return {}
-    rows = connection.execute(
-        "INSERT INTO lanes (source, client_id, due, priority) VALUES "
-        + ", ".join(["(?, ?, ?, ?)"] * len(wanted))
-        + " ON CONFLICT DO UPDATE SET priority = min(lanes.priority, excluded.priority), due = CASE"
-        " WHEN lanes.waits_for IS NOT NULL OR lanes.boot IS NOT NULL THEN lanes.due"
-        " ELSE coalesce(lanes.due, excluded.due) END"
-        " RETURNING source, client_id, id",
-        [value for source, client, now in wanted for value in (source, client, now, priority)],
-    )
-    return {(row[0], row[1]): row[2] for row in rows}
+    found: dict[tuple[str, str], int] = {}
+    for some in _in_portions(wanted):
+        rows = connection.execute(
+            "INSERT INTO lanes (source, client_id, due, priority) VALUES "
+            + ", ".join(["(?, ?, ?, ?)"] * len(some))
+            + " ON CONFLICT DO UPDATE SET priority = min(lanes.priority, excluded.priority), due = CASE"
+            " WHEN lanes.waits_for IS NOT NULL OR lanes.boot IS NOT NULL THEN lanes.due"
+            " ELSE coalesce(lanes.due, excluded.due) END"
+            " RETURNING source, client_id, id",
+            [value for source, client, now in some for value in (source, client, now, priority)],
+        )
+        found.update({(row[0], row[1]): row[2] for row in rows})
+    return found
+
+
+def _in_portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (rows[start : start + ROWS] for start in range(0, len(rows), ROWS))
 
 
 def _insert_events(connection: sqlite3.Connection, events: Sequence[Any], lanes: dict[tuple[str, str], int]) -> None:
-    connection.execute(
-        "INSERT INTO events"
-        " (delivery_id, lane_id, source, client_id, type, state, received_at, updated_at, payload, reason, hint) VALUES "
-        + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(events)),
-        [
-            value
-            for delivery_id, source, at, client, type_, state, payload, reason, hint in events
-            for value in (delivery_id, lanes.get((source, client)), source, client, type_, state, at, at, payload, reason, hint)
-        ],
-    )
+    for some in _in_portions(events):
+        connection.execute(
+            "INSERT INTO events"
+            " (delivery_id, lane_id, source, client_id, type, state, received_at, updated_at, payload, reason, hint) VALUES "
+            + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(some)),
+            [
+                value
+                for id_, source, at, client, type_, state, payload, reason, hint in some
+                for value in (id_, lanes.get((source, client)), source, client, type_, state, at, at, payload, reason, hint)
+            ],
+        )
     tally(connection, 0, Counter(event[5] for event in events))
 
 

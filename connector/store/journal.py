@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from connector.errors import Postponed
 from connector.store.database import Database
+from connector.store.intents import forget
 from connector.store.lanes import Work, fence, reach_step
 from connector.store.links import Link, remember, save_alias, save_link
 
@@ -48,7 +49,7 @@ class Journal:
 
     async def undone(self, key: str) -> None:
         """The effect certainly did not happen: forget the intent and what it claims."""
-        await self._database.write(lambda connection: _forget(connection, key))
+        await self._database.write(lambda connection: forget(connection, key))
 
     async def linked(
         self,
@@ -110,20 +111,6 @@ def _settle(connection: sqlite3.Connection, work: Work, key: str, result: str, n
     connection.execute("DELETE FROM claims WHERE intent = ?", (key,))
 
 
-def _forget(connection: sqlite3.Connection, key: str) -> None:
-    connection.execute("DELETE FROM claims WHERE intent = ?", (key,))
-    connection.execute("DELETE FROM intents WHERE key = ? AND state <> 'done'", (key,))
-
-
-def forget_open(connection: sqlite3.Connection, source: str, client_id: str) -> None:
-    """A person gave up a client's events: nothing of theirs may block others any longer."""
-    rows = connection.execute(
-        "SELECT key FROM intents WHERE source = ? AND client_id = ? AND state <> 'done'", (source, client_id)
-    ).fetchall()
-    for row in rows:
-        _forget(connection, row[0])
-
-
 def _linked(
     connection: sqlite3.Connection,
     work: Work,
@@ -143,7 +130,18 @@ def _linked(
     remember(connection, own.crm, keys, own.customer_id, now)
     if intent is not None:
         _settle(connection, work, intent, own.customer_id, now)
+    _settle_creates(connection, own, now)
     reach_step(connection, work, step, now)
+
+
+def _settle_creates(connection: sqlite3.Connection, link: Link, now: float) -> None:
+    """However the client came to be linked, an earlier attempt to create it must not block others for ever."""
+    rows = connection.execute(
+        "UPDATE intents SET state = 'done', result = ?, updated_at = ?"
+        " WHERE source = ? AND client_id = ? AND kind = 'create' AND state <> 'done' RETURNING key",
+        (link.customer_id, now, link.source, link.client_id),
+    ).fetchall()
+    connection.executemany("DELETE FROM claims WHERE intent = ?", [(row[0],) for row in rows])
 
 
 def _wrote_back(connection: sqlite3.Connection, work: Work, link: Link, step: str, now: float, intent: str | None) -> None:

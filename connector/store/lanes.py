@@ -16,11 +16,17 @@ from connector.appointments import Event
 from connector.errors import StoreError
 from connector.store.database import Database
 from connector.store.inbox import BACKFILL, LIVE, tally
+from connector.store.intents import forget_open
 from connector.store.links import Link, link_of
 from connector.store.reviews import Decision, decision_of
 
 #: Trace entries kept per event; the oldest go first.
 LONGEST_TRACE = 60
+#: Reason and hint of an event whose stored payload is not what this version expects.
+_UNREADABLE = (
+    "the stored event cannot be read by this version of connector",
+    "Start the newer version again and retry the event.",
+)
 
 
 class StaleClaim(StoreError):
@@ -153,17 +159,26 @@ def _claim(connection: sqlite3.Connection, boot: str, limit: int, now: float) ->
 
 
 def _take_head(connection: sqlite3.Connection, lane_id: int, token: int, now: float) -> Work | None:
-    row = connection.execute(
-        "UPDATE events SET state = 'running', attempts = attempts + 1, updated_at = ? WHERE id ="
-        " (SELECT id FROM events WHERE lane_id = ? AND state IN ('queued', 'retrying') ORDER BY id LIMIT 1)"
-        " RETURNING *, (SELECT event FROM deliveries WHERE deliveries.id = delivery_id) AS delivery",
-        (now, lane_id),
-    ).fetchone()
-    if row is None:
-        return None
+    while True:
+        row = connection.execute(
+            "UPDATE events SET state = 'running', attempts = attempts + 1, updated_at = ? WHERE id ="
+            " (SELECT id FROM events WHERE lane_id = ? AND state IN ('queued', 'retrying') ORDER BY id LIMIT 1)"
+            " RETURNING *, (SELECT event FROM deliveries WHERE deliveries.id = delivery_id) AS delivery",
+            (now, lane_id),
+        ).fetchone()
+        if row is None:
+            return None
+        try:
+            return _work(connection, row, token)
+        except ValueError:
+            # Written by another version. One such event must not keep everybody else from being claimed.
+            connection.execute("UPDATE events SET state = 'held', reason = ?, hint = ? WHERE id = ?", (*_UNREADABLE, row["id"]))
+
+
+def _work(connection: sqlite3.Connection, row: sqlite3.Row, token: int) -> Work:
     return Work(
         event_id=row["id"],
-        lane_id=lane_id,
+        lane_id=row["lane_id"],
         token=token,
         source=row["source"],
         client_id=row["client_id"],
@@ -185,10 +200,11 @@ def _take_head(connection: sqlite3.Connection, lane_id: int, token: int, now: fl
 def _conclude(connection: sqlite3.Connection, work: Work, verdict: Verdict, now: float) -> None:
     fence(connection, work)
     connection.execute(
-        "UPDATE events SET state = ?, reason = ?, hint = ?, trace = ?, outcome = ?, written_back = ?, updated_at = ?,"
+        "UPDATE events SET state = ?, step = ?, reason = ?, hint = ?, trace = ?, outcome = ?, written_back = ?, updated_at = ?,"
         " attempts = attempts - ?, snoozes = CASE WHEN ? THEN 0 ELSE snoozes + 1 END WHERE id = ?",
         (
             verdict.state,
+            work.step,
             verdict.reason,
             verdict.hint,
             json.dumps(work.trace[-LONGEST_TRACE:]),
@@ -202,6 +218,8 @@ def _conclude(connection: sqlite3.Connection, work: Work, verdict: Verdict, now:
     )
     if verdict.state in ("done", "held", "ignored"):
         tally(connection, now, Counter({verdict.state: 1}))
+    if verdict.state in ("done", "ignored"):
+        forget_open(connection, work.source, work.client_id, work.event_id)
     if verdict.state == "done":
         release_held(connection, work.source, work.client_id, now)
     _free(connection, work.lane_id, verdict, now)
@@ -210,7 +228,8 @@ def _conclude(connection: sqlite3.Connection, work: Work, verdict: Verdict, now:
 def release_held(connection: sqlite3.Connection, source: str, client_id: str, now: float) -> int:
     """What was held for this client can be decided now: its link is known. Deliveries nobody could read stay held."""
     rows = connection.execute(
-        "UPDATE events SET state = 'queued', attempts = 0, reason = 'released: the client is linked now', hint = NULL"
+        "UPDATE events SET state = 'queued', step = 'resolve', attempts = 0,"
+        " reason = 'released: the client is linked now', hint = NULL"
         " WHERE source = ? AND client_id = ? AND state = 'held' AND outcome IS NOT 'failed' RETURNING lane_id",
         (source, client_id),
     ).fetchall()

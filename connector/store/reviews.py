@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.store.database import Database
+from connector.store.intents import forget_open
 from connector.store.links import Link, save_link
 
 
@@ -71,6 +72,8 @@ def _decide(
         "UPDATE reviews SET decision = ?, customer_id = ?, decided_by = ?, decided_at = ? WHERE id = ?",
         (decision, customer_id, by, now, review_id),
     )
+    if decision != "create":
+        forget_open(connection, row["source"], row["client_id"])
     if decision == "link" and customer_id is not None:
         save_link(connection, Link(row["source"], row["client_id"], row["crm"], customer_id, "review"), now)
     _let_go(connection, row["source"], row["client_id"], review_id, decision, now)
@@ -83,7 +86,8 @@ def _let_go(connection: sqlite3.Connection, source: str, client_id: str, review_
     else:
         state, reason = "queued", f"decided in review {review_id}: {decision}"
     lanes = connection.execute(
-        "UPDATE events SET state = ?, reason = ?, hint = NULL, attempts = 0, updated_at = ?"
+        "UPDATE events SET state = ?, step = 'resolve', reason = ?, hint = NULL, attempts = 0,"
+        " outcome = nullif(outcome, 'failed'), updated_at = ?"
         " WHERE source = ? AND client_id = ? AND state = 'held' RETURNING lane_id",
         (state, reason, now, source, client_id),
     ).fetchall()

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from connector.store.database import Database
-from connector.store.journal import forget_open
+from connector.store.intents import forget_open
 
 #: Rows handled per commit while pruning, so that nobody waits long for the writer.
 PRUNE_BATCH = 500
@@ -54,7 +54,8 @@ class Upkeep:
 
 def _retry(connection: sqlite3.Connection, event_id: int, now: float) -> bool:
     row = connection.execute(
-        "UPDATE events SET state = 'queued', attempts = 0, outcome = NULL, reason = 'retried by hand', hint = NULL,"
+        "UPDATE events SET state = 'queued', step = 'resolve', attempts = 0, outcome = NULL,"
+        " reason = 'retried by hand', hint = NULL,"
         " updated_at = ?"
         " WHERE id = ? AND state IN ('held', 'retrying', 'queued') AND lane_id IS NOT NULL AND payload IS NOT NULL"
         " RETURNING lane_id",
@@ -75,7 +76,8 @@ def _discard(connection: sqlite3.Connection, event_id: int, by: str, now: float)
     if row is None:
         return False
     if row["client_id"] is not None:
-        forget_open(connection, row["source"], row["client_id"])
+        # Another event of the client may be in the middle of an effect; its intents stay.
+        forget_open(connection, row["source"], row["client_id"], event_id)
         connection.execute("UPDATE lanes SET due = ?, waits_for = NULL WHERE id = ? AND boot IS NULL", (now, row["lane_id"]))
     return True
 

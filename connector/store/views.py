@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from connector.store.reviews import Decision, decision_of
 from connector.store.schema import STATES
 
 Row = dict[str, Any]
@@ -48,6 +49,13 @@ def event(connection: sqlite3.Connection, event_id: int) -> Row | None:
     ).fetchone()
     more = {"step": row["step"], "next_try": moment(row["due"]), "waits_for": row["waits_for"]}
     return {**_event(row), **more, **{key: delivery[key] for key in delivery.keys()}}  # noqa: SIM118 - sqlite3.Row
+
+
+def decisions(connection: sqlite3.Connection, *, limit: int = 20) -> list[Row]:
+    """The newest events about which something was decided; looks through the newest two hundred."""
+    newest = events(connection, limit=200)
+    decided = [event for event in newest if event["trace"] or event["state"] not in ("queued", "running")]
+    return [{**event, "at": event["updated_at"]} for event in decided[:limit]]
 
 
 def held_delivery(connection: sqlite3.Connection, event_id: int) -> tuple[str, dict[str, str], bytes] | None:
@@ -99,6 +107,11 @@ def review(connection: sqlite3.Connection, review_id: int) -> Row | None:
         "decided_at": moment(row["decided_at"]),
     }
     return {**_review(row), **more}
+
+
+def decision(connection: sqlite3.Connection, source: str, client_id: str) -> Decision | None:
+    """The latest decision about a client."""
+    return decision_of(connection, source, client_id)
 
 
 def queue(connection: sqlite3.Connection) -> dict[str, int]:

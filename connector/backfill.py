@@ -1,0 +1,192 @@
+"""Walks the past of a source and queues what it finds; the worker does the rest, live events first.
+
+The cursor is stored with each page, so a run that was killed goes on where it was when the same request comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Literal, Protocol
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from connector.engine import Engine
+from connector.errors import AccountPaused, ConnectorError, RateLimited, RemoteError, Transient, Unavailable
+from connector.store.backfills import COUNTS, Run
+
+#: How far back and ahead a backfill looks when it is not told.
+DEFAULT_PAST, DEFAULT_FUTURE = timedelta(days=365), timedelta(days=365)
+#: Seconds between looks at what is still open.
+LOOK_AGAIN = 1.0
+_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:?\d{2})?")
+
+
+def period(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:
+    """Read the two dates as [from, to): days are whole and inclusive, in UTC unless they carry an offset.
+
+    Raises:
+        ValueError: not a date, or the end lies before the beginning; the text says which.
+    """
+    start = _moment(since, "--since", end=False) if since else datetime.combine(now.date() - DEFAULT_PAST, time(), UTC)
+    end = _moment(until, "--until", end=True) if until else datetime.combine(now.date() + DEFAULT_FUTURE, time(), UTC)
+    if start >= end:
+        raise ValueError("--until lies before --since")
+    return start, end
+
+
+def _moment(text: str, option: str, *, end: bool) -> datetime:
+    try:
+        if day := _DAY.fullmatch(text.strip()):
+            zone = datetime.strptime(day[2].replace(":", ""), "%z").tzinfo if day[2] else UTC
+            start = datetime.combine(date.fromisoformat(day[1]), time(), zone)
+            return start + timedelta(days=1) if end else start
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"{option}: {text!r} is not a date; write it like 2026-01-31") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+class Progress:
+    """How far a run is; `as_dict` is what the command line shows."""
+
+    def __init__(self, source: str, *, dry_run: bool) -> None:
+        self.source = source
+        self.dry_run = dry_run
+        self.state: Literal["walking", "working", "done", "failed"] = "walking"
+        self.counts = dict.fromkeys(COUNTS, 0)
+        self.open = 0
+        self.fraction = 0.0
+        self.resumed = False
+        #: Why nothing moves at the moment, or why the run failed.
+        self.reason = ""
+        self.hint = ""
+
+    def fail(self, error: ConnectorError) -> None:
+        """The run cannot go on."""
+        self.state, self.reason, self.hint = "failed", str(error), error.hint
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as JSON-able data."""
+        return dict(vars(self))
+
+
+class Job(Protocol):
+    """A run in this process: the real one or its rehearsal."""
+
+    progress: Progress
+
+    async def run(self) -> None:
+        """Run to the end; failures are in `progress`."""
+
+    async def refresh(self) -> None:
+        """Bring `progress` up to date."""
+
+
+class Backfill:
+    """One run. With `patient`, trouble that a person must mend is waited out; otherwise the run ends as failed."""
+
+    def __init__(self, engine: Engine, source: str, since: str | None, until: str | None, *, patient: bool) -> None:
+        self.progress = Progress(source, dry_run=False)
+        self._engine = engine
+        self._source = source
+        self._asked = json.dumps([since, until])
+        self._period = period(since, until, datetime.now(UTC))
+        self._patient = patient
+        self._run: Run | None = None
+        self._booking = engine.connections.booking[source]
+        self._sync = engine.syncs[source]
+        self._log = structlog.get_logger("connector.backfill").bind(source=source)
+
+    async def run(self) -> None:
+        """Walk, then wait until everything the walk found is decided."""
+        store, clock = self._engine.store, self._engine.clock
+        since, until = self._period
+        run = self._run = await store.backfills.begin(
+            self._source, self._asked, since.timestamp(), until.timestamp(), self._patient, clock()
+        )
+        self.progress.resumed = run.resumed
+        self._log.info("backfill goes on" if run.resumed else "backfill begins", run=run.id)
+        try:
+            if run.state == "walking":
+                await self._walk(run)
+                await store.backfills.move(run, "working", clock())
+            self.progress.state = "working"
+            await self._settle(run)
+            await store.backfills.move(run, "done", clock())
+        except ConnectorError as error:
+            await self.refresh()
+            self.progress.fail(error)
+            self._log.error("backfill ended early", reason=str(error), hint=error.hint)
+            return
+        await self.refresh()
+        self.progress.state = "done"
+        self._log.info("backfill done", **self.progress.counts)
+
+    async def refresh(self) -> None:
+        """Read the figures; say what stands in the way, if anything does."""
+        if self._run is None:
+            return
+        progress = self.progress
+        progress.counts, progress.open, progress.fraction = await self._engine.store.backfills.progress(self._run)
+        progress.reason = progress.hint = ""
+        if (trouble := self._trouble()) is not None:
+            progress.reason, progress.hint = str(trouble), trouble.hint
+
+    async def _walk(self, run: Run) -> None:
+        store, cursor = self._engine.store, run.cursor
+        since, until = datetime.fromtimestamp(run.since, UTC), datetime.fromtimestamp(run.until, UTC)
+        every = self._sync.settings.record_appointments
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type((Unavailable, AccountPaused, RateLimited, Transient)),
+            stop=stop_after_attempt(1000 if self._patient else 20),
+            wait=wait_random_exponential(0.5, max=60),
+            reraise=True,
+        ):
+            with attempt:
+                await self._ready()
+                # What a page says is as old as the moment it was asked for: a webhook received since knows better.
+                asked_at = self._engine.clock()
+                async for page in self._booking.walk(since, until, cursor):
+                    await store.backfills.add_page(
+                        run, page.events, page.cursor, page.fraction, every_appointment=every, now=asked_at
+                    )
+                    cursor = page.cursor
+                    self._engine.worker.wake()
+                    asked_at = self._engine.clock()
+
+    async def _ready(self) -> None:
+        """Wait until the booking system can be used; a pause for a person's work ends an impatient run."""
+        availability = self._booking.remote.availability
+        if not self._patient and isinstance(availability.error, AccountPaused):
+            raise availability.error
+        await availability.usable.wait()
+
+    async def _settle(self, run: Run) -> None:
+        concluded = asyncio.Event()
+        forget = self._engine.worker.watch(concluded)
+        try:
+            while (await self._engine.store.backfills.progress(run))[1]:
+                trouble = self._trouble()
+                if not self._patient and isinstance(trouble, AccountPaused):
+                    raise trouble
+                concluded.clear()
+                # Not only when something ends: an account may get into trouble meanwhile.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AGAIN):
+                        await concluded.wait()
+                # Many end at once, and each look counts all clients of the run.
+                await asyncio.sleep(LOOK_AGAIN / 4)
+        finally:
+            forget()
+
+    def _trouble(self) -> RemoteError | None:
+        """What keeps one of our two accounts from being used."""
+        for adapter in (self._booking, self._sync.crm):
+            if (error := adapter.remote.availability.error) is not None:
+                return error
+        return None

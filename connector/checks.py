@@ -1,0 +1,79 @@
+"""What `connector check` finds out: the file, the database, and both sides as they answer now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.booking_systems.base import BookingSystem
+from connector.config import Config
+from connector.connections import Connections
+from connector.crms.base import CRM
+from connector.errors import RemoteError
+from connector.health import Check
+
+
+def configuration(config: Config) -> list[Check]:
+    """What deserves a word in the file itself; it has been validated before."""
+    name = config.path.name
+    found = [
+        Check(
+            id="config.secrets",
+            level="warning",
+            message=f"{key} stands in {name} itself",
+            hint='Move it out of the file: { env = "NAME" } or { file = "path" }.',
+        )
+        for key in config.plain_secrets
+    ]
+    found += [Check(id="config.file", level="warning", message=text) for text in config.warnings]
+    for source, booking in config.booking.items():
+        if booking.webhook is not None and booking.webhook.verify == "none":
+            text = f"deliveries to /webhooks/{source} are not verified: whoever knows the address can send some"
+            hint = f'Set verify = "token" in [booking.{source}.webhook] and give the token to the sender.'
+            found.append(Check(id=f"booking.{source}.webhook", level="warning", message=text, hint=hint))
+        if booking.default_country is None:
+            text = "phone numbers without a country code are not used to find anybody"
+            hint = f'Set default_country in [booking.{source}], for example "CA".'
+            found.append(Check(id=f"booking.{source}.default_country", level="warning", message=text, hint=hint))
+    return found or [Check(id="config.file", level="ok", message=f"{name} is valid")]
+
+
+async def accounts(connections: Connections) -> list[Check]:
+    """Ask every account whether it works, and what else it has to say."""
+    return [check for adapter in connections.adapters() for check in await _account(adapter)]
+
+
+async def fix(connections: Connections) -> list[Check]:
+    """Create what is missing in the CRMs; one check for each thing made, or for what could not be."""
+    found = []
+    for name, crm in connections.crms.items():
+        try:
+            found += [Check(id=f"crm.{name}.fixed", level="ok", message=text) for text in await crm.fix()]
+        except RemoteError as error:
+            found.append(Check(id=f"crm.{name}.fix", level="error", message=str(error), hint=error.hint))
+    return found
+
+
+def states(connections: Connections) -> list[Check]:
+    """What is known of the accounts without asking them."""
+    found = []
+    for adapter in connections.adapters():
+        availability = adapter.remote.availability
+        if (error := availability.error) is not None:
+            found.append(Check(id=f"{adapter.remote.account}.account", level="error", message=str(error), hint=error.hint))
+    return found
+
+
+async def _account(adapter: BookingSystem | CRM) -> Sequence[Check]:
+    account = adapter.remote.account
+    try:
+        await adapter.probe()
+    except RemoteError as error:
+        found = [Check(id=f"{account}.account", level="error", message=str(error), hint=error.hint)]
+    else:
+        found = [Check(id=f"{account}.account", level="ok", message=f"{adapter.title} answers and accepts the key")]
+    try:
+        more = await adapter.checks()
+    except RemoteError as error:
+        more = [Check(id=f"{account}.checks", level="error", message=str(error), hint=error.hint)]
+    said = {check.message for check in found}
+    return [*found, *(check for check in more if check.message not in said)]

@@ -1,0 +1,22 @@
+"""The commands. Each module holds a family; what they do is elsewhere."""
+
+from __future__ import annotations
+
+import click
+
+from connector import __version__
+from connector.cli.backfill import backfill
+from connector.cli.check import check
+from connector.cli.events import events, links
+from connector.cli.review import review
+from connector.cli.running import demo, sandbox, serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="connector")
+def main() -> None:
+    """Booking webhooks in, linked CRM customers out."""
+
+
+for command in (demo, serve, backfill, check, events, review, links, sandbox):
+    main.add_command(command)

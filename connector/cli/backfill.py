@@ -1,0 +1,81 @@
+"""`connector backfill`: link the clients of past and coming bookings."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from connector.cli.common import config_option, ends_well, json_option, load_config, run
+
+if TYPE_CHECKING:
+    from connector.config import Config
+
+#: Seconds between two looks at the progress.
+LOOK = 0.25
+
+
+@click.command()
+@click.argument("source")
+@config_option
+@click.option("--since", metavar="DATE", help="First day of bookings, such as 2026-01-31. Default: a year ago.")
+@click.option("--until", metavar="DATE", help="Last day of bookings. Default: a year ahead.")
+@click.option("--dry-run", is_flag=True, help="Find out what would be done, and do nothing.")
+@json_option
+@ends_well
+def backfill(source: str, config_path: Path, since: str | None, until: str | None, dry_run: bool, as_json: bool) -> None:
+    """Walk the bookings of SOURCE and link every client in them.
+
+    Days are whole and inclusive, in UTC unless a date carries an offset. The same command goes on where it was stopped.
+    """
+    from connector.backfill import period
+
+    config = load_config(config_path)
+    if source not in config.booking:
+        known = ", ".join(config.booking) or "none"
+        raise click.UsageError(f"{config_path} has no [booking.{source}]; configured: {known}.")
+    try:
+        period(since, until, datetime.now(UTC))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        progress = run(_follow(config, source, since, until, dry_run))
+    except KeyboardInterrupt:
+        click.echo("Stopped. The same command goes on where it was.", err=True)
+        sys.exit(1)
+    _conclude(progress, as_json)
+
+
+async def _follow(config: Config, source: str, since: str | None, until: str | None, dry_run: bool) -> Mapping[str, Any]:
+    from connector.control import operator
+    from connector.terminal import Follow
+
+    async with operator(config, work=not dry_run) as ask:
+        with Follow() as follow:
+            progress = await ask("backfill", source=source, since=since, until=until, dry_run=dry_run)
+            while progress["state"] in ("walking", "working"):
+                await asyncio.sleep(LOOK)
+                progress = await ask("progress", source=source)
+                follow.show(progress)
+    found: Mapping[str, Any] = progress
+    return found
+
+
+def _conclude(progress: Mapping[str, Any], as_json: bool) -> None:
+    from connector import terminal
+
+    result = {"source": progress["source"], **progress["counts"], "dry_run": progress["dry_run"]}
+    if as_json:
+        terminal.show_json(result)
+    else:
+        terminal.counts(result)
+    if progress["state"] == "failed":
+        click.echo(f"It ended early: {progress['reason']}. {progress['hint']}".strip(), err=True)
+        click.echo("The same command goes on where it was.", err=True)
+    if progress["state"] == "failed" or progress["counts"]["failed"]:
+        sys.exit(1)

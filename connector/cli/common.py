@@ -1,0 +1,100 @@
+"""What the commands share: the configuration option, the way errors end a command, the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import getpass
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+from connector.errors import ConfigError, ConnectorError
+
+if TYPE_CHECKING:
+    from connector.config import Config
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("connector.toml"),
+    show_default=True,
+    envvar="CONNECTOR_CONFIG",
+    show_envvar=True,
+    help="The configuration file.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+
+
+def ends_well(command: Callable[P, T]) -> Callable[P, T]:
+    """End the command with a plain message: exit code 2 for the configuration, 1 for anything else that went wrong."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except ConfigError as error:
+            for fault in error.faults:
+                click.echo(fault, err=True)
+            sys.exit(2)
+        except ConnectorError as error:
+            click.echo(f"{error} {error.hint}".strip(), err=True)
+            sys.exit(1)
+        except BrokenPipeError:
+            # `connector events list | head`: nobody reads on.
+            sys.stderr.close()
+            sys.exit(0)
+
+    return wrapped
+
+
+def load_config(path: Path) -> Config:
+    """Read the configuration and set up quiet logging. Raises ConfigError."""
+    from connector import config, logs, registry
+
+    loaded = config.load(path, systems=registry.Registry())
+    logs.set_up(json=False, level="warning")
+    return loaded
+
+
+def run(job: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end."""
+    return asyncio.run(job)
+
+
+def read(config: Config, view: Callable[..., T], *args: Any, absent: Any, **kwargs: Any) -> T:
+    """Run one of `connector.store.views` beside whatever works on the database; `absent` where there is no database yet."""
+    from connector.store import look
+
+    path = config.database.path
+    if not path.exists():
+        click.echo(f"There is no database yet ({path.name}); it is made by the first `connector serve`.", err=True)
+        nothing: T = absent
+        return nothing
+    return look(path, view, *args, **kwargs)
+
+
+def operate(config: Config, name: str, **arguments: Any) -> Any:
+    """Do one operation on the live database; see `connector.operations`."""
+    from connector.control import operator
+
+    async def job() -> Any:
+        async with operator(config) as ask:
+            return await ask(name, **arguments)
+
+    return run(job())
+
+
+def whoami() -> str:
+    """Who decides, for the trace."""
+    try:
+        return f"{getpass.getuser()} on the command line"
+    except (KeyError, OSError):
+        return "the command line"

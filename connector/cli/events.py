@@ -1,0 +1,115 @@
+"""`connector events` and `connector links`: look at the live database, and act on what waits."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from connector.cli.common import config_option, ends_well, json_option, load_config, operate, read, whoami
+
+STATES = ("queued", "running", "retrying", "held", "done", "ignored", "discarded")
+
+
+@click.group()
+def events() -> None:
+    """Look at stored events; retry or discard those that wait."""
+
+
+@events.command("list")
+@config_option
+@click.option("--state", type=click.Choice(STATES), help="Only events in this state.")
+@click.option("--source", help="Only events of this source.")
+@click.option("--client", "client_id", help="Only events of this client.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="At most this many.")
+@json_option
+@ends_well
+def list_events(
+    config_path: Path, state: str | None, source: str | None, client_id: str | None, limit: int, as_json: bool
+) -> None:
+    """List events, newest first."""
+    from connector import terminal
+    from connector.store import views
+
+    config = load_config(config_path)
+    found = read(config, views.events, state=state, source=source, client_id=client_id, limit=limit, absent=[])
+    if as_json:
+        terminal.show_json(found)
+    else:
+        terminal.events(found)
+
+
+@events.command("show")
+@click.argument("event_id", metavar="ID", type=int)
+@config_option
+@json_option
+@ends_well
+def show_event(event_id: int, config_path: Path, as_json: bool) -> None:
+    """Show one event with its trace: what was found out, and why it is where it is."""
+    from connector import terminal
+    from connector.store import views
+
+    found = read(load_config(config_path), views.event, event_id, absent=None)
+    if found is None:
+        click.echo(f"There is no event {event_id}.", err=True)
+        sys.exit(1)
+    if as_json:
+        terminal.show_json(found)
+    else:
+        terminal.event(found)
+
+
+@events.command("retry")
+@click.argument("ids", metavar="[ID]...", type=int, nargs=-1)
+@config_option
+@click.option("--all", "everything", is_flag=True, help="All events in --state, instead of single ones.")
+@click.option("--state", type=click.Choice(["held", "retrying"]), default="held", show_default=True, help="With --all.")
+@click.option("--source", help="With --all: only events of this source.")
+@ends_well
+def retry_events(ids: tuple[int, ...], config_path: Path, everything: bool, state: str, source: str | None) -> None:
+    """Queue held or waiting events again, at once and with all their attempts."""
+    if everything == bool(ids):
+        raise click.UsageError("Name the events, or say --all.")
+    config = load_config(config_path)
+    done = operate(config, "retry", ids=None if everything else list(ids), state=state, source=source)
+    _report("queued again", done, ids, "only held and waiting events can be retried")
+
+
+@events.command("discard")
+@click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
+@config_option
+@ends_well
+def discard_events(ids: tuple[int, ...], config_path: Path) -> None:
+    """Give events up for good. They stay in the list, as discarded."""
+    done = operate(load_config(config_path), "discard", ids=list(ids), by=whoami())
+    _report("discarded", done, ids, "a running or final event cannot be discarded")
+
+
+@click.group()
+def links() -> None:
+    """Look at which client is which customer."""
+
+
+@links.command("list")
+@config_option
+@json_option
+@ends_well
+def list_links(config_path: Path, as_json: bool) -> None:
+    """List all links, oldest first."""
+    from connector import terminal
+    from connector.store import views
+
+    found = read(load_config(config_path), views.links, absent=[])
+    if as_json:
+        terminal.show_json(found)
+        return
+    columns = ("source", "client_id", "crm", "customer_id", "origin", "linked_at", "written_back_at")
+    terminal.table(columns, [[link[column] for column in columns] for link in found], empty="No links.")
+
+
+def _report(deed: str, done: list[int], asked: tuple[int, ...], why_not: str) -> None:
+    click.echo(f"{len(done)} {'event' if len(done) == 1 else 'events'} {deed}.")
+    if missed := [str(event_id) for event_id in asked if event_id not in done]:
+        click.echo(f"Not {deed}: {', '.join(missed)} ({why_not}).", err=True)
+        sys.exit(1)

@@ -1,0 +1,95 @@
+"""What runs until it is stopped: `demo`, `serve`, `sandbox`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from connector.cli.common import config_option, ends_well
+from connector.errors import ConnectorError
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Print the decisions and end, instead of keeping the status page up.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port of the status page.")
+@ends_well
+def demo(once: bool, port: int) -> None:
+    """Show everything without an account: both far sides as sandboxes, sample webhooks, links made, the status page."""
+    from connector.demo import run_demo
+
+    _loop(lambda: run_demo(once=once, port=port))
+
+
+@click.command()
+@config_option
+@click.option("--no-worker", is_flag=True, help="Only receive and store; everything waits for a process with a worker.")
+@ends_well
+def serve(config_path: Path, no_worker: bool) -> None:
+    """Run the webhook receiver, the worker and the status page in one process. SIGTERM drains and ends it."""
+    from connector import config, logs, registry
+    from connector.service import Service
+
+    loaded = config.load(config_path, systems=registry.Registry())
+    logs.set_up(json={"auto": None, "json": True, "console": False}[loaded.log.format], level=loaded.log.level)
+
+    async def job() -> None:
+        service = await Service.open(loaded, works=not no_worker)
+        await service.run_until_signal()
+
+    _loop(job)
+
+
+@click.command()
+@click.argument("system", type=click.Choice(["booxi", "hubspot"]))
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 takes a free one.")
+@click.option("--faults", "faults_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file of faults.")
+@ends_well
+def sandbox(system: str, port: int, faults_path: Path | None) -> None:
+    """Run a stand-in for a far side, with its rules and limits, and faults on request."""
+    from connector.sandbox.faults import Faults
+
+    faults = Faults.load(faults_path) if faults_path else Faults()
+
+    async def job() -> None:
+        await _serve_sandbox(system, port, faults)
+
+    _loop(job)
+
+
+async def _serve_sandbox(system: str, port: int, faults: Any) -> None:
+    from connector.sandbox.booxi import BooxiSandbox
+    from connector.sandbox.hubspot import HubSpotSandbox
+    from connector.sandbox.server import Server
+
+    box = BooxiSandbox(faults=faults) if system == "booxi" else HubSpotSandbox(faults=faults)
+    async with Server(box.app, port=port) as server:
+        click.echo(f"{system} sandbox: {server.url}{'/booking/v1' if system == 'booxi' else ''}")
+        click.echo(f"key: {box.partner_key if isinstance(box, BooxiSandbox) else box.token}")
+        click.echo("Control routes are under /_sandbox. Ctrl-C ends it.")
+        stopped = asyncio.Event()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(one, stopped.set)
+        await stopped.wait()
+
+
+def _loop(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run on uvloop where there is one; say plainly when the address is taken."""
+    try:
+        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+            runner.run(job())
+    except OSError as error:
+        hint = "Stop what listens there, or choose another port."
+        raise ConnectorError(f"Cannot listen: {error.strerror or error}.", hint=hint) from error
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

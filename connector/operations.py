@@ -1,0 +1,166 @@
+"""What the command line can have done to the live database: by the running service, or by itself when none runs.
+
+Arguments and results are JSON-able, because they may travel between two processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from connector import checks
+from connector.backfill import Backfill, Job
+from connector.engine import Engine
+from connector.errors import ConnectorError
+from connector.rehearsal import Rehearsal
+from connector.store import views
+
+#: Events that one command can act on at most.
+MANY = 100_000
+
+
+class Refused(ConnectorError):
+    """The operation makes no sense now; the text says why."""
+
+
+class Operations:
+    """One method per operation.
+
+    `works` says whether this process runs a worker; `patient`, whether a backfill waits for a person to mend an account.
+    """
+
+    def __init__(self, engine: Engine, *, works: bool, patient: bool = True) -> None:
+        self._engine = engine
+        self._store = engine.store
+        self._works = works
+        self._patient = patient
+        self._jobs: dict[str, Job] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._table: dict[str, Callable[..., Awaitable[Any]]] = {
+            "retry": self.retry,
+            "discard": self.discard,
+            "decide": self.decide,
+            "reveal": self.reveal,
+            "check": self.check,
+            "backfill": self.backfill,
+            "progress": self.progress,
+        }
+
+    async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """Do one operation by name. Raises KeyError for an unknown one, TypeError for unknown arguments."""
+        return await self._table[name](**arguments)
+
+    async def resume(self) -> None:
+        """Go on with the backfills that an earlier service was doing."""
+        for source, asked, _since, _until in await self._store.backfills.unfinished():
+            if source in self._engine.syncs:
+                since, until = json.loads(asked)
+                await self.backfill(source, since, until)
+
+    async def stop(self) -> None:
+        """Stop the backfills; each goes on where it was."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def retry(self, ids: list[int] | None = None, state: str = "held", source: str | None = None) -> list[int]:
+        """Queue events again: those of `ids`, or all in a state. Answers the ids that could be."""
+        ids = await self._ids(ids, state, source)
+        done = await self._store.upkeep.retry(ids, self._engine.clock())
+        for event_id in sorted(set(ids) - set(done)):
+            if await self._read_again(event_id):
+                done.append(event_id)
+        self._engine.worker.wake()
+        return sorted(done)
+
+    async def discard(self, ids: list[int], by: str) -> list[int]:
+        """Give events up for good. Answers the ids that could be."""
+        done = await self._store.upkeep.discard(ids, by, self._engine.clock())
+        self._engine.worker.wake()
+        return done
+
+    async def decide(self, review: int, decision: str, customer_id: str | None, by: str) -> None:
+        """Decide a review item: `link`, `create` or `dismiss`. Raises Refused when it cannot be decided so."""
+        if decision == "link":
+            await self._check_customer(review, customer_id)
+        refusal = await self._store.reviews.decide(review, decision, customer_id, by, self._engine.clock())
+        if refusal is not None:
+            raise Refused(refusal, hint="`connector review list` shows what is open.")
+        self._engine.worker.wake()
+
+    async def reveal(self, crm: str, customer_ids: list[str]) -> dict[str, dict[str, Any] | None]:
+        """Read customers for a person who must tell them apart: the only operation that answers personal data."""
+        found = {customer_id: await self._engine.connections.crms[crm].get(customer_id) for customer_id in customer_ids}
+        return {customer_id: customer.model_dump() if customer else None for customer_id, customer in found.items()}
+
+    async def check(self, fix: bool) -> list[dict[str, Any]]:
+        """Ask both sides how they are, after creating what is missing if told to."""
+        connections = self._engine.connections
+        found = checks.configuration(self._engine.config)
+        if fix:
+            found += await checks.fix(connections)
+        found += await checks.accounts(connections)
+        return [check.model_dump() for check in found]
+
+    async def backfill(self, source: str, since: str | None, until: str | None, dry_run: bool = False) -> dict[str, Any]:
+        """Start a backfill, or join the one that runs for this source. Raises Refused where that cannot be."""
+        running = self._tasks.get(source)
+        if running is not None and not running.done():
+            if self._jobs[source].progress.dry_run != dry_run:
+                raise Refused(f"Another backfill of {source} is running.", hint="Wait until it has ended.")
+            return self._jobs[source].progress.as_dict()
+        if not self._works and not dry_run:
+            raise Refused("The running service has no worker.", hint="Restart it without --no-worker.")
+        try:
+            job: Job = (
+                Rehearsal(self._engine, source, since, until)
+                if dry_run
+                else Backfill(self._engine, source, since, until, patient=self._patient)
+            )
+        except ValueError as error:
+            raise Refused(str(error)) from None
+        self._jobs[source] = job
+        self._tasks[source] = asyncio.create_task(job.run())
+        return job.progress.as_dict()
+
+    async def progress(self, source: str) -> dict[str, Any]:
+        """How far the backfill of a source is. Raises Refused when there is none."""
+        job = self._jobs.get(source)
+        if job is None:
+            raise Refused(f"No backfill of {source} is running.", hint="The service may have been restarted.")
+        task = self._tasks[source]
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            raise Refused(f"The backfill ended unexpectedly ({type(error).__name__}).", hint="The log has the details.")
+        if job.progress.state in ("walking", "working"):
+            await job.refresh()
+        quota = self._engine.connections.booking[source].remote.quota.usage()
+        return {**job.progress.as_dict(), "quota": quota}
+
+    async def _ids(self, ids: list[int] | None, state: str, source: str | None) -> list[int]:
+        if ids is not None:
+            return ids
+        events = await self._store.read(views.events, state=state, source=source, limit=MANY)
+        return [event["id"] for event in events]
+
+    async def _read_again(self, event_id: int) -> bool:
+        """A delivery that could not be read may be readable by now: after an update, or with other field settings."""
+        found = await self._store.read(views.held_delivery, event_id)
+        if found is None:
+            return False
+        source, headers, body = found
+        adapter = self._engine.connections.booking.get(source)
+        if adapter is None:
+            return False
+        reading = adapter.read_delivery(headers, json.loads(body))
+        return await self._store.inbox.read_again(event_id, reading)
+
+    async def _check_customer(self, review: int, customer_id: str | None) -> None:
+        """A typing error must not become a link."""
+        item = await self._store.read(views.review, review)
+        crm = self._engine.connections.crms.get(item["crm"]) if item else None
+        if crm is None or customer_id is None:
+            return
+        if await crm.get(customer_id) is None:
+            raise Refused(f"{crm.title} has no customer {customer_id}.", hint="Check the id; nothing was changed.")

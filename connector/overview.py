@@ -1,0 +1,100 @@
+"""The figures behind the status page, `/status.json`, `/metrics` and `/readyz`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from connector import __version__, checks
+from connector.booking_systems.base import BookingSystem
+from connector.crms.base import CRM
+from connector.engine import Engine
+from connector.errors import AccountPaused, ConnectorError
+from connector.health import Check
+from connector.store import views
+from connector.web.stats import ReceiverStats
+
+#: Seconds which the writer gets to show that it lives.
+WRITER_PATIENCE = 3.0
+#: Held events shown on the page at most.
+HELD = 500
+
+
+class Overview:
+    """`connector.web.ports.StatusData`, read from the store and the accounts."""
+
+    def __init__(self, engine: Engine, stats: ReceiverStats, *, works: bool) -> None:
+        self._engine = engine
+        self._stats = stats
+        self._works = works
+        self._found = checks.configuration(engine.config)
+
+    async def status(self) -> dict[str, Any]:
+        """Answer what `/status.json` shows."""
+        read = self._engine.store.read
+        now = time.time()
+        last = await read(views.last_deliveries)
+        return {
+            "version": __version__,
+            "queue": await read(views.queue),
+            "oldest_waiting_seconds": await read(views.oldest_waiting, now),
+            "sources": {name: self._source(a, last.get(name)) for name, a in self._engine.connections.booking.items()},
+            "crms": {name: self._account(a) for name, a in self._engine.connections.crms.items()},
+            "links": await read(views.link_count),
+            "checks": [check.model_dump() for check in await self.checks()],
+        }
+
+    async def page(self) -> dict[str, Any]:
+        """Answer `status()` and what only the page shows."""
+        read = self._engine.store.read
+        held = await read(views.events, state="held", limit=HELD)
+        return {
+            **await self.status(),
+            "decisions": await read(views.decisions),
+            "held": [{**event, "since": event["updated_at"]} for event in held],
+            "reviews": await read(views.reviews),
+            "ignored_without_identity": await read(views.ignored_clients),
+            "chart": await read(views.last_day, time.time()),
+        }
+
+    async def ready(self) -> list[Check]:
+        """Whether this process can take deliveries: far sides do not count."""
+        database = self._engine.store.database
+        try:
+            async with asyncio.timeout(WRITER_PATIENCE):
+                await database.write(lambda _connection: None)
+        except TimeoutError:
+            return [Check(id="database", level="error", message="The database's writer does not answer.")]
+        except ConnectorError as error:
+            return [Check(id="database", level="error", message=str(error), hint=error.hint)]
+        if not database.has_space():
+            hint = "Free some space; deliveries are refused with 503 until then."
+            return [Check(id="disk", level="error", message="The disk is nearly full.", hint=hint)]
+        return [Check(id="database", level="ok", message="Deliveries can be stored.")]
+
+    async def checks(self) -> list[Check]:
+        """What is known of file, database and accounts, without asking a far side."""
+        found = [*await self.ready(), *self._found]
+        if not self._works:
+            text = "the worker is off (--no-worker): deliveries are stored and wait"
+            found.append(Check(id="worker", level="warning", message=text, hint="Start `connector serve` without --no-worker."))
+        return [*found, *checks.states(self._engine.connections)]
+
+    def _source(self, adapter: BookingSystem, last: float | None) -> dict[str, Any]:
+        return {
+            **self._account(adapter),
+            "last_delivery_at": views.moment(last),
+            "received": self._stats.received(adapter.source),
+            "refused": sum(self._stats.refused(adapter.source).values()),
+        }
+
+    def _account(self, adapter: BookingSystem | CRM) -> dict[str, Any]:
+        error = adapter.remote.availability.error
+        state = "ok" if error is None else "paused" if isinstance(error, AccountPaused) else "down"
+        return {
+            "system": adapter.system,
+            "state": state,
+            "reason": None if error is None else str(error),
+            "quota": adapter.remote.quota.usage(),
+        }

@@ -1,0 +1,185 @@
+"""`connector serve`: the receiver, the worker and the status page in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+
+from connector import __version__
+from connector.config import Config
+from connector.connections import Transports
+from connector.engine import Engine
+from connector.errors import ConfigError
+from connector.operations import Operations
+from connector.overview import Overview
+from connector.signatures import verifier_for
+from connector.store.inbox import Delivery
+from connector.web.access import Access
+from connector.web.admin import admin_route
+from connector.web.app import build_app
+from connector.web.ports import Source
+from connector.web.stats import ReceiverStats
+
+#: Seconds which requests in progress get when the service stops.
+GRACE = 5
+
+
+class Intake:
+    """The inbox, and a nudge to the worker for every delivery that gives it something to do."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._accept = engine.store.inbox.accept
+        self._wake = engine.worker.wake
+
+    async def accept(self, delivery: Delivery) -> str:
+        """Store durably; see `connector.store.inbox.Inbox.accept`."""
+        status = await self._accept(delivery)
+        if status == "queued":
+            self._wake()
+        return status
+
+
+class Service:
+    """Made by `open`; `start`, then `stop`. `url` is known once started."""
+
+    def __init__(self, config: Config, engine: Engine, *, works: bool = True) -> None:
+        self.config = config
+        self.engine = engine
+        self.operations = Operations(engine, works=works)
+        self.url = ""
+        self._works = works
+        self._log = structlog.get_logger("connector.service").bind()
+
+    @classmethod
+    async def open(cls, config: Config, *, works: bool = True, transports: Transports | None = None) -> Service:
+        """Open the database and connect the accounts. Raises StoreError."""
+        return cls(config, await Engine.open(config, transports=transports), works=works)
+
+    async def start(self) -> None:
+        """Listen first, then work: what arrives during the start is stored. Raises OSError: the address is taken."""
+        token = secrets.token_urlsafe(32)
+        listener = _listen(self.config.server.host, self.config.server.port)
+        port = listener.getsockname()[1]
+        self.url = _url(self.config.server.host, port)
+        self._server = _Server(self._uvicorn_config(token))
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        ready = asyncio.create_task(self._server.ready.wait())
+        await asyncio.wait({self._serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if self._serving.done():
+            await self._serving
+        self.engine.store.database.announce(
+            {"pid": os.getpid(), "url": _url("", port, self.config.server.host), "token": token}
+        )
+        if self._works:
+            await self.engine.start()
+            await self.operations.resume()
+        self._log.info("listening", url=self.url, version=__version__, worker=self._works)
+
+    async def stop(self) -> None:
+        """Refuse what comes, let what runs end within `worker.drain_seconds`, close."""
+        self._log.info("stopping", drain_seconds=self.config.worker.drain_seconds)
+        self._server.should_exit = True
+        await self.operations.stop()
+        await asyncio.gather(self._serving, self.engine.worker.drain(self.config.worker.drain_seconds))
+        await self.engine.stop()
+        self._log.info("stopped")
+
+    async def run_until_signal(self) -> None:
+        """Start, wait for SIGTERM or SIGINT (or the server's end), stop. A second signal ends the process at once."""
+        signalled = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(one, lambda: os._exit(1) if signalled.is_set() else signalled.set())
+        try:
+            await self.start()
+            waiting = asyncio.create_task(signalled.wait())
+            await asyncio.wait({waiting, self._serving}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+        finally:
+            if self.url:
+                await self.stop()
+            else:
+                await self.engine.stop()
+
+    def _uvicorn_config(self, token: str) -> uvicorn.Config:
+        config, stats = self.config, ReceiverStats()
+        overview = Overview(self.engine, stats, works=self._works)
+        status_token = config.status.token.get_secret_value() if config.status.token else None
+        app = build_app(
+            sources=self._sources(),
+            intake=Intake(self.engine),
+            stats=stats,
+            data=overview,
+            ready=overview.ready,
+            access=Access(host=config.server.host, public_url=config.server.public_url, token=status_token),
+            max_body_bytes=config.server.max_body_bytes,
+            config_file=str(config.path),
+            extra_routes=[admin_route(token, self.operations.call)],
+        )
+        return uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            ws="none",
+            lifespan="off",
+            timeout_graceful_shutdown=GRACE,
+            backlog=2048,
+        )
+
+    def _sources(self) -> dict[str, Source]:
+        faults: list[str] = []
+        found: dict[str, Source] = {}
+        for name, settings in self.config.booking.items():
+            if settings.webhook is None:
+                continue
+            try:
+                verifier = verifier_for(settings.webhook, where=f"booking.{name}.webhook")
+            except ConfigError as error:
+                faults += error.faults
+                continue
+            found[name] = Source(name, self.engine.connections.booking[name].read_delivery, verifier)
+        if faults:
+            raise ConfigError([f"{self.config.path}: {fault}" for fault in faults])
+        return found
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves the signals to us and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signals."""
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host.strip("[]"), port), family=family, backlog=2048)
+
+
+def _url(host: str, port: int, listening: str = "") -> str:
+    """How to reach us: at `host`, or at the loopback of the address family we listen on."""
+    if not host:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listening.strip("[]"), listening)  # noqa: S104 - only compared
+    host = host.strip("[]")
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,21 @@
+"""Giving up intents: what is forgotten here certainly had no effect, or a person said that it no longer matters."""
+
+from __future__ import annotations
+
+import sqlite3
+
+
+def forget(connection: sqlite3.Connection, key: str) -> None:
+    """Drop an open intent and the identity keys it claims."""
+    connection.execute("DELETE FROM claims WHERE intent = ?", (key,))
+    connection.execute("DELETE FROM intents WHERE key = ? AND state <> 'done'", (key,))
+
+
+def forget_open(connection: sqlite3.Connection, source: str, client_id: str, event_id: int | None = None) -> None:
+    """A client's events (or the one which tried last) go no further: nothing of theirs may block others any longer."""
+    rows = connection.execute(
+        "SELECT key FROM intents WHERE source = ? AND client_id = ? AND state <> 'done' AND event_id = coalesce(?, event_id)",
+        (source, client_id, event_id),
+    ).fetchall()
+    for row in rows:
+        forget(connection, row[0])

@@ -1,0 +1,187 @@
+"""What the commands print: tables and a progress bar for people, plain lines where nobody watches, JSON when asked."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+#: Seconds between progress lines where there is no terminal.
+PLAIN_INTERVAL = 10.0
+_LEVELS = {"ok": "ok", "warning": "warning", "error": "ERROR"}
+
+
+def show_json(data: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
+    """Print rows as a table as wide as they need; `empty` where there are none."""
+    if not rows:
+        click.echo(empty)
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # Nobody's window limits a pipe.
+        console = Console(highlight=False, width=400)
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(grid)
+
+
+def events(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print a list of events."""
+    rows = [
+        (e["id"], e["source"], e["client_id"], e["type"], e["state"], e["attempts"], _short(e["received_at"]), e["reason"])
+        for e in found
+    ]
+    columns = ("id", "source", "client", "type", "state", "attempts", "received", "reason")
+    table(columns, rows, empty="No events.")
+
+
+def event(found: Mapping[str, Any]) -> None:
+    """Print one event with its trace."""
+    for name in ("id", "source", "event", "type", "client_id", "state", "step", "attempts", "received_at", "updated_at"):
+        _line(name, found[name])
+    for name in ("reason", "hint", "next_try", "waits_for"):
+        if found[name]:
+            _line(name, found[name])
+    _line("duplicates", found["duplicates"])
+    click.echo("trace:")
+    trace(found["trace"], indent="  ")
+
+
+def trace(entries: Sequence[Mapping[str, Any]], *, indent: str) -> None:
+    """Print what was found out, in order."""
+    for entry in entries:
+        customer = f" ({entry['customer_id']})" if entry.get("customer_id") else ""
+        click.echo(f"{indent}{entry['rule']:<15} {entry['result']:<9} {entry['note']}{customer}")
+    if not entries:
+        click.echo(f"{indent}nothing yet")
+
+
+def reviews(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print open review items."""
+    rows = [
+        (r["id"], r["source"], ", ".join(r["client_ids"]), _short(r["since"]), _candidates(r["candidates"]), r["reason"])
+        for r in found
+    ]
+    table(("id", "source", "client", "since", "candidates", "reason"), rows, empty="Nothing to review.")
+
+
+def review(found: Mapping[str, Any], revealed: Mapping[str, Any]) -> None:
+    """Print one review item, its candidates side by side; `revealed` holds the customers' records, if asked for."""
+    for name in ("id", "source", "crm", "reason", "since", "events", "decision", "customer_id", "decided_by", "decided_at"):
+        if found.get(name) not in (None, []):
+            _line(name, found[name])
+    _line("clients", ", ".join(found["client_ids"]))
+    for candidate in found["candidates"]:
+        click.echo(f"candidate {candidate['customer_id']}: {'; '.join(candidate['evidence'])}")
+        for name, value in (revealed.get(candidate["customer_id"]) or {}).items():
+            if value and name not in ("id", "person_key"):
+                click.echo(f"    {name}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+def checks(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print checks, each with its hint."""
+    for check in found:
+        click.echo(f"{_LEVELS[check['level']]:<8} {check['id']}: {check['message']}")
+        if check["hint"]:
+            click.echo(f"         → {check['hint']}")
+
+
+def counts(result: Mapping[str, Any]) -> None:
+    """Print what a backfill did, or would do."""
+    would = result["dry_run"]
+    click.echo(f"{'Would be done' if would else 'Done'} for {result['source']}:")
+    for name, value in result.items():
+        if name not in ("source", "dry_run"):
+            click.echo(f"  {name.replace('_', ' '):<15} {value:>8,}")
+    if would:
+        click.echo("Nothing was changed. Run it again without --dry-run to do it.")
+    elif result["held"] or result["failed"]:
+        click.echo("`connector events list --state held` says what waits, and why.")
+
+
+class Follow:
+    """Shows a backfill's progress on stderr: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._started = time.monotonic()
+        self._last_line = 0.0
+        self._last_reason = ""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[more]}"),
+        )
+        self._bar = Progress(*columns, console=self._console, transient=True)
+        self._task = self._bar.add_task("backfill", total=1.0, more="")
+
+    def __enter__(self) -> Follow:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, progress: Mapping[str, Any]) -> None:
+        """Show the newest figures."""
+        share, text = self._share(progress), self._text(progress)
+        if self._console.is_terminal:
+            self._bar.update(self._task, completed=share, description=progress["state"], more=text)
+            return
+        now = time.monotonic()
+        news = progress["reason"] != self._last_reason
+        if news or now - self._last_line >= PLAIN_INTERVAL:
+            self._last_line, self._last_reason = now, progress["reason"]
+            click.echo(f"{progress['state']} {share:.0%}, {text}", err=True)
+
+    def _share(self, progress: Mapping[str, Any]) -> float:
+        seen = progress["counts"]["seen"]
+        return float(progress["fraction"]) * ((seen - progress["open"]) / seen if seen else 1.0)
+
+    def _text(self, progress: Mapping[str, Any]) -> str:
+        seen = progress["counts"]["seen"]
+        decided = seen - progress["open"]
+        elapsed = max(time.monotonic() - self._started, 0.001)
+        parts = [f"{decided:,} of {seen:,} clients", f"{decided / elapsed:.1f}/s"]
+        if quota := progress.get("quota"):
+            parts.append(f"quota {quota['used']:.0f}/{quota['limit']:.0f} in {quota['seconds']:.0f} s")
+        share = self._share(progress)
+        if 0.02 < share < 1:
+            parts.append(f"about {_duration(elapsed / share * (1 - share))} left")
+        if progress["reason"]:
+            parts.append(f"waiting: {progress['reason']}")
+        return ", ".join(parts)
+
+
+def _candidates(found: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(str(candidate["customer_id"]) for candidate in found)
+
+
+def _line(name: str, value: Any) -> None:
+    click.echo(f"{name.replace('_', ' '):<12} {'' if value is None else value}")
+
+
+def _short(moment: str) -> str:
+    return moment[:19].replace("T", " ")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

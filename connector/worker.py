@@ -1,0 +1,249 @@
+"""Runs the queue: claims due lanes, lets the sync do each event's steps, and writes down what became of it.
+
+This is the only place where an exception becomes a state (`judge`). Nothing is polled: the worker is woken when a delivery
+has been stored, when a running event ends, and when the next waiting one is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential, wait_random_exponential
+
+from connector.errors import (
+    AccountPaused,
+    ConnectorError,
+    Hold,
+    Ignore,
+    NeedsReview,
+    Postponed,
+    RateLimited,
+    Rejected,
+    RemoteError,
+    StoreError,
+    Transient,
+    Unavailable,
+)
+from connector.matching import NothingToIdentify
+from connector.outbound import Availability
+from connector.store import Store
+from connector.store.lanes import StaleClaim, Verdict, Work
+from connector.sync import Sync
+
+#: Seconds: the first retry comes within two, the later ones within an hour of each other.
+FIRST_RETRY, LAST_RETRY = 2.0, 3600.0
+#: An event that has failed for this long (seconds), and at least this often, waits for a person.
+GIVE_UP_AFTER, GIVE_UP_ATTEMPTS = 7 * 86_400.0, 10
+#: A far side that is "unavailable" to one event this many times in a row, but not to others, is that event's own trouble.
+PATIENT_SNOOZES = 5
+#: Seconds; an event that waits for another one looks again at growing intervals up to this.
+LONGEST_POSTPONEMENT = 300.0
+
+#: Seconds between attempts to store a verdict while the database is in trouble.
+STORE_PAUSE = 15.0
+
+_backoff = wait_random_exponential(multiplier=FIRST_RETRY, max=LAST_RETRY)
+
+
+class Runner(Protocol):
+    """What does an event's steps; `connector.sync.Sync`."""
+
+    async def run(self, work: Work) -> None:
+        """Return when everything is done; raise one of our errors otherwise."""
+
+
+class Worker:
+    """`concurrency` lanes at once. `syncs` by source name; `accounts` by account name (`crm.main`)."""
+
+    def __init__(
+        self,
+        store: Store,
+        syncs: Mapping[str, Runner | Sync],
+        accounts: Mapping[str, Availability],
+        *,
+        concurrency: int = 8,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.concurrency = concurrency
+        self._store = store
+        self._syncs = syncs
+        self._accounts = accounts
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._watchers: set[asyncio.Event] = set()
+        self._log = structlog.get_logger("connector.worker").bind()
+
+    def wake(self) -> None:
+        """Something may be due."""
+        self._wake.set()
+
+    def watch(self, event: asyncio.Event) -> Callable[[], None]:
+        """Set `event` whenever an event has been concluded; the returned function ends that."""
+        self._watchers.add(event)
+        return lambda: self._watchers.discard(event)
+
+    async def run(self) -> None:
+        """Work until `drain` is called."""
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                full = await self._fill()
+                due = None if full else await self._store.lanes.next_due()
+            except ConnectorError as error:
+                self._log.error("the queue cannot be read", error=str(error), hint=error.hint)
+                due, full = self._clock() + 1.0, False
+            await self._sleep(due)
+
+    async def run_once(self) -> int:
+        """Work until nothing is due; returns how many events were run. For tests and small jobs."""
+        count = 0
+        while claimed := await self._store.lanes.claim(self.concurrency, self._clock()):
+            count += len(claimed)
+            await asyncio.gather(*(self._run(work) for work in claimed))
+        return count
+
+    async def drain(self, seconds: float) -> None:
+        """Claim nothing more; wait for what runs, then put back what has not ended within `seconds`."""
+        self._stopping = True
+        self._wake.set()
+        running = set(self._running)
+        if not running:
+            return
+        _, late = await asyncio.wait(running, timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        if late:
+            self._log.warning("stopped before everything had ended", put_back=len(late))
+
+    async def _fill(self) -> bool:
+        """Start what is due; True when every slot is taken."""
+        free = self.concurrency - len(self._running)
+        claimed = await self._store.lanes.claim(free, self._clock()) if free > 0 else []
+        for work in claimed:
+            task = asyncio.create_task(self._run(work))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+        return len(claimed) >= free
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
+
+    async def _sleep(self, due: float | None) -> None:
+        if due is None:
+            await self._wake.wait()
+            return
+        try:
+            # Below a millisecond a timer may fire early and spin.
+            async with asyncio.timeout(max(due - self._clock(), 0.001)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _run(self, work: Work) -> None:
+        """Run one event to its verdict. Never raises, but for a cancellation."""
+        log = self._log.bind(delivery=work.delivery, event=work.event_id, source=work.source, client=work.client_id)
+        with structlog.contextvars.bound_contextvars(delivery=work.delivery):
+            try:
+                await self._conclude(work, await self._verdict(work, log), log)
+            except asyncio.CancelledError:
+                put_back = Verdict("queued", "stopped while it ran", due=self._clock(), counts=False)
+                await asyncio.shield(self._conclude(work, put_back, log))
+                raise
+            except StaleClaim:
+                log.info("event was taken over")
+            except StoreError as error:
+                # We are stopping; the next start takes the lane back.
+                log.error("verdict was not stored", error=str(error), hint=error.hint)
+        for event in self._watchers:
+            event.set()
+
+    async def _verdict(self, work: Work, log: structlog.stdlib.BoundLogger) -> Verdict:
+        sync = self._syncs.get(work.source)
+        if sync is None:
+            hint = f'Add a [[sync]] with booking = "{work.source}" (or discard the event), restart, then retry it.'
+            return Verdict("held", f"no [[sync]] uses the source {work.source}", hint)
+        try:
+            await sync.run(work)
+        except StaleClaim:
+            raise
+        except ConnectorError as error:
+            await self._take_in(work, error)
+            return self.judge(work, error)
+        except Exception as error:
+            log.error("event failed unexpectedly", error=type(error).__name__, exc_info=True)
+            return self._again(work, f"unexpected {type(error).__name__}; the log has the details", "Report it, with the log.")
+        return Verdict("done")
+
+    async def _take_in(self, work: Work, error: ConnectorError) -> None:
+        """Do what an error asks for besides the verdict."""
+        if isinstance(error, NeedsReview):
+            crm = getattr(getattr(self._syncs[work.source], "crm", None), "name", "")
+            await self._store.reviews.open(work.source, work.client_id, crm, str(error), error.candidates, self._clock())
+        elif isinstance(error, NothingToIdentify):
+            work.outcome = "skipped"
+            await self._store.upkeep.count("without_identity")
+        elif isinstance(error, AccountPaused) and (account := self._accounts.get(error.account)) is not None:
+            account.close(error)
+
+    def judge(self, work: Work, error: ConnectorError) -> Verdict:  # noqa: PLR0911 - one return per row of the table
+        """What an error makes of the event; `connector.errors` says the same in a table."""
+        now, text, hint = self._clock(), str(error), error.hint or None
+        match error:
+            case Ignore():
+                return Verdict("ignored", text, hint)
+            case Hold():
+                return Verdict("held", text, hint)
+            case Rejected():
+                work.outcome = "failed"
+                return Verdict("held", text, hint or "Mend what the far side refuses, then retry the event.")
+            case Postponed():
+                wait = min(error.retry_after * 2.0 ** min(work.snoozes, 10), LONGEST_POSTPONEMENT)
+                return Verdict("queued", text, hint, due=now + wait, counts=False)
+            case RateLimited():
+                return Verdict("queued", text, hint, due=now + (error.retry_after or 1.0), counts=False)
+        if isinstance(error, RemoteError) and self._is_closed(error.account):
+            return Verdict("queued", text, hint, waits_for=error.account, counts=False)
+        if isinstance(error, Unavailable) and work.snoozes < PATIENT_SNOOZES:
+            return Verdict("queued", text, hint, due=now + self._pause(work.snoozes + 1), counts=False)
+        return self._again(work, text, hint, error.retry_after if isinstance(error, Transient) else None)
+
+    def _again(self, work: Work, text: str, hint: str | None, at_least: float | None = None) -> Verdict:
+        now = self._clock()
+        if now - work.received_at > GIVE_UP_AFTER and work.attempts >= GIVE_UP_ATTEMPTS:
+            work.outcome = "failed"
+            return Verdict("held", f"given up after {work.attempts} attempts: {text}", hint or "Mend the cause, then retry it.")
+        return Verdict("retrying", text, hint, due=now + max(self._pause(work.attempts), at_least or 0.0))
+
+    def _pause(self, attempt: int) -> float:
+        state = RetryCallState(retry_object=None, fn=None, args=(), kwargs={})  # type: ignore[arg-type]
+        state.attempt_number = max(1, attempt)
+        return float(_backoff(state))
+
+    def _is_closed(self, account: str) -> bool:
+        availability = self._accounts.get(account)
+        return availability is not None and availability.error is not None
+
+    async def _conclude(self, work: Work, verdict: Verdict, log: structlog.stdlib.BoundLogger) -> None:
+        """Store the verdict, however long the database cannot: until then the lane is ours and stands still."""
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(lambda error: isinstance(error, StoreError) and not isinstance(error, StaleClaim)),
+            wait=wait_exponential(0.2, max=STORE_PAUSE),
+            stop=lambda _: self._stopping,
+            before_sleep=lambda state: log.error("verdict cannot be stored yet", attempt=state.attempt_number),
+            reraise=True,
+        ):
+            with attempt:
+                await self._store.lanes.conclude(work, verdict, self._clock())
+        if verdict.waits_for is not None and not self._is_closed(verdict.waits_for):
+            # It came back while the verdict was being written.
+            await self._store.lanes.wake(verdict.waits_for, self._clock())
+        tell = log.info if verdict.state in ("done", "ignored") else log.warning
+        tell("event " + verdict.state, outcome=work.outcome, attempts=work.attempts, reason=verdict.reason)
