@@ -156,7 +156,7 @@ class Matcher:
                 found = remembered
             else:
                 raise self._review(
-                    "a customer we knew by this e-mail has another one now", remembered, person, "e-mail (earlier)"
+                    work, "a customer we knew by this e-mail has another one now", remembered, person, "e-mail (earlier)"
                 )
         if not found:
             note(work, "email", "none", "no customer has this e-mail address")

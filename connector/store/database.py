@@ -333,9 +333,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA cache_size = -8000")
     connection.execute("PRAGMA wal_autocheckpoint = 1000")
     migrate(connection)
-    # SQLite opens a read-only file without a word; better refused now than at the first delivery.
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute("ROLLBACK")
+    # SQLite opens a file that is read-only or locked without a word; better refused now than at the first delivery.
+    connection.execute("DELETE FROM tallies WHERE 0")
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
