@@ -178,7 +178,9 @@ class Worker:
             await self._take_in(work, error)
             return self.judge(work, error)
         except Exception as error:
-            log.error("event failed unexpectedly", error=type(error).__name__, exc_info=True)
+            # Where it happened, not what it says: the text may hold somebody's name.
+            bare = Exception(type(error).__name__).with_traceback(error.__traceback__)
+            log.error("event failed unexpectedly", error=type(error).__name__, exc_info=bare)
             return self._again(work, f"unexpected {type(error).__name__}; the log has the details", "Report it, with the log.")
         return Verdict("done")
 
@@ -245,5 +247,6 @@ class Worker:
         if verdict.waits_for is not None and not self._is_closed(verdict.waits_for):
             # It came back while the verdict was being written.
             await self._store.lanes.wake(verdict.waits_for, self._clock())
-        tell = log.info if verdict.state in ("done", "ignored") else log.warning
+        # A snooze is no news: what it waits for has been told once, loudly, by whoever watches the account.
+        tell = {"queued": log.debug, "done": log.info, "ignored": log.info}.get(verdict.state, log.warning)
         tell("event " + verdict.state, outcome=work.outcome, attempts=work.attempts, reason=verdict.reason)
