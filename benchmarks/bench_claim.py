@@ -83,7 +83,13 @@ def main() -> None:
             ratio = sorted(behind)[len(behind) // 2] / middle
             ratios.append(ratio)
             rows.append([str(n + 1), f"{middle:.3f}", spread(alone, 3), spread(behind, 3), f"{ratio:.2f}"])
-    columns = ("round", "fdatasync ms (median)", "claim ms, empty queue", f"claim ms, {args.backlog:,} behind one client", "ratio to fdatasync")
+    columns = (
+        "round",
+        "fdatasync ms (median)",
+        "claim ms, empty queue",
+        f"claim ms, {args.backlog:,} behind one client",
+        "ratio to fdatasync",
+    )
     table("Claiming: median (minimum–maximum)", columns, rows)
     print(f"Ratio: {spread(ratios)}")
 

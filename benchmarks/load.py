@@ -9,7 +9,6 @@ import json
 import time
 
 import uvloop
-
 from measuring import percentile
 
 BODY = (

@@ -7,6 +7,7 @@ import platform
 import sqlite3
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
@@ -22,7 +23,7 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
 def machine() -> str:
     """Processor, cores, kernel, Python and SQLite."""
     processor = "unknown processor"
-    with open("/proc/cpuinfo", encoding="utf-8") as info:
+    with Path("/proc/cpuinfo").open(encoding="utf-8") as info:
         for line in info:
             if line.startswith("model name"):
                 processor = line.partition(":")[2].strip()

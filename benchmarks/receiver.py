@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import sqlite3
@@ -32,7 +31,7 @@ TOKEN = "benchmark"
 class Nothing:
     """Acknowledges without storing: what the handler costs by itself."""
 
-    async def accept(self, delivery: Delivery) -> str:
+    async def accept(self, _delivery: Delivery) -> str:
         return "queued"
 
 
@@ -60,7 +59,7 @@ async def serve(kind: str, folder: Path) -> None:
     settings = BooxiSettings.model_validate(
         {"system": "booxi", "region": "na", "partner_key": "x", "module_id": "hubspot", "webhook": webhook}
     )
-    booxi = Booxi.connect("stores", settings, lambda key, windows: Quota(key, windows))
+    booxi = Booxi.connect("stores", settings, Quota)
     intake: Intake = Nothing()
     if kind == "connector":
         intake = Store.open(folder / "bench.db").inbox
@@ -83,7 +82,6 @@ async def serve(kind: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.setswitchinterval(float(__import__("os").environ.get("SWI", "0.005")))
     logs.set_up(json=True, level="warning")
     with tempfile.TemporaryDirectory(dir=sys.argv[2]) as name:
         uvloop.run(serve(sys.argv[1], Path(name)))

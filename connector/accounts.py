@@ -47,6 +47,8 @@ class Watcher:
         while True:
             await self._availability.trouble.wait()
             if well_since is not None and self._clock() - well_since < RELAPSE:
+                # A good probe may follow at once, and somebody has to hear of what the events met.
+                self._tell()
                 await self._pause()
             else:
                 self._failures = 0
@@ -76,7 +78,8 @@ class Watcher:
             self._availability.close(error)
         except Exception as error:
             # Nobody else opens the account again, so whatever it is, we look once more.
-            self._log.exception("the probe itself failed", error=type(error).__name__)
+            bare = Exception(type(error).__name__).with_traceback(error.__traceback__)
+            self._log.error("the probe itself failed", error=type(error).__name__, exc_info=bare)
         else:
             return True
         return False

@@ -23,6 +23,8 @@ from connector.store.backfills import COUNTS, Run
 DEFAULT_PAST, DEFAULT_FUTURE = timedelta(days=365), timedelta(days=365)
 #: Seconds between looks at what is still open.
 LOOK_AGAIN = 1.0
+#: Trouble that ends by itself.
+PASSING = (Unavailable, RateLimited, Transient)
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:?\d{2})?")
 
 
@@ -43,12 +45,13 @@ def _moment(text: str, option: str, *, end: bool) -> datetime:
     try:
         if day := _DAY.fullmatch(text.strip()):
             zone = datetime.strptime(day[2].replace(":", ""), "%z").tzinfo if day[2] else UTC
-            start = datetime.combine(date.fromisoformat(day[1]), time(), zone)
-            return start + timedelta(days=1) if end else start
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
+            found = datetime.combine(date.fromisoformat(day[1]), time(), zone) + (timedelta(days=1) if end else timedelta())
+        else:
+            found = datetime.fromisoformat(text.strip())
+        # The ends of the calendar may lie beyond it in UTC.
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"{option}: {text!r} is not a date; write it like 2026-01-31") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 class Progress:
@@ -97,6 +100,8 @@ class Backfill:
         self._asked = json.dumps([since, until])
         self._period = period(since, until, datetime.now(UTC))
         self._patient = patient
+        #: What the walk may wait for.
+        self._passing = (*PASSING, AccountPaused) if patient else PASSING
         self._run: Run | None = None
         self._booking = engine.connections.booking[source]
         self._sync = engine.syncs[source]
@@ -138,33 +143,50 @@ class Backfill:
             progress.reason, progress.hint = str(trouble), trouble.hint
 
     async def _walk(self, run: Run) -> None:
-        store, cursor = self._engine.store, run.cursor
+        """Walk to the end. What uses up the patience is trouble without a page in between."""
+        cursor, finished = run.cursor, False
+        while not finished:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(self._passing),
+                stop=stop_after_attempt(1000 if self._patient else 20),
+                wait=wait_random_exponential(0.5, max=60),
+                reraise=True,
+            ):
+                with attempt:
+                    cursor, finished = await self._walk_on(run, cursor)
+
+    async def _walk_on(self, run: Run, cursor: dict[str, Any] | None) -> tuple[dict[str, Any] | None, bool]:
+        """Queue page after page, to the end or to the first trouble; raise the trouble if no page came before it."""
+        await self._ready()
+        store, begun = self._engine.store, cursor
         since, until = datetime.fromtimestamp(run.since, UTC), datetime.fromtimestamp(run.until, UTC)
         every = self._sync.settings.record_appointments
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type((Unavailable, AccountPaused, RateLimited, Transient)),
-            stop=stop_after_attempt(1000 if self._patient else 20),
-            wait=wait_random_exponential(0.5, max=60),
-            reraise=True,
-        ):
-            with attempt:
-                await self._ready()
-                # What a page says is as old as the moment it was asked for: a webhook received since knows better.
+        # What a page says is as old as the moment it was asked for: a webhook received since knows better.
+        asked_at = self._engine.clock()
+        try:
+            async for page in self._booking.walk(since, until, cursor):
+                await store.backfills.add_page(
+                    run, page.events, page.cursor, page.fraction, every_appointment=every, now=asked_at
+                )
+                cursor = page.cursor
+                self._engine.worker.wake()
                 asked_at = self._engine.clock()
-                async for page in self._booking.walk(since, until, cursor):
-                    await store.backfills.add_page(
-                        run, page.events, page.cursor, page.fraction, every_appointment=every, now=asked_at
-                    )
-                    cursor = page.cursor
-                    self._engine.worker.wake()
-                    asked_at = self._engine.clock()
+        except self._passing:
+            if cursor is begun:
+                raise
+            return cursor, False
+        return cursor, True
 
     async def _ready(self) -> None:
         """Wait until the booking system can be used; a pause for a person's work ends an impatient run."""
         availability = self._booking.remote.availability
-        if not self._patient and isinstance(availability.error, AccountPaused):
-            raise availability.error
-        await availability.usable.wait()
+        while not availability.usable.is_set():
+            if not self._patient and isinstance(availability.error, AccountPaused):
+                raise availability.error
+            # Not only when it can be used: the first probe may find the key refused.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN):
+                    await availability.usable.wait()
 
     async def _settle(self, run: Run) -> None:
         concluded = asyncio.Event()

@@ -32,25 +32,25 @@ TOKEN = "demo-webhook-token"  # noqa: S105 - known to the sandbox only
 
 CONFIG = """\
 [server]
-port = {port}
+port = PORT
 
 [database]
 url = "sqlite:///demo.db"
 
 [booking.stores]
 system = "booxi"
-base_url = "{booxi}"
-partner_key = "{partner_key}"
+base_url = "BOOXI"
+partner_key = { file = "booxi-key" }
 module_id = "hubspot"
 default_country = "CA"
 [booking.stores.webhook]
 verify = "token"
-tokens = ["{token}"]
+tokens = [{ file = "webhook-token" }]
 
 [crm.main]
 system = "hubspot"
-base_url = "{hubspot}"
-token = "{hubspot_token}"
+base_url = "HUBSPOT"
+token = { file = "hubspot-token" }
 
 [[sync]]
 booking = "stores"
@@ -96,17 +96,15 @@ def _write_config(
     folder: Path, booxi: BooxiSandbox, booxi_url: str, hubspot: HubSpotSandbox, hubspot_url: str, port: int
 ) -> Path:
     file = folder / "connector.toml"
-    file.write_text(
-        CONFIG.format(
-            port=port,
-            booxi=f"{booxi_url}/booking/v1",
-            partner_key=booxi.partner_key,
-            token=TOKEN,
-            hubspot=hubspot_url,
-            hubspot_token=hubspot.token,
-        ),
-        encoding="utf-8",
-    )
+    text = CONFIG.replace("PORT", str(port)).replace("BOOXI", f"{booxi_url}/booking/v1").replace("HUBSPOT", hubspot_url)
+    # The keys in files of their own, so that commands in another terminal can use this configuration too.
+    for name, content in {
+        file.name: text,
+        "booxi-key": booxi.partner_key,
+        "webhook-token": TOKEN,
+        "hubspot-token": hubspot.token,
+    }.items():
+        (folder / name).write_text(content, encoding="utf-8")
     return file
 
 
@@ -188,7 +186,7 @@ def _show(sample: Sample, event: dict[str, Any]) -> None:
 
 
 async def _stay(url: str) -> None:
-    click.echo(f"\nStatus page: {url}/status (Ctrl-C ends the demo)")
+    click.echo(f"\nStatus page: {url}/status (Ctrl-C ends the demo). Commands for another terminal are on it.")
     stopped = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, stopped.set)

@@ -182,8 +182,7 @@ class Matcher:
         if len(agreeing) > 1:
             raise self._review(work, f"{len(agreeing)} customers have this phone number and name", agreeing, person, "phone")
         note(work, "phone", "match", "the only customer with this phone number and an agreeing name", agreeing[0].id)
-        keys = person.phone_keys if agreeing[0].emails else person.keys()
-        return Found(agreeing[0], "phone", "matched", keys=keys)
+        return Found(agreeing[0], "phone", "matched", keys=person.keys())
 
     async def create(self, work: Work, person: Identity) -> Found:
         """Rule 7: nobody was found, by answered and empty look-ups."""
@@ -221,11 +220,12 @@ class Matcher:
         )
         work.outcome = work.outcome or found.outcome
         if link != work.link or found.intent is not None:
-            links, keys = [link], [*found.keys, *self._phone_keys(work, found.customer)]
+            # Whoever we link is remembered by phone: it may reach the CRM only by the step that fills blanks.
+            links, keys = [link], {*found.keys, *identify(work.event.client, self.country).phone_keys}
             if seen.stored is not None and seen.stored.client_id != work.client_id:
                 links.append(replace(link, client_id=seen.stored.client_id))
             await self.journal.linked(
-                work, links, "write_back", self.clock(), keys=keys, merged_from=found.merged_from, intent=found.intent
+                work, links, "write_back", self.clock(), keys=sorted(keys), merged_from=found.merged_from, intent=found.intent
             )
         work.link, work.step, seen.customer = link, "write_back", found.customer
 
@@ -290,11 +290,6 @@ class Matcher:
     def _has_phone(self, customer: Customer, person: Identity) -> bool:
         theirs = {normalise_phone(raw, self.country) or "" for raw in (customer.mobile_phone, customer.phone)}
         return bool({_number(phone) for phone in theirs if phone} & {_number(phone) for phone in person.phones})
-
-    def _phone_keys(self, work: Work, customer: Customer) -> Sequence[str]:
-        """What to remember of anybody we link: their phone may reach the CRM only by the step that fills blanks."""
-        person = identify(work.event.client, self.country)
-        return () if names_agree(person.name, _name(customer)) is Agreement.DISAGREE else person.phone_keys
 
     async def _winner(self, work: Work, conflict: Conflict, person: Identity, intent: str, *, unsettled: bool) -> Found:
         """The CRM refused a second record: the one it has is the customer."""

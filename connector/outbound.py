@@ -59,9 +59,13 @@ class Availability:
         self._failures = 0
 
     def check(self) -> None:
-        """Raise the error that closed the account, if it is closed."""
+        """Raise Unavailable or AccountPaused if the account is closed, with the words of the error that closed it.
+
+        Whatever that error was, this request is not sent: it can neither have had an effect nor have been refused.
+        """
         if self.error is not None:
-            raise type(self.error)(str(self.error), account=self.account, status=self.error.status, hint=self.error.hint)
+            kind = AccountPaused if isinstance(self.error, AccountPaused) else Unavailable
+            raise kind(str(self.error), account=self.account, status=self.error.status, hint=self.error.hint)
 
     def succeeded(self) -> None:
         """Some call was answered sensibly."""
@@ -207,7 +211,7 @@ class Remote:
             raise self._trouble(kind, what, f"no complete answer ({type(error).__name__})") from None
         try:
             data = httpx.Response(response.status_code, content=body).json() if body.strip() else None
-        except ValueError:
+        except (ValueError, RecursionError):
             if response.status_code < 400:
                 kind = UnknownOutcome if writes else Unavailable
                 raise self._trouble(kind, what, f"answered {response.status_code} with something that is not JSON") from None
@@ -264,6 +268,6 @@ def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.t
     except ValueError:
         try:
             seconds = parsedate_to_datetime(value).timestamp() - now()
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     return min(max(seconds, 0.0), 86_400.0) if not math.isnan(seconds) else None

@@ -104,8 +104,8 @@ class Quota:
     async def _enter(self, cost: int) -> Call:
         async with self._turn:
             while (wait := self._wait(cost)) > 0:
-                if wait > PATIENCE and self._blocked_until > self._clock():
-                    raise RateLimited("the far side asked for a longer pause", retry_after=self._blocked_until - self._clock())
+                if (pause := self._blocked_until - self._clock()) > PATIENCE:
+                    raise RateLimited("the far side asked for a longer pause", retry_after=pause)
                 self._changed.clear()
                 try:
                     async with asyncio.timeout(min(wait, PATIENCE)):
@@ -129,13 +129,13 @@ class Quota:
         ends = [(now + span if c.done is None else c.done + span, c.cost) for c in self._calls]
         live = sorted(entry for entry in ends if entry[0] > now)
         excess = sum(c for _, c in live) + cost - window.calls
+        wait = 0.0
         for end, freed in live:
             if excess <= 0:
                 break
             excess -= freed
-            if excess <= 0:
-                return end - now
-        return 0.0
+            wait = end - now
+        return wait
 
 
 #: `(key material, windows)` → the one quota of that key in this process. The key material is a secret: it is hashed.

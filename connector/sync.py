@@ -116,15 +116,12 @@ class Sync:
             customer = seen.customer or await self.crm.get(link.customer_id)
             person = identify(seen.client or work.event.client, self.country)
             missing = missing_fields(customer, new_customer(person)) if customer else None
-            intent = f"fill:{work.event_id}"
             if customer is not None and missing is not None:
-                await self._fill(work, intent, customer, missing)
-            elif seen.customer is None and await self.journal.is_open(intent):
-                note(work, "fill", "none", "after an earlier try nothing is left to fill", link.customer_id)
-                await self.journal.settled(work, intent, self.clock())
+                await self._fill(work, customer, missing)
         work.step = "record"
 
-    async def _fill(self, work: Work, intent: str, customer: Customer, missing: NewCustomer) -> None:
+    async def _fill(self, work: Work, customer: Customer, missing: NewCustomer) -> None:
+        intent = f"fill:{work.event_id}"
         await self.journal.begin(work, intent, "fill", self.clock())
         try:
             written = await self.crm.fill(customer, missing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -12,6 +13,8 @@ import click
 
 from connector.cli.common import config_option, ends_well
 from connector.errors import ConnectorError
+
+CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
 @click.command()
@@ -83,6 +86,8 @@ def _loop(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         with asyncio.Runner(loop_factory=_fast_loop()) as runner:
             runner.run(job())
     except OSError as error:
+        if error.errno not in CANNOT_LISTEN:
+            raise
         hint = "Stop what listens there, or choose another port."
         raise ConnectorError(f"Cannot listen: {error.strerror or error}.", hint=hint) from error
 

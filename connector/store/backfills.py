@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from connector.appointments import Event
 from connector.store.database import Database
-from connector.store.inbox import BACKFILL, insert_queued, open_lanes
+from connector.store.inbox import BACKFILL, queue_events
 
 #: The counts of a run, in the order of the public contract.
 COUNTS = ("seen", "already_linked", "matched", "created", "written_back", "held", "failed", "skipped")
@@ -118,8 +118,7 @@ def _add_event(connection: sqlite3.Connection, run: Run, event: Event, now: floa
     ).fetchone()
     if row is None:
         return
-    lanes = open_lanes(connection, [(run.source, event.client.id, now)], BACKFILL)
-    insert_queued(connection, row[0], run.source, now, [event], lanes)
+    queue_events(connection, row[0], run.source, now, [event], BACKFILL)
     if first:
         connection.execute(
             "INSERT INTO backfill_clients SELECT ?, ?, id FROM events WHERE delivery_id = ?", (run.id, event.client.id, row[0])

@@ -48,12 +48,13 @@ class Batched:
 
 
 class _Waiting:
-    __slots__ = ("future", "item", "work")
+    __slots__ = ("durable", "future", "item", "work")
 
-    def __init__(self, work: Operation | Batched, item: Any, future: asyncio.Future[Any]) -> None:
+    def __init__(self, work: Operation | Batched, item: Any, future: asyncio.Future[Any], durable: bool) -> None:
         self.work = work
         self.item = item
         self.future = future
+        self.durable = durable
 
 
 class Database:
@@ -70,6 +71,7 @@ class Database:
         self._space_checked = 0.0
         self._space_left = True
         self._connection = _connect(path)
+        self._durable = True
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="connector-reader")
         self._reader = threading.local()
         self._read_connections: list[sqlite3.Connection] = []
@@ -95,9 +97,13 @@ class Database:
         os.ftruncate(self._lock_file, 0)
         os.pwrite(self._lock_file, json.dumps(details).encode(), 0)
 
-    async def write(self, operation: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `operation` in the writer's next transaction; returns after the commit. Its errors reach only this caller."""
-        return await self._submit(operation, None)  # type: ignore[no-any-return]
+    async def write(self, operation: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
+        """Run `operation` in the writer's next transaction; returns after the commit. Its errors reach only this caller.
+
+        What is not `durable` survives the end of the process but perhaps not a power cut: right for what a restart may
+        forget without harm. The next durable commit takes it along.
+        """
+        return await self._submit(operation, None, durable)  # type: ignore[no-any-return]
 
     async def batch(self, batched: Batched, item: Any) -> Any:
         """Like `write`, for many small equal operations; refused when too many wait or the disk is nearly full."""
@@ -105,7 +111,7 @@ class Database:
             raise Overloaded("Too many deliveries are waiting to be stored.")
         if not self.has_space():
             raise Overloaded("The disk is nearly full.", hint=f"Free space on the disk that holds {self.path.name}.")
-        return await self._submit(batched, item)
+        return await self._submit(batched, item, True)
 
     async def read(self, query: Callable[[sqlite3.Connection], T], *, budget: float = 10.0) -> T:
         """Run `query` on a read-only connection; it is interrupted after `budget` seconds so that no snapshot is held."""
@@ -130,11 +136,11 @@ class Database:
         if self._closed:
             raise StoreError(f"The database {self.path.name} is closed.", hint="The service is stopping; start it again.")
 
-    async def _submit(self, work: Operation | Batched, item: Any) -> Any:
+    async def _submit(self, work: Operation | Batched, item: Any, durable: bool) -> Any:
         self._check_open()
         future: asyncio.Future[Any] = self._loop.create_future()
         self._waiting += 1
-        self._queue.put(_Waiting(work, item, future))
+        self._queue.put(_Waiting(work, item, future, durable))
         return await future
 
     def has_space(self) -> bool:
@@ -173,6 +179,7 @@ class Database:
         """One result or exception for each; none is a success unless the commit was."""
         connection = self._connection
         try:
+            self._synchronise(any(waiting.durable for waiting in batch))
             connection.execute("BEGIN IMMEDIATE")
             results = self._run_all(connection, batch)
             connection.execute("COMMIT")
@@ -180,6 +187,12 @@ class Database:
             _roll_back(connection)
             return [explained(error, self.path)] * len(batch)
         return results
+
+    def _synchronise(self, durable: bool) -> None:
+        """Whether the next commit waits for the disk. Only ever between two transactions."""
+        if durable is not self._durable:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
 
     def _run_all(self, connection: sqlite3.Connection, batch: list[_Waiting]) -> list[Any]:
         results: list[Any] = [None] * len(batch)
@@ -193,7 +206,8 @@ class Database:
                 results[index] = answer
         for index, waiting in enumerate(batch):
             if not isinstance(waiting.work, Batched):
-                results[index] = self._run_one(connection, waiting.work)
+                # Alone in its transaction, an operation needs no savepoint to spare the others.
+                results[index] = waiting.work(connection) if len(batch) == 1 else self._run_one(connection, waiting.work)
         return results
 
     def _run_one(self, connection: sqlite3.Connection, operation: Operation) -> Any:
@@ -330,7 +344,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA cache_size = -8000")
+    connection.execute("PRAGMA cache_size = -4000")
     connection.execute("PRAGMA wal_autocheckpoint = 1000")
     migrate(connection)
     # SQLite opens a file that is read-only or locked without a word; better refused now than at the first delivery.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from connector.appointments import Event, Reading
@@ -69,83 +70,92 @@ def _rows(delivery: Delivery) -> list[tuple[str | None, str, str, str | None, st
 
 
 def _insert_deliveries(connection: sqlite3.Connection, items: list[Any]) -> list[str]:
-    fresh: dict[tuple[str, str], int] = {
-        (row[1], row[2]): row[0]
-        for row in connection.execute(
-            "INSERT INTO deliveries (source, event, derived, type, received_at, headers, body) VALUES "
-            + ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(items))
-            + " ON CONFLICT DO NOTHING RETURNING id, source, event",
-            [
-                value
-                for d, _ in items
-                for value in (d.source, d.event, d.derived, d.reading.type, d.received_at, json.dumps(d.headers), d.body)
-            ],
-        )
-    }
+    """Insert a batch with as few statements as there are tables.
+
+    Between two statements the writer must get hold of the interpreter again, which the busy event loop also wants: rows
+    that are fetched or executed one by one would cost more than the disk does.
+    """
+    first = 1 + connection.execute("SELECT coalesce(max(id), 0) FROM deliveries").fetchone()[0]
+    values = [
+        value
+        for delivery_id, (d, _) in enumerate(items, first)
+        for value in (delivery_id, d.source, d.event, d.derived, d.reading.type, d.received_at, json.dumps(d.headers), d.body)
+    ]
+    inserted = connection.execute(
+        "INSERT INTO deliveries (id, source, event, derived, type, received_at, headers, body)"
+        f" VALUES {_rows_of(8, len(items))} ON CONFLICT (source, event) DO NOTHING",
+        values,
+    ).rowcount
+    fresh = set(range(first, first + len(items)))
+    if inserted < len(items):
+        fresh = {row[0] for row in connection.execute("SELECT id FROM deliveries WHERE id >= ?", (first,))}
     statuses, events = [], []
-    for delivery, rows in items:
-        delivery_id = fresh.pop((delivery.source, delivery.event), None)
-        if delivery_id is None:
-            statuses.append("duplicate")
-            connection.execute(
-                "UPDATE deliveries SET duplicates = duplicates + 1 WHERE source = ? AND event = ?",
-                (delivery.source, delivery.event),
-            )
-        else:
+    for delivery_id, (delivery, rows) in enumerate(items, first):
+        if delivery_id in fresh:
             statuses.append(rows[0][2])
             events += [(delivery_id, delivery.source, delivery.received_at, *row) for row in rows]
+        else:
+            statuses.append("duplicate")
+            _count_duplicate(connection, delivery)
     if events:
-        lanes = open_lanes(connection, [(e[1], e[3], e[2]) for e in events if e[3] is not None], LIVE)
-        _insert_events(connection, events, lanes)
-    _count(connection, [delivery for delivery, _ in items])
+        open_lanes(connection, [(e[1], e[3], e[2]) for e in events if e[3] is not None], LIVE)
+        _insert_events(connection, events)
+    _count([delivery for delivery, _ in items], events, connection)
     return statuses
 
 
-def _count(connection: sqlite3.Connection, deliveries: Sequence[Delivery]) -> None:
-    last = {delivery.source: delivery.received_at for delivery in deliveries}
-    connection.executemany(
-        "INSERT INTO tallies (hour, name, n) VALUES (0, 'last:' || ?, ?) ON CONFLICT DO UPDATE SET n = excluded.n",
-        [(source, int(at)) for source, at in last.items()],
+def _count_duplicate(connection: sqlite3.Connection, delivery: Delivery) -> None:
+    connection.execute(
+        "UPDATE deliveries SET duplicates = duplicates + 1 WHERE source = ? AND event = ?", (delivery.source, delivery.event)
     )
-    tally(connection, deliveries[-1].received_at, Counter({"received": len(deliveries)}))
 
 
-def open_lanes(
-    connection: sqlite3.Connection, wanted: Sequence[tuple[str, str, float]], priority: int
-) -> dict[tuple[str, str], int]:
-    """Make sure each (source, client id, now) has a lane that is due; a lane that waits for its head keeps its time."""
-    found: dict[tuple[str, str], int] = {}
-    for some in _in_portions(wanted):
-        rows = connection.execute(
-            "INSERT INTO lanes (source, client_id, due, priority) VALUES "
-            + ", ".join(["(?, ?, ?, ?)"] * len(some))
-            + " ON CONFLICT DO UPDATE SET priority = min(lanes.priority, excluded.priority), due = CASE"
-            " WHEN lanes.waits_for IS NOT NULL OR lanes.boot IS NOT NULL THEN lanes.due"
-            " ELSE coalesce(lanes.due, excluded.due) END"
-            " RETURNING source, client_id, id",
-            [value for source, client, now in some for value in (source, client, now, priority)],
-        )
-        found.update({(row[0], row[1]): row[2] for row in rows})
-    return found
+def _count(deliveries: Sequence[Delivery], events: Sequence[Any], connection: sqlite3.Connection) -> None:
+    """Bring the counters up to date: of all time by state, of this hour, and when each source was heard last."""
+    added = [(0, name, number) for name, number in Counter(event[5] for event in events).items()]
+    added.append((int(deliveries[-1].received_at // 3600), "received", len(deliveries)))
+    last = {delivery.source: int(delivery.received_at) for delivery in deliveries}
+    added += [(0, f"last:{source}", at) for source, at in last.items()]
+    connection.execute(
+        f"INSERT INTO tallies (hour, name, n) VALUES {_rows_of(3, len(added))} ON CONFLICT DO UPDATE SET"
+        " n = CASE WHEN name LIKE 'last:%' THEN excluded.n ELSE n + excluded.n END",
+        [value for row in added for value in row],
+    )
 
 
 def _in_portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
     return (rows[start : start + ROWS] for start in range(0, len(rows), ROWS))
 
 
-def _insert_events(connection: sqlite3.Connection, events: Sequence[Any], lanes: dict[tuple[str, str], int]) -> None:
+@lru_cache(maxsize=64)
+def _rows_of(columns: int, rows: int) -> str:
+    """The placeholders of a VALUES clause."""
+    return ", ".join(["(" + ", ".join("?" * columns) + ")"] * rows)
+
+
+def open_lanes(connection: sqlite3.Connection, wanted: Sequence[tuple[str, str, float]], priority: int) -> None:
+    """Make sure each (source, client id, now) has a lane that is due; a lane that waits for its head keeps its time."""
+    for some in _in_portions(wanted):
+        connection.execute(
+            f"INSERT INTO lanes (source, client_id, due, priority) VALUES {_rows_of(4, len(some))}"
+            " ON CONFLICT DO UPDATE SET priority = min(lanes.priority, excluded.priority), due = CASE"
+            " WHEN lanes.waits_for IS NOT NULL OR lanes.boot IS NOT NULL THEN lanes.due"
+            " ELSE coalesce(lanes.due, excluded.due) END",
+            [value for source, client, now in some for value in (source, client, now, priority)],
+        )
+
+
+def _insert_events(connection: sqlite3.Connection, events: Sequence[Any]) -> None:
+    """Insert (delivery id, source, received at, client id, type, state, payload, reason, hint), into lanes that are open."""
     for some in _in_portions(events):
         connection.execute(
             "INSERT INTO events"
-            " (delivery_id, lane_id, source, client_id, type, state, received_at, updated_at, payload, reason, hint) VALUES "
-            + ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(some)),
-            [
-                value
-                for id_, source, at, client, type_, state, payload, reason, hint in some
-                for value in (id_, lanes.get((source, client)), source, client, type_, state, at, at, payload, reason, hint)
-            ],
+            " (delivery_id, lane_id, source, client_id, type, state, received_at, updated_at, payload, reason, hint)"
+            " SELECT v.column1, lanes.id, v.column2, v.column4, v.column5, v.column6, v.column3, v.column3,"
+            f" v.column7, v.column8, v.column9 FROM (VALUES {_rows_of(9, len(some))}) AS v"
+            " LEFT JOIN lanes ON lanes.source = v.column2 AND lanes.client_id = v.column4",
+            [value for event in some for value in event],
         )
-    tally(connection, 0, Counter(event[5] for event in events))
 
 
 def tally(connection: sqlite3.Connection, at: float, counts: Counter[str]) -> None:
@@ -158,30 +168,28 @@ def tally(connection: sqlite3.Connection, at: float, counts: Counter[str]) -> No
 
 def _read_again(connection: sqlite3.Connection, event_id: int, reading: Reading) -> bool:
     row = connection.execute(
-        "SELECT delivery_id, source, received_at FROM events WHERE id = ? AND state = 'held' AND lane_id IS NULL", (event_id,)
+        "SELECT delivery_id, source, received_at FROM events WHERE id = ? AND state = 'held' AND lane_id IS NULL",
+        (event_id,),
     ).fetchone()
     if row is None or not reading.events:
         return False
-    lanes = open_lanes(connection, [(row["source"], e.client.id, row["received_at"]) for e in reading.events], LIVE)
     first, *others = reading.events
+    open_lanes(connection, [(row["source"], first.client.id, row["received_at"])], LIVE)
     connection.execute(
-        "UPDATE events SET lane_id = ?, client_id = ?, type = ?, payload = ?, state = 'queued', reason = NULL, hint = NULL"
-        " WHERE id = ?",
-        (lanes[row["source"], first.client.id], first.client.id, first.type, first.model_dump_json(), event_id),
+        "UPDATE events SET lane_id = (SELECT id FROM lanes WHERE source = ? AND client_id = ?),"
+        " client_id = ?, type = ?, payload = ?, state = 'queued', reason = NULL, hint = NULL WHERE id = ?",
+        (row["source"], first.client.id, first.client.id, first.type, first.model_dump_json(), event_id),
     )
-    insert_queued(connection, row["delivery_id"], row["source"], row["received_at"], others, lanes)
+    queue_events(connection, row["delivery_id"], row["source"], row["received_at"], others, LIVE)
     return True
 
 
-def insert_queued(
-    connection: sqlite3.Connection,
-    delivery_id: int,
-    source: str,
-    at: float,
-    events: Iterable[Event],
-    lanes: dict[tuple[str, str], int],
+def queue_events(
+    connection: sqlite3.Connection, delivery_id: int, source: str, at: float, events: Sequence[Event], priority: int
 ) -> None:
-    """Insert waiting events of one delivery whose lanes are open."""
-    rows = [(delivery_id, source, at, e.client.id, e.type, "queued", e.model_dump_json(), None, None) for e in events]
-    if rows:
-        _insert_events(connection, rows, lanes)
+    """Insert waiting events of one delivery and open their lanes."""
+    if events:
+        open_lanes(connection, [(source, event.client.id, at) for event in events], priority)
+        rows = [(delivery_id, source, at, e.client.id, e.type, "queued", e.model_dump_json(), None, None) for e in events]
+        _insert_events(connection, rows)
+        tally(connection, 0, Counter({"queued": len(events)}))

@@ -85,7 +85,8 @@ class Lanes:
 
     async def claim(self, limit: int, now: float) -> list[Work]:
         """Take up to `limit` due lanes, live ones first; each comes with the event at its head, its attempt counted."""
-        return await self._database.write(lambda connection: _claim(connection, self._database.boot, limit, now))
+        # A power cut may forget a claim: nothing has been done yet, and every effect is preceded by a durable intent.
+        return await self._database.write(lambda connection: _claim(connection, self._database.boot, limit, now), durable=False)
 
     async def step_done(self, work: Work, step: str, now: float) -> None:
         """Commit that the event has reached `step`, with its trace."""
@@ -141,21 +142,24 @@ def _recover(connection: sqlite3.Connection, boot: str, now: float) -> int:
 def _claim(connection: sqlite3.Connection, boot: str, limit: int, now: float) -> list[Work]:
     found: list[Work] = []
     for priority in (LIVE, BACKFILL):
-        rows = connection.execute(
-            "UPDATE lanes SET boot = ?, token = token + 1, due = NULL, waits_for = NULL WHERE id IN"
-            " (SELECT id FROM lanes WHERE priority = ? AND due <= ? AND boot IS NULL ORDER BY due LIMIT ?)"
-            " RETURNING id, token",
-            (boot, priority, now, limit - len(found)),
-        ).fetchall()
-        for lane_id, token in rows:
-            work = _take_head(connection, lane_id, token, now)
-            if work is None:
-                connection.execute("UPDATE lanes SET boot = NULL, priority = ? WHERE id = ?", (BACKFILL, lane_id))
-            else:
-                found.append(work)
-        if len(found) >= limit:
-            break
+        # A lane with nothing in it (its events were discarded) must not use up the place of one that has something.
+        while len(found) < limit and (lanes := _claim_lanes(connection, boot, priority, limit - len(found), now)):
+            for lane_id, token in lanes:
+                work = _take_head(connection, lane_id, token, now)
+                if work is None:
+                    connection.execute("UPDATE lanes SET boot = NULL, priority = ? WHERE id = ?", (BACKFILL, lane_id))
+                else:
+                    found.append(work)
     return found
+
+
+def _claim_lanes(connection: sqlite3.Connection, boot: str, priority: int, limit: int, now: float) -> list[tuple[int, int]]:
+    return connection.execute(
+        "UPDATE lanes SET boot = ?, token = token + 1, due = NULL, waits_for = NULL WHERE id IN"
+        " (SELECT id FROM lanes WHERE priority = ? AND due <= ? AND boot IS NULL ORDER BY due LIMIT ?)"
+        " RETURNING id, token",
+        (boot, priority, now, limit),
+    ).fetchall()
 
 
 def _take_head(connection: sqlite3.Connection, lane_id: int, token: int, now: float) -> Work | None:

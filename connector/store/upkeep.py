@@ -35,8 +35,10 @@ class Upkeep:
 
     async def count_call(self, quota: str, at: float, cost: int) -> None:
         """Remember a counted call, so that a restart does not forget what was spent."""
+        # Starting again after a power cut takes longer than the windows that matter.
         await self._database.write(
-            lambda connection: connection.execute("INSERT INTO calls (quota, at, cost) VALUES (?, ?, ?)", (quota, at, cost))
+            lambda connection: connection.execute("INSERT INTO calls (quota, at, cost) VALUES (?, ?, ?)", (quota, at, cost)),
+            durable=False,
         )
 
     async def forget_calls(self, before: float) -> None:

@@ -1,0 +1,45 @@
+"""Resident memory of the whole process (receiver, worker, status page) with 100,000 events waiting."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from pathlib import Path
+
+import uvloop
+from load import run
+from measuring import machine, table
+from world import world
+
+
+async def measure(folder: Path, events: int) -> list[tuple[str, float, float]]:
+    """(moment, MB now, MB at most so far); both far sides are down, so that everything waits."""
+    found = []
+    async with world(folder, down=True) as here:
+        await asyncio.sleep(2)
+        found.append(("after the start", *here.memory().values()))
+        port, stored, round_number = int(here.url.rpartition(":")[2]), 0, 0
+        while stored < events:
+            round_number += 1
+            await run(port, 32, 3.0, "benchmark", f"r{round_number}")
+            stored = sum((await here.status())["queue"].values())
+        found.append((f"{stored:,} events waiting", *here.memory().values()))
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--folder", default=".")
+    args = parser.parse_args()
+    print(f"Machine: {machine()}")
+    with tempfile.TemporaryDirectory(dir=args.folder) as name:
+        found = uvloop.run(measure(Path(name), args.events))
+    rows = [[moment, f"{now:.1f}", f"{peak:.1f}"] for moment, now, peak in found]
+    table("Memory of the whole process", ("when", "resident MB", "highest MB"), rows)
+
+
+if __name__ == "__main__":
+    main()

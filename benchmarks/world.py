@@ -1,0 +1,119 @@
+"""A real `connector serve` between two sandboxes, for the benchmarks that need all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from connector.sandbox.booxi import BooxiSandbox
+from connector.sandbox.booxi_webhooks import Target
+from connector.sandbox.hubspot import HubSpotSandbox
+from connector.sandbox.server import Server
+
+CONFIG = """\
+[server]
+port = 0
+[booking.stores]
+system = "booxi"
+base_url = "{booxi}"
+partner_key = "sandbox-partner-key"
+module_id = "hubspot"
+default_country = "CA"
+limits = {booxi_limits}
+[booking.stores.webhook]
+verify = "token"
+tokens = ["benchmark"]
+[crm.main]
+system = "hubspot"
+base_url = "{hubspot}"
+token = "sandbox-token"
+limits = {hubspot_limits}
+[worker]
+concurrency = 16
+[log]
+level = "warning"
+[[sync]]
+booking = "stores"
+crm = "main"
+"""
+NO_LIMITS = ("{ per_second = 0, per_minute = 0 }", "{ per_10_seconds = 0, search_per_second = 0 }")
+#: A port where nobody listens, for far sides that are down.
+NOWHERE = "http://127.0.0.1:9"
+
+
+@dataclass
+class World:
+    """The two sandboxes, and how to reach the service."""
+
+    booxi: BooxiSandbox
+    hubspot: HubSpotSandbox
+    folder: Path
+    url: str
+    process: asyncio.subprocess.Process
+
+    async def status(self) -> dict[str, Any]:
+        """Answer `/status.json`."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return (await client.get(f"{self.url}/status.json", timeout=60)).json()
+
+    def memory(self) -> dict[str, float]:
+        """Resident memory of the service in MB: now, and the highest so far."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        figures = {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines if line.startswith(("VmRSS", "VmHWM"))}
+        return {"now": figures["VmRSS"], "peak": figures["VmHWM"]}
+
+
+def write_config(folder: Path, booxi: str, hubspot: str, limits: tuple[str, str]) -> Path:
+    """Write a configuration between these two addresses."""
+    file = folder / "connector.toml"
+    file.write_text(CONFIG.format(booxi=booxi, hubspot=hubspot, booxi_limits=limits[0], hubspot_limits=limits[1]))
+    return file
+
+
+@asynccontextmanager
+async def world(
+    folder: Path, *, limits: tuple[str, str] = NO_LIMITS, booxi: BooxiSandbox | None = None, down: bool = False
+) -> AsyncIterator[World]:
+    """Start everything; with `down`, the service finds nobody at either side."""
+    async with AsyncExitStack() as stack:
+        booxi = booxi or BooxiSandbox(quota=None)
+        hubspot = HubSpotSandbox(unique_properties=("connector_person_key",), per_10_seconds=None, search_per_second=None)
+        booxi_url = (await stack.enter_async_context(Server(booxi.app))).url
+        hubspot_url = (await stack.enter_async_context(Server(hubspot.app))).url
+        if down:
+            booxi_url = hubspot_url = NOWHERE
+        file = write_config(folder, f"{booxi_url}/booking/v1", hubspot_url, limits)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "connector", "serve", "--config", str(file), stderr=asyncio.subprocess.DEVNULL
+        )
+        url = await _announced(folder / "connector.db.lock")
+        booxi.outbox.target = Target(f"{url}/webhooks/stores", token="benchmark")
+        try:
+            yield World(booxi, hubspot, folder, url, process)
+        finally:
+            process.terminate()
+            await process.wait()
+
+
+async def _announced(lock: Path) -> str:
+    for _ in range(200):
+        if lock.exists() and (text := lock.read_text()):
+            return str(json.loads(text)["url"])
+        await asyncio.sleep(0.05)
+    raise SystemExit(f"the service did not start ({os.fspath(lock)})")
+
+
+def fill(booxi: BooxiSandbox, clients: int) -> None:
+    """Book for so many new clients; nothing is sent yet."""
+    for n in range(clients):
+        client = booxi.add_client(firstName="Ada", lastName=f"Example{n}", email=f"c{n}@example.com")
+        booxi.book(client)
