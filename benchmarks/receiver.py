@@ -17,6 +17,7 @@ from connector.booking_systems.booxi.adapter import Booxi
 from connector.booking_systems.booxi.settings import BooxiSettings
 from connector.config import WebhookSettings
 from connector.quota import Quota
+from connector.service import calm_the_collector
 from connector.signatures import verifier_for
 from connector.store import Store
 from connector.store.inbox import Delivery
@@ -83,5 +84,6 @@ async def serve(kind: str, folder: Path) -> None:
 
 if __name__ == "__main__":
     logs.set_up(json=True, level="warning")
+    calm_the_collector()
     with tempfile.TemporaryDirectory(dir=sys.argv[2]) as name:
         uvloop.run(serve(sys.argv[1], Path(name)))

@@ -36,6 +36,8 @@ class Answer:
     status: int
     data: Any
     headers: Mapping[str, str]
+    #: False where the body was neither empty nor JSON: an error page, perhaps of something that stands in between.
+    readable: bool = True
 
 
 #: Turns a product's own statuses into our errors: `(what, answer, writes)` → error, or None for the common treatment.
@@ -190,6 +192,11 @@ class Remote:
                     call.cost = max(call.cost, self._cost_of(answer.status))
             if answer.status not in accept:
                 raise self._error(what, answer, writes)
+            if not answer.readable:
+                # A page of whatever stands in between must not pass for the far side's "there is none".
+                kind = UnknownOutcome if writes else Transient
+                how = f"answered {answer.status} with something that is not JSON; is base_url right?"
+                raise self._trouble(kind, what, how, answer.status)
         except (Unavailable, AccountPaused, UnknownOutcome) as error:
             if self.availability.error is None:
                 self.availability.failed(error)
@@ -215,7 +222,7 @@ class Remote:
             if response.status_code < 400:
                 kind = UnknownOutcome if writes else Unavailable
                 raise self._trouble(kind, what, f"answered {response.status_code} with something that is not JSON") from None
-            data = None
+            return Answer(response.status_code, None, response.headers, readable=False)
         return Answer(response.status_code, data, response.headers)
 
     async def _read(self, response: httpx.Response) -> bytes:

@@ -76,7 +76,8 @@ CREATE TABLE events (
 CREATE UNIQUE INDEX one_running_per_lane ON events (lane_id) WHERE state = 'running';
 CREATE INDEX events_waiting ON events (lane_id, id) WHERE state IN ('queued', 'retrying');
 CREATE INDEX events_open ON events (state, id) WHERE state NOT IN ('done', 'ignored', 'discarded');
-CREATE INDEX events_client ON events (source, client_id, id);
+CREATE INDEX events_lane ON events (lane_id, id);
+CREATE INDEX events_held ON events (source, client_id) WHERE state = 'held';
 CREATE INDEX events_delivery ON events (delivery_id);
 
 CREATE TABLE tallies (

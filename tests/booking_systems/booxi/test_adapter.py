@@ -284,7 +284,7 @@ async def test_a_403_for_everything_pauses_the_account(connect):
 
 async def test_a_firewalls_page_is_not_booxis_word(connect):
     page = httpx.Response(403, html="<title>Sorry</title>")
-    with pytest.raises(Transient, match="unexpected shape"):
+    with pytest.raises(Transient, match="not JSON"):
         await connect(answers(page, {"items": [], "total": 0})).read_link("5")
 
 

@@ -1,0 +1,214 @@
+"""Appointments on the customer's timeline: one record each, brought up to date by newer statements only."""
+
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from connector.errors import Rejected, UnknownOutcome
+from connector.sandbox.faults import Faults
+
+from .gate import BEFORE_IT_ARRIVED, LOST
+from .harness import Ended, World
+
+pytestmark = pytest.mark.anyio
+CREATE = ("POST", "/meetings$")
+UPDATE = ("PATCH", r"/meetings/\d+$")
+NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    world.use(record_appointments=True)
+    return world
+
+
+async def happens(world: World, deed: str, booking: str, **fields) -> Ended:
+    """Something happens to a booking a minute later; returns how its event ended."""
+    world.clock.now += 60
+    getattr(world.booxi, deed)(booking, **fields)
+    await world.deliver_all()
+    (ended,) = await world.run_all()
+    return ended
+
+
+def outcomes(world: World) -> list[str]:
+    return [meeting["hs_meeting_outcome"] for meeting in world.meetings()]
+
+
+async def booked(world: World, **fields) -> str:
+    booking = await world.book(world.client(), starts_at=NOON, **fields)
+    (ended,) = await world.run_all()
+    assert ended.state == "done"
+    return booking
+
+
+async def test_an_appointment_is_recorded_once_on_its_customer(world: World):
+    await booked(world, service="Fitting")
+    (meeting,) = world.meetings()
+    assert meeting["contacts"] == list(world.contacts())
+    assert (meeting["hs_meeting_title"], meeting["hs_meeting_outcome"]) == ("Fitting", "SCHEDULED")
+    assert meeting["hs_meeting_start_time"] == "2027-03-01T12:00:00.000Z"
+    assert await world.rows("SELECT record_id FROM appointments") == [(meeting["id"],)]
+    assert await world.open_effects() == []
+
+
+async def test_nothing_is_recorded_unless_the_sync_says_so(world: World):
+    world.use(record_appointments=False)
+    await booked(world)
+    assert world.meetings() == []
+
+
+async def test_a_reschedule_moves_the_one_record(world: World):
+    booking = await booked(world)
+    span = {"start": "2027-03-02T09:00:00Z", "end": "2027-03-02T09:30:00Z"}
+    ended = await happens(world, "update_booking", booking, totalClientTimespan=span)
+    (meeting,) = world.meetings()
+    assert (meeting["hs_meeting_start_time"], meeting["hs_meeting_outcome"]) == ("2027-03-02T09:00:00.000Z", "SCHEDULED")
+    assert ended.note("record", "recorded")["note"] == f"the appointment is record {meeting['id']}: scheduled"
+    assert world.effects["POST meetings"] == 1
+
+
+@pytest.mark.parametrize(
+    ("deed", "outcome", "back", "fields"),
+    [
+        ("cancel", "CANCELED", "update_booking", {"status": "Approved"}),
+        ("no_show", "NO_SHOW", "update_booking", {"presence": "Expecting"}),
+        ("complete", "COMPLETED", "update_booking", {"isCompleted": False}),
+    ],
+)
+async def test_outcomes_are_recorded_and_can_be_taken_back(world: World, deed, outcome, back, fields):
+    booking = await booked(world)
+    await happens(world, deed, booking)
+    assert outcomes(world) == [outcome]
+    await happens(world, back, booking, **fields)
+    assert outcomes(world) == ["SCHEDULED"]
+    await happens(world, deed, booking)
+    assert outcomes(world) == [outcome]
+    assert world.effects["POST meetings"] == 1
+
+
+async def test_two_attendees_have_a_record_each(world: World):
+    ada, bob = world.client(), world.client(firstName="Bob", lastName="Hill", email="bob@example.com")
+    await world.book(ada, attendees=[int(ada), int(bob)])
+    await world.run_all()
+    assert sorted(meeting["contacts"] for meeting in world.meetings()) == [[contact] for contact in sorted(world.contacts())]
+    assert len({meeting["hs_internal_meeting_notes"] for meeting in world.meetings()}) == 2
+
+
+async def test_two_bookings_of_a_client_are_two_records(world: World):
+    ada = world.client()
+    await world.process(ada)
+    await world.process(ada)
+    assert len(world.meetings()) == 2
+
+
+async def test_an_older_statement_that_comes_late_changes_nothing(world: World):
+    booking = await booked(world)
+    world.clock.now += 60
+    world.booxi.update_booking(booking)
+    older = world.booxi.outbox.waiting.pop()
+    await happens(world, "cancel", booking)
+    world.clock.now += 60
+    await world.deliver(older)
+    (ended,) = await world.run_all()
+    assert ended.rules[-1] == ("record", "skipped")
+    assert "newer state" in ended.note("record", "skipped")["note"]
+    assert outcomes(world) == ["CANCELED"]
+
+
+async def test_the_same_statement_again_is_harmless(world: World):
+    booking = await booked(world)
+    world.booxi.queue_event(booking, "updated")
+    await world.deliver_all()
+    (ended,) = await world.run_all()
+    assert ended.rules[-1] == ("record", "recorded")
+    assert len(world.meetings()) == 1
+
+
+async def test_without_a_date_of_change_the_time_of_receipt_orders_statements(world: World):
+    booking = await booked(world, modifiedOn=None)
+    world.clock.now += 60
+    world.booxi.state.bookings[booking].update(status="Cancelled", modifiedOn="not a date")
+    world.booxi.queue_event(booking, "updated")
+    await world.deliver_all()
+    await world.run_all()
+    assert outcomes(world) == ["CANCELED"]
+
+
+# ---- lost answers ----
+
+
+@pytest.mark.parametrize("mishap", [LOST, Faults(timeout=1, timeout_seconds=0), Faults(error_after_effect=1)])
+async def test_a_record_whose_answer_was_lost_is_found_by_its_marker(world: World, mishap):
+    world.hubspot_gate.on(*CREATE, mishap)
+    ada = world.client()
+    ended = await world.process(ada)
+    assert (ended.state, type(ended.error)) == ("retrying", UnknownOutcome)
+    (ended,) = await world.again()
+    (meeting,) = world.meetings()
+    assert ended.state == "done"
+    assert world.effects["POST meetings"] == 1
+    assert await world.rows("SELECT record_id FROM appointments") == [(meeting["id"],)]
+    assert await world.open_effects() == []
+
+
+async def test_a_record_that_was_not_made_is_made_by_the_retry(world: World):
+    world.hubspot_gate.on(*CREATE, BEFORE_IT_ARRIVED)
+    await world.process(world.client())
+    assert world.meetings() == []
+    await world.again()
+    assert len(world.meetings()) == 1
+
+
+async def test_the_marker_is_looked_for_among_other_meetings_of_the_customer(world: World):
+    ada = world.client()
+    await world.process(ada)
+    world.hubspot_gate.on(*CREATE, LOST)
+    await world.process(ada)
+    await world.again()
+    assert len(world.meetings()) == 2
+    assert len(await world.rows("SELECT DISTINCT record_id FROM appointments")) == 2
+
+
+async def test_a_lost_answer_to_an_update_is_repeated(world: World):
+    booking = await booked(world)
+    world.hubspot_gate.on(*UPDATE, LOST)
+    ended = await happens(world, "cancel", booking)
+    assert ended.state == "retrying"
+    (ended,) = await world.again()
+    assert (ended.state, outcomes(world)) == ("done", ["CANCELED"])
+
+
+# ---- records that a person deleted ----
+
+
+async def test_a_deleted_record_is_noted_and_not_made_again(world: World):
+    booking = await booked(world)
+    (meeting,) = world.meetings()
+    world.hubspot.archive_meeting(meeting["id"])
+    for deed in ("cancel", "no_show"):
+        ended = await happens(world, deed, booking)
+        assert ended.state == "done"
+        assert "not made again" in ended.note("record", "skipped")["note"]
+    assert world.meetings() == []
+    assert world.effects["POST meetings"] == 1
+    assert await world.open_effects() == []
+
+
+async def test_a_customer_who_is_gone_is_not_mistaken_for_a_deleted_record(world: World):
+    def gone() -> None:
+        world.hubspot.archive(*world.contacts())
+
+    world.hubspot_gate.on(*CREATE, gone)
+    ended = await world.process(world.client())
+    assert (ended.state, type(ended.error)) == ("held", Rejected)
+    assert ("record", "skipped") not in ended.rules
+
+
+async def test_a_refused_record_is_held_and_the_link_stays(world: World):
+    world.hubspot_gate.on(*CREATE, httpx.Response(400, json={"category": "VALIDATION_ERROR", "message": "no"}))
+    ada = world.client()
+    ended = await world.process(ada)
+    assert (ended.state, type(ended.error)) == ("held", Rejected)
+    assert world.stored(ada) == (await world.link(ada))[0]
