@@ -138,6 +138,10 @@ class CrmSettings(Section):
     base_url: str | None = None
 
 
+#: Who is taken where more than one customer fits.
+SeveralCandidates = Literal["hold", "oldest", "latest_activity"]
+
+
 class SyncSettings(Section):
     """One sync: from one source to one CRM."""
 
@@ -146,6 +150,19 @@ class SyncSettings(Section):
     create: bool = True
     record_appointments: bool = False
     fill_blanks: bool = True
+    several_candidates: SeveralCandidates = "hold"
+    name_mismatch: Literal["link", "hold"] = "link"
+    match_phone: bool = True
+    shared_email_domains: tuple[str, ...] = ()
+    minimum_identity: Literal["phone_and_name", "email", "email_and_name"] = "phone_and_name"
+
+    @field_validator("shared_email_domains")
+    @classmethod
+    def _domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for domain in value:
+            if not re.fullmatch(r"[^\s@.]+(\.[^\s@.]+)+", domain):
+                raise ValueError(f'"{domain}" is not a domain; write what stands behind the @, such as "example.com"')
+        return tuple(domain.lower() for domain in value)
 
 
 class Systems(Protocol):

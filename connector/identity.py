@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -294,10 +294,21 @@ class Identity:
         """True when nothing at all is known."""
         return not self.matchable and self.name.blank
 
-    @property
-    def worth_creating(self) -> bool:
-        """True when a new customer would be recognised again: an e-mail, or a phone and a name."""
-        return bool(self.email or (self.phones and not self.name.blank))
+    def lacks(self, minimum: str) -> str:
+        """What is missing for a new customer, in words; empty when there is enough.
+
+        The least is what would be recognised again: an e-mail, or a phone and a name (`phone_and_name`). `email` and
+        `email_and_name` ask for more.
+        """
+        if minimum != "phone_and_name" and not self.email:
+            return "an e-mail address is missing"
+        if minimum == "email_and_name" and self.name.blank:
+            return "a name is missing"
+        if self.email or (self.phones and not self.name.blank):
+            return ""
+        return (
+            "there is a phone number without a name" if self.phones else "there is neither an e-mail address nor a phone number"
+        )
 
     def keys(self) -> tuple[str, ...]:
         """Return the digests under which this person is locked, sorted so that two tasks never wait for each other.
@@ -317,11 +328,17 @@ class Identity:
         return tuple(_digest("phone", phone) for phone in self.phones)
 
 
-def identify(client: Client, country: str | None) -> Identity:
-    """Normalise what a booking system says of a client; anonymised and placeholder values count as not said."""
+def identify(client: Client, country: str | None, shared_domains: Collection[str] = ()) -> Identity:
+    """Normalise what a booking system says of a client; anonymised and placeholder values count as not said.
+
+    So does an address at one of `shared_domains` (lower case): it belongs to a desk, not to a person.
+    """
+    email = _real_email(client.email)
+    if email is not None and email.rpartition("@")[2] in shared_domains:
+        email = None
     name = read_name(client.first_name, client.last_name)
     return Identity(
-        email=_real_email(client.email),
+        email=email,
         mobile_phone=_real_phone(client.mobile_phone, country),
         home_phone=_real_phone(client.home_phone, country),
         name=PersonName() if _is_placeholder(name) else name,

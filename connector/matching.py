@@ -13,27 +13,17 @@ from typing import Any
 
 from connector.appointments import Client
 from connector.booking_systems.base import BookingSystem, ClientLink
+from connector.candidates import agreement, chosen, has_email, has_phone, new_customer, number, review, same_name
 from connector.config import SyncSettings
-from connector.crms.base import CRM, Customer, NewCustomer
+from connector.crms.base import CRM, Customer
 from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Transient, UnknownOutcome
-from connector.identity import (
-    Agreement,
-    Identity,
-    PersonName,
-    identify,
-    names_agree,
-    normalise_email,
-    normalise_phone,
-    person_key,
-)
+from connector.identity import Agreement, Identity, identify, person_key
 from connector.locks import IdentityLocks
 from connector.memory import EffectsJournal, LinksMemory
 from connector.store.lanes import Work
 from connector.store.links import Link
 
 _COMPLETE = "Create or complete the customer in the CRM and retry the event, or set `create = true` in its [[sync]]."
-_CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
-_NAMES = {Agreement.AGREE: "the name agrees", Agreement.DISAGREE: "the name differs", Agreement.UNKNOWN: "a name is missing"}
 
 
 class NothingToIdentify(Ignore):
@@ -86,6 +76,10 @@ class Matcher:
         self.locks = locks
         self.country = country
         self.clock = clock
+
+    def identity(self, client: Client) -> Identity:
+        """What is known of a client, as this sync sees it."""
+        return identify(client, self.country, self.settings.shared_email_domains)
 
     async def resolve(self, work: Work, seen: Seen) -> None:
         """Find or create the customer, and commit the link."""
@@ -148,39 +142,41 @@ class Matcher:
         if person.email is None or (key := person.email_key) is None:
             return None
         remembered = await self._alive(await self.links.remembered(self.crm.name, [key]))
-        with_it = [c for c in remembered if person.email in _emails(c)]
+        with_it = [customer for customer in remembered if has_email(customer, person.email)]
         found = with_it or await self.crm.by_email(person.email)
         if not found and remembered:
             # Tied to this address by us, but the record has lost it or was never given it.
-            if len(remembered) == 1 and not remembered[0].emails:
-                found = remembered
-            else:
-                raise self._review(
-                    work, "a customer we knew by this e-mail has another one now", remembered, person, "e-mail (earlier)"
-                )
+            if len(remembered) > 1 or remembered[0].emails:
+                reason = "a customer we knew by this e-mail has another one now"
+                raise self._ask(work, reason, remembered, person, "e-mail (earlier)")
+            found = remembered
         if not found:
             note(work, "email", "none", "no customer has this e-mail address")
             return None
         if len(found) > 1:
-            raise self._review(work, f"{len(found)} customers have this e-mail address", found, person, "e-mail")
-        agreement = names_agree(person.name, _name(found[0]))
-        how = "the only customer with this e-mail address" + ("; the names differ" if agreement is Agreement.DISAGREE else "")
+            customer = self._choose(work, f"{len(found)} customers have this e-mail address", found, person, "e-mail")
+            return Found(customer, "email", "matched", keys=[key])
+        differ = agreement(person, found[0]) is Agreement.DISAGREE
+        if differ and self.settings.name_mismatch == "hold":
+            raise self._ask(work, "the e-mail address matches, the name does not", found, person, "e-mail")
+        how = "the only customer with this e-mail address" + ("; the names differ" if differ else "")
         note(work, "email", "match", how, found[0].id)
         return Found(found[0], "email", "matched", keys=[key])
 
     async def by_phone(self, work: Work, person: Identity) -> Found | None:
         """Rule 6: exactly one customer has the same phone and a name that agrees."""
-        if not person.phones:
+        if not person.phones or not self.settings.match_phone:
             return None
         found = await self._same_phone(person)
         if not found:
             note(work, "phone", "none", "no customer has this phone number")
             return None
-        agreeing = [c for c in found if _agree(person, c)]
+        agreeing = [customer for customer in found if same_name(person, customer)]
         if not agreeing:
-            raise self._review(work, "the phone number matches, the name does not", found, person, "phone")
+            raise self._ask(work, "the phone number matches, the name does not", found, person, "phone")
         if len(agreeing) > 1:
-            raise self._review(work, f"{len(agreeing)} customers have this phone number and name", agreeing, person, "phone")
+            reason = f"{len(agreeing)} customers have this phone number and name"
+            return Found(self._choose(work, reason, agreeing, person, "phone"), "phone", "matched", keys=person.keys())
         note(work, "phone", "match", "the only customer with this phone number and an agreeing name", agreeing[0].id)
         return Found(agreeing[0], "phone", "matched", keys=person.keys())
 
@@ -189,8 +185,8 @@ class Matcher:
         told = self._told_to_create(work)
         if not self.settings.create and not told:
             raise Hold("no customer matches, and this sync only links existing ones", hint=_COMPLETE)
-        if not person.worth_creating:
-            raise Hold("no customer matches, and a phone number without a name is too little to create one", hint=_COMPLETE)
+        if (lacking := person.lacks(self.settings.minimum_identity)) and not told:
+            raise Hold(f"no customer matches, and too little is known to create one: {lacking}", hint=_COMPLETE)
         intent = self._create_intent(work)
         unsettled = await self.journal.begin(work, intent, "create", self.clock(), crm=self.crm.name, identity=person.keys())
         try:
@@ -221,7 +217,7 @@ class Matcher:
         work.outcome = work.outcome or found.outcome
         if link != work.link or found.intent is not None:
             # Whoever we link is remembered by phone: it may reach the CRM only by the step that fills blanks.
-            links, keys = [link], {*found.keys, *identify(work.event.client, self.country).phone_keys}
+            links, keys = [link], {*found.keys, *self.identity(work.event.client).phone_keys}
             if seen.stored is not None and seen.stored.client_id != work.client_id:
                 links.append(replace(link, client_id=seen.stored.client_id))
             await self.journal.linked(
@@ -256,12 +252,12 @@ class Matcher:
         return customer
 
     async def _identify(self, work: Work, seen: Seen) -> Identity:
-        person = identify(work.event.client, self.country)
-        if not person.worth_creating:
+        person = self.identity(work.event.client)
+        if person.lacks(self.settings.minimum_identity):
             client_id = seen.stored.client_id if seen.stored else work.client_id
             seen.client = await self.booking.client(client_id)
             if seen.client is not None:
-                person = identify(seen.client, self.country)
+                person = self.identity(seen.client)
         if not person.matchable:
             raise NothingToIdentify("nothing to identify the client: no e-mail address and no phone number that can be read")
         return person
@@ -278,18 +274,14 @@ class Matcher:
         found: dict[str, Customer] = {}
         for customer in await self._alive(await self.links.remembered(self.crm.name, person.phone_keys)):
             # We tied this person's phone to them; a search may not show for a minute what we wrote a moment ago.
-            if self._has_phone(customer, person) or _agree(person, customer):
+            if has_phone(customer, person, self.country) or same_name(person, customer):
                 found[customer.id] = customer
         for phone in person.phones:
-            for customer in await self.crm.by_phone(_number(phone)):
+            for customer in await self.crm.by_phone(number(phone)):
                 # Colleagues behind one switchboard share its number: only the name tells them apart.
-                if phone == _number(phone) or _agree(person, customer):
+                if phone == number(phone) or same_name(person, customer):
                     found[customer.id] = customer
         return list(found.values())
-
-    def _has_phone(self, customer: Customer, person: Identity) -> bool:
-        theirs = {normalise_phone(raw, self.country) or "" for raw in (customer.mobile_phone, customer.phone)}
-        return bool({_number(phone) for phone in theirs if phone} & {_number(phone) for phone in person.phones})
 
     async def _winner(self, work: Work, conflict: Conflict, person: Identity, intent: str, *, unsettled: bool) -> Found:
         """The CRM refused a second record: the one it has is the customer."""
@@ -303,6 +295,8 @@ class Matcher:
         ours = conflict.by == "key" or customer.person_key == person_key(work.source, work.client_id)
         if not ours and self._told_to_create(work):
             raise Hold("the CRM refuses a second customer with this e-mail address", hint=f"Link the client to {customer.id}.")
+        if not ours and self.settings.name_mismatch == "hold" and agreement(person, customer) is Agreement.DISAGREE:
+            raise self._ask(work, "the e-mail address matches, the name does not", [customer], person, "e-mail")
         if ours:
             origin, outcome = ("created", "created") if unsettled else ("crm_key", "matched")
         else:
@@ -318,20 +312,20 @@ class Matcher:
             return found[0] if len(found) == 1 else None
         return await self.crm.by_key(person_key(work.source, work.client_id))
 
-    def _review(self, work: Work, reason: str, found: Sequence[Customer], person: Identity, by: str) -> NeedsReview:
-        note(work, by.partition(" ")[0].replace("-", ""), "ambiguous", reason)
-        candidates = [{"customer_id": c.id, "evidence": self._evidence(c, person, by)} for c in found]
-        return NeedsReview(
-            reason,
-            candidates=candidates,
-            hint=_CHOOSE,
-        )
+    def _choose(self, work: Work, reason: str, found: Sequence[Customer], person: Identity, by: str) -> Customer:
+        """Who it is among several, if the sync has a rule for that. Raises NeedsReview otherwise."""
+        rule = by.partition(" ")[0].replace("-", "")
+        customer = chosen(found, self.settings.several_candidates)
+        if customer is None:
+            note(work, rule, "ambiguous", reason)
+            raise review(reason, found, person, by)
+        how = "oldest" if self.settings.several_candidates == "oldest" else "most recently active"
+        note(work, rule, "match", f"{reason}; the {how} one is taken (several_candidates)", customer.id)
+        return customer
 
-    def _evidence(self, customer: Customer, person: Identity, by: str) -> list[str]:
-        evidence = [f"same {by}", _NAMES[names_agree(person.name, _name(customer))]]
-        if person.email is not None and by == "phone" and customer.emails:
-            evidence.append("the e-mail address differs")
-        return evidence
+    def _ask(self, work: Work, reason: str, found: Sequence[Customer], person: Identity, by: str) -> NeedsReview:
+        note(work, by.partition(" ")[0].replace("-", ""), "ambiguous", reason)
+        return review(reason, found, person, by)
 
     def _told_to_create(self, work: Work) -> bool:
         return work.decision is not None and work.decision.decision == "create"
@@ -347,28 +341,3 @@ def note(work: Work, rule: str, result: str, text: str, customer_id: str | None 
         entry["customer_id"] = customer_id
     if not work.trace or work.trace[-1] != entry:
         work.trace.append(entry)
-
-
-def new_customer(person: Identity) -> NewCustomer:
-    """What a CRM is told of a person; extensions do not belong into an E.164 field."""
-    mobile, home = (_number(phone or "") for phone in (person.mobile_phone, person.home_phone))
-    return NewCustomer(
-        first_name=person.name.first, last_name=person.name.last, email=person.email or "", mobile_phone=mobile, phone=home
-    )
-
-
-def _emails(customer: Customer) -> set[str]:
-    return {address for raw in customer.emails if (address := normalise_email(raw)) is not None}
-
-
-def _name(customer: Customer) -> PersonName:
-    return PersonName(customer.first_name, customer.last_name)
-
-
-def _agree(person: Identity, customer: Customer) -> bool:
-    return names_agree(person.name, _name(customer)) is Agreement.AGREE
-
-
-def _number(phone: str) -> str:
-    """An E.164 number without its extension."""
-    return phone.partition(";")[0]

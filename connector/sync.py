@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from connector.booking_systems.base import BookingSystem, ClientLink
+from connector.candidates import missing_fields, new_customer
 from connector.config import SyncSettings
 from connector.crms.base import CRM, Customer, NewCustomer
 from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Rejected, UnknownOutcome
-from connector.identity import Agreement, PersonName, identify, names_agree, person_key
+from connector.identity import person_key
 from connector.locks import IdentityLocks
-from connector.matching import Matcher, Seen, new_customer, note
+from connector.matching import Matcher, Seen, note
 from connector.memory import EffectsJournal, LinksMemory
 from connector.store.lanes import Work
 from connector.store.links import Link
@@ -114,7 +115,7 @@ class Sync:
         if self.settings.fill_blanks:
             link = self._link(work)
             customer = seen.customer or await self.crm.get(link.customer_id)
-            person = identify(seen.client or work.event.client, self.country)
+            person = self.matcher.identity(seen.client or work.event.client)
             missing = missing_fields(customer, new_customer(person)) if customer else None
             if customer is not None and missing is not None:
                 await self._fill(work, customer, missing)
@@ -168,22 +169,3 @@ class Sync:
         if work.link is None:
             raise Hold("the link of this client is missing although it was resolved before", hint="Retry the event.")
         return work.link
-
-
-def missing_fields(customer: Customer, new: NewCustomer) -> NewCustomer | None:
-    """Those fields of `new` that are blank in `customer`; None when there are none.
-
-    Half a name is only completed where the other half agrees, so that two people's names are never mixed.
-    """
-    missing = NewCustomer(
-        email="" if customer.emails else new.email,
-        mobile_phone="" if customer.mobile_phone else new.mobile_phone,
-        phone="" if customer.phone else new.phone,
-        first_name="" if customer.first_name or not _half_agrees(customer.last_name, new.last_name) else new.first_name,
-        last_name="" if customer.last_name or not _half_agrees(customer.first_name, new.first_name) else new.last_name,
-    )
-    return missing if missing != NewCustomer() else None
-
-
-def _half_agrees(theirs: str, ours: str) -> bool:
-    return not theirs or names_agree(PersonName("", theirs), PersonName("", ours)) is Agreement.AGREE

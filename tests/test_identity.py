@@ -355,7 +355,7 @@ def test_one_phone_given_twice_is_one_phone() -> None:
     ],
 )
 def test_what_an_identity_is_good_for(identity: Identity, blank: bool, matchable: bool, worth_creating: bool) -> None:
-    assert (identity.blank, identity.matchable, identity.worth_creating) == (blank, matchable, worth_creating)
+    assert (identity.blank, identity.matchable, not identity.lacks("phone_and_name")) == (blank, matchable, worth_creating)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 import httpx
@@ -25,6 +26,9 @@ class Customer(Model):
     phone: str = ""
     #: Our own key on the record, if the CRM returned it.
     person_key: str = ""
+    #: When the record was made and when something last happened to it, where the CRM says so.
+    created_at: datetime | None = None
+    active_at: datetime | None = None
 
 
 class NewCustomer(Model):

@@ -50,7 +50,18 @@ def customer(data: Any, person_key_property: str) -> Customer | None:
         mobile_phone=text("mobilephone"),
         phone=text("phone"),
         person_key=text(person_key_property),
+        created_at=_moment(data.get("createdAt")),
+        active_at=_moment(data.get("updatedAt")),
     )
+
+
+def _moment(value: Any) -> datetime | None:
+    """A record's own date, as HubSpot writes it in every answer; None for anything else."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
 
 
 def is_archived(data: Any) -> bool:

@@ -1,0 +1,91 @@
+"""Comparing a person with the customers that could be it: names, phones, evidence, and who is chosen among several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.config import SeveralCandidates
+from connector.crms.base import Customer, NewCustomer
+from connector.errors import NeedsReview
+from connector.identity import Agreement, Identity, PersonName, names_agree, normalise_email, normalise_phone
+
+_CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
+_NAMES = {Agreement.AGREE: "the name agrees", Agreement.DISAGREE: "the name differs", Agreement.UNKNOWN: "a name is missing"}
+
+
+def review(reason: str, found: Sequence[Customer], person: Identity, by: str) -> NeedsReview:
+    """The error that asks a person to choose; `by` is what all candidates share with the client."""
+    candidates = [{"customer_id": c.id, "evidence": _evidence(c, person, by)} for c in found]
+    return NeedsReview(reason, candidates=candidates, hint=_CHOOSE)
+
+
+def _evidence(customer: Customer, person: Identity, by: str) -> list[str]:
+    evidence = [f"same {by}", _NAMES[agreement(person, customer)]]
+    if person.email is not None and by == "phone" and customer.emails:
+        evidence.append("the e-mail address differs")
+    return evidence
+
+
+def chosen(found: Sequence[Customer], policy: SeveralCandidates) -> Customer | None:
+    """The one that the policy prefers; None where it prefers nobody or a candidate's dates are not known."""
+    if policy == "hold":
+        return None
+    dates = [c.created_at if policy == "oldest" else c.active_at for c in found]
+    known = [(date, customer) for date, customer in zip(dates, found, strict=True) if date is not None]
+    if len(known) < len(found):
+        return None
+    pick = min if policy == "oldest" else max
+    return pick(known, key=lambda pair: pair[0])[1]
+
+
+def agreement(person: Identity, customer: Customer) -> Agreement:
+    """Whether the names speak of one person."""
+    return names_agree(person.name, PersonName(customer.first_name, customer.last_name))
+
+
+def same_name(person: Identity, customer: Customer) -> bool:
+    """Whether both names are known and agree."""
+    return agreement(person, customer) is Agreement.AGREE
+
+
+def has_email(customer: Customer, email: str) -> bool:
+    """Whether one of the customer's addresses is this normalised one."""
+    return email in {normalise_email(raw) for raw in customer.emails}
+
+
+def has_phone(customer: Customer, person: Identity, country: str | None) -> bool:
+    """Whether one of the customer's numbers is one of the person's, extensions aside."""
+    theirs = {normalise_phone(raw, country) or "" for raw in (customer.mobile_phone, customer.phone)}
+    return bool({number(phone) for phone in theirs if phone} & {number(phone) for phone in person.phones})
+
+
+def number(phone: str) -> str:
+    """An E.164 number without its extension."""
+    return phone.partition(";")[0]
+
+
+def new_customer(person: Identity) -> NewCustomer:
+    """What a CRM is told of a person; extensions do not belong into an E.164 field."""
+    mobile, home = (number(phone or "") for phone in (person.mobile_phone, person.home_phone))
+    return NewCustomer(
+        first_name=person.name.first, last_name=person.name.last, email=person.email or "", mobile_phone=mobile, phone=home
+    )
+
+
+def missing_fields(customer: Customer, new: NewCustomer) -> NewCustomer | None:
+    """Those fields of `new` that are blank in `customer`; None when there are none.
+
+    Half a name is only completed where the other half agrees, so that two people's names are never mixed.
+    """
+    missing = NewCustomer(
+        email="" if customer.emails else new.email,
+        mobile_phone="" if customer.mobile_phone else new.mobile_phone,
+        phone="" if customer.phone else new.phone,
+        first_name="" if customer.first_name or not _half_agrees(customer.last_name, new.last_name) else new.first_name,
+        last_name="" if customer.last_name or not _half_agrees(customer.first_name, new.first_name) else new.last_name,
+    )
+    return missing if missing != NewCustomer() else None
+
+
+def _half_agrees(theirs: str, ours: str) -> bool:
+    return not theirs or names_agree(PersonName("", theirs), PersonName("", ours)) is Agreement.AGREE
