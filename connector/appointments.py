@@ -84,3 +84,7 @@ class Reading(Model):
     #: Set when the delivery is not what the adapter expects; it is stored and waits for a person.
     held: str | None = None
     hint: str = ""
+    #: The sender says that it gave up on an earlier delivery: what changed lately has to be read from its side.
+    lost_before: bool = False
+    #: Seconds after which an equal body without an id is news again (a status that went there and back); None: never.
+    repeat_window: float | None = None

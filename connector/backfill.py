@@ -91,19 +91,25 @@ class Job(Protocol):
 
 
 class Backfill:
-    """One run. With `patient`, trouble that a person must mend is waited out; otherwise the run ends as failed."""
+    """One run. With `patient`, trouble that a person must mend is waited out; otherwise the run ends as failed.
 
-    def __init__(self, engine: Engine, source: str, since: str | None, until: str | None, *, patient: bool) -> None:
+    With `changes`, the period is when something changed and not when bookings start: the repair after lost deliveries.
+    """
+
+    def __init__(
+        self, engine: Engine, source: str, since: str | None, until: str | None, *, patient: bool, changes: bool = False
+    ) -> None:
         self.progress = Progress(source, dry_run=False)
         self._engine = engine
         self._source = source
-        self._asked = json.dumps([since, until])
+        self._asked = json.dumps([since, until, "changes"] if changes else [since, until])
         self._period = period(since, until, datetime.now(UTC))
         self._patient = patient
         #: What the walk may wait for.
         self._passing = (*PASSING, AccountPaused) if patient else PASSING
         self._run: Run | None = None
         self._booking = engine.connections.booking[source]
+        self._pages = self._booking.changes if changes else self._booking.walk
         self._sync = engine.syncs[source]
         self._log = structlog.get_logger("connector.backfill").bind(source=source)
 
@@ -164,7 +170,7 @@ class Backfill:
         # What a page says is as old as the moment it was asked for: a webhook received since knows better.
         asked_at = self._engine.clock()
         try:
-            async for page in self._booking.walk(since, until, cursor):
+            async for page in self._pages(since, until, cursor):
                 await store.backfills.add_page(
                     run, page.events, page.cursor, page.fraction, every_appointment=every, now=asked_at
                 )

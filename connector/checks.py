@@ -43,13 +43,14 @@ async def accounts(connections: Connections) -> list[Check]:
 
 
 async def fix(connections: Connections) -> list[Check]:
-    """Create what is missing in the CRMs; one check for each thing made, or for what could not be."""
+    """Create what is missing at either side; one check for each thing made, or for what could not be."""
     found = []
-    for name, crm in connections.crms.items():
+    for adapter in connections.adapters():
+        account = adapter.remote.account
         try:
-            found += [Check(id=f"crm.{name}.fixed", level="ok", message=text) for text in await crm.fix()]
+            found += [Check(id=f"{account}.fixed", level="ok", message=text) for text in await adapter.fix()]
         except RemoteError as error:
-            found.append(Check(id=f"crm.{name}.fix", level="error", message=str(error), hint=error.hint))
+            found.append(Check(id=f"{account}.fix", level="error", message=str(error), hint=error.hint))
     return found
 
 

@@ -117,6 +117,8 @@ class BookingSettings(Section):
 
     #: False for a system that never calls us; then `[booking.NAME.webhook]` need not be there.
     receives_webhooks: ClassVar[bool] = True
+    #: True for a system that proves its deliveries in its own way (`BookingSystem.verifier`).
+    own_verification: ClassVar[bool] = False
 
     system: str
     default_country: str | None = None
@@ -250,7 +252,7 @@ class _Accounts:
         found = {}
         for name, table, model in self._named("booking", self.systems.booking_systems(), self.systems.booking):
             where, given = f"booking.{name}", dict(table)
-            if model.receives_webhooks and "webhook" not in table:
+            if model.receives_webhooks and not model.own_verification and "webhook" not in table:
                 text = 'is missing; say how deliveries prove themselves, for example verify = "token" ("none" must be said)'
                 self.tables.fault(f"{where}.webhook", "verify", text)
                 given["webhook"] = {"verify": "none"}

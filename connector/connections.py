@@ -65,6 +65,8 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
     for name, booking in config.booking.items():
         system = registry.booking_system(booking.system)
         found.booking[name] = system.connect(name, booking, quota_for, transport=given.get(f"booking.{name}"))
+        if config.server.public_url is not None:
+            found.booking[name].address = f"{config.server.public_url.rstrip('/')}/webhooks/{name}"
     for name, crm in config.crm.items():
         found.crms[name] = registry.crm(crm.system).connect(name, crm, quota_for, transport=given.get(f"crm.{name}"))
     if store is not None:

@@ -111,7 +111,8 @@ class Matcher:
 
     async def by_booking_system(self, work: Work, seen: Seen) -> Found | None:
         """Rule 3: the booking system stores a link (the delivery may not have been allowed to show it)."""
-        seen.stored = stored = await self.booking.read_link(work.client_id)
+        appointment_id = work.event.appointment.id if work.event.appointment else None
+        seen.stored = stored = await self.booking.read_link(work.client_id, appointment_id)
         if stored.client_id != work.client_id:
             note(work, "booking_system", "merged", f"the booking system has merged this client into {stored.client_id}")
             survivor = await self.links.find(self.booking.source, stored.client_id)

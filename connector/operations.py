@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector import checks
@@ -16,9 +17,12 @@ from connector.engine import Engine
 from connector.errors import ConnectorError
 from connector.rehearsal import Rehearsal
 from connector.store import views
+from connector.web import payload
 
 #: Events that one command can act on at most.
 MANY = 100_000
+#: How far back a repair looks: longer than any sender is known to go on trying.
+REPAIR = timedelta(days=7)
 
 
 class Refused(ConnectorError):
@@ -38,6 +42,8 @@ class Operations:
         self._patient = patient
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._repairs: set[str] = set()
+        self._stopping = False
         self._table: dict[str, Callable[..., Awaitable[Any]]] = {
             "retry": self.retry,
             "discard": self.discard,
@@ -56,11 +62,15 @@ class Operations:
         """Go on with the backfills that an earlier service was doing."""
         for source, asked, _since, _until in await self._store.backfills.unfinished():
             if source in self._engine.syncs:
-                since, until = json.loads(asked)
-                await self.backfill(source, since, until)
+                since, until, *changes = json.loads(asked)
+                if changes:
+                    self._start(source, self._repair_of(source, since, until))
+                else:
+                    await self.backfill(source, since, until)
 
     async def stop(self) -> None:
         """Stop the backfills; each goes on where it was."""
+        self._stopping = True
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -93,7 +103,7 @@ class Operations:
     async def reveal(self, crm: str, customer_ids: list[str]) -> dict[str, dict[str, Any] | None]:
         """Read customers for a person who must tell them apart: the only operation that answers personal data."""
         found = {customer_id: await self._engine.connections.crms[crm].get(customer_id) for customer_id in customer_ids}
-        return {customer_id: customer.model_dump() if customer else None for customer_id, customer in found.items()}
+        return {customer_id: customer.model_dump(mode="json") if customer else None for customer_id, customer in found.items()}
 
     async def check(self, fix: bool) -> list[dict[str, Any]]:
         """Ask both sides how they are, after creating what is missing if told to."""
@@ -121,9 +131,34 @@ class Operations:
             )
         except ValueError as error:
             raise Refused(str(error)) from None
+        self._start(source, job)
+        return job.progress.as_dict()
+
+    def repair(self, source: str) -> None:
+        """Read what changed lately at a source that gave up on a delivery; after the backfill that is running, if any."""
+        running = self._tasks.get(source)
+        if source not in self._engine.syncs or not self._works:
+            return
+        if running is not None and not running.done():
+            if source not in self._repairs:
+                self._repairs.add(source)
+                running.add_done_callback(lambda _task: self._repair_now(source))
+            return
+        self._repair_now(source)
+
+    def _repair_now(self, source: str) -> None:
+        self._repairs.discard(source)
+        if not self._stopping:
+            now = datetime.now(UTC)
+            since = (now - REPAIR).isoformat(timespec="seconds")
+            self._start(source, self._repair_of(source, since, now.isoformat(timespec="seconds")))
+
+    def _repair_of(self, source: str, since: str, until: str) -> Backfill:
+        return Backfill(self._engine, source, since, until, patient=self._patient, changes=True)
+
+    def _start(self, source: str, job: Job) -> None:
         self._jobs[source] = job
         self._tasks[source] = asyncio.create_task(job.run())
-        return job.progress.as_dict()
 
     async def progress(self, source: str) -> dict[str, Any]:
         """How far the backfill of a source is. Raises Refused when there is none."""
@@ -153,7 +188,9 @@ class Operations:
         adapter = self._engine.connections.booking.get(source)
         if adapter is None:
             return False
-        reading = adapter.read_delivery(headers, json.loads(body))
+        reading = adapter.read_delivery(
+            headers, payload.read(headers.get("content-type", ""), body, forms=adapter.accepts_forms)
+        )
         return await self._store.inbox.read_again(event_id, reading)
 
     async def _check_customer(self, review: int, customer_id: str | None) -> None:

@@ -67,7 +67,8 @@ class Overview:
         database = self._engine.store.database
         try:
             async with asyncio.timeout(WRITER_PATIENCE):
-                await database.write(lambda _connection: None)
+                # A write that writes nothing would also succeed on a disk that takes nothing.
+                await self._engine.store.upkeep.count("readiness checks")
         except TimeoutError:
             return [Check(id="database", level="error", message="The database's writer does not answer.")]
         except ConnectorError as error:

@@ -39,6 +39,7 @@ class DryBooking(BookingSystem):
     def __init__(self, real: BookingSystem) -> None:
         super().__init__(real.source, real.remote)
         self.writes_links = real.writes_links
+        self.links_appointments = real.links_appointments
         self._real = real
         self._written: dict[str, str] = {}
 
@@ -55,9 +56,9 @@ class DryBooking(BookingSystem):
         """As the real one."""
         return await self._real.client(client_id)
 
-    async def read_link(self, client_id: str) -> ClientLink:
+    async def read_link(self, client_id: str, appointment_id: str | None = None) -> ClientLink:
         """As the real one, with what would have been written."""
-        stored = await self._real.read_link(client_id)
+        stored = await self._real.read_link(client_id, appointment_id)
         written = self._written.get(stored.client_id)
         return stored.model_copy(update={"customer_id": written}) if written else stored
 

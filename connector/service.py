@@ -8,7 +8,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -26,7 +26,7 @@ from connector.store.inbox import Delivery
 from connector.web.access import Access
 from connector.web.admin import admin_route
 from connector.web.app import build_app
-from connector.web.ports import Source
+from connector.web.ports import KEPT_HEADERS, Source
 from connector.web.stats import ReceiverStats
 
 #: Seconds which requests in progress get when the service stops.
@@ -36,15 +36,18 @@ GRACE = 5
 class Intake:
     """The inbox, and a nudge to the worker for every delivery that gives it something to do."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, repair: Callable[[str], None]) -> None:
         self._accept = engine.store.inbox.accept
         self._wake = engine.worker.wake
+        self._repair = repair
 
     async def accept(self, delivery: Delivery) -> str:
         """Store durably; see `connector.store.inbox.Inbox.accept`."""
         status = await self._accept(delivery)
         if status == "queued":
             self._wake()
+        if delivery.reading.lost_before and status != "duplicate":
+            self._repair(delivery.source)
         return status
 
 
@@ -118,7 +121,7 @@ class Service:
         status_token = config.status.token.get_secret_value() if config.status.token else None
         app = build_app(
             sources=self._sources(),
-            intake=Intake(self.engine),
+            intake=Intake(self.engine, self.operations.repair),
             stats=stats,
             data=overview,
             ready=overview.ready,
@@ -143,14 +146,17 @@ class Service:
         faults: list[str] = []
         found: dict[str, Source] = {}
         for name, settings in self.config.booking.items():
-            if settings.webhook is None:
-                continue
+            adapter = self.engine.connections.booking[name]
             try:
-                verifier = verifier_for(settings.webhook, where=f"booking.{name}.webhook")
+                verifier = adapter.verifier()
+                if verifier is None and settings.webhook is not None:
+                    verifier = verifier_for(settings.webhook, where=f"booking.{name}.webhook")
             except ConfigError as error:
                 faults += error.faults
                 continue
-            found[name] = Source(name, self.engine.connections.booking[name].read_delivery, verifier)
+            if verifier is not None:
+                keep = KEPT_HEADERS | {":path"} if adapter.reads_path else KEPT_HEADERS
+                found[name] = Source(name, adapter.read_delivery, verifier, keep, adapter.accepts_forms)
         if faults:
             raise ConfigError([f"{self.config.path}: {fault}" for fault in faults])
         return found

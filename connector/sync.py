@@ -65,11 +65,13 @@ class Sync:
     async def write_back(self, work: Work, seen: Seen) -> None:
         """Store the customer's id in the booking system, unless it is there."""
         link = self._link(work)
-        if not self.booking.writes_links or link.stored_id == link.customer_id:
+        appointment_id = work.event.appointment.id if work.event.appointment else None
+        if not self._must_write(link, appointment_id):
             work.step = "fill"
             return
-        stored = seen.stored or await self.booking.read_link(work.client_id)
-        intent = f"write_back:{work.source}:{work.client_id}:{link.customer_id}"
+        stored = seen.stored or await self.booking.read_link(work.client_id, appointment_id)
+        place = appointment_id if self.booking.links_appointments else work.client_id
+        intent = f"write_back:{work.source}:{place}:{link.customer_id}"
         if stored.customer_id == link.customer_id:
             ours = intent if await self.journal.is_open(intent) else None
             note(work, "write_back", "present", "the booking system holds the id already", link.customer_id)
@@ -82,6 +84,12 @@ class Sync:
         await self.journal.wrote_back(work, link, "fill", self.clock(), intent=ours)
         work.link = replace(link, stored_id=link.customer_id)
         work.step = "fill"
+
+    def _must_write(self, link: Link, appointment_id: str | None) -> bool:
+        """Whether the booking system has a place for the id that may not hold it yet."""
+        if self.booking.links_appointments:
+            return self.booking.writes_links and appointment_id is not None
+        return self.booking.writes_links and link.stored_id != link.customer_id
 
     async def _write(self, work: Work, intent: str, stored: ClientLink, customer_id: str) -> None:
         unsettled = await self.journal.begin(work, intent, "write_back", self.clock())
@@ -136,8 +144,10 @@ class Sync:
 
     async def record(self, work: Work) -> None:
         """Keep one record per appointment and client, brought up to date by newer statements only."""
-        appointment = work.event.appointment
-        if not self.settings.record_appointments or appointment is None:
+        if not self.settings.record_appointments:
+            return
+        appointment = await self.booking.appointment(work.event)
+        if appointment is None:
             return
         link = self._link(work)
         version = appointment.updated_at.timestamp() if appointment.updated_at else work.received_at

@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.appointments import Client, Event, Model, Reading
+from connector.appointments import Appointment, Client, Event, Model, Reading
 from connector.config import BookingSettings
 from connector.health import Check
 from connector.outbound import Remote
 from connector.quota import QuotaFor
+from connector.signatures import Verifier
 
 
 class ClientLink(Model):
@@ -26,6 +27,8 @@ class ClientLink(Model):
     client_id: str
     customer_id: str | None = None
     metadata: dict[str, Any] | None = None
+    #: The booking that carries the link, for products that keep it there and not with the client.
+    appointment_id: str | None = None
 
 
 class Page(Model):
@@ -50,6 +53,14 @@ class BookingSystem(ABC):
     settings_model: ClassVar[type[BookingSettings]]
     #: False where the product has no place for a customer id; then `write_link` is never called.
     writes_links: bool = True
+    #: True where each booking carries its own link: then a known client's next booking is written as well.
+    links_appointments: bool = False
+    #: Whether `read_delivery` looks at `:path`, so that it has to be stored with a delivery.
+    reads_path: ClassVar[bool] = False
+    #: Whether deliveries may be HTML forms as well as JSON.
+    accepts_forms: ClassVar[bool] = False
+    #: Our webhook's address as the product sees it, `https://…/webhooks/NAME`; None: no public_url is configured.
+    address: str | None = None
 
     def __init__(self, source: str, remote: Remote) -> None:
         self.source = source
@@ -66,16 +77,28 @@ class BookingSystem(ABC):
     def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:
         """Turn one verified delivery into canonical events. Pure; never raises on odd input: it holds it.
 
-        `headers` have lower-case names; `data` is the parsed JSON of any type.
+        `headers` have lower-case names, and `:path` is the path and query that were asked for; `data` is the parsed JSON
+        of any type, or a form's fields as text.
         """
+
+    def verifier(self) -> Verifier | None:
+        """The product's own way to prove a delivery; None: as `[booking.NAME.webhook]` says."""
+        return None
+
+    async def appointment(self, event: Event) -> Appointment | None:
+        """What is known of the event's booking; products whose deliveries are only a hint read it back here."""
+        return event.appointment
 
     @abstractmethod
     async def client(self, client_id: str) -> Client | None:
         """Read the client's record; its `id` is the survivor's where the client was merged. None: there is none."""
 
     @abstractmethod
-    async def read_link(self, client_id: str) -> ClientLink:
-        """Read the link stored for our module, fresh, following a merged client once."""
+    async def read_link(self, client_id: str, appointment_id: str | None = None) -> ClientLink:
+        """Read the link stored for our module, fresh, following a merged client once.
+
+        `appointment_id` is the booking at hand; only products that keep the link with the booking look at it.
+        """
 
     @abstractmethod
     async def write_link(self, link: ClientLink, customer_id: str) -> ClientLink:
@@ -88,10 +111,18 @@ class BookingSystem(ABC):
     def walk(self, since: datetime, until: datetime, cursor: dict[str, Any] | None) -> AsyncIterator[Page]:
         """Yield every appointment that starts within [since, until), page by page, from `cursor` on."""
 
+    def changes(self, since: datetime, until: datetime, cursor: dict[str, Any] | None) -> AsyncIterator[Page]:
+        """Yield what changed within [since, until), for products that can tell; by default what starts then."""
+        return self.walk(since, until, cursor)
+
     @abstractmethod
     async def probe(self) -> None:
         """Make one cheap authenticated call; return if the account works, raise `RemoteError` otherwise."""
 
     async def checks(self) -> list[Check]:
-        """Further checks of this product, for `connector check`; the probe is done by the caller."""
+        """Further checks of this product, for `connector check` and once an hour; the probe is done by the caller."""
+        return []
+
+    async def fix(self) -> list[str]:
+        """Create or repair what is ours at the product; one sentence for each thing done."""
         return []

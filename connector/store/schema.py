@@ -149,10 +149,11 @@ CREATE TABLE appointments (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE reviews (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     source TEXT NOT NULL,
     client_id TEXT NOT NULL,
     crm TEXT NOT NULL,
+    person TEXT NOT NULL,
     reason TEXT NOT NULL,
     since REAL NOT NULL,
     candidates TEXT NOT NULL,
@@ -161,8 +162,34 @@ CREATE TABLE reviews (
     decided_by TEXT,
     decided_at REAL
 ) STRICT;
-CREATE UNIQUE INDEX one_open_review ON reviews (source, client_id) WHERE decision IS NULL;
-CREATE INDEX reviews_client ON reviews (source, client_id);
+CREATE UNIQUE INDEX one_open_review ON reviews (crm, person) WHERE decision IS NULL;
+CREATE INDEX reviews_decided ON reviews (decided_at) WHERE decision IS NOT NULL;
+
+CREATE TABLE review_clients (
+    id INTEGER PRIMARY KEY,
+    review_id INTEGER NOT NULL REFERENCES reviews (id),
+    source TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    candidates TEXT NOT NULL,
+    standing INTEGER NOT NULL DEFAULT 0,
+    told TEXT CHECK (told IN ('link', 'create', 'dismiss', 'wait')),
+    replaced TEXT,
+    UNIQUE (review_id, source, client_id)
+) STRICT;
+CREATE UNIQUE INDEX one_open_review_per_client ON review_clients (source, client_id) WHERE told IS NULL;
+CREATE INDEX review_clients_client ON review_clients (source, client_id);
+
+CREATE TABLE review_decisions (
+    id INTEGER PRIMARY KEY,
+    review_id INTEGER NOT NULL,
+    decision TEXT NOT NULL,
+    customer_id TEXT,
+    decided_by TEXT NOT NULL,
+    decided_at REAL NOT NULL,
+    undone_by TEXT,
+    undone_at REAL
+) STRICT;
+CREATE INDEX review_decisions_review ON review_decisions (review_id);
 
 CREATE TABLE calls (
     id INTEGER PRIMARY KEY,

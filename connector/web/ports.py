@@ -49,6 +49,8 @@ class Source:
     read: Callable[[Mapping[str, str], Any], Reading]
     verifier: Verifier
     keep: frozenset[str] = KEPT_HEADERS
+    #: Whether HTML forms are taken as well as JSON.
+    forms: bool = False
 
 
 class StatusData(Protocol):

@@ -21,8 +21,9 @@ from connector.appointments import Reading
 from connector.errors import Overloaded, StoreError
 from connector.signatures import VerificationFailed, Verified
 from connector.store.inbox import Delivery
+from connector.web import payload
 from connector.web.body import BodyTooLarge, Disconnected, discard, read_body
-from connector.web.payload import BadPayload, parse
+from connector.web.payload import BadPayload
 from connector.web.ports import Intake, Source
 from connector.web.stats import NO_SOURCE, ReceiverStats
 
@@ -102,11 +103,11 @@ class Receiver:
         body = await self._body(headers, receive)
         verified = self._verify(source, headers, body)
         try:
-            data = parse(body)
+            data = payload.read(headers.get("content-type", ""), body, forms=source.forms)
         except BadPayload as bad:
             raise Refused(400, "not_json", str(bad)) from None
         reading = self._read(source, headers, data)
-        event, derived = _event_id(reading, verified, body)
+        event, derived = _event_id(reading, verified, body, self._clock())
         kept = {name: headers[name][:MAX_HEADER] for name in source.keep if name in headers}
         return await self._store(Delivery(source.name, event, derived, kept, body, self._clock(), reading)), event
 
@@ -187,22 +188,28 @@ class Receiver:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    """Lower-case names to values. A header given twice is joined, so that a second one cannot replace the first."""
+    """Lower-case names to values, and `:path` as HTTP/2 has it: path and query, which some signatures cover.
+
+    A header given twice is joined, so that a second one cannot replace the first.
+    """
     pairs = scope["headers"]
     found = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
-    if len(found) == len(pairs):
-        return found
-    joined: dict[str, list[str]] = {}
-    for name, value in pairs:
-        joined.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
-    return {name: ", ".join(values) for name, values in joined.items()}
+    if len(found) < len(pairs):
+        joined: dict[str, list[str]] = {}
+        for name, value in pairs:
+            joined.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+        found = {name: ", ".join(values) for name, values in joined.items()}
+    path, query = scope.get("raw_path") or scope.get("path", "").encode(), scope.get("query_string", b"")
+    found[":path"] = (path.partition(b"?")[0] + (b"?" + query if query else b"")).decode("latin-1")
+    return found
 
 
-def _event_id(reading: Reading, verified: Verified, body: bytes) -> tuple[str, bool]:
+def _event_id(reading: Reading, verified: Verified, body: bytes, now: float) -> tuple[str, bool]:
     """The id used for de-duplication, and whether it had to be derived from the body."""
     given = reading.event_id or verified.message_id
     if not given:
-        return "sha256:" + hashlib.sha256(body).hexdigest(), True
+        window = f":{int(now // reading.repeat_window)}" if reading.repeat_window else ""
+        return f"sha256:{hashlib.sha256(body).hexdigest()}{window}", True
     if len(given) > MAX_ID:
         return "sha256:" + hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest(), False
     return given, False

@@ -64,7 +64,7 @@ class Booxi(BookingSystem):
             raise self._client.unexpected("read the client", answer)
         return client
 
-    async def read_link(self, client_id: str) -> ClientLink:
+    async def read_link(self, client_id: str, appointment_id: str | None = None) -> ClientLink:  # noqa: ARG002 - Booxi keeps links with clients
         """Read the link under our module, fresh, following a merge once. A 404 and an empty link both mean: none.
 
         Raises:

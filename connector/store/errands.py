@@ -1,0 +1,59 @@
+"""Errands: events of our own making, so that what a person or a check wants done goes the way every event goes.
+
+They stand in the client's lane behind what is there already, and the worker runs them under the same quota, journal
+and trace. An errand knows nothing of the client but the id, so it fills no blanks and records no appointment.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from urllib.parse import quote
+
+from connector.appointments import Client, Event
+from connector.store.database import Database
+from connector.store.inbox import BACKFILL, queue_events
+from connector.store.links import link_of, save_alias, save_link
+
+
+class Errands:
+    """Errands that set right what no longer agrees between the two sides."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def repair(
+        self, source: str, client_id: str, now: float, *, merged_from: str | None = None, survivor: str | None = None
+    ) -> int:
+        """Let the sync look at a client's link again and write it back; returns the event's id.
+
+        What the booking system was known to hold counts as unknown from here on. `merged_from` is an id of the CRM that
+        was merged into the link's customer; `survivor`, the client into which this one was merged: it takes the link on,
+        and the errand is the survivor's.
+        """
+        return await self._database.write(lambda connection: _repair(connection, source, client_id, now, merged_from, survivor))
+
+
+def queue_errand(connection: sqlite3.Connection, source: str, client_id: str, type_: str, now: float, priority: int) -> int:
+    """Queue an event which only names the client; returns its id."""
+    number = connection.execute("SELECT 1 + coalesce(max(id), 0) FROM deliveries").fetchone()[0]
+    delivery_id = connection.execute(
+        # Headers tell `prune` that there is something left to drop.
+        "INSERT INTO deliveries (source, event, derived, type, received_at, headers) VALUES (?, ?, 1, ?, ?, '{}') RETURNING id",
+        (source, f"{type_}:{quote(client_id, safe='')}:{number}", type_, now),
+    ).fetchone()[0]
+    queue_events(connection, delivery_id, source, now, [Event(type=type_, client=Client(id=client_id))], priority)
+    return int(connection.execute("SELECT id FROM events WHERE delivery_id = ?", (delivery_id,)).fetchone()[0])
+
+
+def _repair(
+    connection: sqlite3.Connection, source: str, client_id: str, now: float, merged_from: str | None, survivor: str | None
+) -> int:
+    link = link_of(connection, source, client_id)
+    if link is not None and merged_from is not None:
+        save_alias(connection, link.crm, merged_from, link.customer_id, now)
+    client_id = survivor or client_id
+    if link is not None and survivor is not None and link_of(connection, source, survivor) is None:
+        save_link(connection, replace(link, client_id=survivor, stored_id=None, written_back_at=None), now)
+    connection.execute("UPDATE links SET stored_id = NULL WHERE source = ? AND client_id = ?", (source, client_id))
+    return queue_errand(connection, source, client_id, "drift", now, BACKFILL)
