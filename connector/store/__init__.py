@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from connector.store.backfills import Backfills
 from connector.store.database import Database, connect_read_only, explained, read_lock
+from connector.store.errands import Errands
 from connector.store.inbox import Inbox
 from connector.store.journal import Journal
 from connector.store.lanes import Lanes
@@ -32,6 +33,7 @@ class Store:
         self.links = Links(database)
         self.journal = Journal(database)
         self.reviews = Reviews(database)
+        self.errands = Errands(database)
         self.upkeep = Upkeep(database)
         self.backfills = Backfills(database)
 

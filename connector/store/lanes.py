@@ -18,7 +18,7 @@ from connector.store.database import Database
 from connector.store.inbox import BACKFILL, LIVE, tally
 from connector.store.intents import forget_open
 from connector.store.links import Link, link_of
-from connector.store.reviews import Decision, decision_of
+from connector.store.reviews import Decision, decision_of, follow
 
 #: Trace entries kept per event; the oldest go first.
 LONGEST_TRACE = 60
@@ -224,6 +224,7 @@ def _conclude(connection: sqlite3.Connection, work: Work, verdict: Verdict, now:
         tally(connection, now, Counter({verdict.state: 1}))
     if verdict.state in ("done", "ignored"):
         forget_open(connection, work.source, work.client_id, work.event_id)
+    follow(connection, work.decision, work.link, now)
     if verdict.state == "done":
         release_held(connection, work.source, work.client_id, now)
     _free(connection, work.lane_id, verdict, now)

@@ -19,6 +19,8 @@ from connector.store.errands import queue_errand
 from connector.store.inbox import LIVE
 from connector.store.intents import forget_open
 from connector.store.links import Link, link_of, save_link
+from connector.store.review_items import clients_of, open_item, withdraw
+from connector.store.review_undo import undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Reviews:
         """
         asked = (source, client_id, crm, person)
         said = json.dumps(list(candidates))
-        return await self._database.write(lambda connection: _open(connection, asked, reason, said, standing, now))
+        return await self._database.write(lambda connection: open_item(connection, asked, reason, said, standing, now))
 
     async def decide(
         self, review_id: int, decision: str, customer_id: str | None, by: str, now: float, *, errands: bool = False
@@ -92,7 +94,7 @@ class Reviews:
 
         A link it made goes, unless the booking system may know of it already: then it stays until the next decision.
         """
-        return await self._database.write(lambda connection: _undo(connection, review_id, by, now))
+        return await self._database.write(lambda connection: undo(connection, review_id, by, now))
 
 
 def decision_of(connection: sqlite3.Connection, source: str, client_id: str) -> Decision | None:
@@ -115,111 +117,8 @@ def follow(connection: sqlite3.Connection, decision: Decision | None, link: Link
     deed = _Deed(decision.review_id, link.crm, link.customer_id, decision.by, now, errands=True)
     for row in rows:
         connection.execute("UPDATE review_clients SET told = 'link' WHERE id = ?", (row["id"],))
-        _withdraw(connection, row["source"], row["client_id"])
+        withdraw(connection, row["source"], row["client_id"])
         _carry_out(connection, deed, "link", row["source"], row["client_id"])
-
-
-# Opening.
-
-
-def _open(
-    connection: sqlite3.Connection,
-    asked: tuple[str, str, str, str | None],
-    reason: str,
-    candidates: str,
-    standing: bool,
-    now: float,
-) -> int:
-    source, client_id, crm, person = asked
-    review_id = _item_for(connection, source, client_id, crm, person)
-    if review_id is None:
-        _withdraw(connection, source, client_id)
-        review_id = connection.execute(
-            "INSERT INTO reviews (source, client_id, crm, person, reason, since, candidates) VALUES (?, ?, ?, ?, ?, ?, '[]')"
-            " RETURNING id",
-            (source, client_id, crm, person or _alone(source, client_id), reason, now),
-        ).fetchone()[0]
-    connection.execute(
-        "INSERT INTO review_clients (review_id, source, client_id, candidates, standing) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (review_id, source, client_id) DO UPDATE SET candidates = excluded.candidates,"
-        " standing = max(standing, excluded.standing)",
-        (review_id, source, client_id, candidates, standing),
-    )
-    connection.execute("UPDATE reviews SET reason = ? WHERE id = ?", (reason, review_id))
-    _drop_settled(connection, int(review_id), source, client_id)
-    _refresh(connection, int(review_id))
-    return int(review_id)
-
-
-def _item_for(connection: sqlite3.Connection, source: str, client_id: str, crm: str, person: str | None) -> int | None:
-    """The open item the client belongs into: its own as long as it says the same person, else the person's."""
-    own = connection.execute(
-        "SELECT r.id, r.crm, r.person, (SELECT count(*) FROM review_clients WHERE review_id = r.id) AS clients"
-        " FROM review_clients c JOIN reviews r ON r.id = c.review_id"
-        " WHERE c.source = ? AND c.client_id = ? AND c.told IS NULL",
-        (source, client_id),
-    ).fetchone()
-    if own is not None and own["crm"] == crm and person in (None, own["person"]):
-        return int(own["id"])
-    person = person or _alone(source, client_id)
-    shared = connection.execute(
-        "SELECT id FROM reviews WHERE crm = ? AND person = ? AND decision IS NULL", (crm, person)
-    ).fetchone()
-    if shared is not None:
-        _withdraw(connection, source, client_id)
-        return int(shared[0])
-    if own is not None and own["crm"] == crm and own["clients"] == 1:
-        connection.execute("UPDATE reviews SET person = ? WHERE id = ?", (person, own["id"]))
-        return int(own["id"])
-    return None
-
-
-def _alone(source: str, client_id: str) -> str:
-    return "client:" + json.dumps([source, client_id])
-
-
-def _withdraw(connection: sqlite3.Connection, source: str, client_id: str) -> None:
-    """Take a client out of its open item; an item without clients is gone."""
-    rows = connection.execute(
-        "DELETE FROM review_clients WHERE source = ? AND client_id = ? AND told IS NULL RETURNING review_id", (source, client_id)
-    ).fetchall()
-    for row in rows:
-        _refresh(connection, row[0])
-
-
-def _drop_settled(connection: sqlite3.Connection, review_id: int, source: str, client_id: str) -> None:
-    """Others in the item whose events have gone through meanwhile are no business of the decision any more."""
-    connection.execute(
-        "DELETE FROM review_clients AS c WHERE review_id = ? AND NOT (source = ? AND client_id = ?) AND NOT standing"
-        " AND EXISTS (SELECT 1 FROM links l WHERE l.source = c.source AND l.client_id = c.client_id) AND NOT EXISTS"
-        " (SELECT 1 FROM events e WHERE e.source = c.source AND e.client_id = c.client_id AND e.state = 'held')",
-        (review_id, source, client_id),
-    )
-
-
-def _refresh(connection: sqlite3.Connection, review_id: int) -> None:
-    """Let an item say what its clients say: the first one's source, and everybody's candidates, each once."""
-    rows = _clients(connection, review_id)
-    if not rows:
-        connection.execute("DELETE FROM reviews WHERE id = ?", (review_id,))
-        return
-    together: dict[str, list[str]] = {}
-    for row in rows:
-        for candidate in json.loads(row["candidates"]):
-            evidence = together.setdefault(candidate["customer_id"], [])
-            evidence += [one for one in candidate["evidence"] if one not in evidence]
-    said = json.dumps([{"customer_id": id_, "evidence": evidence} for id_, evidence in together.items()])
-    connection.execute(
-        "UPDATE reviews SET source = ?, client_id = ?, candidates = ? WHERE id = ?",
-        (rows[0]["source"], rows[0]["client_id"], said, review_id),
-    )
-
-
-def _clients(connection: sqlite3.Connection, review_id: int) -> list[sqlite3.Row]:
-    return connection.execute("SELECT * FROM review_clients WHERE review_id = ? ORDER BY id", (review_id,)).fetchall()
-
-
-# Deciding.
 
 
 def _decide(
@@ -245,7 +144,7 @@ def _decide(
         (review_id, *said),
     )
     deed = _Deed(review_id, row["crm"], customer_id, by, now, errands)
-    for number, client in enumerate(_clients(connection, review_id)):
+    for number, client in enumerate(clients_of(connection, review_id)):
         told = "wait" if decision == "create" and number else decision
         before = link_of(connection, client["source"], client["client_id"])
         connection.execute(
@@ -287,80 +186,3 @@ def _let_go(connection: sqlite3.Connection, deed: _Deed, told: str, source: str,
         for lane in {row["lane_id"] for row in rows}:
             connection.execute("UPDATE lanes SET due = ? WHERE id = ? AND due IS NULL AND boot IS NULL", (deed.now, lane))
     return len(rows)
-
-
-# Undoing.
-
-
-def _undo(connection: sqlite3.Connection, review_id: int, by: str, now: float) -> tuple[str | None, list[str]]:
-    row = connection.execute("SELECT * FROM reviews WHERE id = ?", (review_id,)).fetchone()
-    if row is None:
-        return f"There is no review {review_id}.", []
-    if row["decision"] is None:
-        return f"Review {review_id} is open: there is nothing to undo.", []
-    if (refusal := _in_the_way(connection, row)) is not None:
-        return refusal, []
-    said = [_take_back(connection, row, client, now) for client in _clients(connection, review_id)]
-    connection.execute("UPDATE review_clients SET told = NULL, replaced = NULL, standing = 1 WHERE review_id = ?", (review_id,))
-    connection.execute(
-        "UPDATE reviews SET decision = NULL, customer_id = NULL, decided_by = NULL, decided_at = NULL WHERE id = ?", (review_id,)
-    )
-    connection.execute(
-        "UPDATE review_decisions SET undone_by = ?, undone_at = ? WHERE review_id = ? AND undone_at IS NULL", (by, now, review_id)
-    )
-    return None, said
-
-
-def _in_the_way(connection: sqlite3.Connection, review: sqlite3.Row) -> str | None:
-    """Why a decision cannot be taken back now."""
-    for client in _clients(connection, review["id"]):
-        key, who = (client["source"], client["client_id"]), f"client {client['client_id']} of {client['source']}"
-        running = connection.execute(
-            "SELECT 1 FROM lanes WHERE source = ? AND client_id = ? AND boot IS NOT NULL", key
-        ).fetchone()
-        if running is not None:
-            return f"An event of {who} is being worked on. Try again in a moment."
-        other = connection.execute(
-            "SELECT r.id, r.decision FROM review_clients c JOIN reviews r ON r.id = c.review_id"
-            " WHERE c.source = ? AND c.client_id = ? AND r.id <> ? AND coalesce(r.decided_at, ?) >= ? ORDER BY r.id LIMIT 1",
-            (*key, review["id"], review["decided_at"], review["decided_at"]),
-        ).fetchone()
-        if other is not None:
-            todo = "decide that one" if other["decision"] is None else "undo that one first"
-            return f"Review {other['id']} about {who} is newer: {todo}."
-    same = connection.execute(
-        "SELECT id FROM reviews WHERE crm = ? AND person = ? AND decision IS NULL", (review["crm"], review["person"])
-    ).fetchone()
-    return f"Review {same[0]} about the same person is open: decide that one." if same else None
-
-
-def _take_back(connection: sqlite3.Connection, review: sqlite3.Row, client: sqlite3.Row, now: float) -> str:
-    """Withdraw the decision for one client, and say what that came to."""
-    source, client_id, told = client["source"], client["client_id"], client["told"]
-    who = f"Client {client_id} of {source}"
-    if told == "dismiss":
-        return f"{who}: coming events are held again; what was discarded stays discarded."
-    link = link_of(connection, source, client_id)
-    before = Link(*json.loads(client["replaced"])) if client["replaced"] else None
-    if told == "wait":
-        connection.execute(
-            "UPDATE events SET reason = ?, updated_at = ? WHERE source = ? AND client_id = ? AND state = 'held'",
-            (review["reason"], now, source, client_id),
-        )
-    if link is None or told == "wait":
-        return f"{who}: nothing had been done yet; what is waiting is looked at again."
-    if told == "create" or link.origin != "review" or _is_known_there(connection, link):
-        return f"{who} stays linked to {link.customer_id} until you decide anew: the link was in use already."
-    connection.execute("DELETE FROM links WHERE source = ? AND client_id = ?", (source, client_id))
-    if before is not None:
-        save_link(connection, before, now)
-        return f"{who}: the link to {link.customer_id} is gone and the one to {before.customer_id} holds again."
-    return f"{who}: the link to {link.customer_id} is gone; nothing had been written back."
-
-
-def _is_known_there(connection: sqlite3.Connection, link: Link) -> bool:
-    """Whether the booking system holds the link, or may hold it: a write without a clear answer counts."""
-    if link.stored_id is not None or link.written_back_at is not None:
-        return True
-    query = "SELECT 1 FROM intents WHERE source = ? AND client_id = ? AND kind = 'write_back' AND state <> 'done'"
-    return connection.execute(query, (link.source, link.client_id)).fetchone() is not None

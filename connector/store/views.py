@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,30 +88,86 @@ def links(connection: sqlite3.Connection) -> list[Row]:
     ]
 
 
+#: An open item counts while somebody in it is not linked, has something held, or stands there on purpose.
+_UNSETTLED = (
+    "EXISTS (SELECT 1 FROM review_clients c WHERE c.review_id = r.id AND (c.standing"
+    " OR NOT EXISTS (SELECT 1 FROM links l WHERE l.source = c.source AND l.client_id = c.client_id)"
+    " OR EXISTS (SELECT 1 FROM events e WHERE e.source = c.source AND e.client_id = c.client_id AND e.state = 'held')))"
+)
+
+
 def reviews(connection: sqlite3.Connection, *, decided: bool = False) -> list[Row]:
     """Open review items (or decided ones), oldest first."""
-    rows = connection.execute(f"SELECT * FROM reviews WHERE decision IS {'NOT' if decided else ''} NULL ORDER BY id")
-    return [_review(row) for row in rows]
+    wanted = "decision IS NOT NULL" if decided else f"decision IS NULL AND {_UNSETTLED}"
+    rows = connection.execute(f"SELECT * FROM reviews r WHERE {wanted} ORDER BY id").fetchall()
+    return [_review(connection, row) for row in rows]
 
 
 def review(connection: sqlite3.Connection, review_id: int) -> Row | None:
-    """One review item with the events that wait for it and, once made, the decision."""
+    """One review item with its clients, the events that wait for it, the decision and every earlier one."""
     row = connection.execute("SELECT * FROM reviews WHERE id = ?", (review_id,)).fetchone()
     if row is None:
         return None
     waiting = connection.execute(
-        "SELECT id FROM events WHERE source = ? AND client_id = ? AND state = 'held' ORDER BY id",
-        (row["source"], row["client_id"]),
+        "SELECT e.id FROM review_clients c JOIN events e ON e.source = c.source AND e.client_id = c.client_id"
+        " WHERE c.review_id = ? AND e.state = 'held' ORDER BY e.id",
+        (review_id,),
     )
     more = {
         "crm": row["crm"],
+        "clients": _review_clients(connection, review_id),
         "events": [found[0] for found in waiting],
         "decision": row["decision"],
         "customer_id": row["customer_id"],
         "decided_by": row["decided_by"],
         "decided_at": moment(row["decided_at"]),
+        "history": _history(connection, review_id),
     }
-    return {**_review(row), **more}
+    return {**_review(connection, row), **more}
+
+
+def desk(connection: sqlite3.Connection) -> list[Row]:
+    """Open review items as `reviews`, each with its `clients`, and whether one of them is `linked` already."""
+    found = reviews(connection)
+    for item in found:
+        item["clients"] = _review_clients(connection, item["id"])
+        item["linked"] = any(client["linked"] for client in item["clients"])
+    return found
+
+
+def decided(connection: sqlite3.Connection, *, limit: int = 5) -> list[Row]:
+    """The last decisions about persons that hold, newest first; they can be undone."""
+    rows = connection.execute(
+        "SELECT * FROM reviews WHERE decision IS NOT NULL ORDER BY decided_at DESC, id DESC LIMIT ?", (limit,)
+    ).fetchall()
+    keys = ("decision", "customer_id", "decided_by")
+    return [
+        {**_review(connection, row), **{key: row[key] for key in keys}, "decided_at": moment(row["decided_at"])} for row in rows
+    ]
+
+
+def links_of(connection: sqlite3.Connection, source: str, crm: str) -> list[str]:
+    """The clients of a source that are linked to a customer of a CRM, oldest link first."""
+    rows = connection.execute("SELECT client_id FROM links WHERE source = ? AND crm = ? ORDER BY id", (source, crm))
+    return [row[0] for row in rows]
+
+
+def waiting_of(connection: sqlite3.Connection, source: str, client_id: str) -> dict[str, list[int]]:
+    """Ids of a client's events that have not ended: those on their way (`moving`) and those that are `held`."""
+    rows = connection.execute(
+        "SELECT e.id, e.state FROM events e JOIN lanes l ON l.id = e.lane_id WHERE l.source = ? AND l.client_id = ?"
+        " AND e.state IN ('queued', 'running', 'retrying', 'held') ORDER BY e.id",
+        (source, client_id),
+    ).fetchall()
+    held = [row["id"] for row in rows if row["state"] == "held"]
+    return {"held": held, "moving": [row["id"] for row in rows if row["id"] not in held]}
+
+
+def fates(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Row]:
+    """State and reason of events, by id."""
+    marks = ", ".join("?" * len(ids))
+    rows = connection.execute(f"SELECT id, state, reason FROM events WHERE id IN ({marks})", tuple(ids))
+    return {row["id"]: dict(row) for row in rows}
 
 
 def decision(connection: sqlite3.Connection, source: str, client_id: str) -> Decision | None:
@@ -190,12 +246,31 @@ def _event(row: sqlite3.Row) -> Row:
     return {**{key: row[key] for key in keys}, **times, "trace": json.loads(row["trace"])}
 
 
-def _review(row: sqlite3.Row) -> Row:
+def _review(connection: sqlite3.Connection, row: sqlite3.Row) -> Row:
+    clients = connection.execute("SELECT client_id FROM review_clients WHERE review_id = ? ORDER BY id", (row["id"],))
     return {
         "id": row["id"],
         "source": row["source"],
-        "client_ids": [row["client_id"]],
+        "client_ids": [client[0] for client in clients],
         "reason": row["reason"],
         "since": moment(row["since"]),
         "candidates": json.loads(row["candidates"]),
     }
+
+
+def _review_clients(connection: sqlite3.Connection, review_id: int) -> list[Row]:
+    rows = connection.execute(
+        "SELECT c.source, c.client_id, l.customer_id AS linked FROM review_clients c"
+        " LEFT JOIN links l ON l.source = c.source AND l.client_id = c.client_id WHERE c.review_id = ? ORDER BY c.id",
+        (review_id,),
+    )
+    return [dict(row) for row in rows]
+
+
+def _history(connection: sqlite3.Connection, review_id: int) -> list[Row]:
+    rows = connection.execute(
+        "SELECT decision, customer_id, decided_by, decided_at, undone_by, undone_at FROM review_decisions"
+        " WHERE review_id = ? ORDER BY id",
+        (review_id,),
+    )
+    return [{**dict(row), "decided_at": moment(row["decided_at"]), "undone_at": moment(row["undone_at"])} for row in rows]

@@ -76,19 +76,12 @@ async def test_a_new_customer_is_there_at_once_whatever_the_search_index_says(fa
 
 async def test_what_was_created_is_what_is_read(crm):
     made = await crm.create(ADA, KEY)
-    assert (
-        await crm.get(made.id)
-        == made
-        == Customer(
-            id=made.id,
-            first_name="Ada",
-            last_name="Byron",
-            emails=("ada@example.com",),
-            mobile_phone="+15145550123",
-            phone="+15145550124",
-            person_key=KEY,
-        )
-    )
+    assert await crm.get(made.id) == made
+    assert made.model_dump(exclude={"id", "created_at", "active_at"}) == {
+        **ADA.model_dump(exclude={"email"}),
+        "emails": ("ada@example.com",),
+        "person_key": KEY,
+    }
 
 
 @pytest.mark.parametrize("phone", ["+15145550123", "+15145550124"])

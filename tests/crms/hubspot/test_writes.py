@@ -30,6 +30,8 @@ async def test_create_writes_mobile_and_home_phone_and_our_key(sandbox, crm):
         mobile_phone="+15145550123",
         phone="+15145550124",
         person_key="k1",
+        created_at=made.created_at,
+        active_at=made.active_at,
     )
     stored = sandbox.contacts()[0]
     assert (stored["mobilephone"], stored["phone"], stored[KEY]) == ("+15145550123", "+15145550124", "k1")

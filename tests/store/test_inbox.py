@@ -1,0 +1,330 @@
+"""Intake: what was answered is on the disk, once, and in the right lane."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from types import SimpleNamespace
+
+import pytest
+
+from connector.appointments import Reading
+from connector.errors import Overloaded, StoreError
+from connector.store import database, views
+from connector.store.lanes import Verdict
+
+from .samples import HOUR, NOW, accept, busy_writer, claim_one, delivery, event, handed_over, hold, opened, rows, settle, states
+
+pytestmark = pytest.mark.anyio
+GIB = 1024**3
+
+
+async def test_an_accepted_delivery_is_on_the_disk_as_it_arrived(store, path):
+    assert await store.inbox.accept(delivery("e-1", "c-7")) == "queued"
+    with sqlite3.connect(path) as other:
+        found = other.execute("SELECT source, event, derived, type, received_at, headers, body FROM deliveries").fetchall()
+    other.close()
+    body = b'{"id": "e-1", "email": "c-1@example.com"}'
+    assert found == [("stores", "e-1", 0, "appointment.updated", NOW, '{"content-type": "application/json"}', body)]
+    work = await claim_one(store)
+    assert (work.delivery, work.client_id, work.event) == ("e-1", "c-7", event("c-7"))
+
+
+NORMAL, FULL = 1, 2
+
+
+@pytest.fixture
+def commits(store):
+    """How the disk was waited for at each commit of the writer."""
+    seen = []
+
+    def watch(connection, batch):
+        results = run_all(connection, batch)
+        seen.append(connection.execute("PRAGMA synchronous").fetchone()[0])
+        return results
+
+    run_all, store.database._run_all = store.database._run_all, watch
+    return seen
+
+
+async def test_every_commit_that_somebody_relies_on_is_synced(store, commits):
+    await accept(store, "e-1")
+    work = await claim_one(store)
+    await store.journal.begin(work, "fill:1", "fill", NOW)
+    await store.lanes.conclude(work, Verdict("retrying", due=NOW), NOW)
+    await store.upkeep.count_call("crm.main", NOW, 1)
+    await store.upkeep.discard([1], "ops", NOW)
+    await accept(store, "e-2")
+    assert commits == [FULL, NORMAL, FULL, FULL, NORMAL, FULL, FULL]
+
+
+async def test_a_commit_shared_with_something_that_must_last_is_synced(store, commits):
+    async with busy_writer(store):
+        waiting = [asyncio.create_task(store.lanes.claim(1, NOW)), asyncio.create_task(store.inbox.accept(delivery("e-1")))]
+        waiting.append(asyncio.create_task(store.upkeep.count_call("crm.main", NOW, 1)))
+        await handed_over(*waiting)
+    await asyncio.gather(*waiting)
+    assert commits[1:] == [FULL]
+
+
+async def test_the_writer_s_connection_is_set_up_for_durability(store):
+    def pragmas(connection):
+        return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys")]
+
+    assert await store.database.write(pragmas) == ["wal", FULL, 1]
+
+
+async def test_every_kind_of_event_of_one_commit_gets_its_own_lane_and_count(store):
+    deliveries = [
+        delivery("e-1", "c-1", "c-2"),
+        delivery("e-2", reading=Reading(ignored="nobody's")),
+        delivery("e-1", "c-1", "c-2"),
+        delivery("e-3", reading=Reading(held="content is missing")),
+        delivery("e-4", "c-1", source="spas"),
+        delivery("e-5", "c-2"),
+    ]
+    async with busy_writer(store):
+        waiting = [asyncio.create_task(store.inbox.accept(one)) for one in deliveries]
+        await handed_over(*waiting)
+    assert await asyncio.gather(*waiting) == ["queued", "ignored", "duplicate", "held", "queued", "queued"]
+    found = await rows(
+        store,
+        "SELECT d.event, e.source, l.source, e.client_id, l.client_id FROM events e"
+        " JOIN deliveries d ON d.id = e.delivery_id LEFT JOIN lanes l ON l.id = e.lane_id ORDER BY e.id",
+    )
+    assert found == [
+        ("e-1", "stores", "stores", "c-1", "c-1"),
+        ("e-1", "stores", "stores", "c-2", "c-2"),
+        ("e-2", "stores", None, None, None),
+        ("e-3", "stores", None, None, None),
+        ("e-4", "spas", "spas", "c-1", "c-1"),
+        ("e-5", "stores", "stores", "c-2", "c-2"),
+    ]
+    tallies = await store.read(views.queue)
+    assert {state: n for state, n in tallies.items() if n} == {"queued": 4, "ignored": 1, "held": 1}
+    assert await store.read(views.last_deliveries) == {"stores": NOW, "spas": NOW}
+    assert (await store.read(views.last_day, NOW))[-1]["received"] == 6
+
+
+async def test_deliveries_that_wait_together_share_a_commit(store):
+    commits = []
+    async with busy_writer(store):
+        store.database._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+        waiting = [asyncio.create_task(store.inbox.accept(delivery(f"e-{n}", f"c-{n}"))) for n in range(50)]
+        await handed_over(*waiting)
+    assert await asyncio.gather(*waiting) == ["queued"] * 50
+    assert len(commits) == 2
+    assert len(await store.lanes.claim(100, NOW)) == 50
+
+
+async def test_no_transaction_is_larger_than_the_largest_batch(store, monkeypatch):
+    monkeypatch.setattr(database, "LARGEST_BATCH", 10)
+    async with busy_writer(store):
+        waiting = [asyncio.create_task(store.inbox.accept(delivery(f"e-{n}"))) for n in range(25)]
+        await handed_over(*waiting)
+    await asyncio.gather(*waiting)
+    assert await settle(store) == list(range(1, 26))
+
+
+async def test_the_same_event_twice_is_a_duplicate_and_changes_nothing(store):
+    await accept(store, "e-1")
+    assert await store.inbox.accept(delivery("e-1", "c-2", at=NOW + 5)) == "duplicate"
+    assert await rows(store, "SELECT event, duplicates, received_at FROM deliveries") == [("e-1", 1, NOW)]
+    assert (await claim_one(store)).client_id == "c-1"
+
+
+async def test_duplicates_within_one_commit_are_one_event(store):
+    async with busy_writer(store):
+        waiting = [asyncio.create_task(store.inbox.accept(delivery(id_))) for id_ in ("e-1", "e-2", "e-1", "e-1")]
+        await handed_over(*waiting)
+    assert await asyncio.gather(*waiting) == ["queued", "queued", "duplicate", "duplicate"]
+    assert await rows(store, "SELECT event, duplicates FROM deliveries ORDER BY id") == [("e-1", 2), ("e-2", 0)]
+    assert await states(store) == {1: "queued", 2: "queued"}
+
+
+async def test_an_event_is_known_for_ever_also_after_pruning_and_a_restart(path):
+    async with opened(path) as store:
+        await accept(store, "e-1")
+        await settle(store)
+        assert await store.upkeep.prune(NOW + HOUR) == 1
+    async with opened(path) as store:
+        assert await store.inbox.accept(delivery("e-1")) == "duplicate"
+        assert await states(store) == {1: "done"}
+
+
+async def test_another_source_may_use_the_same_event_id(store):
+    await accept(store, "e-1", source="stores")
+    await accept(store, "e-1", source="spas")
+    assert {(w.source, w.client_id) for w in await store.lanes.claim(10, NOW)} == {("stores", "c-1"), ("spas", "c-1")}
+
+
+async def test_a_delivery_about_several_clients_fills_several_lanes(store):
+    await store.inbox.accept(delivery("e-1", "c-1", "c-2", "c-1"))
+    claimed = await store.lanes.claim(10, NOW)
+    assert sorted((w.client_id, w.event_id, w.delivery) for w in claimed) == [("c-1", 1, "e-1"), ("c-2", 2, "e-1")]
+    assert await rows(store, "SELECT count(*) FROM lanes") == [(2,)]
+
+
+async def test_an_ignored_delivery_is_kept_with_its_reason_and_needs_no_lane(store):
+    reading = Reading(event_id="e-1", type="staff.updated", ignored="nobody's appointment")
+    assert await store.inbox.accept(delivery("e-1", reading=reading)) == "ignored"
+    ((found,), tallies) = (await store.read(views.events), await store.read(views.queue))
+    assert (found["state"], found["reason"], found["client_id"], tallies["ignored"]) == (
+        "ignored",
+        "nobody's appointment",
+        None,
+        1,
+    )
+    assert await store.inbox.accept(delivery("e-2", reading=Reading())) == "ignored"
+    assert await store.lanes.claim(10, NOW) == []
+
+
+async def test_a_delivery_nobody_can_read_is_held_with_its_body(store):
+    reading = Reading(event_id="e-1", held="content is missing", hint="Report it.")
+    assert await store.inbox.accept(delivery("e-1", reading=reading)) == "held"
+    (found,) = await store.read(views.events, state="held")
+    assert (found["reason"], found["hint"]) == ("content is missing", "Report it.")
+    source, headers, body = await store.read(views.held_delivery, 1)
+    assert (source, headers, body[:5]) == ("stores", {"content-type": "application/json"}, b'{"id"')
+    assert await store.lanes.claim(10, NOW) == []
+
+
+async def test_a_held_delivery_that_can_be_read_now_becomes_its_events(store):
+    await store.inbox.accept(delivery("e-1", reading=Reading(held="content is missing", hint="Report it.")))
+    assert await store.inbox.read_again(1, Reading(held="content is still missing")) is False
+    assert await store.inbox.read_again(1, Reading(events=[event("c-1"), event("c-2")])) is True
+    assert await store.inbox.read_again(1, Reading(events=[event("c-3")])) is False
+    assert await store.read(views.held_delivery, 1) is None
+    assert sorted((w.event_id, w.client_id, w.delivery) for w in await store.lanes.claim(9, NOW)) == [
+        (1, "c-1", "e-1"),
+        (2, "c-2", "e-1"),
+    ]
+    assert (await store.read(views.queue))["held"] == 0
+
+
+async def test_an_event_held_for_a_review_cannot_be_read_again(store):
+    await accept(store, "e-1")
+    await hold(store, await claim_one(store))
+    assert await store.inbox.read_again(1, Reading(events=[event("c-9")])) is False
+    assert await store.read(views.held_delivery, 1) is None
+
+
+async def test_a_full_waiting_room_refuses_deliveries_but_not_the_worker(store, monkeypatch):
+    monkeypatch.setattr(database, "WAITING_ROOM", 3)
+    async with busy_writer(store):
+        waiting = [asyncio.create_task(store.inbox.accept(delivery(f"e-{n}"))) for n in range(2)]
+        await handed_over(*waiting)
+        with pytest.raises(Overloaded, match="Too many") as caught:
+            await store.inbox.accept(delivery("e-9"))
+        assert caught.value.retry_after > 0
+        claiming = asyncio.create_task(store.lanes.claim(1, NOW))
+        await handed_over(claiming)
+    assert await asyncio.gather(*waiting) == ["queued", "queued"]
+    assert await claiming is not None
+    assert await store.inbox.accept(delivery("e-9")) == "queued"
+
+
+def disk(free: int, size: int):
+    return lambda _path: SimpleNamespace(f_blocks=size // 4096, f_frsize=4096, f_bavail=free // 4096)
+
+
+@pytest.mark.parametrize(
+    ("free", "size", "room"),
+    [
+        (100 * 1024**2, 100 * GIB, True),
+        (31 * 1024**2, 100 * GIB, False),
+        (0, GIB, False),
+        (20 * 1024**2, GIB // 2, True),
+        (10 * 1024**2, GIB // 2, False),
+    ],
+)
+async def test_a_nearly_full_disk_refuses_deliveries(store, monkeypatch, free, size, room):
+    monkeypatch.setattr(os, "statvfs", disk(free, size))
+    if room:
+        assert await store.inbox.accept(delivery("e-1")) == "queued"
+        return
+    with pytest.raises(Overloaded, match="disk is nearly full") as caught:
+        await store.inbox.accept(delivery("e-1"))
+    assert "connector.db" in caught.value.hint
+    assert await states(store) == {}
+
+
+async def test_the_disk_is_looked_at_again_after_a_second(store, monkeypatch):
+    now = 10_000.0
+    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(os, "statvfs", disk(0, GIB))
+    with pytest.raises(Overloaded):
+        await store.inbox.accept(delivery("e-1"))
+    monkeypatch.setattr(os, "statvfs", disk(GIB, GIB))
+    with pytest.raises(Overloaded):
+        await store.inbox.accept(delivery("e-1"))
+    now += 1.5
+    assert await store.inbox.accept(delivery("e-1")) == "queued"
+
+
+async def test_the_error_of_one_write_spares_the_others_of_its_transaction(store):
+    def half(connection):
+        connection.execute("INSERT INTO tallies VALUES (1, 'half', 1)")
+        connection.execute("INSERT INTO tallies VALUES (1, 'half', 1)")
+
+    async with busy_writer(store):
+        bad = asyncio.create_task(store.database.write(half))
+        odd = asyncio.create_task(store.database.write(lambda _: {}["missing"]))
+        good = asyncio.create_task(store.inbox.accept(delivery("e-1")))
+        await handed_over(bad, odd, good)
+    assert await good == "queued"
+    with pytest.raises(StoreError, match="UNIQUE"):
+        await bad
+    with pytest.raises(KeyError):
+        await odd
+    assert await rows(store, "SELECT * FROM tallies WHERE name = 'half'") == []
+
+
+async def test_a_failed_commit_reaches_everybody_who_waited_and_stores_nothing(store):
+    def orphan(connection):
+        connection.execute("PRAGMA defer_foreign_keys = ON")
+        connection.execute("INSERT INTO backfill_clients VALUES (99, 'c-1', 99)")
+
+    async with busy_writer(store):
+        waiting = [asyncio.create_task(store.inbox.accept(delivery(f"e-{n}"))) for n in range(3)]
+        waiting += [asyncio.create_task(store.database.write(orphan)), asyncio.create_task(store.upkeep.count("n"))]
+        await handed_over(*waiting)
+        # The transaction that stands still ends first; these five make the next one.
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [StoreError] * 5
+    assert await rows(store, "SELECT * FROM deliveries") == []
+    assert [await store.inbox.accept(delivery(f"e-{n}")) for n in range(3)] == ["queued"] * 3
+
+
+async def test_a_transaction_that_sqlite_gave_up_is_acknowledged_to_nobody(store):
+    await store.upkeep.count("taken")
+
+    def give_up(connection):
+        connection.execute("INSERT OR ROLLBACK INTO tallies VALUES (0, 'taken', 1)")
+
+    async with busy_writer(store):
+        waiting = [asyncio.create_task(store.inbox.accept(delivery("e-1"))), asyncio.create_task(store.database.write(give_up))]
+        waiting.append(asyncio.create_task(store.upkeep.count("n")))
+        await handed_over(*waiting)
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [StoreError] * 3
+    assert await rows(store, "SELECT name FROM tallies WHERE name IN ('n', 'received')") == []
+    assert await store.inbox.accept(delivery("e-1")) == "queued"
+
+
+async def test_a_sender_who_went_away_is_stored_all_the_same(store):
+    async with busy_writer(store):
+        waiting = [asyncio.create_task(store.inbox.accept(delivery(f"e-{n}"))) for n in range(2)]
+        await handed_over(*waiting)
+        waiting[0].cancel()
+    assert await waiting[1] == "queued"
+    assert await states(store) == {1: "queued", 2: "queued"}
+
+
+async def test_as_many_events_as_a_body_can_name_fit_into_one_commit(store):
+    # What SQLite allows where it was built with its own defaults; Debian's allows more.
+    store.database._connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766)
+    clients = [f"c-{n}" for n in range(4_000)]
+    assert await store.inbox.accept(delivery("e-1", *clients)) == "queued"
+    assert await rows(store, "SELECT count(*), count(DISTINCT lane_id) FROM events") == [(4_000, 4_000)]

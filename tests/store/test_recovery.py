@@ -1,0 +1,133 @@
+"""After a crash: what ran is taken back at once, and whoever still believes to hold it is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.store.lanes import StaleClaim, Verdict
+
+from .samples import DONE, HOUR, NOW, accept, claim_one, hold, link, opened, rows, settle, states
+
+pytestmark = pytest.mark.anyio
+
+
+async def crash_while_running(path, *, now=NOW):
+    """A process claims what is due and ends without a word."""
+    async with opened(path) as store:
+        await store.lanes.recover(now)
+        return await store.lanes.claim(10, now)
+
+
+async def test_what_ran_when_the_process_ended_runs_again_first(path):
+    async with opened(path) as store:
+        await accept(store, "e-1", "e-2", client="c-1")
+        await accept(store, "e-3", client="c-2")
+    await crash_while_running(path)
+    async with opened(path) as store:
+        assert await states(store) == {1: "running", 2: "queued", 3: "running"}
+        assert await store.lanes.claim(10, NOW + HOUR) == []
+        assert await store.lanes.recover(NOW) == 2
+        assert await states(store) == {1: "retrying", 2: "queued", 3: "retrying"}
+        assert await rows(store, "SELECT reason FROM events WHERE id = 1") == [("the process ended while it ran",)]
+        assert {(w.event_id, w.attempts) for w in await store.lanes.claim(10, NOW)} == {(1, 2), (3, 2)}
+
+
+async def test_a_finished_step_is_not_forgotten(path):
+    async with opened(path) as store:
+        await accept(store, "e-1")
+        work = await claim_one(store)
+        work.trace.append({"rule": "email"})
+        work.outcome = "matched"
+        await store.journal.linked(work, [link()], "write_back", NOW)
+    async with opened(path) as store:
+        await store.lanes.recover(NOW)
+        work = await claim_one(store)
+        assert (work.step, work.outcome, work.trace, work.link) == ("write_back", "matched", [{"rule": "email"}], link())
+
+
+async def test_an_event_that_ends_the_process_each_time_is_given_ever_longer_pauses(path):
+    async with opened(path) as store:
+        await accept(store, "e-1")
+        await accept(store, "e-2", client="c-2", at=NOW + 24 * HOUR)
+    now, pauses = NOW, []
+    for _ in range(14):
+        (work,) = await crash_while_running(path, now=now)
+        async with opened(path) as store:
+            await store.lanes.recover(now)
+            due = await store.lanes.next_due()
+        pauses.append(due - now)
+        now = due
+    assert pauses == [0, 0, 0, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600, 3600]
+    assert work.attempts == 14
+
+
+async def test_what_waited_for_an_account_is_tried_after_a_restart(path):
+    async with opened(path) as store:
+        await accept(store, "e-1")
+        await store.lanes.conclude(await claim_one(store), Verdict("queued", waits_for="crm.main", counts=False), NOW)
+    async with opened(path) as store:
+        assert await store.lanes.claim(10, NOW) == []
+        assert await store.lanes.recover(NOW) == 0
+        assert (await claim_one(store)).event_id == 1
+
+
+async def test_a_retry_keeps_its_time_over_a_restart(path):
+    async with opened(path) as store:
+        await accept(store, "e-1")
+        await store.lanes.conclude(await claim_one(store), Verdict("retrying", due=NOW + 60), NOW)
+    async with opened(path) as store:
+        await store.lanes.recover(NOW)
+        assert await store.lanes.next_due() == NOW + 60
+
+
+async def test_recovery_leaves_alone_what_this_process_runs(store):
+    await accept(store, "e-1")
+    work = await claim_one(store)
+    assert await store.lanes.recover(NOW) == 0
+    await store.lanes.conclude(work, DONE, NOW)
+
+
+@pytest.mark.parametrize("claimed_again", [False, True])
+@pytest.mark.parametrize(
+    "deed",
+    [
+        lambda store, work: store.lanes.conclude(work, DONE, NOW),
+        lambda store, work: store.lanes.step_done(work, "write_back", NOW),
+        lambda store, work: store.journal.begin(work, "create:main:9", "create", NOW, crm="main", identity=["email:x"]),
+        lambda store, work: store.journal.linked(work, [link()], "write_back", NOW),
+        lambda store, work: store.journal.wrote_back(work, link(), "fill", NOW, intent=None),
+        lambda store, work: store.journal.settled(work, "fill:1", NOW),
+        lambda store, work: store.journal.recorded(work, "a-1", "r-1", 1.0, "record:1", NOW),
+    ],
+    ids=["conclude", "step_done", "begin", "linked", "wrote_back", "settled", "recorded"],
+)
+async def test_a_claim_that_was_taken_over_can_write_nothing(store, deed, claimed_again):
+    await accept(store, "e-1", "e-2")
+    stale = await claim_one(store)
+    await store.journal.begin(stale, "fill:1", "fill", NOW)
+    store.database.boot = "the next process"
+    assert await store.lanes.recover(NOW) == 1
+    if claimed_again:
+        rival = await claim_one(store)
+        assert (rival.event_id, rival.token > stale.token) == (1, True)
+    tables = ("events", "lanes", "links", "intents", "claims", "identities", "appointments")
+    before = [await rows(store, f"SELECT * FROM {table}") for table in tables]
+    with pytest.raises(StaleClaim) as caught:
+        await deed(store, stale)
+    assert "example.com" not in str(caught.value)
+    assert [await rows(store, f"SELECT * FROM {table}") for table in tables] == before
+    if claimed_again:
+        await store.lanes.conclude(rival, DONE, NOW)
+        assert await settle(store) == [2]
+
+
+async def test_held_events_survive_a_restart_as_they_are(path):
+    async with opened(path) as store:
+        await accept(store, "e-1")
+        await hold(store, await claim_one(store))
+    async with opened(path) as store:
+        await store.lanes.recover(NOW)
+        assert await states(store) == {1: "held"}
+        assert await rows(store, "SELECT reason, hint, payload IS NOT NULL FROM events") == [
+            ("somebody has to look", "Look.", 1)
+        ]

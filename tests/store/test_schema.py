@@ -1,0 +1,151 @@
+"""The tables defend themselves: states, moves, one running event per lane, and files of other versions."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from connector.errors import StoreError
+from connector.store import schema
+from connector.store.schema import MOVES, STATES, migrate
+
+NOW = 1_795_000_000.0
+
+
+def insert(connection: sqlite3.Connection, state: str, *, lane: int | None = 1) -> int:
+    row = connection.execute(
+        "INSERT INTO events (delivery_id, lane_id, source, client_id, type, state, received_at, updated_at)"
+        " VALUES (1, ?, 'stores', 'c-1', 'x', ?, ?, ?) RETURNING id",
+        (lane, state, NOW, NOW),
+    ).fetchone()
+    connection.execute(
+        "INSERT INTO tallies VALUES (0, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
+        (state,),
+    )
+    return row[0]
+
+
+@pytest.fixture
+def connection():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    migrate(connection)
+    connection.execute("INSERT INTO deliveries (source, event, derived, type, received_at) VALUES ('stores', 'e-1', 0, 'x', 0)")
+    connection.execute("INSERT INTO lanes (source, client_id) VALUES ('stores', 'c-1'), ('stores', 'c-2')")
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize("old", STATES)
+@pytest.mark.parametrize("new", STATES)
+def test_only_the_documented_moves_are_possible(connection, old, new):
+    id_ = insert(connection, old)
+    if new == old or new in MOVES[old]:
+        connection.execute("UPDATE events SET state = ? WHERE id = ?", (new, id_))
+    else:
+        with pytest.raises(sqlite3.IntegrityError, match="cannot move that way"):
+            connection.execute("UPDATE events SET state = ? WHERE id = ?", (new, id_))
+
+
+@pytest.mark.parametrize("state", ["", "Queued", "paused", None])
+def test_no_other_state_exists(connection, state):
+    with pytest.raises(sqlite3.IntegrityError):
+        insert(connection, state)
+
+
+def test_what_is_final_stays_and_only_a_person_discards():
+    assert [state for state, moves in MOVES.items() if not moves] == ["done", "ignored", "discarded"]
+    assert "discarded" not in MOVES["running"]
+    assert all(state in STATES for moves in MOVES.values() for state in moves)
+
+
+def test_one_event_of_a_lane_runs_at_a_time(connection):
+    insert(connection, "running")
+    insert(connection, "running", lane=2)
+    waiting = insert(connection, "queued")
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        connection.execute("UPDATE events SET state = 'running' WHERE id = ?", (waiting,))
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_waits_or_runs_has_a_lane(connection, state):
+    if state in ("queued", "running", "retrying"):
+        with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+            insert(connection, state, lane=None)
+    else:
+        insert(connection, state, lane=None)
+
+
+def test_the_tallies_follow_every_move(connection):
+    ids = [insert(connection, "queued", lane=1 + n % 2) for n in range(4)]
+    connection.execute("UPDATE events SET state = 'discarded' WHERE id IN (?, ?)", ids[:2])
+    connection.execute("UPDATE events SET state = 'running' WHERE id = ?", (ids[2],))
+    connection.execute("UPDATE events SET state = 'running' WHERE id = ?", (ids[2],))
+    counted = dict(connection.execute("SELECT name, n FROM tallies WHERE hour = 0 AND n > 0"))
+    assert counted == {"discarded": 2, "running": 1, "queued": 1}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO deliveries (source, event, derived, type, received_at) VALUES ('stores', 'e-1', 0, 'x', 0)",
+        "INSERT INTO lanes (source, client_id) VALUES ('stores', 'c-1')",
+        "INSERT INTO intents VALUES ('k', 'guess', 'intent', 's', 'c', 1, NULL, 0, 0)",
+        "INSERT INTO intents VALUES ('k', 'create', 'perhaps', 's', 'c', 1, NULL, 0, 0)",
+        "INSERT INTO claims VALUES ('main', 'email:1', 'no such intent')",
+        "INSERT INTO links (source, client_id, crm, customer_id, origin, linked_at) VALUES ('s', 'c', 'm', '1', 'guess', 0)",
+        "INSERT INTO lanes (source, client_id, due) VALUES ('stores', 'c-9', 'soon')",
+    ],
+)
+def test_the_database_refuses_what_must_not_be(connection, statement):
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute(statement)
+
+
+def test_claiming_a_lane_reads_no_heap_of_events(connection):
+    plans = {
+        "SELECT id FROM lanes WHERE priority = 0 AND due <= 1 AND boot IS NULL ORDER BY due LIMIT 8": "lanes_due",
+        "SELECT id FROM events WHERE lane_id = 1 AND state IN ('queued', 'retrying') ORDER BY id LIMIT 1": "events_waiting",
+        "SELECT min(due) FROM lanes WHERE priority = 0 AND due IS NOT NULL AND boot IS NULL": "lanes_due",
+        "UPDATE lanes SET due = 1 WHERE waits_for = 'crm.main' AND boot IS NULL": "lanes_waiting",
+        "SELECT received_at FROM events WHERE state = 'queued' AND state NOT IN ('done', 'ignored', 'discarded')"
+        " ORDER BY id LIMIT 1": "events_open",
+    }
+    for query, index in plans.items():
+        plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}"))
+        assert index in plan, plan
+        assert "TEMP B-TREE" not in plan, plan
+
+
+def test_migrating_again_changes_nothing(connection):
+    before = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+    migrate(connection)
+    assert connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall() == before
+
+
+def test_a_file_of_a_newer_version_is_refused_and_left_alone(connection):
+    connection.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('connector', 'm999_later', '')"
+    )
+    with pytest.raises(StoreError, match="newer version") as caught:
+        migrate(connection)
+    assert caught.value.hint
+
+
+def test_another_program_s_migrations_are_not_ours(connection):
+    connection.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('other', 'm999', '')")
+    migrate(connection)
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing_and_can_be_done_again(monkeypatch):
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    with monkeypatch.context() as patched:
+        patched.setattr(schema, "_TALLY", "CREATE TRIGGER broken AFTER UPDATE ON nothing BEGIN SELECT 1; END;")
+        with pytest.raises(sqlite3.Error):
+            migrate(connection)
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE name IN ('events', 'deliveries', 'lanes')").fetchall()
+    assert tables == []
+    migrate(connection)
+    assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
+    connection.close()
