@@ -11,8 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
+
 from connector import checks
 from connector.backfill import Backfill, Job
+from connector.drift import Drift
 from connector.engine import Engine
 from connector.errors import ConnectorError
 from connector.rehearsal import Rehearsal
@@ -42,17 +45,22 @@ class Operations:
         self._patient = patient
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._drifts: dict[str, tuple[Drift, asyncio.Task[None]]] = {}
         self._repairs: set[str] = set()
         self._stopping = False
         self._table: dict[str, Callable[..., Awaitable[Any]]] = {
             "retry": self.retry,
             "discard": self.discard,
             "decide": self.decide,
+            "undo": self.undo,
             "reveal": self.reveal,
             "check": self.check,
             "backfill": self.backfill,
             "progress": self.progress,
+            "drift": self.drift,
+            "drift_progress": self.drift_progress,
         }
+        self._log = structlog.get_logger("connector.operations").bind()
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Do one operation by name. Raises KeyError for an unknown one, TypeError for unknown arguments."""
@@ -69,11 +77,12 @@ class Operations:
                     await self.backfill(source, since, until)
 
     async def stop(self) -> None:
-        """Stop the backfills; each goes on where it was."""
+        """Stop the backfills, each of which goes on where it was, and the comparisons, which begin anew."""
         self._stopping = True
-        for task in self._tasks.values():
+        tasks = [*self._tasks.values(), *(task for _, task in self._drifts.values())]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def retry(self, ids: list[int] | None = None, state: str = "held", source: str | None = None) -> list[int]:
         """Queue events again: those of `ids`, or all in a state. Answers the ids that could be."""
@@ -95,10 +104,23 @@ class Operations:
         """Decide a review item: `link`, `create` or `dismiss`. Raises Refused when it cannot be decided so."""
         if decision == "link":
             await self._check_customer(review, customer_id)
-        refusal = await self._store.reviews.decide(review, decision, customer_id, by, self._engine.clock())
+        if decision == "create":
+            await self._check_unlinked(review)
+        now = self._engine.clock()
+        refusal = await self._store.reviews.decide(review, decision, customer_id, by, now, errands=True)
         if refusal is not None:
             raise Refused(refusal, hint="`connector review list` shows what is open.")
+        self._log.info("review decided", review=review, decision=decision, customer=customer_id, by=by)
         self._engine.worker.wake()
+
+    async def undo(self, review: int, by: str) -> list[str]:
+        """Take a decision back; answers a sentence for each client. Raises Refused when it cannot be taken back now."""
+        refusal, said = await self._store.reviews.undo(review, by, self._engine.clock())
+        if refusal is not None:
+            raise Refused(refusal, hint=f"`connector review show {review}` says how it stands.")
+        self._log.info("review opened again", review=review, by=by)
+        self._engine.worker.wake()
+        return said
 
     async def reveal(self, crm: str, customer_ids: list[str]) -> dict[str, dict[str, Any] | None]:
         """Read customers for a person who must tell them apart: the only operation that answers personal data."""
@@ -165,13 +187,35 @@ class Operations:
         job = self._jobs.get(source)
         if job is None:
             raise Refused(f"No backfill of {source} is running.", hint="The service may have been restarted.")
-        task = self._tasks[source]
-        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-            raise Refused(f"The backfill ended unexpectedly ({type(error).__name__}).", hint="The log has the details.")
+        _check_ended(self._tasks[source], "backfill")
         if job.progress.state in ("walking", "working"):
             await job.refresh()
-        quota = self._engine.connections.booking[source].remote.quota.usage()
-        return {**job.progress.as_dict(), "quota": quota}
+        return {**job.progress.as_dict(), "quota": self._quota(source)}
+
+    async def drift(self, source: str, sample: int | None = None, fix: bool = False) -> dict[str, Any]:
+        """Start to compare the links of a source with both sides, or join who does. Raises Refused where that cannot be."""
+        if source not in self._engine.syncs:
+            raise Refused(f"No [[sync]] uses the source {source}.", hint="Only linked sources can be compared.")
+        if (running := self._drifts.get(source)) is not None and not running[1].done():
+            if running[0].asked != (sample, fix):
+                raise Refused(f"The links of {source} are being compared already.", hint="Wait until that has ended.")
+            return running[0].as_dict()
+        if fix and not self._works:
+            raise Refused("The running service has no worker.", hint="Restart it without --no-worker.")
+        job = Drift(self._engine, source, sample=sample, fix=fix)
+        self._drifts[source] = job, asyncio.create_task(job.run())
+        return job.as_dict()
+
+    async def drift_progress(self, source: str) -> dict[str, Any]:
+        """How far it is and, at its end, what was found. Raises Refused when nothing is being compared."""
+        if source not in self._drifts:
+            raise Refused(f"The links of {source} are not being compared.", hint="The service may have been restarted.")
+        job, task = self._drifts[source]
+        _check_ended(task, "comparison")
+        return {**job.as_dict(), "quota": self._quota(source)}
+
+    def _quota(self, source: str) -> dict[str, float] | None:
+        return self._engine.connections.booking[source].remote.quota.usage()
 
     async def _ids(self, ids: list[int] | None, state: str, source: str | None) -> list[int]:
         if ids is not None:
@@ -193,6 +237,14 @@ class Operations:
         )
         return await self._store.inbox.read_again(event_id, reading)
 
+    async def _check_unlinked(self, review: int) -> None:
+        """The sync believes a link before it looks anybody up, so it would create nothing for a linked client."""
+        item = await self._store.read(views.review, review)
+        linked = next((client for client in (item["clients"] if item else ()) if client["linked"]), None)
+        if linked is not None:
+            text = f"Client {linked['client_id']} is linked to customer {linked['linked']}, so no customer is created for it."
+            raise Refused(text, hint="Link the review to the right customer; create that one in the CRM first if need be.")
+
     async def _check_customer(self, review: int, customer_id: str | None) -> None:
         """A typing error must not become a link."""
         item = await self._store.read(views.review, review)
@@ -201,3 +253,9 @@ class Operations:
             return
         if await crm.get(customer_id) is None:
             raise Refused(f"{crm.title} has no customer {customer_id}.", hint="Check the id; nothing was changed.")
+
+
+def _check_ended(task: asyncio.Task[None], what: str) -> None:
+    """Raise Refused when a job has failed in a way that nobody foresaw."""
+    if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+        raise Refused(f"The {what} ended unexpectedly ({type(error).__name__}).", hint="The log has the details.")

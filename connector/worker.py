@@ -7,8 +7,10 @@ has been stored, when a running event ends, and when the next waiting one is due
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import structlog
@@ -28,6 +30,7 @@ from connector.errors import (
     Transient,
     Unavailable,
 )
+from connector.identity import Identity, name_key
 from connector.matching import NothingToIdentify
 from connector.outbound import Availability
 from connector.store import Store
@@ -47,6 +50,17 @@ LONGEST_POSTPONEMENT = 300.0
 STORE_PAUSE = 15.0
 
 _backoff = wait_random_exponential(multiplier=FIRST_RETRY, max=LAST_RETRY)
+
+
+def one_person(known: Identity) -> str | None:
+    """A key for clients who are certainly one person: the same e-mail address, or the same phone, and the same name.
+
+    They share a review item. A household shares an address or a phone too, so without the name nobody is taken for
+    somebody else. None where there is too little to say. Like all identity keys it stays in our own database.
+    """
+    name = name_key(known.name)
+    key = known.email_key or (known.phone_keys[0] if known.phones and name else None)
+    return key and hashlib.sha256(json.dumps([key, name]).encode()).hexdigest()
 
 
 class Runner(Protocol):
@@ -171,29 +185,42 @@ class Worker:
             hint = f'Add a [[sync]] with booking = "{work.source}" (or discard the event), restart, then retry it.'
             return Verdict("held", f"no [[sync]] uses the source {work.source}", hint)
         try:
-            await sync.run(work)
+            return await self._attempt(work, sync)
         except StaleClaim:
             raise
-        except ConnectorError as error:
-            await self._take_in(work, error)
-            return self.judge(work, error)
         except Exception as error:
             # Where it happened, not what it says: the text may hold somebody's name.
             bare = Exception(type(error).__name__).with_traceback(error.__traceback__)
             log.error("event failed unexpectedly", error=type(error).__name__, exc_info=bare)
             return self._again(work, f"unexpected {type(error).__name__}; the log has the details", "Report it, with the log.")
+
+    async def _attempt(self, work: Work, sync: Runner | Sync) -> Verdict:
+        try:
+            await sync.run(work)
+        except StaleClaim:
+            raise
+        except ConnectorError as error:
+            return self.judge(work, await self._take_in(work, error))
         return Verdict("done")
 
-    async def _take_in(self, work: Work, error: ConnectorError) -> None:
-        """Do what an error asks for besides the verdict."""
-        if isinstance(error, NeedsReview):
-            crm = getattr(getattr(self._syncs[work.source], "crm", None), "name", "")
-            await self._store.reviews.open(work.source, work.client_id, crm, str(error), error.candidates, self._clock())
-        elif isinstance(error, NothingToIdentify):
-            work.outcome = "skipped"
-            await self._store.upkeep.count("without_identity")
-        elif isinstance(error, AccountPaused) and (account := self._accounts.get(error.account)) is not None:
-            account.close(error)
+    async def _take_in(self, work: Work, error: ConnectorError) -> ConnectorError:
+        """Do what an error asks for besides the verdict; answer what is to be judged: where the database cannot, that."""
+        try:
+            if isinstance(error, NeedsReview):
+                crm = getattr(getattr(self._syncs[work.source], "crm", None), "name", "")
+                sync = self._syncs[work.source]
+                person = one_person(sync.matcher.identity(work.event.client)) if isinstance(sync, Sync) else None
+                await self._store.reviews.open(
+                    work.source, work.client_id, crm, str(error), error.candidates, self._clock(), person=person
+                )
+            elif isinstance(error, NothingToIdentify):
+                await self._store.upkeep.count("without_identity")
+                work.outcome = "skipped"
+            elif isinstance(error, AccountPaused) and (account := self._accounts.get(error.account)) is not None:
+                account.close(error)
+        except StoreError as trouble:
+            return trouble
+        return error
 
     def judge(self, work: Work, error: ConnectorError) -> Verdict:  # noqa: PLR0911 - one return per row of the table
         """What an error makes of the event; `connector.errors` says the same in a table."""
@@ -235,6 +262,17 @@ class Worker:
 
     async def _conclude(self, work: Work, verdict: Verdict, log: structlog.stdlib.BoundLogger) -> None:
         """Store the verdict, however long the database cannot: until then the lane is ours and stands still."""
+        lanes = self._store.lanes
+        await self._stubbornly(lambda: lanes.conclude(work, verdict, self._clock()), log)
+        if (account := verdict.waits_for) is not None and not self._is_closed(account):
+            # It came back while the verdict was being written.
+            await self._stubbornly(lambda: lanes.wake(account, self._clock()), log)
+        # A snooze is no news: what it waits for has been told once, loudly, by whoever watches the account.
+        tell = {"queued": log.debug, "done": log.info, "ignored": log.info}.get(verdict.state, log.warning)
+        tell("event " + verdict.state, outcome=work.outcome, attempts=work.attempts, reason=verdict.reason)
+
+    async def _stubbornly(self, write: Callable[[], Awaitable[object]], log: structlog.stdlib.BoundLogger) -> None:
+        """Write until the database has taken it, or until we stop."""
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, StoreError) and not isinstance(error, StaleClaim)),
             wait=wait_exponential(0.2, max=STORE_PAUSE),
@@ -243,10 +281,4 @@ class Worker:
             reraise=True,
         ):
             with attempt:
-                await self._store.lanes.conclude(work, verdict, self._clock())
-        if verdict.waits_for is not None and not self._is_closed(verdict.waits_for):
-            # It came back while the verdict was being written.
-            await self._store.lanes.wake(verdict.waits_for, self._clock())
-        # A snooze is no news: what it waits for has been told once, loudly, by whoever watches the account.
-        tell = {"queued": log.debug, "done": log.info, "ignored": log.info}.get(verdict.state, log.warning)
-        tell("event " + verdict.state, outcome=work.outcome, attempts=work.attempts, reason=verdict.reason)
+                await write()

@@ -87,6 +87,7 @@ async def test_a_status_somebody_asked_for_is_an_answer():
     assert (answer.status, answer.data) == (404, {"message": "not here"})
 
 
+@in_virtual_time
 async def test_somebody_elses_page_is_no_answer_whatever_its_status():
     with pytest.raises(Transient, match="not JSON"):
         await remote(FarSide(says(404, "not here"))).call("look", "GET", PATH, accept=(200, 404))

@@ -71,7 +71,7 @@ def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) 
 @config_option
 @ends_well
 def link(review_id: int, customer_id: str, config_path: Path) -> None:
-    """The client is CUSTOMER: link it, and let everything that waits go on."""
+    """The person is CUSTOMER: link every client of the item, and let everything that waits go on."""
     _decide(config_path, review_id, "link", customer_id)
     click.echo(f"Review {review_id}: linked to {customer_id}; its events go on.")
 
@@ -81,7 +81,7 @@ def link(review_id: int, customer_id: str, config_path: Path) -> None:
 @config_option
 @ends_well
 def create(review_id: int, config_path: Path) -> None:
-    """The client is none of the candidates: create a customer."""
+    """The person is none of the candidates: create one customer for all clients of the item."""
     _decide(config_path, review_id, "create", None)
     click.echo(f"Review {review_id}: a customer will be created; its events go on.")
 
@@ -91,9 +91,21 @@ def create(review_id: int, config_path: Path) -> None:
 @config_option
 @ends_well
 def dismiss(review_id: int, config_path: Path) -> None:
-    """Leave the client unlinked: its events are discarded, coming ones are ignored."""
+    """Leave the clients unlinked: their events are discarded, coming ones are ignored."""
     _decide(config_path, review_id, "dismiss", None)
     click.echo(f"Review {review_id}: dismissed.")
+
+
+@review.command("undo")
+@review_argument
+@config_option
+@ends_well
+def undo(review_id: int, config_path: Path) -> None:
+    """Take a decision back: what it did is undone as far as nobody else knows of it, and the item is open again."""
+    said = operate(load_config(config_path), "undo", review=review_id, by=whoami())
+    click.echo(f"Review {review_id}: the decision is withdrawn and the item is open again.")
+    for sentence in said:
+        click.echo(f"  {sentence}")
 
 
 def _decide(config_path: Path, review_id: int, decision: str, customer_id: str | None) -> None:
