@@ -166,7 +166,7 @@ class Backfill:
         await self._ready()
         store, begun = self._engine.store, cursor
         since, until = datetime.fromtimestamp(run.since, UTC), datetime.fromtimestamp(run.until, UTC)
-        every = self._sync.settings.record_appointments
+        every = self._sync.settings.record_appointments or self._booking.links_appointments
         # What a page says is as old as the moment it was asked for: a webhook received since knows better.
         asked_at = self._engine.clock()
         try:

@@ -9,14 +9,14 @@ from connector.crms.base import Customer, NewCustomer
 from connector.errors import NeedsReview
 from connector.identity import Agreement, Identity, PersonName, names_agree, normalise_email, normalise_phone
 
-_CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
+CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
 _NAMES = {Agreement.AGREE: "the name agrees", Agreement.DISAGREE: "the name differs", Agreement.UNKNOWN: "a name is missing"}
 
 
 def review(reason: str, found: Sequence[Customer], person: Identity, by: str) -> NeedsReview:
     """The error that asks a person to choose; `by` is what all candidates share with the client."""
     candidates = [{"customer_id": c.id, "evidence": _evidence(c, person, by)} for c in found]
-    return NeedsReview(reason, candidates=candidates, hint=_CHOOSE)
+    return NeedsReview(reason, candidates=candidates, hint=CHOOSE)
 
 
 def _evidence(customer: Customer, person: Identity, by: str) -> list[str]:

@@ -26,10 +26,6 @@ def configuration(config: Config) -> list[Check]:
     ]
     found += [Check(id="config.file", level="warning", message=text) for text in config.warnings]
     for source, booking in config.booking.items():
-        if booking.webhook is not None and booking.webhook.verify == "none":
-            text = f"deliveries to /webhooks/{source} are not verified: whoever knows the address can send some"
-            hint = f'Set verify = "token" in [booking.{source}.webhook] and give the token to the sender.'
-            found.append(Check(id=f"booking.{source}.webhook", level="warning", message=text, hint=hint))
         if booking.default_country is None:
             text = "phone numbers without a country code are not used to find anybody"
             hint = f'Set default_country in [booking.{source}], for example "CA".'
@@ -71,6 +67,10 @@ async def _account(adapter: BookingSystem | CRM) -> Sequence[Check]:
     except RemoteError as error:
         found = [Check(id=f"{account}.account", level="error", message=str(error), hint=error.hint)]
     else:
+        # What was wrong may just have been mended; whoever watches the account wakes its events at the next probe.
+        adapter.remote.availability.reopen()
+        # What was mended a moment ago need not wait for the next probe.
+        adapter.remote.availability.reopen()
         found = [Check(id=f"{account}.account", level="ok", message=f"{adapter.title} answers and accepts the key")]
     try:
         more = await adapter.checks()

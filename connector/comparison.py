@@ -51,7 +51,7 @@ class Comparison:
                 found.append(self._gone(link))
             elif current != link.customer_id:
                 found.append(self._merged(link, current))
-            if self._booking.writes_links and not self._booking.links_appointments:
+            if self._booking.writes_links and self._booking.reads_links and not self._booking.links_appointments:
                 stored = await self._booking.read_link(link.client_id)
                 if stored.client_id != link.client_id:
                     found += await self._client_merged(link, current, stored)
@@ -63,7 +63,9 @@ class Comparison:
 
     def _gone(self, link: Link) -> Finding:
         message = f"{self._crm.title} no longer has customer {link.customer_id}"
-        return _finding(link, "customer_gone", message, "the client is held, for a person to link it to another one", "ask")
+        return _finding(
+            link, "customer_gone", message, "the client becomes a review item, to be linked to another customer", "ask"
+        )
 
     def _merged(self, link: Link, current: str) -> Finding:
         message = f"{self._crm.title} has merged customer {link.customer_id} into {current}"
@@ -83,7 +85,7 @@ class Comparison:
             message = f"{title} holds {there}, which {self._crm.title} has merged into {current}"
             return [_finding(link, "id_outdated", message, f"{current} is written again", "sync", other=there)]
         message = f"{title} holds another customer's id for this client: {there}"
-        return [_finding(link, "id_foreign", message, "a person decides, in a review", "ask", other=there)]
+        return [_finding(link, "id_foreign", message, "whose it is becomes a review item", "ask", other=there)]
 
     async def _client_merged(self, link: Link, current: str, stored: ClientLink) -> list[Finding]:
         """The client lives on as another one: that one must have the same customer, linked and stored."""
@@ -102,7 +104,7 @@ class Comparison:
                 link,
                 "clients_apart",
                 f"{message}, whose customer is {other}",
-                "a person decides, in a review",
+                "whose it is becomes a review item",
                 "ask",
                 other=other,
                 survivor=survivor,

@@ -246,7 +246,7 @@ class Matcher:
             note(work, rule, "gone", "this customer no longer exists in the CRM", customer_id)
             raise Hold(
                 f"the client is linked to customer {customer_id}, which the CRM no longer has",
-                hint="Restore the customer in the CRM and retry the event, or link the client to another one.",
+                hint=f"Restore it there and retry the event, or choose another: `connector check --drift {work.source} --fix`.",
             )
         how = "linked to this customer" if customer.id == customer_id else f"customer {customer_id} was merged into this one"
         note(work, rule, "match", how, customer.id)

@@ -146,6 +146,8 @@ class Remote:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         accept: Collection[int] = (200, 201, 204),
         writes: bool | None = None,
         budget: Quota | None = None,
@@ -156,6 +158,8 @@ class Remote:
         Args:
             what: the deed in plain words, for error texts: "look up the contact by e-mail".
             path: relative to the base address; the caller has percent-encoded its segments.
+            form: sent as an HTML form instead of JSON.
+            headers: for this request only, such as a token that has to be renewed now and then.
             writes: whether it may have an effect; by default everything but GET. A write is sent once.
             budget: a further quota this call also counts in (HubSpot's search).
             probe: ask although the account is marked as down.
@@ -164,7 +168,7 @@ class Remote:
             Unavailable, RateLimited, AccountPaused, Transient, UnknownOutcome, Rejected: see `connector.errors`.
         """
         writes = method != "GET" if writes is None else writes
-        request = self._http.build_request(method, path.lstrip("/"), params=params, json=json)
+        request = self._http.build_request(method, path.lstrip("/"), params=params, json=json, data=form, headers=headers)
         attempts = 1 if writes or probe else 3
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(Unavailable),

@@ -49,15 +49,16 @@ class Overview:
         """Answer `status()` and what only the page shows."""
         read = self._engine.store.read
         held = await read(views.events, state="held", limit=HELD)
-        reviews = await read(views.reviews)
+        reviews = await read(views.desk)
         # What waits for the decision about a person is shown once, with the candidates.
-        reviewed = {(review["source"], client_id) for review in reviews for client_id in review["client_ids"]}
+        reviewed = {(client["source"], client["client_id"]) for review in reviews for client in review["clients"]}
         held = [event for event in held if (event["source"], event["client_id"]) not in reviewed]
         return {
             **await self.status(),
             "decisions": await read(views.decisions),
             "held": [{**event, "since": event["updated_at"]} for event in held],
             "reviews": reviews,
+            "decided": await read(views.decided),
             "ignored_without_identity": await read(views.ignored_clients),
             "chart": await read(views.last_day, time.time()),
         }

@@ -13,6 +13,7 @@ from connector.errors import ConfigError
 from connector.signatures import verifier_for
 
 BOOKING_SYSTEMS = {
+    "bookeo": "connector.booking_systems.bookeo.adapter:Bookeo",
     "booxi": "connector.booking_systems.booxi.adapter:Booxi",
 }
 CRMS = {

@@ -129,6 +129,7 @@ class Service:
             max_body_bytes=config.server.max_body_bytes,
             config_file=str(config.path),
             extra_routes=[admin_route(token, self.operations.call)],
+            operate=self.operations.call,
         )
         return uvicorn.Config(
             app,

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from connector.appointments import Kind
 from connector.booking_systems.base import BookingSystem, ClientLink
-from connector.candidates import missing_fields, new_customer
+from connector.candidates import CHOOSE, missing_fields, new_customer
 from connector.config import SyncSettings
 from connector.crms.base import CRM, Customer, NewCustomer
 from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Rejected, UnknownOutcome
@@ -66,7 +67,7 @@ class Sync:
         """Store the customer's id in the booking system, unless it is there."""
         link = self._link(work)
         appointment_id = work.event.appointment.id if work.event.appointment else None
-        if not self._must_write(link, appointment_id):
+        if not self._must_write(work, link, appointment_id):
             work.step = "fill"
             return
         stored = seen.stored or await self.booking.read_link(work.client_id, appointment_id)
@@ -75,6 +76,10 @@ class Sync:
         if stored.customer_id == link.customer_id:
             ours = intent if await self.journal.is_open(intent) else None
             note(work, "write_back", "present", "the booking system holds the id already", link.customer_id)
+        elif not stored.writable:
+            note(work, "write_back", "no place", "the place for the id is in use by others, or gone; nothing was written")
+            work.step = "fill"
+            return
         else:
             await self._check_free(link, stored)
             ours = intent
@@ -85,10 +90,11 @@ class Sync:
         work.link = replace(link, stored_id=link.customer_id)
         work.step = "fill"
 
-    def _must_write(self, link: Link, appointment_id: str | None) -> bool:
+    def _must_write(self, work: Work, link: Link, appointment_id: str | None) -> bool:
         """Whether the booking system has a place for the id that may not hold it yet."""
         if self.booking.links_appointments:
-            return self.booking.writes_links and appointment_id is not None
+            told = work.event.linked_customer_id == link.customer_id
+            return self.booking.writes_links and appointment_id is not None and not told
         return self.booking.writes_links and link.stored_id != link.customer_id
 
     async def _write(self, work: Work, intent: str, stored: ClientLink, customer_id: str) -> None:
@@ -114,7 +120,8 @@ class Sync:
             {"customer_id": there, "evidence": ["stored in the booking system"]},
             {"customer_id": link.customer_id, "evidence": [f"our link ({link.origin})"]},
         ]
-        raise NeedsReview("the booking system holds another customer's id for this client", candidates=candidates)
+        reason = "the booking system holds another customer's id for this client"
+        raise NeedsReview(reason, candidates=candidates, hint=CHOOSE)
 
     # Step 3: fill what the CRM does not know.
 
@@ -159,7 +166,8 @@ class Sync:
         intent = f"record:{marker}"
         unsettled = await self.journal.begin(work, intent, "record", self.clock())
         record_id = known[0] if known else None
-        if record_id is None and unsettled:
+        # A backfill may follow the loss of our own records: what is there already must not be recorded twice.
+        if record_id is None and (unsettled or work.event.kind is Kind.BACKFILL):
             record_id = await self.crm.find_appointment(link.customer_id, marker)
         try:
             record_id = await self.crm.record_appointment(link.customer_id, appointment, marker, record_id)

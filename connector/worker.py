@@ -163,7 +163,7 @@ class Worker:
 
     async def _run(self, work: Work) -> None:
         """Run one event to its verdict. Never raises, but for a cancellation."""
-        log = self._log.bind(delivery=work.delivery, event=work.event_id, source=work.source, client=work.client_id)
+        log = self._log.bind(delivery=work.delivery, event_id=work.event_id, source=work.source, client=work.client_id)
         with structlog.contextvars.bound_contextvars(delivery=work.delivery):
             try:
                 await self._conclude(work, await self._verdict(work, log), log)

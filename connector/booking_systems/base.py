@@ -29,6 +29,8 @@ class ClientLink(Model):
     metadata: dict[str, Any] | None = None
     #: The booking that carries the link, for products that keep it there and not with the client.
     appointment_id: str | None = None
+    #: False where nothing may be written: the place holds what belongs to others, or is gone.
+    writable: bool = True
 
 
 class Page(Model):
@@ -53,6 +55,8 @@ class BookingSystem(ABC):
     settings_model: ClassVar[type[BookingSettings]]
     #: False where the product has no place for a customer id; then `write_link` is never called.
     writes_links: bool = True
+    #: False where what was written cannot be read again: then nobody compares it with our links.
+    reads_links: bool = True
     #: True where each booking carries its own link: then a known client's next booking is written as well.
     links_appointments: bool = False
     #: Whether `read_delivery` looks at `:path`, so that it has to be stored with a delivery.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Seconds between two looks at the progress.
 LOOK = 0.25
 #: What `--fix` came to, as people read it.
-RESULTS = {"fixed": "repaired", "held": "waits for a person", "left": "left as it is", "pending": "still being repaired"}
+RESULTS = {"fixed": "repaired", "held": "waits for a person", "left": "not repaired", "pending": "still being repaired"}
 
 
 @click.command()
@@ -87,7 +87,7 @@ def _tell(found: Mapping[str, Any], fix: bool) -> None:
     """Print one line for each disagreement, and a last one for all of them."""
     for one in found["findings"]:
         click.echo(f"client {one['client_id']} → customer {one['customer_id']}: {one['message']}")
-        done = f"{RESULTS[one['result']]}: {one['fix']}" if fix else f"with --fix: {one['fix']}"
+        done = f"{RESULTS.get(one['result'], one['result'])}: {one['fix']}" if fix else f"with --fix: {one['fix']}"
         where = f" (`connector review show {one['review']}`)" if one["review"] else ""
         where = (
             f" (`connector events show {one['event']}`)" if one["event"] and one["result"] == "held" and not where else where
@@ -95,5 +95,9 @@ def _tell(found: Mapping[str, Any], fix: bool) -> None:
         click.echo(f"         → {done}{where}")
     number = found["counts"]["seen"]
     tail = f"; {found['busy']} not judged: their events are on their way" if found["busy"] else ""
-    said = f"{len(found['findings'])} disagreements" if found["findings"] else "nothing disagrees"
-    click.echo(f"{number:,} links of {found['source']} compared: {said}{tail}.")
+    said = _count(len(found["findings"]), "disagreement") if found["findings"] else "nothing disagrees"
+    click.echo(f"{_count(number, 'link')} of {found['source']} compared: {said}{tail}.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun if number == 1 else noun + 's'}"

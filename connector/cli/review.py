@@ -63,6 +63,10 @@ def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) 
         terminal.show_json({**found, **({"customers": revealed} if reveal else {})})
     else:
         terminal.review(found, revealed)
+        for past in found["history"]:
+            taken_back = f", taken back by {past['undone_by']} at {past['undone_at']}" if past["undone_at"] else ""
+            customer = f" {past['customer_id']}" if past["customer_id"] else ""
+            click.echo(f"{past['decided_at']} {past['decided_by']}: {past['decision']}{customer}{taken_back}")
 
 
 @review.command("link")

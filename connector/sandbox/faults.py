@@ -60,6 +60,8 @@ class Faults(BaseModel):
     reorder_delivery: Probability = 0
     #: Every request is answered 503.
     down: bool = False
+    #: Only requests with these methods are disturbed, such as ["PUT"]; none named: all.
+    methods: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _range(self) -> Self:
@@ -118,6 +120,9 @@ class FaultInjector:
             return
         self.requests += 1
         faults = self._faults()
+        if faults.methods and scope["method"] not in faults.methods:
+            await self.app(scope, receive, send)
+            return
         fault = self._draw(faults)
         if faults.latency_ms[1] > 0:
             await asyncio.sleep(self._rng.uniform(*faults.latency_ms) / 1000)

@@ -101,7 +101,7 @@ def _add_page(
         known = connection.execute(
             "SELECT 1 FROM backfill_clients WHERE backfill_id = ? AND client_id = ?", (run.id, event.client.id)
         ).fetchone()
-        if known is None or every_appointment:
+        if known is None or (every_appointment and event.appointment is not None):
             _add_event(connection, run, event, now, first=known is None)
     connection.execute(
         "UPDATE backfills SET cursor = ?, fraction = ?, updated_at = ? WHERE id = ?", (cursor, fraction, now, run.id)

@@ -12,6 +12,7 @@ import hmac
 import time
 from collections import deque
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
@@ -51,6 +52,8 @@ class Access:
         self._failures: deque[float] = deque()
         #: The session cookie may only travel over TLS where senders see us over TLS.
         self.secure = (public_url or "").lower().startswith("https://")
+        #: The scheme and host under which browsers see us through a proxy; "" when they reach us directly.
+        self.origin = _origin(public_url or "")
         self.cookie = "__Host-connector" if self.secure else "connector"
 
     @property
@@ -98,6 +101,11 @@ class Access:
     def _sign(self, expiry: str) -> str:
         # Keyed by the token: a new token ends every session.
         return hmac.new(self._key, expiry.encode(), hashlib.sha256).hexdigest()
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url.lower())
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def _forwarded(headers: Headers) -> bool:

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from connector.health import Check
 from connector.web.access import Access
+from connector.web.decide import Desk, Operate
 from connector.web.login import Login
 from connector.web.pages import PRIVATE, Pages
 from connector.web.ports import Intake, Ready, Source, StatusData
@@ -33,16 +34,19 @@ def build_app(
     max_body_bytes: int = 1_048_576,
     config_file: str = "connector.toml",
     extra_routes: Sequence[BaseRoute] = (),
+    operate: Operate | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Starlette:
     """Build the application.
 
     `sources` maps the name in `/webhooks/{source}` to its adapter. `ready` answers `/readyz`. `config_file` appears in
-    the commands which the status page tells the operator to run. `extra_routes` are served beside ours.
+    the commands which the status page tells the operator to run. `extra_routes` are served beside ours. `operate` does what the
+    status page's buttons ask for; without it the page has none.
     """
     pages = Pages()
     login = Login(access, pages)
-    status = StatusPages(data, stats, access, pages, login, config_file=config_file, clock=clock)
+    desk = Desk(access, pages, operate) if operate is not None else None
+    status = StatusPages(data, stats, access, pages, login, config_file=config_file, desk=desk, clock=clock)
     receiver = Receiver(sources, intake, stats=stats, max_body_bytes=max_body_bytes, clock=clock)
     app = Starlette(
         routes=[
@@ -52,6 +56,7 @@ def build_app(
             Route("/", _home, methods=["GET"]),
             *status.routes(),
             *login.routes(),
+            *(desk.routes() if desk is not None else ()),
             *extra_routes,
         ],
         exception_handlers={HTTPException: _http_error},

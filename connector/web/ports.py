@@ -61,7 +61,10 @@ class StatusData(Protocol):
         ...
 
     async def page(self) -> dict[str, Any]:
-        """Answer `status()` and, for the page: `decisions`, `held`, `reviews`, `ignored_without_identity`, `chart`."""
+        """Answer `status()` and, for the page: `decisions`, `held`, `reviews`, `ignored_without_identity`, `chart`.
+
+        Optional: `decided` (the last decisions about persons) and, in a review, its `clients` and whether one is `linked`.
+        """
         ...
 
 

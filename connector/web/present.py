@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.web.view import Account, Bar, Decision, Tile, Tone, View, Waiting
+from connector.web.view import Account, Bar, Decided, Decision, Tile, Tone, View, Waiting
 from connector.web.wording import count, duration, moment
 
 #: Seconds; an event that waits longer than this is worth a word.
@@ -67,6 +67,7 @@ def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
         bars=_bars(page["chart"]),
         chart_summary=_chart_summary(page["chart"]),
         ignored_without_identity=count(nameless, "event") if nameless else "",
+        decided=tuple(_decided(item, now) for item in page.get("decided", ())),
     )
 
 
@@ -182,12 +183,33 @@ def _review(item: Mapping[str, Any], now: float, option: str) -> Waiting:
     return Waiting(
         title=f"Review {item['id']}",
         source=item["source"],
-        who=f"client {_some(item['client_ids'])}",
+        who=_clients(item),
         reason=_sentence(item["reason"] or "the identity is ambiguous"),
         hint="",
         since=moment(item["since"], now),
         commands=(*links, f"connector review create {number} {option}", f"connector review show {number} {option}"),
         candidates=candidates,
+        review=str(item["id"]),
+        may_create=not item.get("linked", False),
+    )
+
+
+def _clients(item: Mapping[str, Any]) -> str:
+    """The clients of a review, each with its source where it is not the first one's."""
+    given = item.get("clients") or [{"source": item["source"], "client_id": one} for one in item["client_ids"]]
+    names = [c["client_id"] if c["source"] == item["source"] else f"{c['client_id']} of {c['source']}" for c in given]
+    return f"{'client' if len(names) == 1 else 'clients'} {_some(names)}"
+
+
+def _decided(item: Mapping[str, Any], now: float) -> Decided:
+    said = {"link": f"linked to customer {item['customer_id']}", "create": "a customer is created", "dismiss": "dismissed"}
+    return Decided(
+        review=str(item["id"]),
+        source=item["source"],
+        who=_clients(item),
+        what=said[item["decision"]],
+        by=str(item["decided_by"] or ""),
+        at=moment(item["decided_at"], now),
     )
 
 

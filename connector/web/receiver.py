@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -36,6 +37,8 @@ QUIET = 10.0
 #: Characters; longer values of ids and kept headers are hashed or cut.
 MAX_ID = 256
 MAX_HEADER = 500
+#: The query parameter by which a sender shows that it knows our whole address.
+_KEY_IN_QUERY = re.compile(r"([?&]key=)[^&]*")
 
 
 class Refused(Exception):
@@ -108,7 +111,7 @@ class Receiver:
             raise Refused(400, "not_json", str(bad)) from None
         reading = self._read(source, headers, data)
         event, derived = _event_id(reading, verified, body, self._clock())
-        kept = {name: headers[name][:MAX_HEADER] for name in source.keep if name in headers}
+        kept = {name: _storable(name, headers[name])[:MAX_HEADER] for name in source.keep if name in headers}
         return await self._store(Delivery(source.name, event, derived, kept, body, self._clock(), reading)), event
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
@@ -204,11 +207,17 @@ def _headers(scope: Scope) -> dict[str, str]:
     return found
 
 
+def _storable(name: str, value: str) -> str:
+    """Return what is stored of a header: the secret part of an address (`key=`) is left out."""
+    return _KEY_IN_QUERY.sub(r"\1", value) if name == ":path" else value
+
+
 def _event_id(reading: Reading, verified: Verified, body: bytes, now: float) -> tuple[str, bool]:
     """The id used for de-duplication, and whether it had to be derived from the body."""
     given = reading.event_id or verified.message_id
     if not given:
-        window = f":{int(now // reading.repeat_window)}" if reading.repeat_window else ""
+        # The type may stand in the address only: two deeds that look alike are no repetition.
+        window = f":{reading.type}:{int(now // reading.repeat_window)}" if reading.repeat_window else ""
         return f"sha256:{hashlib.sha256(body).hexdigest()}{window}", True
     if len(given) > MAX_ID:
         return "sha256:" + hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest(), False

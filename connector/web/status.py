@@ -13,6 +13,7 @@ from starlette.routing import Route
 from connector.errors import ConnectorError
 from connector.web import metrics
 from connector.web.access import Access
+from connector.web.decide import Desk
 from connector.web.login import Login
 from connector.web.pages import PRIVATE, Pages
 from connector.web.ports import StatusData
@@ -25,7 +26,10 @@ _NOT_ADMITTED = "Send the status token as `Authorization: Bearer <token>`."
 
 
 class StatusPages:
-    """Answers `/status`, `/status.json` and `/metrics`. `config_file` is the path shown in commands to copy."""
+    """Answers `/status`, `/status.json` and `/metrics`.
+
+    `config_file` is the path shown in commands to copy. With a `desk` the page has buttons that decide.
+    """
 
     def __init__(
         self,
@@ -36,6 +40,7 @@ class StatusPages:
         login: Login,
         *,
         config_file: str,
+        desk: Desk | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._data = data
@@ -44,6 +49,7 @@ class StatusPages:
         self._pages = pages
         self._login = login
         self._config_file = config_file
+        self._desk = desk
         self._clock = clock
         self._log = structlog.get_logger("connector.status")
 
@@ -65,7 +71,14 @@ class StatusPages:
             self._log.error("status page failed", error=str(error))
             return self._pages.render("trouble.html", status=503, message=str(error), hint=error.hint)
         leave = not self._access.is_open(request.headers)
-        return self._pages.render("status.html", view=view, leave=leave)
+        token, said = (self._desk.token(request), self._desk.said(request)) if self._desk else ("", None)
+        # A form says where it comes from only if the page may tell its own site.
+        response = self._pages.render(
+            "status.html", headers={"Referrer-Policy": "same-origin"}, view=view, leave=leave, token=token, said=said
+        )
+        if self._desk is not None:
+            self._desk.mark(request, response)
+        return response
 
     async def json(self, request: Request) -> Response:
         """Answer the figures as data."""

@@ -49,6 +49,21 @@ class Waiting:
     commands: tuple[str, ...]
     candidates: tuple[tuple[str, str], ...] = ()
     others: str = ""
+    #: Of a review: its number, and whether a customer may still be created for it.
+    review: str = ""
+    may_create: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision about a person that holds, and can be undone."""
+
+    review: str
+    source: str
+    who: str
+    what: str
+    by: str
+    at: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +115,4 @@ class View:
     bars: tuple[Bar, ...]
     chart_summary: str
     ignored_without_identity: str = ""
+    decided: tuple[Decided, ...] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from connector.appointments import Reading
@@ -147,3 +149,19 @@ async def test_a_counter_of_all_time_counts(store):
     for _ in range(3):
         await store.upkeep.count("without_identity")
     assert await store.read(views.ignored_clients) == 3
+
+
+async def test_pruning_gives_the_space_back(store):
+    for n in range(200):
+        await store.inbox.accept(dataclasses.replace(delivery(f"e-{n}", f"c-{n}"), body=b"x" * 2000))
+    for work in await store.lanes.claim(200, NOW):
+        await store.lanes.conclude(work, Verdict("done"), NOW)
+    assert await store.upkeep.prune(NOW + 1) == 200
+
+    def pages(connection):
+        return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count")]
+
+    total, free = await store.database.write(pages)
+    assert free > total / 2
+    assert await store.inbox.accept(delivery("e-7", "c-7")) == "duplicate"
+    assert await store.database.write(lambda connection: connection.execute("PRAGMA foreign_key_check").fetchall()) == []

@@ -1,18 +1,34 @@
-"""Careful readers of single values out of foreign JSON: a wrong type is "not said", never an exception."""
+"""Readers of Booxi's single values: those every product shares, and its ids."""
 
 from __future__ import annotations
 
-import hashlib
-from datetime import UTC, datetime
 from typing import Any
 
-#: Characters kept of any text; longer ones are cut.
-MAX_TEXT = 1_000
-#: Characters of an event id kept as they are; longer ones are hashed.
-MAX_EVENT_ID = 200
-#: Digits of an id; far beyond 64 bits, and a bound for hostile input.
-MAX_DIGITS = 40
-_LARGEST = 10**MAX_DIGITS
+from connector.booking_systems.values import (
+    MAX_DIGITS,
+    MAX_TEXT,
+    at,
+    clean,
+    read_event_id,
+    read_key,
+    read_object,
+    read_objects,
+    read_text,
+    read_time,
+)
+
+__all__ = [
+    "MAX_TEXT",
+    "at",
+    "clean",
+    "read_event_id",
+    "read_id",
+    "read_key",
+    "read_object",
+    "read_objects",
+    "read_text",
+    "read_time",
+]
 
 
 def read_id(value: Any) -> str | None:
@@ -21,73 +37,7 @@ def read_id(value: Any) -> str | None:
     Zero is no id: it is what an unset number looks like, and would make one person of everybody.
     """
     if type(value) is int:
-        return str(value) if 0 < value < _LARGEST else None
+        return str(value) if 0 < value < 10**MAX_DIGITS else None
     if isinstance(value, str) and len(value) <= MAX_DIGITS and value.isascii() and value.isdigit():
         return value.lstrip("0") or None
     return None
-
-
-def read_key(value: Any) -> str | None:
-    """An id that may be any text: a booking's, or a customer's. None when empty, too long or of another type."""
-    if type(value) is int:
-        return str(value) if abs(value) < _LARGEST else None
-    if isinstance(value, str) and value.strip() and len(value) <= MAX_TEXT and clean(value) == value:
-        return value
-    return None
-
-
-def read_event_id(value: Any) -> str | None:
-    """The sender's event id; what cannot be stored as it is (too long, broken characters) is hashed, never cut."""
-    if type(value) is int:
-        value = str(value) if abs(value) < _LARGEST else hex(value)
-    if not isinstance(value, str) or not value.strip():
-        return None
-    if len(value) <= MAX_EVENT_ID and clean(value) == value:
-        return value
-    return "sha256:" + hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def clean(value: str) -> str:
-    """The text without NULs and lone surrogates, which neither the database nor UTF-8 can hold."""
-    if value.isascii() and "\x00" not in value:
-        return value
-    return value.replace("\x00", "").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-
-
-def read_text(value: Any, limit: int = MAX_TEXT) -> str:
-    """The text, cleaned, trimmed and cut; empty when it is not a text."""
-    return clean(value[:limit]).strip() if isinstance(value, str) else ""
-
-
-def read_time(value: Any) -> datetime | None:
-    """An RFC 3339 date-time in UTC; one without an offset is taken as UTC; None when it is none."""
-    if not isinstance(value, str) or len(value) > 64:
-        return None
-    try:
-        moment = datetime.fromisoformat(value.strip().upper())
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def read_object(value: Any) -> dict[str, Any]:
-    """The object, or an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def read_objects(value: Any) -> list[dict[str, Any]]:
-    """The objects of an array; everything else in it is left out."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def at(document: Any, pointer: str) -> Any:
-    """The value at a JSON pointer (RFC 6901), None where there is nothing."""
-    for token in pointer.split("/")[1:]:
-        key = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, dict):
-            document = document.get(key)
-        elif isinstance(document, list) and key.isascii() and key.isdigit() and len(key) < 10 and int(key) < len(document):
-            document = document[int(key)]
-        else:
-            return None
-    return document

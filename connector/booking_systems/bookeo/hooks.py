@@ -1,0 +1,140 @@
+"""The webhooks we need at Bookeo: which are registered, missing, blocked or lead elsewhere, and how to mend that."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from connector.addresses import is_exposed
+from connector.booking_systems.bookeo.client import BookeoClient
+from connector.booking_systems.values import read_object, read_objects, read_text, read_time
+from connector.errors import Rejected
+from connector.health import Check
+
+#: One webhook for each. A customer's deletion asks nothing of us.
+WANTED = (
+    ("bookings", "created"),
+    ("bookings", "updated"),
+    ("bookings", "deleted"),
+    ("customers", "created"),
+    ("customers", "updated"),
+)
+_FIX = "Run `connector check --fix`, which registers it anew."
+#: What the reason of a block speaks of; Bookeo's own text may quote an address or a body, so it is not shown.
+_CATEGORIES = (
+    ("time-outs", re.compile(r"time[ -]?d?[ -]?out|too (slow|long)|timeout", re.IGNORECASE)),
+    ("certificate", re.compile(r"certificate|\bssl\b|\btls\b", re.IGNORECASE)),
+    ("no connection", re.compile(r"connect|unreachable|resolve|\bdns\b|unknown host", re.IGNORECASE)),
+    ("refused by us (answers 4xx)", re.compile(r"\b4\d\d\b|unauthori[sz]ed|forbidden|not found", re.IGNORECASE)),
+    ("errors of ours (answers 5xx)", re.compile(r"\b5\d\d\b|server error", re.IGNORECASE)),
+    ("redirects", re.compile(r"\b3\d\d\b|redirect", re.IGNORECASE)),
+    ("too many dropped messages", re.compile(r"drop|lost|too many|fail", re.IGNORECASE)),
+)
+
+
+class Hook(NamedTuple):
+    """A webhook we need, and what Bookeo has registered for its domain and type (None: nothing)."""
+
+    domain: str
+    type: str
+    url: str
+    registered: dict[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        """As it stands in checks: `bookings.created`."""
+        return f"{self.domain}.{self.type}"
+
+    @property
+    def blocked(self) -> bool:
+        """Whether Bookeo has stopped sending."""
+        hook = read_object(self.registered)
+        return bool(hook.get("blockedTime")) or bool(hook.get("blockedReason"))
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong, in a few words; None when all is well."""
+        if self.registered is None:
+            return "is not registered"
+        if self.registered.get("url") != self.url:
+            return "leads to another address"
+        return f"is blocked{self._since()}: {category(self.registered.get('blockedReason'))}" if self.blocked else None
+
+    def _since(self) -> str:
+        since = read_time(read_object(self.registered).get("blockedTime"))
+        return f" since {since:%Y-%m-%d %H:%M} UTC" if since else ""
+
+
+def category(reason: Any) -> str:
+    """What Bookeo's reason for a block speaks of, without quoting it."""
+    text = read_text(reason)
+    return next((name for name, pattern in _CATEGORIES if pattern.search(text)), "the reason is shown in Bookeo")
+
+
+def url_of(address: str, domain: str, type_: str) -> str:
+    """The address to register: the body of a delivery says neither its domain nor its type."""
+    return f"{address}?{urlencode({'domain': domain, 'type': type_})}"
+
+
+class Hooks:
+    """The webhooks of one account. `id_` begins the ids of its checks: `booking.NAME.webhooks`."""
+
+    def __init__(self, client: BookeoClient, id_: str) -> None:
+        self._client = client
+        self._id = id_
+
+    async def checks(self, address: str | None) -> list[Check]:
+        """One check for each webhook that is not as it should be, or one that says all are."""
+        if address is None:
+            text = "deliveries cannot be verified and webhooks not be registered: no public_url is configured"
+            hint = "Set [server] public_url to our address as Bookeo sees it (https), then run `connector check --fix`."
+            return [Check(id=self._id, level="warning", message=text, hint=hint)]
+        wrong = [hook for hook in await self._hooks(address) if hook.trouble is not None]
+        if not wrong:
+            return [Check(id=self._id, level="ok", message=f"{len(WANTED)} webhooks are registered and none is blocked")]
+        return [
+            Check(
+                id=f"{self._id}.{hook.name}",
+                level="error",
+                message=f"the webhook {hook.name} {hook.trouble}",
+                hint=self._hint(hook),
+            )
+            for hook in wrong
+        ]
+
+    def _hint(self, hook: Hook) -> str:
+        if hook.blocked:
+            return f"Mend the cause first (the log shows refused deliveries), otherwise it is blocked again. {_FIX}"
+        if hook.registered is not None:
+            return f"{_FIX} It replaces the other address: make sure that nothing else of yours depends on it."
+        return _FIX
+
+    async def fix(self, address: str | None) -> list[str]:
+        """Register what is not as it should be; says what was done.
+
+        Raises:
+            Rejected: our address is one that Bookeo does not call.
+        """
+        if address is None:
+            return []
+        if is_exposed(address):
+            hint = "Put connector behind a reverse proxy with a certificate, and write its https address into public_url."
+            account = self._client.remote.account
+            raise Rejected("Bookeo: register a webhook: it calls https addresses only", account=account, hint=hint)
+        done = []
+        for hook in await self._hooks(address):
+            if (trouble := hook.trouble) is not None:
+                await self._client.create_webhook(hook.url, hook.domain, hook.type)
+                done.append(
+                    f"registered the webhook {hook.name}, which {trouble.replace('is ', 'was ').replace('leads', 'led')}"
+                )
+        return done
+
+    async def _hooks(self, address: str) -> list[Hook]:
+        answer = await self._client.list_webhooks()
+        data = answer.data.get("data", []) if isinstance(answer.data, dict) else answer.data
+        if not isinstance(data, list):
+            raise self._client.unexpected("list webhooks", answer)
+        found = {(hook.get("domain"), hook.get("type")): hook for hook in read_objects(data)}
+        return [Hook(domain, type_, url_of(address, domain, type_), found.get((domain, type_))) for domain, type_ in WANTED]

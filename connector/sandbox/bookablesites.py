@@ -1,0 +1,239 @@
+"""A stateful Bookablesites for the demo, the tests and the benchmarks: a real HTTP application.
+
+It follows what is known of Trafft, which Bookablesites seems to be a white label of (inferred). **Synthetic** is what no
+page says, an argument where it matters: which generation of the API an account has, whether lists say their length, how long
+tokens live, the content type of deliveries, whether the token comes bare or after "Bearer", one delivery for each booking of
+an appointment, and all that `bookablesites_state`, `bookablesites_rest` and `letters` list. `/_sandbox` steers it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from connector.sandbox.bookablesites_rest import Generation, Handler, Rest
+from connector.sandbox.bookablesites_state import API_TIME, BookablesitesState, Json
+from connector.sandbox.faults import FaultInjector, Faults
+from connector.sandbox.letters import RETRIES, Encoding, Letter, Outbox, Target
+from connector.sandbox.steering import Steering, moment
+
+__all__ = ["BookablesitesSandbox", "Target"]
+
+
+class BookablesitesSandbox:
+    """One Bookablesites account. Serve `app` with `connector.sandbox.server.Server`, or give it to `httpx.ASGITransport`.
+
+    The API is under `/api/v1` or `/api/v2`. `clock` gives epoch seconds. Deeds queue deliveries, one for each booking;
+    `send_webhooks` sends them to `webhook`, with the event in the query.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: Generation = "v2",
+        client_id: str = "sandbox-client",
+        client_secret: str = "sandbox-client-secret",  # noqa: S107 - known to the sandbox only
+        token_seconds: float = 3600.0,
+        paginates: bool = True,
+        zone: str = "Europe/Paris",
+        date_format: str = "%d/%m/%Y %I:%M %p",
+        encoding: Encoding = "json",
+        webhook: Target | None = None,
+        faults: Faults | None = None,
+        clock: Callable[[], float] = time.time,
+        retries: Sequence[float] = RETRIES,
+        wait: Callable[[float], Awaitable[None]] | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.faults = faults or Faults()
+        self.date_format = date_format
+        self.encoding: Encoding = encoding
+        self.state = BookablesitesState(zone, clock)
+        self.rest = Rest(
+            self.state,
+            api,
+            client_id=client_id,
+            client_secret=client_secret,
+            token_seconds=token_seconds,
+            paginates=paginates,
+            clock=clock,
+        )
+        more: dict[str, Any] = {"wait": wait} if wait else {}
+        self.outbox = Outbox(webhook, lambda: self.faults, retries=retries, transport=transport, **more)
+        self.requests: Counter[str] = Counter()
+        self.statuses: Counter[int] = Counter()
+        routes = [*self.rest.routes(self._guarded), *self._steering().routes()]
+        self.app = FaultInjector(Starlette(routes=routes), lambda: self.faults)
+
+    def _guarded(self, name: str, handle: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            self.requests[name] += 1
+            body = await _body(request)
+            allowed = self.rest.allows(request)
+            response = handle(request, body) if allowed else JSONResponse({"message": "Unauthenticated."}, 401)
+            self.statuses[response.status_code] += 1
+            return response
+
+        return endpoint
+
+    def _steering(self) -> Steering:
+        steering = Steering(self)
+        steering.add("GET", "/state", self.snapshot)
+        steering.add("POST", "/expire_tokens", self.expire_tokens)
+        steering.add("POST", "/customers", steering.sending(lambda **fields: {"customerId": self.add_customer(**fields)}))
+        steering.add("POST", "/appointments", steering.sending(self._book))
+        steering.add("POST", "/appointments/{appointment:int}/{deed}", steering.sending(self._change))
+        return steering
+
+    # What happens at the salon. Each deed about an appointment queues a delivery for each booking.
+
+    def add_customer(self, **fields: Any) -> int:
+        """Add a customer (`first_name`, `last_name`, `email`, `phone`), and tell by "Customer Created"; returns the id."""
+        customer = self.state.add_customer(**fields)
+        self.outbox.add(Letter(self._person(customer), {"event": "customer"}, self.encoding))
+        return customer
+
+    def book(
+        self,
+        *customers: int,
+        starts_at: datetime | None = None,
+        service: str = "Haircut",
+        status: str = "approved",
+        minutes: int = 45,
+    ) -> int:
+        """Book one appointment for one or several customers; returns its id."""
+        appointment = self.state.book(customers, starts_at, service, status, minutes)
+        self.queue(appointment, "booked")
+        return appointment
+
+    def reschedule(self, appointment: int, starts_at: datetime) -> None:
+        """Move an appointment."""
+        self.state.move(appointment, starts_at)
+        self.queue(appointment, "rescheduled")
+
+    def cancel(self, appointment: int) -> None:
+        """Cancel an appointment."""
+        self.state.set_status(appointment, "canceled")
+        self.queue(appointment, "canceled")
+
+    def set_status(self, appointment: int, status: str, customer: int | None = None) -> None:
+        """Set the status: of all, or of one customer's booking alone."""
+        self.state.set_status(appointment, status, customer)
+        self.queue(appointment, "status", customer)
+
+    def no_show(self, appointment: int, customer: int | None = None) -> None:
+        """Note that the customer did not come."""
+        self.set_status(appointment, "no-show", customer)
+
+    def delete(self, appointment: int) -> None:
+        """Remove an appointment altogether; "canceled" is what is told of it (synthetic)."""
+        self.state.set_status(appointment, "canceled")
+        self.queue(appointment, "canceled")
+        del self.state.appointments[appointment]
+
+    def expire_tokens(self) -> None:
+        """Make every token handed out so far invalid."""
+        self.rest.tokens.clear()
+
+    def descriptions(self) -> dict[int, str]:
+        """What was written as description, by customer."""
+        return dict(self.state.descriptions)
+
+    # What the sandbox tells others.
+
+    def queue(self, appointment: int, event: str, customer: int | None = None) -> list[Letter]:
+        """Queue a delivery for each booking (or for one customer's) and return them."""
+        record = self.state.appointments[appointment]
+        found = []
+        for booking in record["bookings"]:
+            if customer in (None, booking["customer"]["id"]):
+                found.append(self.outbox.add(Letter(self._body_of(record, booking), {"event": event}, self.encoding)))
+        return found
+
+    def _body_of(self, record: Json, booking: Json) -> Json:
+        """The flat body, by the member names of https://trafft.com/docs/custom-features/configure-webhooks/."""
+        return {
+            "appointmentStatus": booking["status"],
+            "appointmentStartDateTime": self._displayed(record["start_date_time"]),
+            "appointmentEndDateTime": self._displayed(record["end_date_time"]),
+            "appointmentPrice": "$45.00",
+            **self._person(booking["customer"]["id"]),
+            "employeeFullName": "Robin Example",
+            "employeeEmail": "robin@example.com",
+            "serviceName": record["service"]["name"],
+            "serviceDuration": "45min",
+            "locationName": record["location"]["name"],
+        }
+
+    def _person(self, customer: int) -> Json:
+        record = self.state.customers[customer]
+        return {
+            "customerFullName": f"{record['first_name']} {record['last_name']}".strip(),
+            "customerFirstName": record["first_name"],
+            "customerLastName": record["last_name"],
+            "customerEmail": record["email"],
+            "customerPhone": f"{record['phone_country_code']}{record['phone_number']}",
+        }
+
+    def _displayed(self, api_time: str) -> str:
+        """A time as the account's settings display it."""
+        return datetime.strptime(api_time, API_TIME).strftime(self.date_format)  # noqa: DTZ007
+
+    async def send_webhooks(self, *, concurrency: int = 1) -> int:
+        """Send all queued deliveries; see `letters.Outbox.send`."""
+        return await self.outbox.send(concurrency=concurrency)
+
+    def stats(self) -> Json:
+        """Requests by endpoint, statuses answered, deliveries, injected faults."""
+        return {
+            "requests": dict(self.requests),
+            "statuses": {str(status): number for status, number in self.statuses.items()},
+            "deliveries": dict(self.outbox.counts),
+            "waiting": len(self.outbox.waiting),
+            "injected": dict(self.app.injected),
+        }
+
+    def snapshot(self) -> Json:
+        """Everything the sandbox remembers, and what waits to be sent."""
+        return {
+            "customers": list(self.state.customers.values()),
+            "appointments": [self.state.shown(one) for one in self.state.appointments.values()],
+            "descriptions": {str(customer): text for customer, text in self.state.descriptions.items()},
+            "waiting": [{**letter.query, **letter.body} for letter in self.outbox.waiting],
+        }
+
+    def reset(self) -> None:
+        """Forget everything but the settings."""
+        self.state.reset()
+        self.outbox.reset()
+        self.requests.clear()
+        self.statuses.clear()
+
+    # Deeds as the control routes name them.
+
+    def _book(self, *, customers: list[int], starts_at: str | None = None, **fields: Any) -> Json:
+        return {"appointmentId": self.book(*customers, starts_at=moment(starts_at) if starts_at else None, **fields)}
+
+    def _change(self, *, appointment: int, deed: str, **fields: Any) -> Json:
+        if deed == "reschedule":
+            self.reschedule(appointment, moment(fields["starts_at"]))
+        else:
+            deeds = {"cancel": self.cancel, "no_show": self.no_show, "status": self.set_status, "delete": self.delete}
+            deeds[deed](appointment, **fields)
+        return {"appointmentId": appointment}
+
+
+async def _body(request: Request) -> Json:
+    try:
+        data = await request.json() if await request.body() else {}
+    except ValueError:
+        data = {}
+    return data if isinstance(data, dict) else {}

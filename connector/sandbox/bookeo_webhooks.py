@@ -1,0 +1,192 @@
+"""How the Bookeo sandbox calls our webhooks: signed requests, sent again when unanswered, given up on, and blocked.
+
+The signature, the headers, the five seconds and the blocking are as seen in public receivers and descriptions.
+Synthetic, because no public page says it: the number of attempts and their spacing, how many dropped messages block a
+webhook and the words of the reason, that the message id stays the same while the time stamp is renewed, and that the
+loss is told with the next message of the same webhook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from connector.sandbox.faults import Faults
+
+Json = dict[str, Any]
+#: Synthetic: pauses in seconds before each further attempt, and dropped messages in a row that block a webhook.
+RETRIES = (1.0, 5.0, 30.0)
+DROPS = 3
+#: Seconds the receiver has for its answer.
+PATIENCE = 5.0
+
+
+def signature(secret_key: str, timestamp: str, message_id: str, url: str, body: bytes) -> str:
+    """What the header X-Bookeo-Signature holds: lower-case hex, no separators between what is signed."""
+    message = f"{timestamp}{message_id}{url}".encode() + body
+    return hmac.digest(secret_key.encode(), message, hashlib.sha256).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message for the webhook of its domain and type, as it stood when the thing happened."""
+
+    id: str
+    domain: str
+    type: str
+    body: bytes
+
+    @property
+    def data(self) -> Any:
+        """The body, parsed."""
+        return json.loads(self.body)
+
+
+class Outbox:
+    """Messages waiting to be sent, and the sending. `counts`: sent, acknowledged, refused, unanswered, dropped, unheard.
+
+    `via` replaces scheme and host of the registered addresses on the wire, as a reverse proxy would; what is signed is
+    the address as registered.
+    """
+
+    def __init__(
+        self,
+        webhooks: Callable[[], Mapping[tuple[str, str], Json]],
+        faults: Callable[[], Faults],
+        *,
+        secret_key: Callable[[], str],
+        via: str | None = None,
+        retries: Sequence[float] = RETRIES,
+        drops: int = DROPS,
+        clock: Callable[[], float] = time.time,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.via = via
+        self.waiting: list[Message] = []
+        self.counts: Counter[str] = Counter()
+        self._webhooks = webhooks
+        self._faults = faults
+        self._secret_key = secret_key
+        self._retries = tuple(retries)
+        self._drops = drops
+        self._clock = clock
+        self._wait = wait
+        self._transport = transport
+        self._rng = random.Random(faults().seed)
+        self._number = 0
+        #: By webhook id: messages dropped in a row, and whether a loss has still to be told.
+        self._dropped: Counter[str] = Counter()
+        self._untold: set[str] = set()
+
+    def reset(self) -> None:
+        """Forget what waits and what was counted."""
+        self.waiting.clear()
+        self.counts.clear()
+        self._dropped.clear()
+        self._untold.clear()
+
+    def add(self, domain: str, type_: str, item_id: str, item: Json | None, at: str) -> Message:
+        """Queue a message and return it."""
+        self._number += 1
+        body: Json = {"itemId": item_id, "timestamp": at}
+        if item is not None:
+            body["item"] = item
+        message = Message(f"mW{self._number:08}x{item_id}", domain, type_, json.dumps(body).encode())
+        self.waiting.append(message)
+        return message
+
+    def headers(self, message: Message, url: str, *, lost: bool = False) -> dict[str, str]:
+        """The headers of one attempt, signed now."""
+        timestamp = str(int(self._clock() * 1000))
+        headers = {
+            "Content-Type": "application/json",
+            "X-Bookeo-Timestamp": timestamp,
+            "X-Bookeo-MessageId": message.id,
+            "X-Bookeo-Signature": signature(self._secret_key(), timestamp, message.id, url, message.body),
+        }
+        return headers | ({"X-Bookeo-PreviousMessageLost": "true"} if lost else {})
+
+    async def send(self, *, concurrency: int = 1) -> int:
+        """Send all that waits, each until it is acknowledged or dropped; returns how many were acknowledged.
+
+        What has no webhook, or a blocked one, is never sent.
+        """
+        batch, limit = self._disturbed(), asyncio.Semaphore(concurrency)
+        async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False, transport=self._transport) as http:
+            return sum(await asyncio.gather(*(self._until_acknowledged(http, message, limit) for message in batch)))
+
+    async def deliver(self, message: Message) -> int | None:
+        """Send one message once; the status, or None where there was no answer or no webhook."""
+        async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False, transport=self._transport) as http:
+            hook = self._hook(message)
+            return None if hook is None else await self._attempt(http, message, hook)
+
+    def _disturbed(self) -> list[Message]:
+        """Take the queue: some messages twice, some later than their turn, as the faults say."""
+        faults, batch = self._faults(), self.waiting
+        self.waiting = []
+        batch = [message for message in batch for _ in range(1 + (self._rng.random() < faults.duplicate_delivery))]
+        for place in range(len(batch)):
+            if self._rng.random() < faults.reorder_delivery:
+                other = self._rng.randrange(len(batch))
+                batch[place], batch[other] = batch[other], batch[place]
+        return batch
+
+    def _hook(self, message: Message) -> Json | None:
+        hook = self._webhooks().get((message.domain, message.type))
+        return None if hook is None or "blockedTime" in hook else hook
+
+    async def _until_acknowledged(self, http: httpx.AsyncClient, message: Message, limit: asyncio.Semaphore) -> bool:
+        async with limit:
+            hook = self._hook(message)
+            if hook is None:
+                self.counts["unheard"] += 1
+                return False
+            for pause in (0.0, *self._retries):
+                if pause:
+                    await self._wait(pause)
+                status = await self._attempt(http, message, hook)
+                if status is not None and 200 <= status < 300:
+                    self._dropped[hook["id"]] = 0
+                    return True
+            self._drop(hook, status)
+            return False
+
+    def _drop(self, hook: Json, status: int | None) -> None:
+        self.counts["dropped"] += 1
+        self._dropped[hook["id"]] += 1
+        self._untold.add(hook["id"])
+        if self._dropped[hook["id"]] >= self._drops:
+            hook["blockedTime"] = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(self._clock()))
+            hook["blockedReason"] = "connection timed out" if status is None else f"HTTP status {status} from {hook['url']}"
+
+    async def _attempt(self, http: httpx.AsyncClient, message: Message, hook: Json) -> int | None:
+        headers = self.headers(message, hook["url"], lost=hook["id"] in self._untold)
+        self.counts["sent"] += 1
+        try:
+            response = await http.post(self._wire(hook["url"]), content=message.body, headers=headers)
+        except httpx.HTTPError:
+            self.counts["unanswered"] += 1
+            return None
+        self.counts["acknowledged" if response.is_success else "refused"] += 1
+        if response.is_success:
+            self._untold.discard(hook["id"])
+        return response.status_code
+
+    def _wire(self, url: str) -> str:
+        if self.via is None:
+            return url
+        parts, proxy = urlsplit(url), urlsplit(self.via)
+        return parts._replace(scheme=proxy.scheme, netloc=proxy.netloc).geturl()
