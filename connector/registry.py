@@ -13,7 +13,9 @@ from connector.errors import ConfigError
 from connector.signatures import verifier_for
 
 BOOKING_SYSTEMS = {
+    "bookablesites": "connector.booking_systems.bookablesites.adapter:Bookablesites",
     "bookeo": "connector.booking_systems.bookeo.adapter:Bookeo",
+    "bookingflow": "connector.booking_systems.bookingflow.adapter:BookingFlow",
     "booxi": "connector.booking_systems.booxi.adapter:Booxi",
 }
 CRMS = {

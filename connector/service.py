@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 import uvicorn
@@ -18,7 +19,7 @@ from connector import __version__
 from connector.config import Config
 from connector.connections import Transports
 from connector.engine import Engine
-from connector.errors import ConfigError
+from connector.errors import ConfigError, StoreError
 from connector.operations import Operations
 from connector.overview import Overview
 from connector.signatures import verifier_for
@@ -72,21 +73,28 @@ class Service:
         token = secrets.token_urlsafe(32)
         listener = _listen(self.config.server.host, self.config.server.port)
         port = listener.getsockname()[1]
-        self.url = _url(self.config.server.host, port)
         self._server = _Server(self._uvicorn_config(token))
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        # From here on there is something to stop.
+        self.url = _url(self.config.server.host, port)
         ready = asyncio.create_task(self._server.ready.wait())
         await asyncio.wait({self._serving, ready}, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
         if self._serving.done():
             await self._serving
-        self.engine.store.database.announce(
-            {"pid": os.getpid(), "url": _url("", port, self.config.server.host), "token": token}
-        )
+        self._announce({"pid": os.getpid(), "url": _url("", port, self.config.server.host), "token": token})
         if self._works:
             await self.engine.start()
             await self.operations.resume()
         self._log.info("listening", url=self.url, version=__version__, worker=self._works)
+
+    def _announce(self, details: dict[str, Any]) -> None:
+        try:
+            self.engine.store.database.announce(details)
+        except OSError as error:
+            name = self.config.database.path.name
+            hint = f"Check the disk that holds {name}: its space, and the owner and permissions of the file."
+            raise StoreError(f"The lock file {name}.lock cannot be written: {error.strerror}.", hint=hint) from error
 
     async def stop(self) -> None:
         """Refuse what comes, let what runs end within `worker.drain_seconds`, close."""

@@ -116,6 +116,10 @@ class Sync:
             return
         if await self.links.is_alias(self.crm.name, there, link.customer_id):
             return
+        # A merge of clients brings ids of other clients here, and theirs may have been merged without our having heard of it.
+        alive = await self.crm.get(there)
+        if alive is not None and alive.id == link.customer_id:
+            return
         candidates = [
             {"customer_id": there, "evidence": ["stored in the booking system"]},
             {"customer_id": link.customer_id, "evidence": [f"our link ({link.origin})"]},

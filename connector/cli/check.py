@@ -54,7 +54,11 @@ def _drift(config: Config, source: str, sample: int | None, fix: bool, as_json: 
     if source not in config.booking:
         known = ", ".join(config.booking) or "none"
         raise click.UsageError(f"{config.path} has no [booking.{source}]; configured: {known}.")
-    found = run(_follow(config, source, sample, fix))
+    try:
+        found = run(_follow(config, source, sample, fix))
+    except KeyboardInterrupt:
+        click.echo("Stopped. What was begun to be repaired goes on with the next service.", err=True)
+        sys.exit(1)
     if as_json:
         from connector import terminal
 

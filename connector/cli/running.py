@@ -6,6 +6,7 @@ import asyncio
 import errno
 import signal
 from collections.abc import Callable, Coroutine
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,14 @@ import click
 from connector.cli.common import config_option, ends_well
 from connector.errors import ConnectorError
 
+#: Every stand-in: its class, where its API begins, and what it names its keys.
+SANDBOXES = {
+    "bookablesites": ("connector.sandbox.bookablesites:BookablesitesSandbox", "/api/v2", ("client_id", "client_secret")),
+    "bookeo": ("connector.sandbox.bookeo:BookeoSandbox", "/v2", ("api_key", "secret_key")),
+    "bookingflow": ("connector.sandbox.bookingflow:BookingFlowSandbox", "/api/v1", ("api_key",)),
+    "booxi": ("connector.sandbox.booxi:BooxiSandbox", "/booking/v1", ("partner_key",)),
+    "hubspot": ("connector.sandbox.hubspot:HubSpotSandbox", "", ("token",)),
+}
 CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
@@ -48,7 +57,7 @@ def serve(config_path: Path, no_worker: bool) -> None:
 
 
 @click.command()
-@click.argument("system", type=click.Choice(["booxi", "hubspot"]))
+@click.argument("system", type=click.Choice(sorted(SANDBOXES)))
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 takes a free one.")
 @click.option("--faults", "faults_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file of faults.")
 @ends_well
@@ -65,14 +74,15 @@ def sandbox(system: str, port: int, faults_path: Path | None) -> None:
 
 
 async def _serve_sandbox(system: str, port: int, faults: Any) -> None:
-    from connector.sandbox.booxi import BooxiSandbox
-    from connector.sandbox.hubspot import HubSpotSandbox
     from connector.sandbox.server import Server
 
-    box = BooxiSandbox(faults=faults) if system == "booxi" else HubSpotSandbox(faults=faults)
+    dotted, api, keys = SANDBOXES[system]
+    module, _, name = dotted.partition(":")
+    box = getattr(import_module(module), name)(faults=faults)
     async with Server(box.app, port=port) as server:
-        click.echo(f"{system} sandbox: {server.url}{'/booking/v1' if system == 'booxi' else ''}")
-        click.echo(f"key: {box.partner_key if isinstance(box, BooxiSandbox) else box.token}")
+        click.echo(f"{system} sandbox: {server.url}{api}")
+        for key in keys:
+            click.echo(f"{'key' if len(keys) == 1 else key}: {getattr(box, key)}")
         click.echo("Control routes are under /_sandbox. Ctrl-C ends it.")
         stopped = asyncio.Event()
         for one in (signal.SIGTERM, signal.SIGINT):

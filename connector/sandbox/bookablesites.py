@@ -31,14 +31,14 @@ __all__ = ["BookablesitesSandbox", "Target"]
 class BookablesitesSandbox:
     """One Bookablesites account. Serve `app` with `connector.sandbox.server.Server`, or give it to `httpx.ASGITransport`.
 
-    The API is under `/api/v1` or `/api/v2`. `clock` gives epoch seconds. Deeds queue deliveries, one for each booking;
-    `send_webhooks` sends them to `webhook`, with the event in the query.
+    The API is under `/api/v1` and `/api/v2`, or under one of them (`apis`). `clock` gives epoch seconds. Deeds queue
+    deliveries, one for each booking; `send_webhooks` sends them to `webhook`, with the event in the query.
     """
 
     def __init__(
         self,
         *,
-        api: Generation = "v2",
+        apis: Sequence[Generation] = ("v1", "v2"),
         client_id: str = "sandbox-client",
         client_secret: str = "sandbox-client-secret",  # noqa: S107 - known to the sandbox only
         token_seconds: float = 3600.0,
@@ -57,32 +57,35 @@ class BookablesitesSandbox:
         self.date_format = date_format
         self.encoding: Encoding = encoding
         self.state = BookablesitesState(zone, clock)
-        self.rest = Rest(
-            self.state,
-            api,
-            client_id=client_id,
-            client_secret=client_secret,
-            token_seconds=token_seconds,
-            paginates=paginates,
-            clock=clock,
-        )
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.token_seconds = token_seconds
+        self.paginates = paginates
+        self.clock = clock
+        #: Token → when it ends.
+        self.tokens: dict[str, float] = {}
         more: dict[str, Any] = {"wait": wait} if wait else {}
         self.outbox = Outbox(webhook, lambda: self.faults, retries=retries, transport=transport, **more)
         self.requests: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
-        routes = [*self.rest.routes(self._guarded), *self._steering().routes()]
+        routes = [route for api in apis for route in Rest(self.state, api, self).routes(self._guarded)]
+        routes += self._steering().routes()
         self.app = FaultInjector(Starlette(routes=routes), lambda: self.faults)
 
     def _guarded(self, name: str, handle: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             self.requests[name] += 1
             body = await _body(request)
-            allowed = self.rest.allows(request)
-            response = handle(request, body) if allowed else JSONResponse({"message": "Unauthenticated."}, 401)
+            response = handle(request, body) if self._allows(request) else JSONResponse({"message": "Unauthenticated."}, 401)
             self.statuses[response.status_code] += 1
             return response
 
         return endpoint
+
+    def _allows(self, request: Request) -> bool:
+        """Whether the request carries a token that lives."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and self.tokens.get(token, 0.0) > self.clock()
 
     def _steering(self) -> Steering:
         steering = Steering(self)
@@ -141,7 +144,7 @@ class BookablesitesSandbox:
 
     def expire_tokens(self) -> None:
         """Make every token handed out so far invalid."""
-        self.rest.tokens.clear()
+        self.tokens.clear()
 
     def descriptions(self) -> dict[int, str]:
         """What was written as description, by customer."""
@@ -213,6 +216,7 @@ class BookablesitesSandbox:
     def reset(self) -> None:
         """Forget everything but the settings."""
         self.state.reset()
+        self.tokens.clear()
         self.outbox.reset()
         self.requests.clear()
         self.statuses.clear()
@@ -226,7 +230,12 @@ class BookablesitesSandbox:
         if deed == "reschedule":
             self.reschedule(appointment, moment(fields["starts_at"]))
         else:
-            deeds = {"cancel": self.cancel, "no_show": self.no_show, "status": self.set_status, "delete": self.delete}
+            deeds: dict[str, Callable[..., None]] = {
+                "cancel": self.cancel,
+                "no_show": self.no_show,
+                "status": self.set_status,
+                "delete": self.delete,
+            }
             deeds[deed](appointment, **fields)
         return {"appointmentId": appointment}
 

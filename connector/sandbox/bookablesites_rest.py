@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -25,29 +25,24 @@ REQUIRED = ("first_name", "last_name", "email", "phone")
 MAX_LIMIT = 100
 
 
-class Rest:
-    """The endpoints over one state. The arguments are the sandbox's; see `connector.sandbox.bookablesites`."""
+class Account(Protocol):
+    """What the endpoints know of the account: `connector.sandbox.bookablesites`."""
 
-    def __init__(
-        self,
-        state: BookablesitesState,
-        generation: Generation,
-        *,
-        client_id: str,
-        client_secret: str,
-        token_seconds: float,
-        paginates: bool,
-        clock: Callable[[], float],
-    ) -> None:
+    client_id: str
+    client_secret: str
+    token_seconds: float
+    paginates: bool
+    clock: Callable[[], float]
+    tokens: dict[str, float]
+
+
+class Rest:
+    """The endpoints of one generation over one state."""
+
+    def __init__(self, state: BookablesitesState, generation: Generation, account: Account) -> None:
         self.state = state
         self.generation = generation
-        self.client_id = client_id
-        self.client_secret = client_secret
-        self.token_seconds = token_seconds
-        self.paginates = paginates
-        self._clock = clock
-        #: Token → when it ends.
-        self.tokens: dict[str, float] = {}
+        self.account = account
 
     def routes(self, guard: Callable[[str, Handler], Callable[[Request], Awaitable[Response]]]) -> list[Route]:
         """The routes of the generation; all but the token's are behind the guard."""
@@ -67,21 +62,16 @@ class Rest:
         found = [Route(api + token, self._token, methods=["POST"])]
         return [*found, *(Route(api + path, guard(f"{method} {path}", deed), methods=[method]) for method, path, deed in table)]
 
-    def allows(self, request: Request) -> bool:
-        """Whether the request carries a token that lives."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and self.tokens.get(token, 0.0) > self._clock()
-
     async def _token(self, request: Request) -> Response:
         given = await self._given(request)
-        known = (self.client_id, self.client_secret)
+        known = (self.account.client_id, self.account.client_secret)
         if not all(hmac.compare_digest(one.encode(), other.encode()) for one, other in zip(given, known, strict=True)):
             return JSONResponse({"error": "invalid_client"}, 401)
         token = secrets.token_urlsafe(24)
-        self.tokens[token] = self._clock() + self.token_seconds
+        self.account.tokens[token] = self.account.clock() + self.account.token_seconds
         if self.generation == "v1":
             return JSONResponse({"token": token})
-        return JSONResponse({"token_type": "Bearer", "expires_in": int(self.token_seconds), "access_token": token})
+        return JSONResponse({"token_type": "Bearer", "expires_in": int(self.account.token_seconds), "access_token": token})
 
     async def _given(self, request: Request) -> tuple[str, str]:
         """Client id and secret: v1 as JSON, v2 as a form with the grant's type."""
@@ -162,7 +152,7 @@ class Rest:
         limit = max(1, min(_number(request, "limit", 20), MAX_LIMIT))
         page = max(1, _number(request, "page", 1))
         shown = self._case(records[(page - 1) * limit : page * limit])
-        if not self.paginates:
+        if not self.account.paginates:
             return JSONResponse(shown)
         paging = {"total": len(records), "page": page, "limit": limit, "pages": -(-len(records) // limit)}
         return JSONResponse({"data": shown, "pagination": paging})

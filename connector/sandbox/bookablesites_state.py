@@ -50,9 +50,10 @@ class BookablesitesState:
     def add_customer(self, *, first_name: str, last_name: str, email: str, phone: str = "", **fields: Any) -> int:
         """Add a customer; returns the id. Raises Taken."""
         self._check_free(email, None)
-        record = {"id": self._next_id(), "first_name": first_name, "last_name": last_name, "email": email}
-        self.customers[record["id"]] = {**record, **cut_phone(phone), "gender": None, "birthday": None, **fields}
-        return int(record["id"])
+        id_ = self._next_id()
+        record = {"id": id_, "first_name": first_name, "last_name": last_name, "email": email, **cut_phone(phone)}
+        self.customers[id_] = {**record, "gender": None, "birthday": None, **fields}
+        return id_
 
     def by_email(self, email: str) -> int | None:
         """The customer with this e-mail, whatever its case."""

@@ -100,7 +100,7 @@ def reviews(connection: sqlite3.Connection, *, decided: bool = False) -> list[Ro
     """Open review items (or decided ones), oldest first."""
     wanted = "decision IS NOT NULL" if decided else f"decision IS NULL AND {_UNSETTLED}"
     rows = connection.execute(f"SELECT * FROM reviews r WHERE {wanted} ORDER BY id").fetchall()
-    return [_review(connection, row) for row in rows]
+    return _reviews(connection, rows)
 
 
 def review(connection: sqlite3.Connection, review_id: int) -> Row | None:
@@ -115,7 +115,7 @@ def review(connection: sqlite3.Connection, review_id: int) -> Row | None:
     )
     more = {
         "crm": row["crm"],
-        "clients": _review_clients(connection, review_id),
+        "clients": _review_clients(connection, [review_id])[review_id],
         "events": [found[0] for found in waiting],
         "decision": row["decision"],
         "customer_id": row["customer_id"],
@@ -123,14 +123,15 @@ def review(connection: sqlite3.Connection, review_id: int) -> Row | None:
         "decided_at": moment(row["decided_at"]),
         "history": _history(connection, review_id),
     }
-    return {**_review(connection, row), **more}
+    return {**_reviews(connection, [row])[0], **more}
 
 
 def desk(connection: sqlite3.Connection) -> list[Row]:
     """Open review items as `reviews`, each with its `clients`, and whether one of them is `linked` already."""
     found = reviews(connection)
+    clients = _review_clients(connection, [item["id"] for item in found])
     for item in found:
-        item["clients"] = _review_clients(connection, item["id"])
+        item["clients"] = clients[item["id"]]
         item["linked"] = any(client["linked"] for client in item["clients"])
     return found
 
@@ -140,10 +141,11 @@ def decided(connection: sqlite3.Connection, *, limit: int = 5) -> list[Row]:
     rows = connection.execute(
         "SELECT * FROM reviews WHERE decision IS NOT NULL ORDER BY decided_at DESC, id DESC LIMIT ?", (limit,)
     ).fetchall()
-    keys = ("decision", "customer_id", "decided_by")
-    return [
-        {**_review(connection, row), **{key: row[key] for key in keys}, "decided_at": moment(row["decided_at"])} for row in rows
+    more = [
+        {**{key: row[key] for key in ("decision", "customer_id", "decided_by")}, "decided_at": moment(row["decided_at"])}
+        for row in rows
     ]
+    return [{**item, **extra} for item, extra in zip(_reviews(connection, rows), more, strict=True)]
 
 
 def links_of(connection: sqlite3.Connection, source: str, crm: str) -> list[str]:
@@ -246,25 +248,33 @@ def _event(row: sqlite3.Row) -> Row:
     return {**{key: row[key] for key in keys}, **times, "trace": json.loads(row["trace"])}
 
 
-def _review(connection: sqlite3.Connection, row: sqlite3.Row) -> Row:
-    clients = connection.execute("SELECT client_id FROM review_clients WHERE review_id = ? ORDER BY id", (row["id"],))
-    return {
-        "id": row["id"],
-        "source": row["source"],
-        "client_ids": [client[0] for client in clients],
-        "reason": row["reason"],
-        "since": moment(row["since"]),
-        "candidates": json.loads(row["candidates"]),
-    }
+def _reviews(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[Row]:
+    clients = _review_clients(connection, [row["id"] for row in rows])
+    return [
+        {
+            "id": row["id"],
+            "source": row["source"],
+            "client_ids": [client["client_id"] for client in clients[row["id"]]],
+            "reason": row["reason"],
+            "since": moment(row["since"]),
+            "candidates": json.loads(row["candidates"]),
+        }
+        for row in rows
+    ]
 
 
-def _review_clients(connection: sqlite3.Connection, review_id: int) -> list[Row]:
+def _review_clients(connection: sqlite3.Connection, reviews: Sequence[int]) -> dict[int, list[Row]]:
+    """The clients of review items, each with the customer it is linked to; one query, however many items there are."""
     rows = connection.execute(
-        "SELECT c.source, c.client_id, l.customer_id AS linked FROM review_clients c"
-        " LEFT JOIN links l ON l.source = c.source AND l.client_id = c.client_id WHERE c.review_id = ? ORDER BY c.id",
-        (review_id,),
+        "SELECT c.review_id, c.source, c.client_id, l.customer_id AS linked FROM review_clients c"
+        " LEFT JOIN links l ON l.source = c.source AND l.client_id = c.client_id"
+        " WHERE c.review_id IN (SELECT value FROM json_each(?)) ORDER BY c.id",
+        (json.dumps(list(reviews)),),
     )
-    return [dict(row) for row in rows]
+    found: dict[int, list[Row]] = {review: [] for review in reviews}
+    for row in rows:
+        found[row["review_id"]].append({key: row[key] for key in ("source", "client_id", "linked")})
+    return found
 
 
 def _history(connection: sqlite3.Connection, review_id: int) -> list[Row]:

@@ -105,7 +105,9 @@ class Access:
 
 def _origin(url: str) -> str:
     parts = urlsplit(url.lower())
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    # Browsers leave out the usual port.
+    place = parts.netloc.removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, ":"))
+    return f"{parts.scheme}://{place}" if place else ""
 
 
 def _forwarded(headers: Headers) -> bool:

@@ -7,13 +7,17 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.applications import Starlette
 
+from connector.store import views
+
 from .fakes import TOKEN, World, busy_page
+from .live import shop_elsewhere
 
 pytestmark = pytest.mark.browser
 
@@ -74,9 +78,10 @@ def served(world: World) -> Iterator[str]:
 
 
 @contextmanager
-def opened(browser: Browser, width: int, scheme: str = "light") -> Iterator[tuple[Page, list[str]]]:
+def opened(browser: Browser, width: int, scheme: str = "light", *, javascript: bool = True) -> Iterator[tuple[Page, list[str]]]:
     """A page and the list of what went wrong on it: console messages, failed scripts, requests to other hosts."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    size = {"width": width, "height": 900}
+    context = browser.new_context(viewport=size, color_scheme=scheme, java_script_enabled=javascript)  # type: ignore[arg-type]
     page = context.new_page()
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text))
@@ -140,3 +145,57 @@ def test_login_and_logout(browser: Browser) -> None:
         page.goto(f"{url}/status")
         assert page.url == f"{url}/login"
         assert wrong == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_person_is_decided_about_behind_the_login(browser: Browser, tmp_path: Path, width: int) -> None:
+    """Without JavaScript, and with nothing but the buttons."""
+    server = 'public_url = "http://hooks.example.com"'
+    with (
+        shop_elsewhere(tmp_path, server=server) as (shop, elsewhere),
+        opened(browser, width, javascript=False) as (page, wrong),
+    ):
+        grace = shop.customer(firstname="Grace", lastname="Hopper", mobilephone="+15145550104")
+        shop.customer(firstname="Mary", lastname="Somerville", phone="+15145550104")
+        dan, again = shop.client(), shop.client()
+        elsewhere.run(shop.book(dan, again))
+        page.goto(f"{shop.service.url}/status")
+        page.get_by_label("Status token").fill(TOKEN)
+        page.get_by_role("button", name="Log in").click()
+        candidates = page.locator(".sides > li")
+        candidates.nth(1).wait_for()
+        assert candidates.count() == 2
+        assert "the name differs" in candidates.first.inner_text()
+        boxes = [box for box in (one.bounding_box() for one in candidates.all()) if box]
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+        assert (boxes[0]["y"] == boxes[1]["y"]) is (width > 400), "side by side where there is room"
+        candidates.filter(has_text=f"Customer {grace}").get_by_role("button", name="This one").click()
+        assert page.get_by_role("status").inner_text() == f"Review 1: linked to customer {grace}."
+        elsewhere.run(shop.settled())
+        assert elsewhere.run(shop.links()) == {dan: grace, again: grace}
+        assert shop.stored(dan) == shop.stored(again) == grace
+        page.goto(f"{shop.service.url}/status")
+        assert page.locator(".sides").count() == 0
+        page.get_by_role("button", name="Undo review 1").click()
+        assert "Review 1 is open again." in page.get_by_role("status").inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.get_by_label("Another customer").count() == 1
+        assert wrong == []
+
+
+def test_another_site_s_form_decides_nothing(browser: Browser, tmp_path: Path) -> None:
+    """The page is open on this machine, and a hostile page posts to it from another port."""
+    with shop_elsewhere(tmp_path) as (shop, elsewhere), opened(browser, 1280) as (page, _), served(World()) as foreign:
+        shop.customer(firstname="Grace", lastname="Hopper", mobilephone="+15145550104")
+        elsewhere.run(shop.book(shop.client()))
+        page.goto(f"{shop.service.url}/status")
+        token = page.locator('input[name="token"]').first.get_attribute("value")
+        form = (
+            f'<form method="post" action="{shop.service.url}/status/reviews/1"><input name="token" value="{token}">'
+            '<button name="choice" value="dismiss">You have won</button></form>'
+        )
+        page.route(f"{foreign}/trap", lambda route: route.fulfill(content_type="text/html", body=form))
+        page.goto(f"{foreign}/trap")
+        page.get_by_role("button", name="You have won").click()
+        assert "comes from another site" in page.get_by_role("alert").inner_text()
+        assert len(elsewhere.run(shop.read(views.reviews))) == 1

@@ -35,14 +35,14 @@ def interpreter(account: str) -> Callable[[str, Answer, bool], RemoteError | Non
     def interpret(what: str, answer: Answer, writes: bool) -> RemoteError | None:  # noqa: ARG001 - as Remote asks
         status, said = answer.status, f"Bookablesites: {what}: answered {answer.status}"
         mend = f"Compare base_url, api and [{account}.profile] with the account's API card, then restart."
+        if not answer.readable and 400 <= status < 500 and status not in (401, 403, 429):
+            # Perhaps not the API's own words but a page of whatever stands in between, which passes.
+            return Transient(f"{said}, without JSON", account=account, status=status, hint=mend)
         if what == _TOKEN:
-            wrong = status in (400, 404, 405, 410, 415, 422) and answer.readable
+            wrong = status in (400, 404, 405, 410, 415, 422)
             return AccountPaused(said, account=account, status=status, hint=mend) if wrong else None
         if status == 401:
             return TokenRefused(said, account=account, status=status)
-        if not answer.readable and 400 <= status < 500 and status not in (403, 429):
-            # Not the API's own words: a page of whatever stands in between, which passes.
-            return Transient(f"{said}, without JSON", account=account, status=status)
         if status in (*ABSENT, 405):
             return Rejected(said, account=account, status=status, hint=mend)
         return None

@@ -102,7 +102,7 @@ class BookeoClient:
 
         https://www.bookeo.com/apiref/ (GET /settings/customercustomfields)
         """
-        return await self._get("read the custom fields", "settings/customercustomfields", probe=probe)
+        return await self._get("read the custom fields", "settings/customercustomfields", accept=(200, *ABSENT), probe=probe)
 
     async def get_customer(self, customer_id: str) -> Answer:
         """One customer; accepted also when there is none (see `ABSENT`).

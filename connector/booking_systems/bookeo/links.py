@@ -82,7 +82,7 @@ class FieldLinks(_Objects):
             AccountPaused: there is no such field, there are two, or it is no text field.
         """
         answer = await self._client.get_custom_fields(probe=probe)
-        if not isinstance(answer.data, dict):
+        if answer.status in ABSENT or not isinstance(answer.data, dict):
             raise self._client.unexpected("read the custom fields", answer)
         kinds = {kind: [e for e in read_objects(entries) if self._named(e)] for kind, entries in answer.data.items()}
         found = {field for entry in kinds.get("textFields", []) if (field := read_key(entry.get("id")))}

@@ -1,0 +1,165 @@
+"""The BookingFlow adapter: one configured organisation behind the contract of `connector.booking_systems.base`.
+
+The product has no customers: a person lives inside the booking. So each booking is a client of ours, known as
+`booking:ID`; that two of them are one person is found out by e-mail and phone in the CRM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+import httpx
+
+from connector.appointments import Appointment, Client, Event, Reading, Status
+from connector.booking_systems.base import BookingSystem, ClientLink, Page
+from connector.booking_systems.bookingflow import webhook
+from connector.booking_systems.bookingflow.bookings import booking_in, read_appointment, read_client
+from connector.booking_systems.bookingflow.client import ABSENT, BookingFlowClient
+from connector.booking_systems.bookingflow.settings import BookingFlowSettings
+from connector.booking_systems.bookingflow.walk import Walk
+from connector.booking_systems.keyed_address import KeyedAddress
+from connector.booking_systems.values import read_key
+from connector.config import BookingSettings
+from connector.errors import Rejected, Transient
+from connector.health import Check
+from connector.quota import QuotaFor
+from connector.signatures import Verifier, verifier_for
+
+
+class BookingFlow(BookingSystem):
+    """One BookingFlow organisation. Links are ours alone, unless the configuration names a field of a booking for them."""
+
+    system: ClassVar[str] = "bookingflow"
+    title: ClassVar[str] = "BookingFlow"
+    settings_model: ClassVar[type[BookingSettings]] = BookingFlowSettings
+
+    def __init__(self, source: str, settings: BookingFlowSettings, client: BookingFlowClient) -> None:
+        super().__init__(source, client.remote)
+        self.writes_links = settings.write_back_field is not None
+        self._settings = settings
+        self._client = client
+
+    @classmethod
+    def connect(
+        cls, source: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> Self:
+        """Build the adapter; makes no request. Sources that share a key share its quota."""
+        quota = quota_for(f"bookingflow:{settings.api_key.get_secret_value()}", settings.limits.windows())
+        return cls(source, settings, BookingFlowClient.connect(f"booking.{source}", settings, quota, transport=transport))
+
+    def verifier(self) -> Verifier | None:
+        """The key in the address, then what `[booking.NAME.webhook]` says; no scheme of BookingFlow's own is known."""
+        if self._settings.webhook is None:
+            return None
+        inner = verifier_for(self._settings.webhook, where=f"booking.{self.source}.webhook")
+        return KeyedAddress.of(self._settings.path_key, inner)
+
+    def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:
+        """Take the type and the booking's id from a verified delivery; see `webhook.read`."""
+        return webhook.read(headers, data, self._settings)
+
+    async def appointment(self, event: Event) -> Appointment | None:
+        """The booking as the API has it now; one that is gone counts as cancelled."""
+        said = event.appointment
+        if said is None:
+            return None
+        booking = await self._booking(said.id)
+        if booking is None:
+            return said.model_copy(update={"status": Status.CANCELLED})
+        return read_appointment(booking, said.id, self._settings.record)
+
+    async def client(self, client_id: str) -> Client | None:
+        """The person of the booking, read back; None when the booking is gone."""
+        booking_id = self._booking_id(client_id)
+        booking = await self._booking(booking_id)
+        return None if booking is None else read_client(booking, booking_id, self._settings.record)
+
+    async def read_link(self, client_id: str, appointment_id: str | None = None) -> ClientLink:  # noqa: ARG002 - the client is the booking
+        """The customer's id in the booking's configured field; none where no field is configured or filled."""
+        field = self._settings.write_back_field
+        if field is None:
+            return ClientLink(client_id=client_id)
+        booking = await self._booking(self._booking_id(client_id)) or {}
+        return ClientLink(client_id=client_id, customer_id=self._stored(booking, field))
+
+    async def write_link(self, link: ClientLink, customer_id: str) -> ClientLink:
+        """Write the customer's id into the configured field alone, and look whether the booking stays where it is.
+
+        Raises:
+            Rejected: there is no such booking, no field is configured, or the booking has another time now.
+            Transient: the field reads back otherwise. UnknownOutcome: no clear answer came.
+        """
+        field = self._settings.write_back_field
+        if field is None:
+            raise self._rejected("no field is configured", "Name the field in write_back_field, restart, then retry the event.")
+        booking_id = self._booking_id(link.client_id)
+        before = await self._booking(booking_id)
+        if before is None:
+            raise self._rejected("the booking is gone", "Look at the booking in BookingFlow, then discard the event.")
+        await self._client.update_booking(booking_id, {field: customer_id})
+        after = await self._booking(booking_id) or {}
+        if self._when(after) != self._when(before):
+            hint = "Look at the booking in BookingFlow at once, and remove write_back_field until this is understood."
+            raise self._rejected("the booking has another time since its field was written", hint)
+        if self._stored(after, field) != customer_id:
+            raise Transient("BookingFlow: write the booking: the field reads back otherwise", account=self.remote.account)
+        return link.model_copy(update={"customer_id": customer_id})
+
+    async def _booking(self, booking_id: str) -> dict[str, Any] | None:
+        answer = await self._client.get_booking(booking_id)
+        if answer.status in ABSENT:
+            return None
+        booking = booking_in(answer.data, self._settings.record)
+        if booking is None or webhook.read_booking_id(booking, self._settings.record.id) != booking_id:
+            # Another booking than the one asked for is no answer either.
+            raise self._client.unexpected("read the booking", answer)
+        return booking
+
+    def _booking_id(self, client_id: str) -> str:
+        booking_id = webhook.usable_id(client_id.removeprefix(webhook.CLIENT))
+        if booking_id is None:
+            raise self._rejected("this is not the id of a booking", "Discard the event.")
+        return booking_id
+
+    def _when(self, booking: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+        appointment = read_appointment(booking, "", self._settings.record)
+        return appointment.starts_at, appointment.ends_at
+
+    def _stored(self, booking: Mapping[str, Any], field: str) -> str | None:
+        return read_key(booking.get(field))
+
+    def _rejected(self, how: str, hint: str) -> Rejected:
+        return Rejected(f"BookingFlow: {how}", account=self.remote.account, hint=hint)
+
+    async def walk(self, since: datetime, until: datetime, cursor: dict[str, Any] | None) -> AsyncIterator[Page]:
+        """Yield the bookings that start within [since, until); see `walk.Walk`. Naive times are not accepted."""
+        async for page in Walk(self._client, self._settings, since, until).pages(cursor):
+            yield page
+
+    async def probe(self) -> None:
+        """Ask who the key belongs to."""
+        await self._client.probe()
+
+    async def checks(self) -> list[Check]:
+        """That this API is announced only, where links are kept, and which address to enter there."""
+        base = f"booking.{self.source}"
+        announced = "BookingFlow's API and webhooks are announced, and not known to have been tried: watch the first deliveries"
+        hint = (
+            f"Compare [{base}.paths], .fields, .record and .listing with BookingFlow's documentation; each of them can be set."
+        )
+        found = [Check(id=f"{base}.announced", level="warning", message=announced, hint=hint), self._write_back_check()]
+        if self.address is not None:
+            text = f"the webhook goes to {self.address}?key=PATH_KEY"
+            found.append(Check(id=f"{base}.addresses", level="ok", message=text))
+        return found
+
+    def _write_back_check(self) -> Check:
+        id_, field = f"booking.{self.source}.write_back", self._settings.write_back_field
+        if field is None:
+            text = "links are kept here only: BookingFlow has no known place of its own for them"
+            return Check(id=id_, level="ok", message=text)
+        hint = "Try it with one booking that may be lost: the call is described for rescheduling and guests only."
+        text = f"customer ids are written into the field {field} of bookings by {self._settings.write_back_method}"
+        return Check(id=id_, level="warning", message=text, hint=hint)

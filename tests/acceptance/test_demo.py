@@ -1,0 +1,32 @@
+"""The first thing a newcomer runs: it must work without anything, print its decisions and end."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .world import run
+
+pytestmark = pytest.mark.anyio
+
+#: Story → the state of its first event and a word of the rule that decided.
+DECISIONS = {
+    "new client": ("done", "created"),
+    "client with a known e-mail": ("done", "the only customer with this e-mail address"),
+    "client already linked": ("done", "linked to this customer"),
+    "ambiguous client": ("held", "the phone number matches, the name does not"),
+    "client without e-mail and phone": ("ignored", "nothing to identify the client"),
+}
+
+
+async def test_demo_once_prints_the_five_decisions_and_ends():
+    code, out, err = await run("demo", "--once")
+    assert (code, err) == (0, "")
+    for story, (state, reason) in DECISIONS.items():
+        told = re.search(rf"^{story} \d+, appointment.created: (\w+)\n(.*?)\n\n", out, re.MULTILINE | re.DOTALL)
+        assert told, f"nothing is told of the {story}"
+        assert told[1] == state
+        assert reason in told[2]
+    assert "Delivered twice: 1 delivery recognised as a duplicate" in out
+    assert re.search(r"external ids under the module hubspot: \{(\"\d+\": \"\d+\"(, )?){3}\}", out)

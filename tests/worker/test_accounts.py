@@ -1,0 +1,192 @@
+"""The watcher of an account: probes at growing intervals, says what is wrong once, and wakes what waited; in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+
+import pytest
+from store.virtual_time import in_virtual_time
+
+from connector.accounts import RELAPSE, Watcher
+from connector.errors import AccountPaused, RemoteError, StoreError, Unavailable
+from connector.outbound import FAILURES_BEFORE_DOWN, Availability
+
+from .harness import captured
+
+DOWN = Unavailable("HubSpot: answered 503", account="crm.main")
+REFUSED = AccountPaused("HubSpot: answered 401", account="crm.main", hint="Check the key.")
+
+
+class World:
+    """An account whose probe answers as the test says."""
+
+    def __init__(self) -> None:
+        self.trouble: Exception | None = None
+        self.probes: list[float] = []
+        self.woken: list[float] = []
+        self.cannot_wake: Exception | None = None
+        self.availability = Availability("crm.main")
+        self._clock = asyncio.get_running_loop().time
+        self.watcher = Watcher(self.availability, self._probe, self._recovered, clock=self._clock)
+
+    async def __aenter__(self) -> World:
+        self._task = asyncio.create_task(self.watcher.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def is_open(self) -> bool:
+        return self.availability.error is None
+
+    def pauses(self) -> list[float]:
+        return [round(after - before, 3) for before, after in itertools.pairwise(self.probes)]
+
+    async def _probe(self) -> None:
+        self.probes.append(self._clock())
+        if self.trouble is not None:
+            raise self.trouble
+
+    async def _recovered(self, account: str) -> None:
+        assert account == "crm.main"
+        if self.cannot_wake is not None:
+            raise self.cannot_wake
+        self.woken.append(self._clock())
+
+
+@in_virtual_time
+async def test_an_account_is_used_only_after_its_first_good_probe():
+    world = World()
+    with pytest.raises(RemoteError, match="not checked yet"):
+        world.availability.check()
+    assert not world.watcher.checked.is_set()
+    async with world:
+        await world.watcher.checked.wait()
+        world.availability.check()
+        await asyncio.sleep(86_400)
+        assert len(world.probes) == 1, "an account that works is left alone"
+
+
+@in_virtual_time
+async def test_trouble_is_probed_at_growing_intervals_of_at_most_fifteen_seconds():
+    world = World()
+    world.trouble = DOWN
+    async with world:
+        await asyncio.sleep(61)
+        assert world.pauses() == [1, 2, 4, 8, 15, 15, 15]
+        assert world.watcher.checked.is_set()
+        assert world.woken == []
+        world.trouble = None
+        await asyncio.sleep(15)
+        assert world.is_open
+        assert len(world.woken) == 1
+
+
+@in_virtual_time
+async def test_the_next_trouble_begins_with_short_intervals_again():
+    async with World() as world:
+        await asyncio.sleep(1)
+        for _ in range(2):
+            await asyncio.sleep(RELAPSE + 1)
+            world.probes.clear()
+            world.trouble = DOWN
+            world.availability.close(DOWN)
+            await asyncio.sleep(3.5)
+            assert world.pauses() == [1, 2]
+            world.trouble = None
+            await asyncio.sleep(60)
+            assert world.is_open
+
+
+@in_virtual_time
+async def test_three_failures_in_a_row_close_an_account_and_the_probe_opens_it():
+    async with World() as world:
+        await asyncio.sleep(RELAPSE + 1)
+        for _ in range(FAILURES_BEFORE_DOWN - 1):
+            world.availability.failed(DOWN)
+        assert world.is_open
+        world.availability.failed(DOWN)
+        assert not world.is_open
+        await asyncio.sleep(0.1)
+        assert world.is_open
+        assert len(world.woken) == 2
+
+
+@in_virtual_time
+async def test_an_account_that_only_the_probe_may_use_is_not_probed_without_pause():
+    """A key without the scope for writes: each event is refused, each probe is fine."""
+    async with World() as world:
+        await asyncio.sleep(RELAPSE + 1)
+        world.probes.clear()
+        for _ in range(3000):
+            world.availability.close(REFUSED)
+            await world.availability.usable.wait()
+            await asyncio.sleep(0.1)
+            if world.probes[-1] - world.probes[0] > 600:
+                break
+        assert world.pauses()[:6] == pytest.approx([1, 2, 4, 8, 15, 15], abs=0.2)
+        assert len(world.probes) < 600 / 15 + 10
+
+
+@in_virtual_time
+async def test_a_relapse_is_told_as_loudly_as_any_other_trouble():
+    with captured() as lines:
+        async with World() as world:
+            await asyncio.sleep(1)
+            world.availability.close(REFUSED)
+            await asyncio.sleep(30)
+        told = [line for line in lines() if line["level"] == "error"]
+        assert [(line["reason"], line["hint"]) for line in told] == [("HubSpot: answered 401", "Check the key.")]
+
+
+@in_virtual_time
+async def test_it_says_what_is_wrong_once_and_that_it_is_over():
+    with captured() as lines:
+        world = World()
+        world.trouble = DOWN
+        async with world:
+            await asyncio.sleep(100)
+            world.trouble = REFUSED
+            await asyncio.sleep(100)
+            world.trouble = None
+            await asyncio.sleep(100)
+        told = [(line["level"], line.get("reason", line["event"])) for line in lines()]
+    assert told == [
+        ("warning", "HubSpot: answered 503"),
+        ("error", "HubSpot: answered 401"),
+        ("info", "account works again"),
+    ]
+
+
+@in_virtual_time
+async def test_a_probe_that_fails_unexpectedly_is_repeated_and_its_text_not_logged():
+    with captured() as lines:
+        world = World()
+        world.trouble = KeyError("Ada Byron")
+        async with world:
+            await asyncio.sleep(4)
+            assert world.pauses() == [1, 2]
+            world.trouble = None
+            await asyncio.sleep(10)
+            assert world.is_open
+        text = json.dumps(lines())
+    assert "the probe itself failed" in text
+    assert "_probe" in text, "the log must show where it happened"
+    assert "Byron" not in text
+
+
+@in_virtual_time
+async def test_what_waits_is_woken_even_if_the_database_cannot_at_first():
+    world = World()
+    world.cannot_wake = StoreError("The disk is full.")
+    async with world:
+        await asyncio.sleep(4)
+        assert world.woken == []
+        world.cannot_wake = None
+        await asyncio.sleep(5)
+        assert len(world.woken) == 1
+        assert world.is_open

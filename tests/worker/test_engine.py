@@ -1,0 +1,86 @@
+"""Store, worker, accounts and both sandboxes together: what waits for a far side goes on when it works again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from backfill.world import KEY, World
+
+from connector.store import views
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def world(lines, tmp_path, monkeypatch):
+    # The real ones are measured in test_accounts.
+    monkeypatch.setattr("connector.accounts.INTERVALS", (0.2, 0.4))
+    return World(tmp_path)
+
+
+async def waiting_for(world: World, account: str) -> list[dict]:
+    """Wait until every event waits for an account; answers the events."""
+    query = "SELECT count(*) FROM lanes WHERE waits_for = ?"
+    async with asyncio.timeout(10):
+        while True:
+            found = await world.events()
+            rows = await world.engine.store.database.read(lambda c: c.execute(query, (account,)).fetchone())
+            if found and rows[0] == len(found):
+                return found
+            await asyncio.sleep(0.02)
+
+
+def book(world: World, number: int) -> None:
+    for n in range(number):
+        world.booxi.book(world.client(firstName="Ada", lastName="Moreau", email=f"ada-{n}@example.com"))
+
+
+async def test_without_our_property_events_wait_and_go_on_as_soon_as_it_is_there(world, lines):
+    world.hubspot._unique_properties = ()
+    world.hubspot.reset()
+    async with world.running():
+        book(world, 3)
+        await world.deliver()
+        found = await waiting_for(world, "crm.main")
+        assert {(event["state"], event["attempts"]) for event in found} == {("queued", 0)}
+        assert "does not exist" in found[0]["reason"]
+        assert "connector check --fix" in found[0]["hint"]
+        world.hubspot.add_unique_property(KEY)
+        await world.settled()
+        assert [event["state"] for event in await world.events()] == ["done"] * 3
+    told = [line for line in lines() if line["event"].startswith("account cannot be used")]
+    assert [(line["level"], line["account"]) for line in told] == [("error", "crm.main")]
+    assert "connector check --fix" in told[0]["hint"]
+    assert [line["account"] for line in lines() if line["event"] == "account works again"] == ["crm.main"]
+
+
+@pytest.mark.parametrize("side", ["booxi", "hubspot"])
+async def test_a_far_side_that_goes_down_costs_time_and_nothing_else(world, side):
+    sandbox = getattr(world, side)
+    account = "booking.stores" if side == "booxi" else "crm.main"
+    async with world.running():
+        await asyncio.gather(*(watcher.checked.wait() for watcher in world.engine.watchers))
+        sandbox.faults = sandbox.faults.model_copy(update={"down": True})
+        book(world, 6)
+        await world.deliver()
+        found = await waiting_for(world, account)
+        assert {event["attempts"] for event in found} == {0}
+        assert {event["state"] for event in found} == {"queued"}
+        world.mend()
+        await world.settled()
+        assert [event["attempts"] for event in await world.events()] == [1] * 6
+        assert len(await world.engine.store.read(views.links)) == 6
+    assert len(world.hubspot.contacts()) == 6
+
+
+async def test_a_stop_while_a_far_side_is_down_is_no_problem(world):
+    world.hubspot.faults = world.hubspot.faults.model_copy(update={"down": True})
+    async with world.running():
+        book(world, 2)
+        await world.deliver()
+        await waiting_for(world, "crm.main")
+    world.mend()
+    async with world.running():
+        await world.settled()
+        assert [event["state"] for event in await world.events()] == ["done"] * 2

@@ -1,0 +1,131 @@
+"""What the worker does while there is nothing to do, or nothing can be stored; in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from store.virtual_time import in_virtual_time
+
+from connector.errors import AccountPaused, Transient
+from connector.outbound import Availability
+from connector.store.lanes import StaleClaim
+from connector.worker import Worker
+
+from .harness import MemoryStore, Runner
+
+
+class World:
+    """A worker on lanes of memory, whose clock is the loop's."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.lanes = self.store.lanes
+        self.runner = Runner()
+        clock = asyncio.get_running_loop().time
+        self.account = Availability("crm.main")
+        accounts = {"crm.main": self.account}
+        self.worker = Worker(self.store, {"stores": self.runner}, accounts, clock=clock)  # type: ignore[arg-type]
+
+    async def __aenter__(self) -> World:
+        self._task = asyncio.create_task(self.worker.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.worker.drain(0)
+        await self._task
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+@in_virtual_time
+async def test_an_idle_worker_leaves_the_disk_alone():
+    async with World() as world:
+        await asyncio.sleep(1)
+        before = len(world.lanes.calls)
+        await asyncio.sleep(86_400)
+        assert len(world.lanes.calls) == before
+        assert before <= 2
+
+
+@in_virtual_time
+async def test_it_looks_once_when_the_next_event_is_due_and_not_before():
+    async with World() as world:
+        world.lanes.due["c-1"] = world.now + 500
+        world.worker.wake()
+        await asyncio.sleep(499)
+        assert world.runner.started == []
+        calls = len(world.lanes.calls)
+        await asyncio.sleep(2)
+        assert world.runner.started == [("c-1", 1)]
+        # Due; running; ended and nothing more: never more than a look for each.
+        assert len(world.lanes.calls) - calls <= 6
+        assert world.lanes.calls[calls][1] == pytest.approx(1_500, abs=0.01)
+
+
+@in_virtual_time
+async def test_a_retry_runs_when_its_time_has_come():
+    async with World() as world:
+        world.runner.on("c-1", Transient("locked"), Transient("locked"), None)
+        world.lanes.due["c-1"] = world.now
+        world.worker.wake()
+        await asyncio.sleep(60)
+        assert [verdict.state for _, verdict, _ in world.lanes.concluded] == ["retrying", "retrying", "done"]
+
+
+@in_virtual_time
+async def test_a_verdict_waits_as_long_as_the_database_is_in_trouble():
+    async with World() as world:
+        world.lanes.trouble["conclude"] = 100
+        world.lanes.due["c-1"] = world.now
+        world.worker.wake()
+        await asyncio.sleep(3600)
+        tries = [at for name, at in world.lanes.calls if name == "conclude"]
+        assert len(tries) == 101
+        assert [verdict.state for _, verdict, _ in world.lanes.concluded] == ["done"]
+        # The work itself was done once.
+        assert world.runner.started == [("c-1", 1)]
+        pauses = [after - before for before, after in itertools.pairwise(tries)]
+        assert pauses[0] == pytest.approx(0.2)
+        assert max(pauses) == pytest.approx(15.0)
+
+
+@in_virtual_time
+async def test_an_event_whose_account_came_back_is_woken_even_if_the_database_cannot_at_first():
+    error = AccountPaused("refused", account="crm.main")
+    async with World() as world:
+        world.account.close(error)
+        world.runner.on("c-1", error)
+        world.lanes.trouble["wake"] = 5
+        world.lanes.before_conclude = world.account.reopen
+        world.lanes.due["c-1"] = world.now
+        world.worker.wake()
+        await asyncio.sleep(3600)
+        assert [verdict.waits_for for _, verdict, _ in world.lanes.concluded] == ["crm.main"]
+        assert world.lanes.woken == ["crm.main"]
+
+
+@in_virtual_time
+async def test_somebody_elses_claim_is_not_disputed():
+    async with World() as world:
+        world.lanes.trouble["conclude"] = 100
+        world.lanes.error = StaleClaim("Event 1 was taken over.")
+        world.lanes.due["c-1"] = world.now
+        world.worker.wake()
+        await asyncio.sleep(3600)
+        assert [name for name, _ in world.lanes.calls].count("conclude") == 1
+
+
+@in_virtual_time
+async def test_a_queue_that_cannot_be_read_is_read_again_after_a_second():
+    async with World() as world:
+        world.lanes.trouble["claim"] = 3
+        world.lanes.due["c-1"] = world.now
+        world.worker.wake()
+        await asyncio.sleep(10)
+        assert world.runner.started == [("c-1", 1)]
+        claims = [at for name, at in world.lanes.calls if name == "claim"]
+        assert claims[3] - claims[0] == pytest.approx(3.0, abs=0.01)
