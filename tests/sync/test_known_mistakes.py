@@ -21,7 +21,7 @@ TROUBLES = {
     "a time-out": httpx.ReadTimeout("too slow"),
     "a reset": httpx.ReadError("reset"),
     "a 401": httpx.Response(401, json={"status": "error", "message": "expired"}),
-    "a 429": httpx.Response(429, json={"policyName": "TEN_SECONDLY_ROLLING"}),
+    "a 429": httpx.Response(429, json={"policyName": "SECONDLY"}),
     "a page of HTML": httpx.Response(200, html="<html>maintenance</html>"),
 }
 
