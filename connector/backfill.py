@@ -82,6 +82,8 @@ class Job(Protocol):
     """A run in this process: the real one or its rehearsal."""
 
     progress: Progress
+    #: What was asked for; the same request joins a running job.
+    asked: str
 
     async def run(self) -> None:
         """Run to the end; failures are in `progress`."""
@@ -102,7 +104,7 @@ class Backfill:
         self.progress = Progress(source, dry_run=False)
         self._engine = engine
         self._source = source
-        self._asked = json.dumps([since, until, "changes"] if changes else [since, until])
+        self.asked = json.dumps([since, until, "changes"] if changes else [since, until])
         self._period = period(since, until, datetime.now(UTC))
         self._patient = patient
         #: What the walk may wait for.
@@ -118,7 +120,7 @@ class Backfill:
         store, clock = self._engine.store, self._engine.clock
         since, until = self._period
         run = self._run = await store.backfills.begin(
-            self._source, self._asked, since.timestamp(), until.timestamp(), self._patient, clock()
+            self._source, self.asked, since.timestamp(), until.timestamp(), self._patient, clock()
         )
         self.progress.resumed = run.resumed
         self._log.info("backfill goes on" if run.resumed else "backfill begins", run=run.id)

@@ -137,12 +137,7 @@ class Operations:
         return [check.model_dump() for check in found]
 
     async def backfill(self, source: str, since: str | None, until: str | None, dry_run: bool = False) -> dict[str, Any]:
-        """Start a backfill, or join the one that runs for this source. Raises Refused where that cannot be."""
-        running = self._tasks.get(source)
-        if running is not None and not running.done():
-            if self._jobs[source].progress.dry_run != dry_run:
-                raise Refused(f"Another backfill of {source} is running.", hint="Wait until it has ended.")
-            return self._jobs[source].progress.as_dict()
+        """Start a backfill, or join the same one where it runs already. Raises Refused where that cannot be."""
         if not self._works and not dry_run:
             raise Refused("The running service has no worker.", hint="Restart it without --no-worker.")
         try:
@@ -153,6 +148,11 @@ class Operations:
             )
         except ValueError as error:
             raise Refused(str(error)) from None
+        running = self._tasks.get(source)
+        if running is not None and not running.done():
+            if self._jobs[source].asked != job.asked:
+                raise Refused(f"Another backfill of {source} is running.", hint="Wait until it has ended.")
+            return self._jobs[source].progress.as_dict()
         self._start(source, job)
         return job.progress.as_dict()
 

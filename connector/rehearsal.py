@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -229,6 +230,7 @@ class Rehearsal:
 
     def __init__(self, engine: Engine, source: str, since: str | None, until: str | None) -> None:
         self.progress = Progress(source, dry_run=True)
+        self.asked = json.dumps([since, until, "dry run"])
         self._source = source
         self._period = period(since, until, datetime.now(UTC))
         self._clock = engine.clock

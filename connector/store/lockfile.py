@@ -1,0 +1,74 @@
+"""The lock file beside the database: one process holds it, and says in it how the command line can reach it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from connector.errors import StoreError
+
+
+def read_lock(path: Path) -> dict[str, Any] | None:
+    """How to reach the process that holds the database; None when no process does; {} when it does not say.
+
+    Raises:
+        StoreError: the lock belongs to another user.
+    """
+    try:
+        handle = os.open(_lock_path(path), os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(
+            f"The lock file {_lock_path(path).name} cannot be read: {error.strerror}.",
+            hint="Run this as the user who runs the service.",
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        try:
+            details = json.loads(os.pread(handle, 65_536, 0) or b"{}")
+        except ValueError:
+            return {}
+        return details if isinstance(details, dict) else {}
+    finally:
+        os.close(handle)
+    return None
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
+def lock(path: Path) -> int:
+    """Hold the database for this process until it ends, however it ends; returns the open file.
+
+    Raises:
+        StoreError: another process holds it, or the folder cannot be written.
+    """
+    try:
+        handle = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"The database {path.name} cannot be opened: {error.strerror}.",
+            hint=f"Check that the folder of {path.name} exists and may be written.",
+        ) from error
+    try:
+        # A command that only asks who holds the file has it locked for a moment.
+        for attempt in Retrying(
+            retry=retry_if_exception_type(BlockingIOError), stop=stop_after_delay(1), wait=wait_fixed(0.02), reraise=True
+        ):
+            with attempt:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise StoreError(
+            f"The database {path.name} is in use by another connector.",
+            hint="Stop the running service first, or give this one a database of its own.",
+        ) from None
+    return handle
