@@ -11,7 +11,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-head
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --build-deps-for editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench torture lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -22,7 +22,7 @@ demo: .venv/.installed ## both far sides as sandboxes, sample webhooks, the stat
 	@$(BIN)/connector demo $(DEMO_ARGS)
 
 test: .venv/.installed-dev ## the whole test suite
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --dist loadfile
 
 check: .venv/.installed-dev ## lint, format, types, who may import whom, documentation
 	$(BIN)/ruff check .
@@ -33,6 +33,9 @@ check: .venv/.installed-dev ## lint, format, types, who may import whom, documen
 
 bench: .venv/.installed-dev ## every benchmark in benchmarks/ (takes minutes)
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+torture: .venv/.installed-dev ## kill real processes between lying far sides, and count what was lost (TORTURE_ARGS=--help)
+	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
 
 lock: .venv/.installed-dev ## write both lock files anew from pyproject.toml
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
