@@ -16,10 +16,31 @@ from connector import registry
 from connector.tables import _nested
 
 ROOT = Path(__file__).parent.parent
-EXAMPLE = (ROOT / "config.example.toml").read_text(encoding="utf-8")
+
+
+def with_all_sections(text: str) -> str:
+    """The example with its commented-out sections in use; such a section reaches to the next line without a mark."""
+    lines, inside = [], False
+    for line in text.splitlines():
+        inside = line.startswith("#") and (inside or bool(re.fullmatch(r"# \[+[\w.]+\]+", line)))
+        lines.append(line.removeprefix("#").removeprefix(" ") if inside else line)
+    return "\n".join(lines) + "\n"
+
+
+AS_IT_IS = (ROOT / "config.example.toml").read_text(encoding="utf-8")
+EXAMPLE = with_all_sections(AS_IT_IS)
 ENVIRON = dict.fromkeys(re.findall(r'env = "(\w+)"', EXAMPLE), "0123456789abcdef")
 #: Commented-out lines of the example that are not defaults but other ways to say the same.
-ALTERNATIVES = {"booking.stores.base_url", "booking.stores.webhook.secrets", "booking.stores.webhook.timestamp_header"}
+ALTERNATIVES = {
+    "booking.rooms.fields.event_id_header",
+    "booking.rooms.fields.type_header",
+    "booking.rooms.write_back_field",
+    "booking.salon.api_time_zone",
+    "booking.salon.profile",
+    "booking.stores.base_url",
+    "booking.stores.webhook.secrets",
+    "booking.stores.webhook.timestamp_header",
+}
 LINKED = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("connector/**/README.md")]
 
 
@@ -38,8 +59,9 @@ def load(folder: Path, toml: str) -> settings.Config:
 # ---- settings ----
 
 
-def test_the_example_loads_without_a_warning(tmp_path):
-    config = load(tmp_path, EXAMPLE)
+@pytest.mark.parametrize("toml", [AS_IT_IS, EXAMPLE], ids=["as it is", "with all sections"])
+def test_the_example_loads_without_a_warning(tmp_path, toml):
+    config = load(tmp_path, toml)
     assert config.warnings == ()
     assert config.plain_secrets == ()
     assert config.sync

@@ -9,7 +9,7 @@ import pytest
 from tenacity import wait_none
 
 from connector.errors import Transient
-from connector.operations import Operations
+from connector.operations import Operations, Refused
 
 from .world import EXPECTED, SINCE, UNTIL, World
 
@@ -91,6 +91,32 @@ async def test_a_service_goes_on_by_itself_with_what_it_was_doing(world):
         assert progress["counts"] == EXPECTED
 
 
+async def test_the_same_request_joins_a_run_and_another_one_does_not(world):
+    world.populate()
+    stop = Stop(world, LISTING, 2)
+    async with world.running() as engine:
+        operations = Operations(engine, works=True)
+        await operations.backfill("stores", SINCE, UNTIL)
+        async with asyncio.timeout(10):
+            await stop.reached.wait()
+        first = len(world.to_booxi.matching(LISTING))
+        assert (await operations.backfill("stores", SINCE, UNTIL))["state"] == "walking"
+        for asked in ((SINCE, UNTIL, True), (SINCE, "2026-05-01", False), (None, None, False)):
+            with pytest.raises(Refused, match="Another backfill of stores is running"):
+                await operations.backfill("stores", *asked)
+        assert len(world.to_booxi.matching(LISTING)) == first
+        await operations.stop()
+
+
+async def test_cursors_that_have_died_meanwhile_cost_a_window_and_nothing_else(world):
+    world.populate()
+    await run_until(world, LISTING, 3)
+    world.booxi.expire_cursors()
+    async with world.running():
+        progress = await world.backfill()
+    assert (progress["state"], progress["counts"]) == ("done", EXPECTED)
+
+
 async def test_a_command_that_was_stopped_is_not_taken_over_by_a_service(world):
     world.populate()
     await run_until(world, LISTING, 2)
@@ -127,20 +153,14 @@ async def test_the_bookings_of_the_webhooks_go_first(tmp_path):
 
 
 @pytest.mark.parametrize("pattern", [LISTING, r"GET /booking/v1/client/\d+/moduleLink"])
-async def test_a_booking_system_that_goes_down_in_the_middle(world, lines, pattern):
+async def test_a_booking_system_that_goes_down_in_the_middle(world, pattern):
     world.populate()
-    down = asyncio.Event()
-
-    async def go_down():
-        down.set()
-        world.booxi.faults = world.booxi.faults.model_copy(update={"down": True})
-
     async with world.running():
         task = asyncio.create_task(world.backfill())
         async with asyncio.timeout(10):
             while len(world.to_booxi.matching(pattern)) < 3:
                 await asyncio.sleep(0)
-        await go_down()
+        world.booxi.faults = world.booxi.faults.model_copy(update={"down": True})
         async with asyncio.timeout(10):
             await world.engine.connections.booking["stores"].remote.availability.trouble.wait()
         world.mend()

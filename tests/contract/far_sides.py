@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -16,8 +16,12 @@ from starlette.types import ASGIApp
 from connector import registry
 from connector.appointments import Client
 from connector.booking_systems.base import BookingSystem
+from connector.booking_systems.bookablesites.values import client_key
 from connector.crms.base import CRM, NewCustomer
 from connector.quota import Quota
+from connector.sandbox.bookablesites import BookablesitesSandbox
+from connector.sandbox.bookeo import BookeoSandbox
+from connector.sandbox.bookingflow import BookingFlowSandbox
 from connector.sandbox.booxi import BooxiSandbox
 from connector.sandbox.faults import Faults
 from connector.sandbox.hubspot import HubSpotSandbox
@@ -49,6 +53,10 @@ class FarSide(ABC):
     def disturb(self, **faults: Any) -> None:
         """Misbehave from now on as `connector.sandbox.faults.Faults` says."""
         self.sandbox.faults = Faults(**faults)
+
+    def disturb_writes(self, **faults: Any) -> None:
+        """Misbehave whenever something is written; reads are answered."""
+        self.disturb(methods=("POST", "PUT", "PATCH"), **faults)
 
 
 class CrmFarSide(FarSide):
@@ -98,6 +106,14 @@ class BookingFarSide(FarSide):
 
     #: An id of the right form that no client has.
     nobody: str
+    #: Whether others can keep metadata beside our id.
+    keeps_metadata = True
+    #: Whether clients can be merged, and the product says so.
+    merges = True
+    #: Whether its deliveries carry ids of their own.
+    names_deliveries = True
+    #: Whether each booking is a client of its own, because the product keeps no persons.
+    clients_are_bookings = False
 
     def connect(self, base_url: str = NOWHERE) -> BookingSystem:
         """The adapter, by default without a socket; with an address through a real server."""
@@ -231,6 +247,192 @@ class Booxi(BookingFarSide):
         self.sandbox.merge_clients(int(loser), int(survivor))
 
 
+class Bookeo(BookingFarSide):
+    """Bookeo, with the id in a custom field."""
+
+    system = "bookeo"
+    nobody = "2856CU999999"
+    keeps_metadata = False
+    merges = False
+
+    def __init__(self) -> None:
+        self.sandbox = BookeoSandbox(quota=None, page_size=4)
+        self.app = self.sandbox.app
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        return {
+            "system": "bookeo",
+            "base_url": base_url,
+            "api_key": "sandbox-api-key",
+            "secret_key": "sandbox-secret-key",
+            "limits": {"per_second": 0, "per_minute": 0},
+            "backfill_window_days": 3,
+            "backfill_customers": False,
+            "timeout_seconds": 2,
+        }
+
+    def refuse_key(self) -> None:
+        self.sandbox.api_key = "another"
+
+    def effects(self) -> int:
+        return self.sandbox.requests["PUT /customers/{id}"]
+
+    def add(self, client: Client) -> str:
+        phones = (("mobile", client.mobile_phone), ("home", client.home_phone))
+        return self.sandbox.add_customer(
+            firstName=client.first_name,
+            lastName=client.last_name,
+            emailAddress=client.email,
+            phoneNumbers=[{"number": number, "type": type_} for type_, number in phones if number],
+        )
+
+    def book(self, client_id: str, starts_at: datetime, place: int = 0) -> str:
+        return self.sandbox.book(client_id, starts_at=starts_at, productId=f"2856PR{place}")
+
+    def delivery(self, appointment_id: str) -> tuple[Mapping[str, str], Any]:
+        message = self.sandbox.queue("bookings", "created", appointment_id)
+        path = "/webhooks/stores?domain=bookings&type=created"
+        sent = self.sandbox.outbox.headers(message, f"https://hooks.example.com{path}")
+        return {":path": path, **{name.lower(): value for name, value in sent.items()}}, message.data
+
+    def _field(self) -> str:
+        return self.sandbox.state.field_id("CRM customer id")
+
+    def store(self, client_id: str, customer_id: str, metadata: dict[str, Any] | None) -> None:
+        self.sandbox.state.set_custom(client_id, self._field(), customer_id)
+
+    def stored(self, client_id: str) -> tuple[str | None, dict[str, Any] | None]:
+        return self.sandbox.state.custom(client_id, self._field()), None
+
+    def merge(self, loser: str, survivor: str) -> None:
+        raise NotImplementedError("whether Bookeo merges customers is not known")
+
+
+class Bookablesites(BookingFarSide):
+    """Bookablesites, with links that are ours alone: what can be written there cannot be read."""
+
+    system = "bookablesites"
+    nobody = "0" * 32
+    keeps_metadata = False
+    merges = False
+    names_deliveries = False
+
+    def __init__(self) -> None:
+        self.sandbox = BookablesitesSandbox()
+        self.app = self.sandbox.app
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        return {
+            "system": "bookablesites",
+            "base_url": base_url,
+            "api": "v2",
+            "client_id": "sandbox-client",
+            "client_secret": "sandbox-client-secret",
+            "path_key": "a-key-for-the-address",
+            "date_format": "%d/%m/%Y %I:%M %p",
+            "time_zone": "Europe/Paris",
+            "limits": {"per_second": 0, "per_minute": 0},
+            "page_size": 4,
+            "timeout_seconds": 2,
+            "webhook": {"verify": "none"},
+        }
+
+    def refuse_key(self) -> None:
+        self.sandbox.client_secret = "another"
+        self.sandbox.expire_tokens()
+
+    def effects(self) -> int:
+        return self.sandbox.requests["PATCH /customers/{id}"]
+
+    def add(self, client: Client) -> str:
+        if self.sandbox.state.by_email(client.email) is None:
+            self.sandbox.add_customer(
+                first_name=client.first_name, last_name=client.last_name, email=client.email, phone=client.mobile_phone
+            )
+        return client_key("stores", client.email, "", "") or ""
+
+    def book(self, client_id: str, starts_at: datetime, place: int = 0) -> str:
+        known = self.sandbox.state.customers.items()
+        customer = next(id_ for id_, one in known if client_key("stores", one["email"], "", "") == client_id)
+        return str(self.sandbox.book(customer, starts_at=starts_at, service=f"Cut {place}"))
+
+    def delivery(self, appointment_id: str) -> tuple[Mapping[str, str], Any]:
+        (letter,) = self.sandbox.queue(int(appointment_id), "booked")
+        return {":path": "/webhooks/stores?event=booked&key=a-key-for-the-address"}, dict(letter.body)
+
+    def store(self, client_id: str, customer_id: str, metadata: dict[str, Any] | None) -> None:
+        """There is no place for a link."""
+
+    def stored(self, client_id: str) -> tuple[str | None, dict[str, Any] | None]:
+        return None, None
+
+    def merge(self, loser: str, survivor: str) -> None:
+        raise NotImplementedError("whether Bookablesites merges customers is not known")
+
+
+class BookingFlow(BookingFarSide):
+    """BookingFlow, with a field of the booking for the id, as nobody says it has one."""
+
+    system = "bookingflow"
+    nobody = "booking:booking_nobody"
+    keeps_metadata = False
+    merges = False
+    clients_are_bookings = True
+
+    def __init__(self) -> None:
+        self.sandbox = BookingFlowSandbox(page_size=4, free_fields=("externalId",))
+        self.app = self.sandbox.app
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        return {
+            "system": "bookingflow",
+            "base_url": f"{base_url}/api/v1",
+            "api_key": "sandbox-api-key",
+            "path_key": "a-key-for-the-address",
+            "write_back_field": "externalId",
+            "limits": {"per_second": 0, "per_minute": 0},
+            "timeout_seconds": 2,
+            "webhook": {"verify": "none"},
+        }
+
+    def refuse_key(self) -> None:
+        self.sandbox.api_key = "another"
+
+    def effects(self) -> int:
+        return self.sandbox.requests["PUT /bookings/{id}"]
+
+    def add(self, client: Client) -> str:
+        """Somebody who booked long ago."""
+        name = f"{client.first_name} {client.last_name}"
+        long_ago = datetime(2001, 1, 1, tzinfo=UTC)
+        booking = self.sandbox.book(name=name, email=client.email, phone=client.mobile_phone, starts_at=long_ago)
+        return f"booking:{booking}"
+
+    def book(self, client_id: str, starts_at: datetime, place: int = 0) -> str:
+        person = self.sandbox.bookings[client_id.removeprefix("booking:")]["customer"]
+        return self.sandbox.book(**person, starts_at=starts_at, roomName=f"Room {place}")
+
+    def delivery(self, appointment_id: str) -> tuple[Mapping[str, str], Any]:
+        return {}, dict(self.sandbox.queue(self.sandbox.bookings[appointment_id], "booking.created").body)
+
+    def _booking(self, client_id: str) -> dict[str, Any]:
+        return self.sandbox.bookings[client_id.removeprefix("booking:")]
+
+    def store(self, client_id: str, customer_id: str, metadata: dict[str, Any] | None) -> None:
+        self._booking(client_id)["externalId"] = customer_id
+
+    def stored(self, client_id: str) -> tuple[str | None, dict[str, Any] | None]:
+        return self._booking(client_id).get("externalId"), None
+
+    def merge(self, loser: str, survivor: str) -> None:
+        raise NotImplementedError("BookingFlow keeps no persons")
+
+
 #: One for each entry of `connector.registry.CRMS` and `connector.registry.BOOKING_SYSTEMS`.
 CRMS: dict[str, type[CrmFarSide]] = {"hubspot": HubSpot}
-BOOKING_SYSTEMS: dict[str, type[BookingFarSide]] = {"booxi": Booxi}
+BOOKING_SYSTEMS: dict[str, type[BookingFarSide]] = {
+    "bookablesites": Bookablesites,
+    "bookeo": Bookeo,
+    "bookingflow": BookingFlow,
+    "booxi": Booxi,
+}

@@ -14,6 +14,7 @@ from connector import registry
 from connector.appointments import Client, Kind, Reading
 from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
+from connector.identity import identify
 from connector.sandbox.server import Server
 
 from .conftest import FAILURES
@@ -86,14 +87,22 @@ async def test_a_delivery_gives_the_client_the_appointment_and_the_link(far, boo
     appointment = far.book(ada, SINCE)
     reading = booking.read_delivery(*far.delivery(appointment))
     (event,) = reading.events
-    assert event.client == ADA.model_copy(update={"id": ada})
-    assert (event.appointment.id, event.appointment.starts_at) == (appointment, SINCE)
+    assert far.clients_are_bookings or event.client.id == ada
+    # Some deliveries are only a hint: what they do not say is read back.
+    client, found = event.client, await booking.appointment(event)
+    client = client if client.email else await booking.client(client.id)
+    assert client.id == event.client.id
+    assert identify(client, None) == identify(ADA, None)
+    assert (found.id, found.starts_at) == (appointment, SINCE)
     assert event.kind is Kind.CREATED
     assert event.linked_customer_id in ("4711", None), "None: its deliveries do not say"
-    assert reading.event_id is not None
+    assert bool(reading.event_id) is far.names_deliveries
+    assert reading.event_id or reading.repeat_window
 
 
 async def test_two_deliveries_have_two_ids(far, booking):
+    if not far.names_deliveries:
+        pytest.skip("deliveries carry no id; they are told apart by their content")
     appointment = far.book(far.add(ADA), SINCE)
     assert len({booking.read_delivery(*far.delivery(appointment)).event_id for _ in range(2)}) == 2
 
@@ -103,7 +112,8 @@ async def test_two_deliveries_have_two_ids(far, booking):
 
 async def test_a_client_is_read(far, booking):
     ada = far.add(ADA)
-    assert await booking.client(ada) == ADA.model_copy(update={"id": ada})
+    client = await booking.client(ada)
+    assert (client.id, identify(client, None)) == (ada, identify(ADA, None))
     assert await booking.client(far.nobody) is None
 
 
@@ -114,6 +124,8 @@ async def test_a_client_without_a_link_has_none(far, booking):
 
 @pytest.mark.parametrize("customer_id", ["6001", "003Ab00000xYzAbIAK", "a-b_c.d", "é"])
 async def test_a_link_that_was_written_is_read(far, booking, customer_id):
+    if not booking.writes_links:
+        pytest.skip("has no place for a customer id")
     ada = far.add(ADA)
     written = await booking.write_link(await booking.read_link(ada), customer_id)
     assert (written.client_id, written.customer_id) == (ada, customer_id)
@@ -122,6 +134,8 @@ async def test_a_link_that_was_written_is_read(far, booking, customer_id):
 
 
 async def test_a_link_is_replaced_and_written_twice_is_the_same(far, booking):
+    if not booking.writes_links:
+        pytest.skip("has no place for a customer id")
     ada, bob = far.add(ADA), far.add(ADA)
     far.store(bob, "1", None)
     for customer_id in ("6001", "6001", "6002"):
@@ -132,6 +146,8 @@ async def test_a_link_is_replaced_and_written_twice_is_the_same(far, booking):
 
 @pytest.mark.parametrize("metadata", [{}, {"tier": "gold"}, {"ü": [1, None, {"a": {"b": 2.5}}], "": ""}])
 async def test_metadata_of_others_is_sent_back_unchanged(far, booking, metadata):
+    if not far.keeps_metadata:
+        pytest.skip("has no place for metadata")
     ada = far.add(ADA)
     far.store(ada, "6001", metadata)
     link = await booking.read_link(ada)
@@ -141,6 +157,8 @@ async def test_metadata_of_others_is_sent_back_unchanged(far, booking, metadata)
 
 
 async def test_a_merged_client_is_followed(far, booking):
+    if not far.merges:
+        pytest.skip("does not merge clients, as far as is known")
     loser, survivor = far.add(ADA), far.add(ADA.model_copy(update={"email": "new@example.com"}))
     far.merge(loser, survivor)
     link = await booking.read_link(loser)
@@ -230,6 +248,8 @@ READS: dict[str, Callable[[BookingSystem, str], Awaitable[object]]] = {
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
 async def test_a_look_up_that_fails_is_never_an_empty_answer(far, booking, read, failure):
+    if read is READS["read_link"] and not booking.writes_links:
+        pytest.skip("has no place for a customer id, so there is nothing to read")
     ada = far.add(ADA)
     far.store(ada, "6001", None)
     far.disturb(**FAILURES[failure])
@@ -240,38 +260,45 @@ async def test_a_look_up_that_fails_is_never_an_empty_answer(far, booking, read,
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
 async def test_a_refused_key_pauses_the_account_and_says_what_to_do(far, booking, read):
+    if read is READS["read_link"] and not booking.writes_links:
+        pytest.skip("has no place for a customer id, so there is nothing to read")
     ada = far.add(ADA)
     far.refuse_key()
     with pytest.raises(AccountPaused) as caught:
         await read(booking, ada)
     assert caught.value.account == "booking.stores"
     assert "[booking.stores]" in caught.value.hint
-    with pytest.raises(AccountPaused):
-        await booking.write_link(ClientLink(client_id=ada), "6001")
+    if booking.writes_links:
+        with pytest.raises(AccountPaused):
+            await booking.write_link(ClientLink(client_id=ada), "6001")
     assert far.effects() <= 1
     assert far.stored(ada) == (None, None)
 
 
 @pytest.mark.parametrize("failure", ["cut", "time-out", "500 afterwards", "500", "503", "down", "HTML 200", "HTML 500"])
 async def test_a_write_without_a_clear_answer_may_have_happened_and_is_sent_once(far, booking, failure):
+    if not booking.writes_links:
+        pytest.skip("has no place for a customer id")
     ada = far.add(ADA)
     link = await booking.read_link(ada)
-    asked = far.sandbox.app.requests
-    far.disturb(**FAILURES[failure])
+    far.disturb_writes(**FAILURES[failure])
     with pytest.raises(UnknownOutcome) as caught:
         await booking.write_link(link, "6001")
     happened = failure in ("cut", "time-out", "500 afterwards")
     assert far.stored(ada)[0] == ("6001" if happened else None)
-    assert far.sandbox.app.requests - asked == 1
+    assert far.sandbox.app.injected.total() == 1, "sent once"
     _says_nothing_personal(caught.value)
 
 
 async def test_over_a_real_connection_a_cut_write_is_unknown_and_can_be_read(far):
     async with Server(far.app) as server:
         booking = far.connect(server.url)
+        if not booking.writes_links:
+            await booking.remote.aclose()
+            pytest.skip("has no place for a customer id")
         ada = far.add(ADA)
         link = await booking.read_link(ada)
-        far.disturb(lost_answer=1)
+        far.disturb_writes(lost_answer=1)
         with pytest.raises(UnknownOutcome):
             await booking.write_link(link, "6001")
         far.disturb()
@@ -281,6 +308,8 @@ async def test_over_a_real_connection_a_cut_write_is_unknown_and_can_be_read(far
 
 
 async def test_a_client_who_is_not_there_cannot_be_linked(far, booking):
+    if not booking.writes_links:
+        pytest.skip("has no place for a customer id")
     with pytest.raises(Rejected) as caught:
         await booking.write_link(ClientLink(client_id=far.nobody), "6001")
     assert caught.value.hint
