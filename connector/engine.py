@@ -117,6 +117,8 @@ class Engine:
                 await self.store.upkeep.forget_calls(time.time() - KEEP_CALLS)
             except ConnectorError as error:
                 self._log.error("housekeeping failed; it is tried again later", error=str(error), hint=error.hint)
+            except Exception as error:
+                self._log.error("housekeeping failed; it is tried again later", error=type(error).__name__)
             else:
                 if pruned:
                     self._log.info("dropped old bodies; ids and links stay", deliveries=pruned)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -88,6 +89,9 @@ class Worker:
         self._accounts = accounts
         self._clock = clock
         self._wake = asyncio.Event()
+        #: Clear while `run` looks for work.
+        self._looking = asyncio.Event()
+        self._looking.set()
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._watchers: set[asyncio.Event] = set()
@@ -104,15 +108,24 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `drain` is called."""
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                full = await self._fill()
-                due = None if full else await self._store.lanes.next_due()
-            except ConnectorError as error:
-                self._log.error("the queue cannot be read", error=str(error), hint=error.hint)
-                due, full = self._clock() + 1.0, False
-            await self._sleep(due)
+        self._looking.clear()
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                await self._sleep(await self._look())
+        finally:
+            self._looking.set()
+
+    async def _look(self) -> float | None:
+        """Start what is due; when to look again. Whatever goes wrong is told, and nothing ends the loop."""
+        try:
+            full = await self._fill()
+            return None if full else await self._store.lanes.next_due()
+        except ConnectorError as error:
+            self._log.error("the queue cannot be read", error=str(error), hint=error.hint)
+        except Exception as error:
+            self._log.error("the queue cannot be read", error=type(error).__name__, exc_info=_bare(error))
+        return self._clock() + 1.0
 
     async def run_once(self) -> int:
         """Work until nothing is due; returns how many events were run. For tests and small jobs."""
@@ -126,6 +139,10 @@ class Worker:
         """Claim nothing more; wait for what runs, then put back what has not ended within `seconds`."""
         self._stopping = True
         self._wake.set()
+        # A claim may be on its way to the disk: what it takes runs, too.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._looking.wait()
         running = set(self._running)
         if not running:
             return
@@ -189,9 +206,7 @@ class Worker:
         except StaleClaim:
             raise
         except Exception as error:
-            # Where it happened, not what it says: the text may hold somebody's name.
-            bare = Exception(type(error).__name__).with_traceback(error.__traceback__)
-            log.error("event failed unexpectedly", error=type(error).__name__, exc_info=bare)
+            log.error("event failed unexpectedly", error=type(error).__name__, exc_info=_bare(error))
             return self._again(work, f"unexpected {type(error).__name__}; the log has the details", "Report it, with the log.")
 
     async def _attempt(self, work: Work, sync: Runner | Sync) -> Verdict:
@@ -282,3 +297,8 @@ class Worker:
         ):
             with attempt:
                 await write()
+
+
+def _bare(error: Exception) -> Exception:
+    """Where it happened, for the log, but not what it says: the text may hold somebody's name."""
+    return Exception(type(error).__name__).with_traceback(error.__traceback__)

@@ -259,6 +259,8 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, check_same_thread=False
         )
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        # Lists are read once: the operating system keeps the file in memory anyway.
+        connection.execute("PRAGMA cache_size = -500")
     except sqlite3.Error as error:
         raise explained(error, path) from error
     connection.row_factory = sqlite3.Row
@@ -314,7 +316,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA cache_size = -4000")
+    connection.execute("PRAGMA cache_size = -2000")
     # Pages: 16 MB. Index pages are written again and again under load; a checkpoint takes each over only once.
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     migrate(connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 
 import pytest
 from store.virtual_time import in_virtual_time
@@ -13,7 +14,7 @@ from connector.outbound import Availability
 from connector.store.lanes import StaleClaim
 from connector.worker import Worker
 
-from .harness import MemoryStore, Runner
+from .harness import MemoryStore, Runner, captured
 
 
 class World:
@@ -34,7 +35,11 @@ class World:
 
     async def __aexit__(self, *_: object) -> None:
         await self.worker.drain(0)
-        await self._task
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def cancel(self) -> None:
+        """End the loop by force."""
+        self._task.cancel()
 
     @property
     def now(self) -> float:
@@ -129,3 +134,53 @@ async def test_a_queue_that_cannot_be_read_is_read_again_after_a_second():
         assert world.runner.started == [("c-1", 1)]
         claims = [at for name, at in world.lanes.calls if name == "claim"]
         assert claims[3] - claims[0] == pytest.approx(3.0, abs=0.01)
+
+
+@in_virtual_time
+async def test_a_defect_while_looking_does_not_end_the_looking():
+    with captured() as lines:
+        async with World() as world:
+            world.lanes.trouble["claim"] = 2
+            world.lanes.error = KeyError("Ada Byron")
+            world.lanes.due["c-1"] = world.now
+            world.worker.wake()
+            await asyncio.sleep(10)
+            assert world.runner.started == [("c-1", 1)]
+        text = json.dumps(lines())
+    assert text.count("the queue cannot be read") == 2
+    assert "Byron" not in text
+
+
+@in_virtual_time
+async def test_what_is_being_claimed_when_the_drain_begins_comes_to_its_end_too():
+    async with World() as world:
+        claim = world.lanes.claim
+
+        async def slow(limit, now):
+            claimed = await claim(limit, now)
+            await asyncio.sleep(1)
+            return claimed
+
+        async def for_three_seconds(_work):
+            await asyncio.sleep(3)
+
+        world.lanes.claim = slow
+        world.runner.on("c-1", for_three_seconds)
+        world.lanes.due["c-1"] = world.now
+        world.worker.wake()
+        await asyncio.sleep(0.5)
+        assert world.runner.started == []
+        await world.worker.drain(10)
+        assert [(client, verdict.state) for client, verdict, _ in world.lanes.concluded] == [("c-1", "done")]
+
+
+@in_virtual_time
+async def test_a_drain_does_not_wait_for_a_database_that_stands_still():
+    async with World() as world:
+        world.lanes.claim = lambda *_: asyncio.Event().wait()
+        world.worker.wake()
+        await asyncio.sleep(1)
+        begun = world.now
+        await world.worker.drain(5)
+        assert world.now - begun == pytest.approx(5)
+        world.cancel()
