@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from connector.accounts import Watcher
 from connector.config import Config
 from connector.connections import Connections, Transports, connect
 from connector.errors import ConnectorError
+from connector.health import Check
 from connector.locks import IdentityLocks
 from connector.store import Store
 from connector.sync import Sync
@@ -23,8 +24,9 @@ from connector.worker import Worker
 
 #: Seconds which the accounts get to answer their first probe before the worker begins anyway.
 FIRST_PROBES = 5.0
-#: Seconds between rounds of housekeeping, and how long bodies of finished deliveries are kept.
+#: Seconds between rounds of housekeeping, between looks at the accounts, and how long bodies of finished deliveries are kept.
 HOUSEKEEPING = 3600.0
+LOOK_AROUND = 3600.0
 KEEP_BODIES = 30 * 86_400.0
 #: Seconds after which no quota window reaches a counted call any more.
 KEEP_CALLS = 2 * 86_400.0
@@ -42,6 +44,8 @@ class Engine:
         self.syncs = self._build_syncs()
         self.worker = Worker(store, self.syncs, self.availabilities, concurrency=config.worker.concurrency, clock=clock)
         self.watchers: list[Watcher] = []
+        #: What the hourly look at each account found, by account name.
+        self.findings: dict[str, list[Check]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._log = structlog.get_logger("connector.engine").bind()
 
@@ -83,6 +87,7 @@ class Engine:
             self._spawn(watcher.run())
         self._spawn(self._begin())
         self._spawn(self._keep_house())
+        self._spawn(self._look_around())
 
     async def stop(self) -> None:
         """Drain the worker within `worker.drain_seconds`, then close everything."""
@@ -109,6 +114,32 @@ class Engine:
         if woken:
             self._log.info("events go on", account=account, clients=woken)
         self.worker.wake()
+
+    async def _look_around(self) -> None:
+        """Ask the accounts that work what else they have to say: a blocked webhook, a property that is gone."""
+        for watcher in self.watchers:
+            await watcher.checked.wait()
+        while True:
+            for adapter in self.connections.adapters():
+                if not adapter.remote.availability.usable.is_set():
+                    continue
+                try:
+                    found = [check for check in await adapter.checks() if check.level != "ok"]
+                except ConnectorError as error:
+                    # An account in trouble has a watcher of its own; this look comes again.
+                    self._log.warning("account could not be looked at", account=adapter.remote.account, reason=str(error))
+                    continue
+                for check in found:
+                    if check not in self.findings.get(adapter.remote.account, []):
+                        self._log.warning("account needs attention", check=check.id, reason=check.message, hint=check.hint)
+                self.findings[adapter.remote.account] = found
+            await asyncio.sleep(LOOK_AROUND)
+
+    def note_findings(self, found: Sequence[Check]) -> None:
+        """Take over what somebody has just found out with `connector check`."""
+        for account in self.availabilities:
+            mine = [check for check in found if check.id.startswith(f"{account}.") and not check.id.endswith(".account")]
+            self.findings[account] = [check for check in mine if check.level != "ok"]
 
     async def _keep_house(self) -> None:
         while True:

@@ -133,8 +133,9 @@ class Operations:
         found = checks.configuration(self._engine.config)
         if fix:
             found += await checks.fix(connections)
-        found += await checks.accounts(connections)
-        return [check.model_dump() for check in found]
+        answers = await checks.accounts(connections)
+        self._engine.note_findings(answers)
+        return [check.model_dump() for check in [*found, *answers]]
 
     async def backfill(self, source: str, since: str | None, until: str | None, dry_run: bool = False) -> dict[str, Any]:
         """Start a backfill, or join the same one where it runs already. Raises Refused where that cannot be."""

@@ -85,7 +85,11 @@ class Overview:
         if not self._works:
             text = "the worker is off (--no-worker): deliveries are stored and wait"
             found.append(Check(id="worker", level="warning", message=text, hint="Start `connector serve` without --no-worker."))
-        return [*found, *checks.states(self._engine.connections)]
+        if (trouble := self._engine.worker.trouble) is not None:
+            hint = "Nothing is worked on until it can; the log has the details."
+            found.append(Check(id="worker", level="error", message=f"the queue cannot be read: {trouble}", hint=hint))
+        seen = [check for checks_of_one in self._engine.findings.values() for check in checks_of_one]
+        return [*found, *checks.states(self._engine.connections), *seen]
 
     def _source(self, adapter: BookingSystem, last: float | None) -> dict[str, Any]:
         return {

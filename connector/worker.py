@@ -84,6 +84,8 @@ class Worker:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.concurrency = concurrency
+        #: Why the queue cannot be read, while it cannot.
+        self.trouble: str | None = None
         self._store = store
         self._syncs = syncs
         self._accounts = accounts
@@ -120,11 +122,16 @@ class Worker:
         """Start what is due; when to look again. Whatever goes wrong is told, and nothing ends the loop."""
         try:
             full = await self._fill()
-            return None if full else await self._store.lanes.next_due()
+            due = None if full else await self._store.lanes.next_due()
         except ConnectorError as error:
+            self.trouble = str(error)
             self._log.error("the queue cannot be read", error=str(error), hint=error.hint)
         except Exception as error:
+            self.trouble = type(error).__name__
             self._log.error("the queue cannot be read", error=type(error).__name__, exc_info=_bare(error))
+        else:
+            self.trouble = None
+            return due
         return self._clock() + 1.0
 
     async def run_once(self) -> int:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
-from store.samples import delivery
+from store.samples import delivery, execute
 
 from connector.errors import StoreError
 from connector.logs import set_up
@@ -94,6 +94,11 @@ class Job:
             await self.store.inbox.accept(delivery(f"e-{self._number}", client, at=now, source=source))
         if wake:
             self.worker.wake()
+
+    async def retry_now(self) -> None:
+        """The time of whatever is retried has come."""
+        await execute(self.store, "UPDATE lanes SET due = 0 WHERE due IS NOT NULL")
+        self.worker.wake()
 
     async def until(self, true: Callable[[dict[int, dict[str, Any]]], bool]) -> dict[int, dict[str, Any]]:
         """Wait until the stored events (id → row) fulfil a condition, looking whenever one has been concluded."""

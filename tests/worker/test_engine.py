@@ -84,3 +84,16 @@ async def test_a_stop_while_a_far_side_is_down_is_no_problem(world):
     async with world.running():
         await world.settled()
         assert [event["state"] for event in await world.events()] == ["done"] * 2
+
+
+async def test_what_an_account_has_to_say_is_looked_up_without_being_asked(world, lines):
+    world.booxi.state.merchants.clear()
+    async with world.running():
+        async with asyncio.timeout(10):
+            while "booking.stores" not in world.engine.findings:
+                await asyncio.sleep(0.02)
+        (found,) = world.engine.findings["booking.stores"]
+        assert (found.id, found.level) == ("booking.stores.merchants", "warning")
+        world.engine.note_findings([])
+        assert world.engine.findings["booking.stores"] == []
+    assert [line["check"] for line in lines() if line["event"] == "account needs attention"] == ["booking.stores.merchants"]

@@ -8,7 +8,7 @@ import statistics
 import time
 
 import pytest
-from tenacity import wait_random_exponential
+from tenacity import wait_fixed
 
 from connector.errors import AccountPaused, Ignore, NeedsReview, Rejected, StoreError, Transient
 from connector.matching import NothingToIdentify
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(autouse=True)
-def _soon(monkeypatch):
-    """Retries come sooner; how soon they really come is said in test_judge."""
-    monkeypatch.setattr("connector.worker._backoff", wait_random_exponential(multiplier=0.1, max=1))
+def _when_told(monkeypatch):
+    """Retries come when the test says so; when they really come is said in test_judge."""
+    monkeypatch.setattr("connector.worker._backoff", wait_fixed(60))
 
 
 def held_until(gate: asyncio.Event):
@@ -99,7 +99,8 @@ async def test_a_failing_head_delays_its_own_lane_only(store):
         found = await job.until(lambda found: found[3]["state"] == "done" and found[1]["state"] == "retrying")
         assert found[2]["state"] == "queued"
         assert found[1]["attempts"] == 1
-        assert found[1]["due"] > found[1]["updated_at"]
+        assert found[1]["due"] - found[1]["updated_at"] == pytest.approx(60, abs=1)
+        await job.retry_now()
         await job.all_done()
     assert [event_id for client, event_id in job.runner.started if client == "c-1"] == [1, 1, 2]
 
@@ -141,6 +142,7 @@ async def test_an_unexpected_exception_is_retried_and_logged_without_its_text(st
         job.runner.on("c-1", blow_up, None)
         await job.accept("c-1")
         found = await job.until(lambda found: found[1]["state"] == "retrying")
+        await job.retry_now()
         await job.all_done()
     assert found[1]["reason"] == "unexpected ZeroDivisionError; the log has the details"
     (line,) = [line for line in lines() if line["event"] == "event failed unexpectedly"]
@@ -208,6 +210,8 @@ async def test_what_an_error_asks_for_is_asked_again_where_the_database_could_no
     async with Job(store) as job:
         job.runner.on("c-1", error)
         await job.accept("c-1")
+        await job.until(lambda found: found[1]["state"] == "retrying")
+        await job.retry_now()
         found = await job.until(lambda found: found[1]["state"] in ("held", "ignored"))
         assert found[1]["attempts"] == 2
     assert len(await store.read(views.reviews)) + await store.read(views.ignored_clients) == 1
@@ -220,6 +224,7 @@ async def test_a_defect_in_what_follows_an_error_leaves_nothing_running(store):
         await job.accept("c-1")
         found = await job.until(lambda found: found[1]["state"] == "retrying")
         assert found[1]["reason"].startswith("unexpected TypeError")
+        await job.retry_now()
         await job.all_done()
 
 

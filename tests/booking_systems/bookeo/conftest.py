@@ -1,0 +1,86 @@
+"""What the Bookeo tests share: settings, the adapter over a sandbox or over answers made up by the test."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+from tenacity import wait_none
+
+from connector.booking_systems.bookeo.adapter import Bookeo
+from connector.booking_systems.bookeo.settings import BookeoSettings
+from connector.quota import Quota
+from connector.sandbox.bookeo import BookeoSandbox
+
+MINIMAL: dict[str, Any] = {
+    "system": "bookeo",
+    "base_url": "http://127.0.0.1:9",
+    "api_key": "sandbox-api-key",
+    "secret_key": "sandbox-secret-key",
+    "limits": {"per_second": 0, "per_minute": None},
+}
+ADDRESS = "https://hooks.example.com/webhooks/spa"
+ADA: dict[str, Any] = {
+    "firstName": "Ada",
+    "lastName": "Example",
+    "emailAddress": "ada@example.org",
+    "phoneNumbers": [{"number": "514-555-0101", "type": "mobile"}, {"number": "514-555-0102", "type": "home"}],
+}
+
+Connect = Callable[..., Bookeo]
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads are tried again without a pause."""
+    monkeypatch.setattr("connector.outbound.wait_random_exponential", lambda *_, **__: wait_none())
+
+
+@pytest.fixture
+def minimal() -> dict[str, Any]:
+    return dict(MINIMAL)
+
+
+@pytest.fixture
+async def connect(anyio_backend: str) -> AsyncIterator[Connect]:
+    """`connect(sandbox)` or `connect(handler)`, with settings to override; closed afterwards."""
+    opened: list[Bookeo] = []
+
+    def build(
+        far_side: BookeoSandbox | Callable[[httpx.Request], httpx.Response], *, address: str | None = ADDRESS, **settings: Any
+    ) -> Bookeo:
+        sandbox = isinstance(far_side, BookeoSandbox)
+        transport = httpx.ASGITransport(far_side.app) if sandbox else httpx.MockTransport(far_side)
+        adapter = Bookeo.connect("spa", BookeoSettings.model_validate(MINIMAL | settings), Quota, transport=transport)
+        adapter.address = address
+        opened.append(adapter)
+        return adapter
+
+    yield build
+    for adapter in opened:
+        await adapter.remote.aclose()
+
+
+@pytest.fixture
+def sandbox() -> BookeoSandbox:
+    return BookeoSandbox(quota=None)
+
+
+@pytest.fixture
+def ada(sandbox: BookeoSandbox) -> str:
+    customer_id = sandbox.add_customer(**ADA)
+    sandbox.outbox.waiting.clear()
+    return customer_id
+
+
+def answers(*responses: Any) -> Any:
+    """A far side that gives these answers in turn, and remembers the requests."""
+    queue = list(responses)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        handle.requests.append(request)
+        answer = queue.pop(0)
+        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+
+    handle.requests = []
+    return handle

@@ -1,0 +1,44 @@
+"""What torture found, as small as it could be made."""
+
+import pytest
+from sync.harness import ADA, World
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def world(tmp_path):
+    world = World(tmp_path)
+    await world.start()
+    yield world
+    await world.stop()
+
+
+async def test_an_id_which_a_merge_of_clients_brought_may_be_an_older_one_of_the_same_customer(world):
+    """Seed 6006: two clients, both linked; the CRM merges, then the booking system does, before either is heard of."""
+    one, other = world.client(), world.client(**ADA | {"mobilePhoneNumber": ""})
+    await world.process(one)
+    (first,) = world.contacts()
+    second = world.hubspot.merge(world.contact(email="countess@example.com"), first)
+    await world.process(other)
+    third = world.hubspot.merge(world.contact(email="byron@example.com"), second)
+    # The sender says it with the old client id, as a delivery does that was under way.
+    await world.book(one)
+    world.booxi.merge_clients(int(one), int(other))
+    (ended,) = await world.run_all()
+    assert ended.error is None
+    assert await world.link(one) == (third, "created")
+    assert world.stored(other) == third
+
+
+async def test_an_id_of_somebody_else_still_waits_for_a_person(world):
+    one, other = world.client(), world.client(firstName="Grace", lastName="Hopper", email="grace@example.com")
+    await world.process(one)
+    await world.process(other)
+    world.hubspot.merge(world.contact(email="byron@example.com"), (await world.link(one))[0])
+    stranger = world.stored(other)
+    await world.book(one)
+    world.booxi.merge_clients(int(one), int(other))
+    (ended,) = await world.run_all()
+    assert ended.state == "held"
+    assert world.stored(other) == stranger

@@ -1,0 +1,159 @@
+"""A very small round and chunk in the default suite, the crowd at the door, and that the inspection sees breaches."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import sqlite3
+from collections import Counter
+from contextlib import closing
+
+import pytest
+from acceptance.world import WEBHOOK_TOKEN, FarSides, Service, rows, states
+
+from .courier import Courier
+from .invariants import MARKER, Inspection
+from .rounds import Plan, Round
+from .town import MODULE
+from .volume import Chunk
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_small_round(tmp_path):
+    outcome = asyncio.run(Round(Plan(seed=4, kills=3, seconds=2.5, deeds=10), tmp_path).play())
+    assert outcome.breaches == []
+    assert outcome.kills == 3
+    assert outcome.links
+    assert outcome.answers["duplicate"]
+
+
+async def crowd(tmp_path, clients):
+    """So many clients of one new person book, and all deliveries arrive at the same moment; answers get lost meanwhile."""
+    sides, courier = FarSides(), Courier(random.Random(1), WEBHOOK_TOKEN, again=0.2, late=0)
+    async with sides:
+        service = Service(sides.config(tmp_path, sync="record_appointments = true"))
+        async with service.running():
+            courier.start()
+            courier.url = service.url
+            for number in range(clients):
+                email = "ada@example.com" if number % 2 else "ADA@Example.com"
+                sides.booxi.book(sides.booxi.add_client(firstName="Ada", lastName="Example", email=email))
+            sides.faults(lost_answer=0.03, latency_ms=(1, 30), search_lag_seconds=60)
+            courier.take(sides.booxi.outbox.waiting)
+            await courier.all_brought()
+            await service.settled()
+            assert await service.stop() == 0
+        await courier.close()
+        return sides, service
+
+
+def test_fifty_simultaneous_deliveries_of_one_new_person_make_one_customer(tmp_path):
+    sides, service = asyncio.run(crowd(tmp_path, 50))
+    (contact,) = sides.hubspot.contacts()
+    assert states(service.database) == {"done": 50}
+    assert Counter(sides.booxi.links().values()) == {contact["id"]: 50}
+    assert {customer for (customer,) in rows(service.database, "SELECT customer_id FROM links")} == {contact["id"]}
+    assert len(sides.hubspot.meetings()) == 50
+
+
+# ---- the inspection itself ----
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    """A chunk that went well: what an inspection looks at."""
+    chunk = Chunk(7, 250, tmp_path_factory.mktemp("chunk"))
+    inspection, handed = asyncio.run(chunk.run())
+    assert inspection.breaches() == []
+    assert chunk.sides.booxi.app.injected["lost_answer"]
+    return chunk, handed, inspection.database
+
+
+@pytest.fixture
+def inspect(lived, tmp_path):
+    """Inspect again, after statements on a copy of the database and with another log."""
+    chunk, handed, database = lived
+
+    def again(*statements, log=()):
+        copy = tmp_path / "copy.db"
+        shutil.copy(database, copy)
+        with closing(sqlite3.connect(copy)) as connection:
+            connection.execute("PRAGMA foreign_keys = off")
+            connection.execute("DROP TRIGGER IF EXISTS legal_moves")
+            for statement in statements:
+                assert connection.execute(statement).rowcount > 0
+            connection.commit()
+        found = Inspection(chunk.town, handed, copy, chunk.ledger, list(log), ["hunter2-hunter2"], meetings=True).breaches()
+        return {breach.partition(":")[0] for breach in found}
+
+    return again
+
+
+CLIENT = "(SELECT client_id FROM links WHERE origin = 'created' ORDER BY id LIMIT 1)"
+
+
+@pytest.mark.parametrize(
+    ("statement", "breach"),
+    [
+        ("DELETE FROM deliveries WHERE id = (SELECT max(id) FROM deliveries)", "stored"),
+        ("UPDATE deliveries SET body = x'7b7d' WHERE id = (SELECT max(id) FROM deliveries)", "stored"),
+        ("DELETE FROM events WHERE id = (SELECT max(id) FROM events)", "stored"),
+        (f"UPDATE events SET state = 'running' WHERE id = (SELECT max(id) FROM events WHERE client_id = {CLIENT})", "final"),
+        (f"UPDATE events SET state = 'held' WHERE id = (SELECT max(id) FROM events WHERE client_id = {CLIENT})", "final"),
+        (f"DELETE FROM links WHERE client_id = {CLIENT}", "right_links"),
+        (f"UPDATE links SET customer_id = '1' WHERE client_id = {CLIENT}", "equal_links"),
+        (f"UPDATE intents SET state = 'unknown' WHERE client_id = {CLIENT}", "settled"),
+    ],
+)
+def test_the_inspection_sees_what_is_wrong_in_the_database(inspect, statement, breach):
+    assert breach in inspect(statement)
+
+
+def test_the_inspection_sees_two_clients_exchanged(inspect, lived):
+    town = lived[0].town
+    one, other = [p.clients[0] for p in town.people.all if p.must_be_linked and not p.merged][:2]
+    swap = (
+        f"UPDATE links SET customer_id = (SELECT customer_id FROM links WHERE client_id = '{other}') WHERE client_id = '{one}'"
+    )
+    assert inspect(swap) == {"right_links", "equal_links", "one_meeting"}
+
+
+@pytest.mark.parametrize("line", ["token hunter2-hunter2", "asked for x@example.com", "called +15145550123"])
+def test_the_inspection_sees_private_words_in_the_log(inspect, line):
+    assert inspect(log=["all well", line]) == {"silent"}
+
+
+def test_the_inspection_sees_a_second_customer(inspect, lived):
+    town = lived[0].town
+    person = next(p for p in town.people.all if p.must_be_linked and p.anchor == "phone")
+    contact = town.hubspot.add_contact(firstname=person.first, phone=person.phone)
+    assert inspect() == {"one_customer"}
+    town.hubspot.archive(contact)
+    assert inspect() == set()
+
+
+def test_the_inspection_sees_a_second_and_an_old_meeting(inspect, lived):
+    chunk = lived[0]
+    meeting = next(m for m in chunk.sides.hubspot.meetings() if MARKER.search(m["hs_internal_meeting_notes"]))
+    records = chunk.sides.hubspot.records
+    record = records.meeting(meeting["id"])
+    second = chunk.ledger.create(dict(record.properties), record.contacts)
+    assert inspect() == {"one_meeting"}
+    second.archived, now = True, record.properties["hs_timestamp"]
+    record.properties["hs_timestamp"] = "2030-01-01T00:00:00.000Z"
+    assert inspect() == {"one_meeting"}
+    record.properties["hs_timestamp"] = now
+    assert inspect() == set()
+
+
+def test_the_inspection_sees_what_the_booking_system_holds(inspect, lived):
+    state = lived[0].sides.booxi.state
+    key = next(key for key in state.links if key[1] == MODULE)
+    kept = state.links.pop(key)
+    assert inspect() == {"equal_links"}
+    state.links[key] = kept
+    lived[0].sides.booxi.meter.throttled = 1
+    assert inspect() == {"quotas"}
+    lived[0].sides.booxi.meter.throttled = 0

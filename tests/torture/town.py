@@ -1,0 +1,228 @@
+"""What happens in the town: people arrive, book, change their minds, and are merged at both sides while all this runs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connector.sandbox.booxi import BooxiSandbox
+from connector.sandbox.hubspot import HubSpotSandbox
+
+from .people import People, Person
+
+#: Seconds; makes what was in the CRM before visible to every lagging search.
+OLD = 600.0
+MODULE = "hubspot"
+
+
+class Town:
+    """The population of one round and its deeds. `told` is the newest statement about each (booking, client)."""
+
+    def __init__(self, booxi: BooxiSandbox, hubspot: HubSpotSandbox, rng: random.Random, *, merges: bool = True) -> None:
+        self.booxi = booxi
+        self.hubspot = hubspot
+        self.rng = rng
+        self.people = People(rng)
+        self.owner: dict[int, Person] = {}
+        self.bookings: list[str] = []
+        self.told: dict[tuple[str, int], datetime] = {}
+        #: Links and metadata that were in the booking system before.
+        self.metadata: dict[int, dict[str, Any]] = {}
+        #: Clients that a Booxi merge made or left: they are merged only once.
+        self.touched: set[int] = set()
+        self._merges = merges
+        self._times = 0
+        self._arrivals: list[tuple[float, Callable[[], list[int]]]] = [
+            (20, self._new_by_email),
+            (12, self._new_by_both),
+            (14, self._known_by_email),
+            (8, self._known_and_linked),
+            (17, self._another_client),
+            (8, self._new_by_phone),
+            (6, self._known_by_phone),
+            (6, self._family),
+            (4, self._slip),
+            (5, self._blank),
+        ]
+
+    # ---- deeds ----
+
+    def act(self) -> None:
+        """One random deed."""
+        deed = self.rng.random()
+        if deed < 0.45 or not self.bookings:
+            self._visit_all(self.arrive())
+        elif deed < 0.60:
+            self.visit(self.rng.choice(list(self.owner)))
+        elif deed < 0.92 or not self._merges:
+            self.change()
+        elif deed < 0.97:
+            self.merge_contacts()
+        else:
+            self.merge_clients()
+
+    def arrive(self) -> list[int]:
+        """New clients, who may be known persons."""
+        weights = [weight for weight, _ in self._arrivals]
+        (arrival,) = self.rng.choices([arrival for _, arrival in self._arrivals], weights)
+        return arrival()
+
+    def _visit_all(self, clients: list[int]) -> None:
+        if len(clients) > 1 and self.rng.random() < 0.5:
+            self.visit(clients[0], attendees=clients)
+            return
+        for client in clients:
+            self.visit(client)
+
+    def visit(self, client: int, *, attendees: list[int] | None = None) -> None:
+        """Book for a client, or for a group."""
+        client = self.booxi.state.merged.get(client, client)
+        start = self._time()
+        booking = self.booxi.book(client, starts_at=start, attendees=attendees or [])
+        self.bookings.append(booking)
+        self._tell(booking, start)
+
+    def change(self) -> None:
+        """Move a booking to another time, cancel it, or note what became of it; every statement has a time of its own."""
+        booking, start = self.rng.choice(self.bookings), self._time()
+        if self.booxi.state.bookings[booking]["modifiedOn"] == self.booxi.state.now():
+            return  # Two statements of one millisecond have no order.
+        stamp, end = _stamp(start), _stamp(start + timedelta(minutes=30))
+        span = {"startsOn": stamp, "totalClientTimespan": {"start": stamp, "end": end, "duration": 30}}
+        deed = self.rng.choice(["move", "move", "move", "cancel", "no_show", "complete"])
+        if deed == "move":
+            self.booxi.update_booking(booking, status="Approved", **span)
+        else:
+            self.booxi.state.change(booking, **span)
+            getattr(self.booxi, deed)(booking)
+        self._tell(booking, start)
+
+    def merge_contacts(self) -> None:
+        """Somebody finds a second record of a person in the CRM, under another address, and merges the two."""
+        person = self.rng.choice(self.people.all)
+        contact = self._contact_of(person)
+        if contact is None or person.ambiguous or person.anchor != "email" or len(person.emails) > 4:
+            return
+        email = f"p{person.number}.{len(person.emails)}@example.net"
+        twin = self.hubspot.add_contact(age=OLD, email=email, firstname=person.first, lastname=person.last)
+        pair = [contact, twin] if self.rng.random() < 0.5 else [twin, contact]
+        self.hubspot.merge(*pair)
+        person.emails.append(email)
+        person.merged = True
+
+    def merge_clients(self) -> None:
+        """Booxi merges two clients of one person."""
+        pairs = [p for p in self.people.all if len(self._free_clients(p)) > 1 and p.must_be_linked]
+        if pairs:
+            loser, survivor = self.rng.sample(self._free_clients(self.rng.choice(pairs)), 2)
+            self.booxi.merge_clients(loser, survivor)
+            self.touched |= {loser, survivor}
+
+    def last_visits(self) -> None:
+        """Whoever was merged comes once more, so that both sides get to know it."""
+        for person in self.people.all:
+            for client in person.clients:
+                if (person.merged or client in self.touched) and client not in self.booxi.state.merged:
+                    self.visit(client)
+
+    # ---- arrivals ----
+
+    def _client(self, person: Person, fields: dict[str, str]) -> int:
+        client = self.booxi.add_client(**fields)
+        self.owner[client] = person
+        person.clients.append(client)
+        return client
+
+    def _new_by_email(self) -> list[int]:
+        person = self.people.person()
+        return [self._client(person, self.people.spelled(person)) for _ in range(self.rng.choice([1, 1, 1, 2, 4]))]
+
+    def _new_by_both(self) -> list[int]:
+        person = self.people.person(phone=True)
+        return [self._client(person, self.people.spelled(person)) for _ in range(self.rng.choice([1, 1, 2]))]
+
+    def _known_by_email(self) -> list[int]:
+        person = self.people.person(phone=self.rng.random() < 0.3)
+        self._contact(person)
+        return [self._client(person, self.people.spelled(person)) for _ in range(self.rng.choice([1, 1, 2]))]
+
+    def _known_and_linked(self) -> list[int]:
+        person = self.people.person()
+        contact = self._contact(person)
+        client = self._client(person, self.people.spelled(person))
+        self.metadata[client] = {"colour": f"c{client}"}
+        self.booxi.set_link(client, contact, metadata=self.metadata[client])
+        return [client]
+
+    def _another_client(self) -> list[int]:
+        people = [p for p in self.people.all if not p.blank]
+        if not people:
+            return self._new_by_email()
+        person = self.rng.choice(people)
+        fields = self.people.slip(person) if person.ambiguous and not person.emails else self.people.spelled(person)
+        return [self._client(person, fields)]
+
+    def _new_by_phone(self) -> list[int]:
+        person = self.people.person(email=False, phone=True)
+        return [self._client(person, self.people.spelled(person)) for _ in range(self.rng.choice([1, 2, 3]))]
+
+    def _known_by_phone(self) -> list[int]:
+        person = self.people.person(email=False, phone=True)
+        self._contact(person)
+        return [self._client(person, self.people.spelled(person))]
+
+    def _family(self) -> list[int]:
+        number, last = self.people.new_phone(), ""
+        clients = []
+        for first in self.rng.sample(["Ada", "Bruno", "Elif", "Grace"], 2):
+            person = self.people.person(number=number, first=first, last=last)
+            last, person.ambiguous = person.last, True
+            if self.rng.random() < 0.4:
+                self._contact(person)
+            clients.append(self._client(person, self.people.spelled(person, whole=True)))
+        return clients
+
+    def _slip(self) -> list[int]:
+        person = self.people.person(email=False, phone=True)
+        person.ambiguous = True
+        self._contact(person)
+        return [self._client(person, self.people.slip(person))]
+
+    def _blank(self) -> list[int]:
+        person = self.people.person(email=False)
+        person.blank = True
+        return [self._client(person, {"firstName": person.first, "lastName": self.rng.choice(["", person.last])})]
+
+    # ---- what they share ----
+
+    def _contact(self, person: Person) -> str:
+        fields = {"firstname": person.first, "lastname": person.last}
+        if person.emails:
+            fields["email"] = person.emails[0]
+        if person.phone:
+            fields[self.rng.choice(["phone", "mobilephone"])] = person.phone
+        return self.hubspot.add_contact(age=OLD, **fields)
+
+    def _contact_of(self, person: Person) -> str | None:
+        if not person.emails:
+            return None
+        wanted = set(person.emails)
+        return next((c["id"] for c in self.hubspot.contacts() if c.get("email") in wanted), None)
+
+    def _free_clients(self, person: Person) -> list[int]:
+        return [client for client in person.clients if client not in self.touched]
+
+    def _time(self) -> datetime:
+        self._times += 1
+        return datetime(2030, 1, 1, tzinfo=UTC) + timedelta(minutes=self._times)
+
+    def _tell(self, booking: str, start: datetime) -> None:
+        content = self.booxi.state.bookings[booking]
+        for person in [content["client"], *content.get("attendees", [])]:
+            self.told[booking, person["id"]] = start
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
