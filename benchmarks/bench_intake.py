@@ -37,8 +37,8 @@ def measure(kind: str, connections: int, seconds: float, folder: str, prefix: st
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--connections", type=int, nargs="*", default=[8, 64, 256])
     parser.add_argument("--folder", default=".", help="where the database is made: a disk, not a tmpfs")
     args = parser.parse_args()

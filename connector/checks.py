@@ -69,8 +69,6 @@ async def _account(adapter: BookingSystem | CRM) -> Sequence[Check]:
     else:
         # What was wrong may just have been mended; whoever watches the account wakes its events at the next probe.
         adapter.remote.availability.reopen()
-        # What was mended a moment ago need not wait for the next probe.
-        adapter.remote.availability.reopen()
         found = [Check(id=f"{account}.account", level="ok", message=f"{adapter.title} answers and accepts the key")]
     try:
         more = await adapter.checks()

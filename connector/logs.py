@@ -101,7 +101,7 @@ def set_up(*, json: bool | None, level: str = "info", stream: TextIO | None = No
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(), _without_colors],
             processors=_rendering(as_json, stream.isatty()),
         )
     )
@@ -109,6 +109,12 @@ def set_up(*, json: bool | None, level: str = "info", stream: TextIO | None = No
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     _tame(level.upper())
+
+
+def _without_colors(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Drop uvicorn's second copy of each message, which is for terminals."""
+    event.pop("color_message", None)
+    return event
 
 
 def _rendering(as_json: bool, colors: bool) -> list[Processor]:

@@ -60,7 +60,13 @@ class Rest:
             table.append(("GET", "/appointments/{id:int}", self._appointment))
         api = f"/api/{self.generation}"
         found = [Route(api + token, self._token, methods=["POST"])]
-        return [*found, *(Route(api + path, guard(f"{method} {path}", deed), methods=[method]) for method, path, deed in table)]
+        return [
+            *found,
+            *(
+                Route(api + path, guard(f"{method} {path}".replace(":int", ""), deed), methods=[method])
+                for method, path, deed in table
+            ),
+        ]
 
     async def _token(self, request: Request) -> Response:
         given = await self._given(request)

@@ -102,7 +102,8 @@ class Walk:
         if start is None or start.tzinfo is not None:
             return True
         roughly = start.replace(tzinfo=UTC)
-        return self._since - WIDEST <= roughly < self._until + WIDEST
+        # Differences: the sums would leave the calendar at its ends.
+        return roughly - self._since >= -WIDEST and roughly - self._until < WIDEST
 
     def _next(self, position: Position, sheet: Sheet) -> Position:
         lost = (position.total or 0) - sheet.total if sheet.total is not None else 0

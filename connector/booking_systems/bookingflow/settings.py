@@ -125,7 +125,7 @@ class BookingFlowSettings(BookingSettings):
     api_key: Annotated[SecretStr, AfterValidator(_key)]
     path_key: PathKey
     #: The member of a booking that takes the customer's id; none is known, so nothing is written by default.
-    write_back_field: Annotated[str, Field(pattern=r"[A-Za-z_][A-Za-z0-9_]*")] | None = None
+    write_back_field: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     write_back_method: Literal["PUT", "PATCH"] = "PUT"
     repeat_window_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 20.0

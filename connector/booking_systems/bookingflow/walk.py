@@ -82,7 +82,7 @@ class Walk:
         if listing.date_param:
             params[listing.date_param] = day.isoformat()
         if listing.date_param and listing.until_param:
-            params[listing.until_param] = min(day + timedelta(days=listing.step_days - 1), self._last).isoformat()
+            params[listing.until_param] = (day + min(self._step - timedelta(days=1), self._last - day)).isoformat()
         if listing.pager == "page":
             params[listing.page_param] = listing.first_page + position.number
         elif listing.pager == "offset":
@@ -102,9 +102,9 @@ class Walk:
         """A filter that is ignored would have us read everything once for each day."""
         if not self._listing.date_param:
             return
-        first, last = day - MARGIN, day + timedelta(days=self._listing.step_days) + MARGIN
         starts = [start for event in self._events(bookings, everywhere=True) if (start := _start(event))]
-        if starts and not all(first <= start.date() <= last for start in starts):
+        # Differences of dates: the sums would leave the calendar at its ends.
+        if not all(-1 <= (start.date() - day).days <= self._listing.step_days + 1 for start in starts):
             account = self._client.remote.account
             hint = f'Set date_param in [{account}.listing] to the filter\'s name; "" asks for everything and filters here.'
             raise Rejected(
@@ -131,7 +131,7 @@ class Walk:
                 raise Transient("BookingFlow: list bookings: the list does not end", account=self._client.remote.account)
             step = len(bookings) if pager == "offset" else 1
             return Position(day=position.day, number=position.number + step, after=after, before=digest)
-        if not self._listing.date_param or position.day is None or position.day + self._step > self._last:
+        if not self._listing.date_param or position.day is None or self._last - position.day < self._step:
             return Position(day=None)
         return Position(day=position.day + self._step)
 
