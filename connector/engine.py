@@ -129,6 +129,12 @@ class Engine:
                     # An account in trouble has a watcher of its own; this look comes again.
                     self._log.warning("account could not be looked at", account=adapter.remote.account, reason=str(error))
                     continue
+                except Exception as error:
+                    # A defect in one adapter must not end the look at the others; its text may hold anything.
+                    self._log.error(
+                        "account could not be looked at", account=adapter.remote.account, error=type(error).__name__
+                    )
+                    continue
                 for check in found:
                     if check not in self.findings.get(adapter.remote.account, []):
                         self._log.warning("account needs attention", check=check.id, reason=check.message, hint=check.hint)

@@ -133,6 +133,7 @@ async def starts(sides, tmp_path_factory):
     return dict(zip(REFUSALS, await asyncio.gather(*map(start, REFUSALS)), strict=True))
 
 
+@pytest.mark.slow  # SQLite waits five seconds for a lock
 @pytest.mark.parametrize("trouble", REFUSALS, ids=lambda trouble: trouble.__name__)
 async def test_a_database_that_cannot_be_used_is_told_in_one_line(starts, trouble):
     assert starts[trouble] == (1, "", REFUSALS[trouble] + "\n")

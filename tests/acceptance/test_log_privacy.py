@@ -65,7 +65,7 @@ async def be_busy(sides: FarSides, service: Service, http: httpx.AsyncClient) ->
     told.append((await http.post(f"{service.url}/webhooks/Zebulon.Quill@example.com", json=body)).text)
     sides.faults(seed=3, lost_answer=0.15, error_after_effect=0.1, error_500=0.1, html=0.1, rate_limit=0.05, retry_after=0)
     await sides.booxi.send_webhooks()
-    await eventually(lambda: sum((sides.booxi.app.injected + sides.hubspot.app.injected).values()) >= 8, 20)
+    await eventually(lambda: sum((sides.booxi.app.injected + sides.hubspot.app.injected).values()) >= 6, 20)
     sides.faults()
     await service.settled()
     # A key that is refused in the middle, and a contact that is merged away.
@@ -87,7 +87,7 @@ async def everything_shown(service: Service, http: httpx.AsyncClient, config: st
         response = await http.get(f"{service.url}{path}")
         assert response.status_code == 200
         shown.append(response.text)
-    commands = ["events list --json", "events show 1", "review show 1", "check --json", "backfill stores --dry-run --json"]
+    commands = ["events list --json", "events show 1", "review show 1", "check --json"]
     for _, out, err in await asyncio.gather(*(run(*command.split(), "--config", config) for command in commands)):
         shown += [out, err]
     code, out, err = await run("review", "list", "--reveal", "--json", "--config", config)

@@ -46,7 +46,7 @@ def test_serve_on_a_port_that_is_taken(tmp_path, portal, sides, place, taken):
     assert str(taken) in err
     assert "Stop what listens there, or choose another port." in err
     assert "Traceback" not in err
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_serve_without_a_worker_receives_and_leaves_the_rest(place):
@@ -153,7 +153,7 @@ def test_a_refused_key_ends_a_backfill_with_1(tmp_path, portal, sides, place, si
     assert "It ended early: " in result.stderr
     assert "credentials were refused" in result.stderr
     assert "The same command goes on where it was." in result.stderr
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     mended = Place(tmp_path, portal, sides)
     assert mended.json(*ASKED)["created"] == 2
 

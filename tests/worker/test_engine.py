@@ -24,9 +24,10 @@ async def waiting_for(world: World, account: str) -> list[dict]:
     query = "SELECT count(*) FROM lanes WHERE waits_for = ?"
     async with asyncio.timeout(10):
         while True:
+            waiting = (await world.engine.store.database.read(lambda c: c.execute(query, (account,)).fetchone()))[0]
+            # Read afterwards: what waits now has been written down as waiting.
             found = await world.events()
-            rows = await world.engine.store.database.read(lambda c: c.execute(query, (account,)).fetchone())
-            if found and rows[0] == len(found):
+            if found and waiting == len(found):
                 return found
             await asyncio.sleep(0.02)
 
