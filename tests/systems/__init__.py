@@ -1,0 +1,1 @@
+"""All booking systems side by side: the same people, the same faults, one table."""
