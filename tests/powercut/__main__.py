@@ -1,4 +1,4 @@
-# ruff: noqa: T201 - a table is what this program is for
+
 """``python -m tests.powercut --images 1000``: the figures for the documentation, with the cross-check beside them."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: T201 - it talks to a person
+
 """`python -m tests.torture`: kills real processes between lying far sides, and counts what was lost or done twice.
 
     python -m tests.torture                        CI size: fixed seeds, about two minutes
