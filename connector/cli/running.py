@@ -29,12 +29,19 @@ CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 @click.command()
 @click.option("--once", is_flag=True, help="Print the decisions and end, instead of keeping the status page up.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port of the status page.")
+@click.option(
+    "--booking",
+    type=click.Choice(["booxi", "bookeo", "bookablesites", "bookingflow"]),
+    default="booxi",
+    show_default=True,
+    help="The booking system to show.",
+)
 @ends_well
-def demo(once: bool, port: int) -> None:
+def demo(once: bool, port: int, booking: str) -> None:
     """Show everything without an account: both far sides as sandboxes, sample webhooks, links made, the status page."""
     from connector.demo import run_demo
 
-    _loop(lambda: run_demo(once=once, port=port))
+    _loop(lambda: run_demo(once=once, port=port, booking=booking))
 
 
 @click.command()

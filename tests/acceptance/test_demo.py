@@ -30,3 +30,21 @@ async def test_demo_once_prints_the_five_decisions_and_ends():
         assert reason in told[2]
     assert "Delivered twice: 1 delivery recognised as a duplicate" in out
     assert re.search(r"external ids under the module hubspot: \{(\"\d+\": \"\d+\"(, )?){3}\}", out)
+
+
+@pytest.mark.parametrize(
+    ("booking", "types", "ends"),
+    [
+        ("bookeo", "bookings.created", "Bookeo now stores 3 ids"),
+        ("bookablesites", "appointment.booked", "Bookablesites has no place for customer ids"),
+        ("bookingflow", "booking.created", "BookingFlow has no place for customer ids"),
+    ],
+)
+async def test_the_demo_shows_any_booking_system(booking, types, ends):
+    code, out, err = await run("demo", "--once", "--booking", booking)
+    assert (code, err) == (0, "")
+    assert re.search(rf"^new client \S+, {types}: done$", out, re.MULTILINE)
+    assert re.search(rf"^ambiguous client \S+, {types}: held$", out, re.MULTILINE)
+    assert "Delivered twice: 1 delivery recognised as a duplicate" in out
+    assert ends in out
+    assert "(CANCELED, SCHEDULED" in out

@@ -1,4 +1,3 @@
-
 """``python -m tests.powercut --images 1000``: the figures for the documentation, with the cross-check beside them."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 """`python -m tests.torture`: kills real processes between lying far sides, and counts what was lost or done twice.
 
     python -m tests.torture                        CI size: fixed seeds, about two minutes
