@@ -42,3 +42,31 @@ async def test_an_id_of_somebody_else_still_waits_for_a_person(world):
     (ended,) = await world.run_all()
     assert ended.state == "held"
     assert world.stored(other) == stranger
+
+
+async def test_a_merge_while_the_id_is_written_is_looked_at_again(world):
+    """Seed 1000, chunk 6: as above, but the clients are merged between our look and our write."""
+    one, other = world.client(), world.client(**ADA | {"mobilePhoneNumber": ""})
+    await world.process(one)
+    (first,) = world.contacts()
+    second = world.hubspot.merge(world.contact(email="countess@example.com"), first)
+    await world.process(other)
+    third = world.hubspot.merge(world.contact(email="byron@example.com"), second)
+    world.booxi_gate.on("PUT", "moduleLink", lambda: world.booxi.merge_clients(int(one), int(other)))
+    ended = await world.process(one)
+    assert ended.state == "retrying"
+    (ended,) = await world.again()
+    assert (ended.state, world.stored(other)) == ("done", third)
+    assert await world.link(one) == (third, "created")
+
+
+async def test_a_merge_into_somebody_else_while_the_id_is_written_is_asked_about(world):
+    one, other = world.client(), world.client(firstName="Grace", lastName="Hopper", email="grace@example.com")
+    await world.process(other)
+    stranger = world.stored(other)
+    world.booxi_gate.on("PUT", "moduleLink", lambda: world.booxi.merge_clients(int(one), int(other)))
+    await world.process(one)
+    (ended,) = await world.again()
+    assert ended.state == "held"
+    assert {candidate["customer_id"] for candidate in ended.error.candidates} == {stranger, (await world.link(one))[0]}
+    assert world.stored(other) == stranger

@@ -79,11 +79,12 @@ class Booxi(BookingSystem):
     async def write_link(self, link: ClientLink, customer_id: str) -> ClientLink:
         """Store the customer id, sending the metadata back as it was read; confirmed by the answer or by reading back.
 
-        A client that was merged away meanwhile is followed once, unless the survivor belongs to another customer.
+        A client that was merged away meanwhile is followed once, unless the survivor holds another id: whose that is must
+        be asked of the CRM first, as it would have been had the merge come before our look.
 
         Raises:
-            Rejected: Booxi refuses the id, knows no such client, or the survivor is linked to somebody else.
-            Transient: the link read back is not the one written.
+            Rejected: Booxi refuses the id, knows no such client, or the survivor was merged away as well.
+            Transient: the link read back is not the one written, or the survivor of a merge holds another id.
             UnknownOutcome: no clear answer came.
         """
         try:
@@ -93,7 +94,7 @@ class Booxi(BookingSystem):
         if survivor.customer_id == customer_id:
             return survivor
         if survivor.customer_id is not None:
-            raise self._rejected("write the client's link: the client was merged into one that has another customer id")
+            raise self._changed("the client was merged a moment ago, into one that holds another customer id")
         try:
             return await self._put(survivor, customer_id)
         except ClientMerged:
@@ -107,7 +108,7 @@ class Booxi(BookingSystem):
             return ClientLink(client_id=client_id, customer_id=customer_id, metadata=link.metadata)
         stored = await self.read_link(link.client_id)
         if stored.customer_id != customer_id:
-            raise Transient("Booxi: write the client's link: the link read back is another one", account=self.remote.account)
+            raise self._changed("the link read back is another one")
         return stored
 
     async def _survivor_link(self, merged: ClientMerged) -> ClientLink:
@@ -144,6 +145,9 @@ class Booxi(BookingSystem):
         if (customer_id is None and not blank) or not (metadata is None or isinstance(metadata, dict)):
             raise self._client.unexpected("read the client's link", answer)
         return ClientLink(client_id=read_id(entry.get("clientId")) or client_id, customer_id=customer_id, metadata=metadata)
+
+    def _changed(self, how: str) -> Transient:
+        return Transient(f"Booxi: write the client's link: {how}", account=self.remote.account)
 
     def _rejected(self, how: str) -> Rejected:
         return Rejected(f"Booxi: {how}", account=self.remote.account, hint=_MERGED_HINT)
