@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 
 from connector.config import SeveralCandidates
 from connector.crms.base import Customer, NewCustomer
 from connector.errors import NeedsReview
-from connector.identity import Agreement, Identity, PersonName, names_agree, normalise_email, normalise_phone
+from connector.identity import Agreement, Identity, PersonName, name_key, names_agree, normalise_email, normalise_phone
 
 CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
 _NAMES = {Agreement.AGREE: "the name agrees", Agreement.DISAGREE: "the name differs", Agreement.UNKNOWN: "a name is missing"}
@@ -62,6 +64,17 @@ def has_phone(customer: Customer, person: Identity, country: str | None) -> bool
 def number(phone: str) -> str:
     """An E.164 number without its extension."""
     return phone.partition(";")[0]
+
+
+def one_person(known: Identity) -> str | None:
+    """A key for clients who are certainly one person: the same e-mail address, or the same phone, and the same name.
+
+    They share a review item. A household shares an address or a phone too, so without the name nobody is taken for
+    somebody else. None where there is too little to say. Like all identity keys it stays in our own database.
+    """
+    name = name_key(known.name)
+    key = known.email_key or (known.phone_keys[0] if known.phones and name else None)
+    return key and hashlib.sha256(json.dumps([key, name]).encode()).hexdigest()
 
 
 def new_customer(person: Identity) -> NewCustomer:

@@ -1,6 +1,6 @@
 """What the sync remembers, as it needs it: links and the journal of effects.
 
-The store keeps both for good; a dry run puts an overlay in front that forgets (`connector.rehearsal`).
+The store keeps both for good; a dry run puts an overlay in front that forgets (`connector.dry`).
 """
 
 from __future__ import annotations

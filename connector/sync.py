@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from connector.appointments import Kind
 from connector.booking_systems.base import BookingSystem, ClientLink
@@ -80,8 +81,10 @@ class Sync:
             note(work, "write_back", "no place", "the place for the id is in use by others, or gone; nothing was written")
             work.step = "fill"
             return
+        elif not await self._is_free(link, stored):
+            await self._dispute(work, seen, link, stored)
+            return
         else:
-            await self._check_free(link, stored)
             ours = intent
             await self._write(work, intent, stored, link.customer_id)
             note(work, "write_back", "written", "the id was stored in the booking system and confirmed", link.customer_id)
@@ -109,19 +112,25 @@ class Sync:
                 await self.journal.undone(intent)
             raise
 
-    async def _check_free(self, link: Link, stored: ClientLink) -> None:
-        """Never overwrite an id that somebody else stored, unless a person told us to."""
+    async def _is_free(self, link: Link, stored: ClientLink) -> bool:
+        """Whether what is there is nothing, or ours; an id that somebody else stored is only replaced if a person said so."""
         there = stored.customer_id
         if not there or there == link.stored_id or link.origin == "review":
-            return
+            return True
         if await self.links.is_alias(self.crm.name, there, link.customer_id):
-            return
+            return True
         # A merge of clients brings ids of other clients here, and theirs may have been merged without our having heard of it.
         alive = await self.crm.get(there)
-        if alive is not None and alive.id == link.customer_id:
+        return alive is not None and alive.id == link.customer_id
+
+    async def _dispute(self, work: Work, seen: Seen, link: Link, stored: ClientLink) -> None:
+        """Another id is there. Our customer may have been merged into it meanwhile: then write back that; else ask a person."""
+        await self.matcher.resolve(work, seen)
+        if self._link(work).customer_id != link.customer_id:
+            await self.write_back(work, seen)
             return
-        candidates = [
-            {"customer_id": there, "evidence": ["stored in the booking system"]},
+        candidates: list[dict[str, Any]] = [
+            {"customer_id": stored.customer_id, "evidence": ["stored in the booking system"]},
             {"customer_id": link.customer_id, "evidence": [f"our link ({link.origin})"]},
         ]
         reason = "the booking system holds another customer's id for this client"

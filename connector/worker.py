@@ -7,8 +7,6 @@ has been stored, when a running event ends, and when the next waiting one is due
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -17,6 +15,7 @@ from typing import Protocol
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential, wait_random_exponential
 
+from connector.candidates import one_person
 from connector.errors import (
     AccountPaused,
     ConnectorError,
@@ -31,7 +30,6 @@ from connector.errors import (
     Transient,
     Unavailable,
 )
-from connector.identity import Identity, name_key
 from connector.matching import NothingToIdentify
 from connector.outbound import Availability
 from connector.store import Store
@@ -45,23 +43,12 @@ GIVE_UP_AFTER, GIVE_UP_ATTEMPTS = 7 * 86_400.0, 10
 #: A far side that is "unavailable" to one event this many times in a row, but not to others, is that event's own trouble.
 PATIENT_SNOOZES = 5
 #: Seconds; an event that waits for another one looks again at growing intervals up to this.
-LONGEST_POSTPONEMENT = 300.0
+LONGEST_POSTPONEMENT = 60.0
 
 #: Seconds between attempts to store a verdict while the database is in trouble.
 STORE_PAUSE = 15.0
 
 _backoff = wait_random_exponential(multiplier=FIRST_RETRY, max=LAST_RETRY)
-
-
-def one_person(known: Identity) -> str | None:
-    """A key for clients who are certainly one person: the same e-mail address, or the same phone, and the same name.
-
-    They share a review item. A household shares an address or a phone too, so without the name nobody is taken for
-    somebody else. None where there is too little to say. Like all identity keys it stays in our own database.
-    """
-    name = name_key(known.name)
-    key = known.email_key or (known.phone_keys[0] if known.phones and name else None)
-    return key and hashlib.sha256(json.dumps([key, name]).encode()).hexdigest()
 
 
 class Runner(Protocol):
@@ -229,19 +216,29 @@ class Worker:
         """Do what an error asks for besides the verdict; answer what is to be judged: where the database cannot, that."""
         try:
             if isinstance(error, NeedsReview):
-                crm = getattr(getattr(self._syncs[work.source], "crm", None), "name", "")
-                sync = self._syncs[work.source]
-                person = one_person(sync.matcher.identity(work.event.client)) if isinstance(sync, Sync) else None
-                await self._store.reviews.open(
-                    work.source, work.client_id, crm, str(error), error.candidates, self._clock(), person=person
-                )
-            elif isinstance(error, NothingToIdentify):
+                return await self._ask(work, error)
+            if isinstance(error, NothingToIdentify):
                 await self._store.upkeep.count("without_identity")
                 work.outcome = "skipped"
             elif isinstance(error, AccountPaused) and (account := self._accounts.get(error.account)) is not None:
                 account.close(error)
         except StoreError as trouble:
             return trouble
+        return error
+
+    async def _ask(self, work: Work, error: NeedsReview) -> ConnectorError:
+        """Open a review, unless somebody has answered the same question for another client of this person."""
+        sync, now = self._syncs[work.source], self._clock()
+        crm = getattr(getattr(sync, "crm", None), "name", "")
+        person = one_person(sync.matcher.identity(work.event.client)) if isinstance(sync, Sync) else None
+        asked = (work.source, work.client_id, crm, str(error))
+        # Only who the client is: what the booking system holds for one client says nothing of another.
+        if person is not None and work.step == "resolve":
+            ids = [candidate["customer_id"] for candidate in error.candidates]
+            if (entry := await self._store.reviews.answered(*asked, ids, now, person=person)) is not None:
+                work.trace.append(entry)
+                return Postponed("linked as decided for another client of this person", retry_after=0.0)
+        await self._store.reviews.open(*asked, error.candidates, now, person=person)
         return error
 
     def judge(self, work: Work, error: ConnectorError) -> Verdict:  # noqa: PLR0911 - one return per row of the table

@@ -77,6 +77,17 @@ class Reviews:
         said = json.dumps(list(candidates))
         return await self._database.write(lambda connection: open_item(connection, asked, reason, said, standing, now))
 
+    async def answered(
+        self, source: str, client_id: str, crm: str, reason: str, candidates: Sequence[str], now: float, *, person: str
+    ) -> dict[str, Any] | None:
+        """Link the client as an earlier decision linked another client of the same `person`, who raised the same question.
+
+        Returns the entry for the trace, or None where nobody decided that, or the customer is no longer a candidate:
+        then somebody must be asked. A dismissal answers for nobody else.
+        """
+        asked = (source, client_id, crm, person)
+        return await self._database.write(lambda connection: _answer(connection, asked, reason, candidates, now))
+
     async def decide(
         self, review_id: int, decision: str, customer_id: str | None, by: str, now: float, *, errands: bool = False
     ) -> str | None:
@@ -153,6 +164,38 @@ def _decide(
         )
         _carry_out(connection, deed, told, client["source"], client["client_id"])
     return None
+
+
+def earlier(
+    connection: sqlite3.Connection, asked: tuple[str, str, str, str], reason: str, candidates: Sequence[str]
+) -> sqlite3.Row | None:
+    """The review (id, customer_id, decided_by) that says who the client is: see `Reviews.answered`."""
+    source, client_id, crm, person = asked
+    row = connection.execute(
+        "SELECT id, customer_id, decided_by FROM reviews AS r WHERE crm = ? AND person = ? AND reason = ? AND decision = 'link'"
+        " AND NOT EXISTS (SELECT 1 FROM review_clients WHERE review_id = r.id AND source = ? AND client_id = ?)"
+        " ORDER BY decided_at DESC, id DESC LIMIT 1",
+        (crm, person, reason, source, client_id),
+    ).fetchone()
+    return row if row and row["customer_id"] in candidates else None
+
+
+def _answer(
+    connection: sqlite3.Connection, asked: tuple[str, str, str, str], reason: str, candidates: Sequence[str], now: float
+) -> dict[str, Any] | None:
+    source, client_id, crm, _ = asked
+    row = earlier(connection, asked, reason, candidates)
+    if row is None:
+        return None
+    withdraw(connection, source, client_id)
+    connection.execute(
+        "INSERT INTO review_clients (review_id, source, client_id, candidates, told) VALUES (?, ?, ?, '[]', 'link')",
+        (row["id"], source, client_id),
+    )
+    deed = _Deed(row["id"], crm, row["customer_id"], row["decided_by"], now, errands=False)
+    _carry_out(connection, deed, "link", source, client_id)
+    note = f"{row['decided_by']} decided this for another client of this person in review {row['id']}"
+    return {**deed.step("link"), "note": note}
 
 
 def _carry_out(connection: sqlite3.Connection, deed: _Deed, told: str, source: str, client_id: str) -> None:

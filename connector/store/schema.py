@@ -163,6 +163,7 @@ CREATE TABLE reviews (
     decided_at REAL
 ) STRICT;
 CREATE UNIQUE INDEX one_open_review ON reviews (crm, person) WHERE decision IS NULL;
+CREATE INDEX reviews_person ON reviews (crm, person);
 CREATE INDEX reviews_decided ON reviews (decided_at) WHERE decision IS NOT NULL;
 
 CREATE TABLE review_clients (

@@ -252,6 +252,39 @@ async def test_who_decided_and_when_is_in_the_trace(store, review):
     assert (await store.read(views.event, 3))["trace"] == []
 
 
+async def answered(store, client: str, *, person: str = "p-1", reason: str = "two of them", ids=("501", "502")):
+    return await store.reviews.answered("stores", client, "main", reason, ids, NOW + 60, person=person)
+
+
+async def test_a_link_answers_for_a_later_client_of_the_same_person(store):
+    review = await shared(store, "c-1")
+    assert await answered(store, "c-2") is None, "nobody has decided yet"
+    await store.reviews.decide(review, "link", "502", "ops", NOW)
+    assert await answered(store, "c-2", person="p-2") is None
+    assert await answered(store, "c-2", reason="the booking system says otherwise") is None
+    assert await answered(store, "c-2", ids=["501"]) is None, "the chosen customer is no candidate any more"
+    assert await answered(store, "c-1") is None, "a client of the item itself has come up again"
+    entry = await answered(store, "c-2")
+    assert entry["note"] == f"ops decided this for another client of this person in review {review}"
+    assert await store.links.find("stores", "c-2") == link("c-2", "502", origin="review")
+
+
+@pytest.mark.parametrize("decision", ["create", "dismiss"])
+async def test_other_decisions_answer_for_nobody_else(store, decision):
+    review = await shared(store, "c-1")
+    await store.reviews.decide(review, decision, None, "ops", NOW)
+    assert await answered(store, "c-2") is None
+
+
+async def test_taking_the_decision_back_takes_it_back_for_later_clients_too(store):
+    review = await shared(store, "c-1")
+    await store.reviews.decide(review, "link", "502", "ops", NOW)
+    await answered(store, "c-2")
+    assert len(await undo(store, review)) == 2
+    assert await store.links.find("stores", "c-2") is None
+    assert await answered(store, "c-3") is None
+
+
 # ---- undo ----
 
 

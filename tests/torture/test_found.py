@@ -70,3 +70,23 @@ async def test_a_merge_into_somebody_else_while_the_id_is_written_is_asked_about
     assert ended.state == "held"
     assert {candidate["customer_id"] for candidate in ended.error.candidates} == {stranger, (await world.link(one))[0]}
     assert world.stored(other) == stranger
+
+
+async def test_a_merge_of_customers_while_the_id_is_written_is_followed(world):
+    """Seed 1000, chunk 8: ours is merged after it was resolved, and an event of another client has written the survivor."""
+    ada = world.client()
+    await world.process(ada)
+    (first,) = world.contacts()
+    second = world.hubspot.merge(world.contact(email="countess@example.com"), first)
+    last: list[str] = []
+
+    def meanwhile() -> None:
+        last.append(world.hubspot.merge(world.contact(email="byron@example.com"), second))
+        world.booxi.set_link(int(ada), last[0])
+
+    world.booxi_gate.on("GET", "moduleLink", meanwhile)
+    ended = await world.process(ada)
+    assert ended.state == "done"
+    assert await world.link(ada) == (last[0], "created")
+    assert world.stored(ada) == last[0]
+    assert await world.open_effects() == []
