@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from connector.config import SeveralCandidates
 from connector.crms.base import Customer, NewCustomer
 from connector.errors import NeedsReview
-from connector.identity import Agreement, Identity, PersonName, name_key, names_agree, normalise_email, normalise_phone
+from connector.identity import Identity, mailbox, normalise_email, normalise_phone
+from connector.names import Agreement, PersonName, name_key, names_agree
 
 CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
 _NAMES = {Agreement.AGREE: "the name agrees", Agreement.DISAGREE: "the name differs", Agreement.UNKNOWN: "a name is missing"}
@@ -50,9 +51,10 @@ def same_name(person: Identity, customer: Customer) -> bool:
     return agreement(person, customer) is Agreement.AGREE
 
 
-def has_email(customer: Customer, email: str) -> bool:
-    """Whether one of the customer's addresses is this normalised one."""
-    return email in {normalise_email(raw) for raw in customer.emails}
+def has_email(customer: Customer, person: Identity, plain_domains: Collection[str]) -> bool:
+    """Whether one of the customer's addresses is the person's mailbox."""
+    theirs = {normalise_email(raw) for raw in customer.emails}
+    return bool({mailbox(email, plain_domains) for email in theirs if email} & set(person.emails[-1:]))
 
 
 def has_phone(customer: Customer, person: Identity, country: str | None) -> bool:

@@ -156,9 +156,10 @@ class SyncSettings(Section):
     name_mismatch: Literal["link", "hold"] = "link"
     match_phone: bool = True
     shared_email_domains: tuple[str, ...] = ()
+    ignore_dots_and_tags: tuple[str, ...] = ()
     minimum_identity: Literal["phone_and_name", "email", "email_and_name"] = "phone_and_name"
 
-    @field_validator("shared_email_domains")
+    @field_validator("shared_email_domains", "ignore_dots_and_tags")
     @classmethod
     def _domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for domain in value:

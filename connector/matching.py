@@ -17,9 +17,10 @@ from connector.candidates import agreement, chosen, has_email, has_phone, new_cu
 from connector.config import SyncSettings
 from connector.crms.base import CRM, Customer
 from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Transient, UnknownOutcome
-from connector.identity import Agreement, Identity, identify, person_key
+from connector.identity import Identity, identify, person_key
 from connector.locks import IdentityLocks
 from connector.memory import EffectsJournal, LinksMemory
+from connector.names import Agreement
 from connector.store.lanes import Work
 from connector.store.links import Link
 
@@ -79,7 +80,7 @@ class Matcher:
 
     def identity(self, client: Client) -> Identity:
         """What is known of a client, as this sync sees it."""
-        return identify(client, self.country, self.settings.shared_email_domains)
+        return identify(client, self.country, self.settings.shared_email_domains, self.settings.ignore_dots_and_tags)
 
     async def resolve(self, work: Work, seen: Seen) -> None:
         """Find or create the customer, and commit the link."""
@@ -143,8 +144,8 @@ class Matcher:
         if person.email is None or (key := person.email_key) is None:
             return None
         remembered = await self._alive(await self.links.remembered(self.crm.name, [key]))
-        with_it = [customer for customer in remembered if has_email(customer, person.email)]
-        found = with_it or await self.crm.by_email(person.email)
+        with_it = [customer for customer in remembered if has_email(customer, person, self.settings.ignore_dots_and_tags)]
+        found = with_it or await self._same_email(person)
         if not found and remembered:
             # Tied to this address by us, but the record has lost it or was never given it.
             if len(remembered) > 1 or remembered[0].emails:
@@ -270,6 +271,10 @@ class Matcher:
             if customer is not None:
                 found[customer.id] = customer
         return list(found.values())
+
+    async def _same_email(self, person: Identity) -> list[Customer]:
+        found = [customer for email in person.emails for customer in await self.crm.by_email(email)]
+        return list({customer.id: customer for customer in found}.values())
 
     async def _same_phone(self, person: Identity) -> list[Customer]:
         found: dict[str, Customer] = {}

@@ -70,6 +70,29 @@ async def test_an_address_of_a_desk_finds_nobody_and_is_not_written(world: World
     assert not world.contacts()[customer].get("email")
 
 
+async def test_spellings_of_one_mailbox_are_one_customer_where_told_so(world: World):
+    world.use(ignore_dots_and_tags=("gmail.com",))
+    one, other = (world.client(email=email) for email in ("a.da@gmail.com", "ada+spa@gmail.com"))
+    await world.process(one)
+    await world.process(other)
+    assert [contact["email"] for contact in world.contacts().values()] == ["a.da@gmail.com"]
+    assert await world.link(other) == ((await world.link(one))[0], "email")
+
+
+async def test_a_customer_with_the_plain_address_is_found_by_any_spelling_where_told_so(world: World):
+    contact = world.contact(email="ada@gmail.com")
+    world.use(ignore_dots_and_tags=("gmail.com",))
+    ada = world.client(email="a.da+spa@gmail.com")
+    await world.process(ada)
+    assert await world.link(ada) == (contact, "email")
+
+
+async def test_spellings_are_different_people_unless_told_so(world: World):
+    for email in ("a.da@gmail.com", "ada@gmail.com"):
+        await world.process(world.client(email=email))
+    assert len(world.contacts()) == 2
+
+
 @pytest.mark.parametrize(
     ("minimum", "fields", "lacking"),
     [

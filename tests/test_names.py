@@ -1,0 +1,184 @@
+"""People's names: how they are read, and whether two of them may belong to one person."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from connector.names import MAX_NAME, Agreement, PersonName, name_key, names_agree, read_name
+
+#: Any text JSON can carry, lone surrogates included.
+ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
+NAME_WORDS = st.sampled_from(
+    [
+        "Anna", "Maria", "Jean", "Pierre", "Dupont", "Berg", "van", "der", "de", "la", "Jr.", "Sr.", "J.", "M.", "B", "A.",
+        "Müller", "Muller", "O'Brien", "Jean-Pierre", "李", "小龙", "Mr.", "Dr.", ",", "(", ")", "Le",
+    ]
+)  # fmt: skip
+NAMES = st.builds(PersonName, *[st.lists(NAME_WORDS, max_size=3).map(" ".join)] * 2) | st.builds(read_name, ANY_TEXT, ANY_TEXT)
+LETTERS = st.text("abcdefghijklmnopqrstuvwxyzéèüßøłçñåæœıžđ -'", min_size=1, max_size=25)
+
+
+@pytest.mark.parametrize(
+    ("given_name", "expected"),
+    [
+        (("Anna", "Berg"), ("Anna", "Berg")),
+        (("Jean Pierre Dupont", ""), ("Jean Pierre", "Dupont")),
+        (("", "Jean Pierre Dupont"), ("Jean Pierre", "Dupont")),
+        (("Ludwig van der Berg", ""), ("Ludwig", "van der Berg")),
+        (("", "van der Berg"), ("", "van der Berg")),
+        (("", "Van der Berg"), ("", "Van der Berg")),
+        (("de la Cruz", ""), ("", "de la Cruz")),
+        (("Van Morrison", ""), ("Van", "Morrison")),
+        (("Dupont, Jean", ""), ("Jean", "Dupont")),
+        (("John Smith III", ""), ("John", "Smith III")),
+        (("Mr. Smith", ""), ("", "Smith")),
+        (("Mme Marie Dupont", ""), ("Marie", "Dupont")),
+        (("Berg MD", ""), ("Berg MD", "")),
+        (("Anna (Berg)", ""), ("Anna (Berg)", "")),
+        (("李 小龙", ""), ("小龙", "李")),
+        (("Anna", ""), ("Anna", "")),
+        (("", "Berg"), ("", "Berg")),
+        (("  Anna\t Maria ", "\u200bBerg\x00\r\n"), ("Anna Maria", "Berg")),
+        (("A\u0308nna", "Berg"), ("\u00c4nna", "Berg")),
+        (("anna@example.com", "Berg"), ("", "Berg")),
+        (("anna@example.com", ""), ("", "")),
+        (("Anna Berg anna@example.com", ""), ("Anna", "Berg")),
+        (("-", "***"), ("", "")),
+        (("\ud800", "😀"), ("", "")),
+        (("", ""), ("", "")),
+    ],
+)
+def test_reading_a_name(given_name: tuple[str, str], expected: tuple[str, str]) -> None:
+    assert read_name(*given_name) == PersonName(*expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANY_TEXT | st.lists(NAME_WORDS).map(" ".join), ANY_TEXT | st.just(""))
+def test_any_text_can_be_read_as_a_name(first: str, last: str) -> None:
+    name = read_name(first, last)
+    for part in (name.first, name.last):
+        assert len(part) <= MAX_NAME
+        assert part == " ".join(part.split())
+        part.encode()
+        assert not any(unicodedata.category(c) == "Cc" for c in part)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ANY_TEXT, ANY_TEXT)
+def test_reading_a_complete_name_again_changes_nothing(first: str, last: str) -> None:
+    name = read_name(first, last)
+    assume(bool(name.first) == bool(name.last))
+    assert read_name(name.first, name.last) == name
+
+
+def test_an_endless_name_is_cut() -> None:
+    assert read_name("a" * 100_000, "b") == PersonName("a" * MAX_NAME, "b")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Anna", "Berg"), ("BERG", "anna")),
+        (("Søren", "Łukasz-Müller"), ("soren", "lukasz muller")),
+        (("Jean-Pierre", "Groß"), ("JEAN PIERRE", "GROSS")),
+        (("Zoë", "D\u2019Angelo"), ("Zoe", "D'angelo")),
+        (("J.R.", "Ødegård"), ("j r", "Odegard")),
+        (("Iğnaz", "İnci"), ("ignaz", "inci")),
+        (("한", "지"), ("\u1112\u1161\u11ab", "\u110c\u1175")),
+    ],
+)
+def test_the_key_ignores_case_accents_punctuation_and_order(one: tuple[str, str], other: tuple[str, str]) -> None:
+    assert name_key(PersonName(*one)) == name_key(PersonName(*other)) != ""
+
+
+def test_the_key_keeps_marks_that_make_another_letter() -> None:
+    assert name_key(PersonName("がき", "")) != name_key(PersonName("かき", ""))
+    assert name_key(PersonName("कि", "")) != name_key(PersonName("कु", ""))
+
+
+def test_a_name_without_letters_has_no_key() -> None:
+    assert name_key(PersonName(" - ", "***")) == ""
+    assert PersonName(" - ", "***").blank
+    assert not PersonName("", "Berg").blank
+
+
+@settings(max_examples=200, deadline=None)
+@given(LETTERS, LETTERS)
+def test_the_key_is_stable_under_case_space_accents_and_order(first: str, last: str) -> None:
+    key = name_key(PersonName(first, last))
+    assert name_key(PersonName(first.upper(), last.title())) == key
+    assert name_key(PersonName(last, f" {first} ")) == key
+    assert name_key(PersonName(unicodedata.normalize("NFD", first), unicodedata.normalize("NFC", last))) == key
+    assert name_key(PersonName(key, "")) == key
+
+
+A, D, U = Agreement.AGREE, Agreement.DISAGREE, Agreement.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        # the same words
+        (("Anna", "Berg"), ("anna", "BERG"), A),
+        (("Berg", "Anna"), ("Anna", "Berg"), A),
+        (("Anna Berg", ""), ("Anna", "Berg"), A),
+        (("Ludwig", "van der Berg"), ("Ludwig", "Vanderberg"), A),
+        (("Ludwig", "van der Berg"), ("Ludwig", "Berg"), A),
+        (("Jean-Pierre", "Dupont"), ("Jeanpierre", "Dupont"), A),
+        (("李", "小龙"), ("李小龙", ""), A),
+        # one says more than the other
+        (("Anna", "Berg"), ("Anna Maria", "Berg"), A),
+        (("Anna", "Berg"), ("Anna", "Schmidt Berg"), A),
+        (("Dr. Anna", "Berg"), ("Anna", "Berg"), A),
+        (("Anna Maria", ""), ("Anna Maria", "Berg"), D),
+        (("Thomas", "Martin"), ("Martin Thomas", "Berg"), D),
+        (("Anna Maria", "Berg"), ("Anna Sofia", "Berg"), D),
+        # initials
+        (("J.", "Dupont"), ("Jean", "Dupont"), A),
+        (("J.-P.", "Dupont"), ("Jean Pierre", "Dupont"), A),
+        (("Anna M.", "Berg"), ("Anna Maria", "Berg"), A),
+        (("Anna", "B."), ("Anna", "Berg"), A),
+        (("Dupont", "J."), ("Jean", "Dupont"), A),
+        (("A.", "B."), ("Anna", "Berg"), D),
+        (("K.", "Dupont"), ("Jean", "Dupont"), D),
+        (("J.", "Berg"), ("Anna", "Johansson Berg"), D),
+        (("M.", "Dupont"), ("Marie", "Dupont"), D),
+        (("李", "王芳"), ("李小龙", "王芳"), D),
+        # people of one household
+        (("Anna", "Berg"), ("Maria", "Berg"), D),
+        (("John", "Smith Jr."), ("John", "Smith"), D),
+        (("John", "Smith Jr."), ("John", "Smith Sr."), D),
+        (("John", "Smith Jr."), ("John", "Smith Junior"), A),
+        (("Bob", "Smith"), ("Robert", "Smith"), D),
+        (("Anh", "Le"), ("Anh", "Do"), D),
+        # too little to say
+        (("", "Berg"), ("Anna", "Berg"), U),
+        (("Anna", ""), ("Anna", "Berg"), U),
+        (("Maria", ""), ("Anna", "Berg"), D),
+        (("", "Berg"), ("", "Berg"), A),
+        (("", ""), ("Anna", "Berg"), U),
+        (("-", ""), ("", ""), U),
+    ],
+)
+def test_whether_two_names_agree(one: tuple[str, str], other: tuple[str, str], expected: Agreement) -> None:
+    assert names_agree(PersonName(*one), PersonName(*other)) == expected
+    assert names_agree(PersonName(*other), PersonName(*one)) == expected
+
+
+@settings(max_examples=400, deadline=None)
+@given(NAMES, NAMES)
+def test_agreement_is_symmetric_and_blind_to_case(one: PersonName, other: PersonName) -> None:
+    says = names_agree(one, other)
+    assert says == names_agree(other, one)
+    assert says == names_agree(PersonName(one.first.upper(), one.last.upper()), other)
+
+
+@settings(max_examples=150, deadline=None)
+@given(NAMES)
+def test_a_name_agrees_with_itself_unless_it_is_blank(name: PersonName) -> None:
+    swapped = PersonName(name.last, name.first)
+    assert names_agree(name, swapped) == (U if name.blank else A)
