@@ -128,6 +128,7 @@ class Drift:
             self.busy += 1
             return []
         found = await _patiently(lambda: self._comparison.compare(link))
+        await self._store.links.compared(self.source, client_id, self.engine.clock())
         if not found or not self.fix:
             return found
         return await self._repair(link, found, waiting["held"])

@@ -41,6 +41,11 @@ class Links:
         """Whether the CRM once told us that `customer_id` was merged into `survivor_id`."""
         return await self._database.read(lambda connection: _survivor(connection, crm, customer_id) == survivor_id)
 
+    async def compared(self, source: str, client_id: str, now: float) -> None:
+        """Note that a link was compared with both sides. What a power cut takes of this is only compared sooner."""
+        query = "UPDATE links SET compared_at = ? WHERE source = ? AND client_id = ?"
+        await self._database.write(lambda connection: connection.execute(query, (now, source, client_id)), durable=False)
+
 
 def link_of(connection: sqlite3.Connection, source: str, client_id: str) -> Link | None:
     """The statement behind `find`."""

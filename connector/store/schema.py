@@ -163,7 +163,6 @@ CREATE TABLE reviews (
     decided_at REAL
 ) STRICT;
 CREATE UNIQUE INDEX one_open_review ON reviews (crm, person) WHERE decision IS NULL;
-CREATE INDEX reviews_person ON reviews (crm, person);
 CREATE INDEX reviews_decided ON reviews (decided_at) WHERE decision IS NOT NULL;
 
 CREATE TABLE review_clients (
@@ -251,6 +250,13 @@ def m001_first(db: SqliteUtilsDatabase) -> None:
     # executescript() would commit the migration's own transaction, so the statements run one by one.
     for statement in _statements(script):
         db.execute(statement)
+
+
+@migrations()
+def m002_comparisons(db: SqliteUtilsDatabase) -> None:
+    """When a link was compared with both sides; earlier decisions about a person are looked up."""
+    db.execute("ALTER TABLE links ADD COLUMN compared_at REAL")
+    db.execute("CREATE INDEX reviews_person ON reviews (crm, person)")
 
 
 def _statements(script: str) -> list[str]:

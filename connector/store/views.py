@@ -149,8 +149,9 @@ def decided(connection: sqlite3.Connection, *, limit: int = 5) -> list[Row]:
 
 
 def links_of(connection: sqlite3.Connection, source: str, crm: str) -> list[str]:
-    """The clients of a source that are linked to a customer of a CRM, oldest link first."""
-    rows = connection.execute("SELECT client_id FROM links WHERE source = ? AND crm = ? ORDER BY id", (source, crm))
+    """The clients of a source that are linked to a customer of a CRM: never compared first, then compared longest ago."""
+    query = "SELECT client_id FROM links WHERE source = ? AND crm = ? ORDER BY compared_at NULLS FIRST, id"
+    rows = connection.execute(query, (source, crm))
     return [row[0] for row in rows]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
 
+from connector.drift import Drift
 from connector.errors import ConnectorError
 from connector.operations import Refused
 from connector.sandbox.faults import Faults
@@ -20,6 +22,28 @@ async def test_where_everything_agrees_two_reads_a_link_are_all(town: Town) -> N
     assert await town.found() == []
     assert await town.found(fix=True) == []
     assert town.to_booxi.methods() == town.to_hubspot.methods() == {"GET": 6}
+
+
+async def test_one_that_was_stopped_is_continued_where_it_was(town: Town) -> None:
+    reached = asyncio.Event()
+
+    async def stuck() -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    town.to_booxi.on(f"client/{town.chloe}/", stuck)
+    job = Drift(town.engine, "stores")
+    running = asyncio.create_task(job.run())
+    async with asyncio.timeout(10):
+        await reached.wait()
+        while job.checked < 2:
+            await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    town.to_booxi.clear()
+    order = await town.engine.store.read(views.links_of, "stores", "main")
+    assert order[0] == town.chloe
+    assert await town.found() == []
 
 
 # ---- repaired ----

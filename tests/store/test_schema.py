@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
+from sqlite_utils import Database
 
 from connector.errors import StoreError
 from connector.store import schema
@@ -148,4 +149,14 @@ def test_a_migration_that_fails_half_way_leaves_nothing_and_can_be_done_again(mo
     assert tables == []
     migrate(connection)
     assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_file_of_the_first_version_keeps_what_it_holds():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    schema.migrations.apply(Database(connection), stop_before="m002_comparisons")
+    values = "('stores', 'c-1', 'main', '501', 'email', 0)"
+    connection.execute(f"INSERT INTO links (source, client_id, crm, customer_id, origin, linked_at) VALUES {values}")
+    migrate(connection)
+    assert connection.execute("SELECT client_id, compared_at FROM links").fetchall() == [("c-1", None)]
     connection.close()
