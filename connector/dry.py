@@ -211,3 +211,7 @@ class DryMemory:
     async def recorded_as(self, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
         """What the store says."""
         return await self._store.journal.recorded_as(source, appointment_id, client_id)
+
+    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float]]:
+        """What the store says."""
+        return await self._store.journal.recorded_beside(link, appointment_id)

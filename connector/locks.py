@@ -1,4 +1,7 @@
-"""Locks on identity keys: two clients who are one person take turns, whichever lanes they come from."""
+"""Locks on identity keys: two clients who are one person take turns, whichever lanes they come from.
+
+So do the clients of one appointment while it is recorded.
+"""
 
 from __future__ import annotations
 

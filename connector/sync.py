@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from connector.appointments import Kind
+from connector.appointments import Appointment, Kind
 from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.candidates import CHOOSE, missing_fields, new_customer
 from connector.config import SyncSettings
@@ -44,6 +44,7 @@ class Sync:
         self.crm = crm
         self.links = links
         self.journal = journal
+        self.locks = locks
         self.country = country
         self.clock = clock
         self.matcher = Matcher(settings, booking, crm, links=links, journal=journal, locks=locks, country=country, clock=clock)
@@ -169,9 +170,13 @@ class Sync:
         appointment = await self.booking.appointment(work.event)
         if appointment is None:
             return
-        link = self._link(work)
+        # Clients of one appointment take turns: they may be one client since a moment ago.
+        async with self.locks.hold(f"{work.source}/appointments", [appointment.id]):
+            await self._record(work, self._link(work), appointment)
+
+    async def _record(self, work: Work, link: Link, appointment: Appointment) -> None:
         version = appointment.updated_at.timestamp() if appointment.updated_at else work.received_at
-        known = await self.journal.recorded_as(work.source, appointment.id, work.client_id)
+        known = await self._recorded(work, link, appointment.id)
         if known is not None and known[1] > version:
             note(work, "record", "skipped", "a newer state of this appointment has been recorded already")
             return
@@ -195,6 +200,22 @@ class Sync:
             return
         note(work, "record", "recorded", f"the appointment is record {record_id}: {appointment.status}", link.customer_id)
         await self.journal.recorded(work, appointment.id, record_id, version, intent, self.clock())
+
+    async def _recorded(self, work: Work, link: Link, appointment_id: str) -> tuple[str, float] | None:
+        """(record id, version) of the appointment: of this client, or of one that is the same client since a merge."""
+        known = await self.journal.recorded_as(work.source, appointment_id, work.client_id)
+        if known is not None:
+            return known
+        others = await self.journal.recorded_beside(link, appointment_id)
+        if not others:
+            return None
+        here = await self.booking.read_link(work.client_id, appointment_id)
+        for client_id, record in others.items():
+            there = await self.booking.read_link(client_id, appointment_id)
+            if there.client_id == here.client_id:
+                note(work, "record", "merged", f"the record of client {client_id} goes on: the booking system merged the two")
+                return record
+        return None
 
     def _link(self, work: Work) -> Link:
         if work.link is None:

@@ -14,7 +14,7 @@ from connector.errors import Postponed
 from connector.store.database import Database
 from connector.store.intents import forget
 from connector.store.lanes import Work, fence, reach_step
-from connector.store.links import Link, remember, save_alias, save_link
+from connector.store.links import Link, remember, save_alias, save_link, survivor_of
 
 #: Seconds after which an event looks again whether the other client's create has been settled.
 LOOK_AGAIN = 3.0
@@ -82,6 +82,10 @@ class Journal:
     async def recorded_as(self, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
         """(record id, version) of an appointment of a client, if it was recorded."""
         return await self._database.read(lambda connection: _recorded_as(connection, source, appointment_id, client_id))
+
+    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float]]:
+        """{client id: (record id, version)} of an appointment under other clients of the same source and customer."""
+        return await self._database.read(lambda connection: _recorded_beside(connection, link, appointment_id))
 
 
 def _begin(
@@ -163,6 +167,11 @@ def _recorded(
         " record_id = excluded.record_id, version = excluded.version, updated_at = excluded.updated_at",
         (work.source, appointment_id, work.client_id, record_id, version, now),
     )
+    # One record of two clients who were merged: what is said of either is said of it.
+    connection.execute(
+        "UPDATE appointments SET version = ? WHERE source = ? AND appointment_id = ? AND record_id = ? AND version < ?",
+        (version, work.source, appointment_id, record_id, version),
+    )
 
 
 def _recorded_as(connection: sqlite3.Connection, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
@@ -171,3 +180,13 @@ def _recorded_as(connection: sqlite3.Connection, source: str, appointment_id: st
         (source, appointment_id, client_id),
     ).fetchone()
     return (row[0], row[1]) if row else None
+
+
+def _recorded_beside(connection: sqlite3.Connection, link: Link, appointment_id: str) -> dict[str, tuple[str, float]]:
+    rows = connection.execute(
+        "SELECT a.client_id, a.record_id, a.version, l.customer_id FROM appointments a JOIN links l USING (source, client_id)"
+        " WHERE a.source = ? AND a.appointment_id = ? AND a.client_id <> ? AND l.crm = ?",
+        (link.source, appointment_id, link.client_id, link.crm),
+    ).fetchall()
+    ours = survivor_of(connection, link.crm, link.customer_id)
+    return {row[0]: (row[1], row[2]) for row in rows if survivor_of(connection, link.crm, row[3]) == ours}

@@ -39,7 +39,7 @@ class Links:
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Whether the CRM once told us that `customer_id` was merged into `survivor_id`."""
-        return await self._database.read(lambda connection: _survivor(connection, crm, customer_id) == survivor_id)
+        return await self._database.read(lambda connection: survivor_of(connection, crm, customer_id) == survivor_id)
 
     async def compared(self, source: str, client_id: str, now: float) -> None:
         """Note that a link was compared with both sides. What a power cut takes of this is only compared sooner."""
@@ -86,7 +86,8 @@ def remember(connection: sqlite3.Connection, crm: str, keys: Iterable[str], cust
     )
 
 
-def _survivor(connection: sqlite3.Connection, crm: str, customer_id: str) -> str:
+def survivor_of(connection: sqlite3.Connection, crm: str, customer_id: str) -> str:
+    """The customer that a merge made of this one, as far as we have heard; else itself."""
     row = connection.execute("SELECT survivor_id FROM aliases WHERE crm = ? AND customer_id = ?", (crm, customer_id)).fetchone()
     return str(row[0]) if row else customer_id
 
@@ -95,5 +96,5 @@ def _remembered(connection: sqlite3.Connection, crm: str, keys: list[str]) -> li
     found: dict[str, None] = {}
     for key in keys:
         for row in connection.execute("SELECT customer_id FROM identities WHERE crm = ? AND key = ? LIMIT 20", (crm, key)):
-            found[_survivor(connection, crm, row[0])] = None
+            found[survivor_of(connection, crm, row[0])] = None
     return list(found)

@@ -96,6 +96,48 @@ async def test_two_attendees_have_a_record_each(world: World):
     assert len({meeting["hs_internal_meeting_notes"] for meeting in world.meetings()}) == 2
 
 
+async def merged(world: World, **fields) -> tuple[str, str, str]:
+    """Ada has booked, and her two clients are merged in Booxi: (booking, the client that is gone, the one that is left)."""
+    gone, left = world.client(), world.client()
+    await world.process(left)
+    booking = await world.book(gone, starts_at=NOON, **fields)
+    await world.run_all()
+    assert len(world.meetings()) == 2
+    world.booxi.merge_clients(int(gone), int(left))
+    return booking, gone, left
+
+
+async def test_the_record_of_a_client_who_was_merged_away_goes_on(world: World):
+    booking, gone, left = await merged(world)
+    ended = await happens(world, "cancel", booking)
+    assert ended.work.client_id == left
+    assert ended.note("record", "merged")["note"].startswith(f"the record of client {gone} goes on")
+    assert sorted(outcomes(world)) == ["CANCELED", "SCHEDULED"]
+    assert world.effects["POST meetings"] == 2
+
+
+async def test_what_is_said_of_the_client_who_is_left_is_newer_than_what_was_said_of_the_other(world: World):
+    booking, gone, left = await merged(world)
+    world.booxi.state.bookings[booking]["client"]["id"] = int(gone)
+    world.booxi.update_booking(booking)
+    older = world.booxi.outbox.waiting.pop()
+    world.booxi.state.bookings[booking]["client"]["id"] = int(left)
+    await happens(world, "cancel", booking)
+    await world.deliver(older)
+    (ended,) = await world.run_all()
+    assert ended.note("record", "skipped")
+    assert sorted(outcomes(world)) == ["CANCELED", "SCHEDULED"]
+
+
+async def test_clients_of_one_customer_who_were_not_merged_have_a_record_each(world: World):
+    """A mother books for two children who are clients of their own and share her record."""
+    one, other = world.client(), world.client()
+    await world.book(one, attendees=[int(one), int(other)])
+    await world.run_all()
+    assert len(world.contacts()) == 1
+    assert len(world.meetings()) == 2
+
+
 async def test_two_bookings_of_a_client_are_two_records(world: World):
     ada = world.client()
     await world.process(ada)

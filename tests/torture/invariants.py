@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -210,35 +211,44 @@ class Inspection:
                 yield f"the intent {key[:40]} of client {client} is open and claims {claims} keys"
 
     def one_meeting(self) -> Iterator[str]:
-        """One meeting for each (appointment, client), in the newest state, on the person's contact, written in order."""
-        expected = {_marker(*key): key for key in self.town.told}
+        """One meeting for each (appointment, client), in the newest state, on the person's contact, written in order.
+
+        Clients who were merged are one client, but for an appointment to which both had come before.
+        """
         found: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for meeting in self.town.hubspot.meetings():
             mark = MARKER.search(meeting.get("hs_internal_meeting_notes", ""))
             found[mark.group(1) if mark else ""].append(meeting)
-        yield from (f"{len(found[mark])} meetings of nothing" for mark in found.keys() - expected.keys())
-        for mark, (booking, client) in expected.items():
-            if self._waits(client):
-                continue
-            yield from self._one_meeting(found[mark], booking, client)
+        nothing = found.keys() - {_marker(*key) for key in self.town.told}
+        yield from (f"{len(found[mark])} meetings of nothing" for mark in nothing)
+        together: dict[tuple[str, int], list[int]] = defaultdict(list)
+        for booking, client in self.town.told:
+            together[booking, self.town.booxi.state.merged.get(client, client)].append(client)
+        for (booking, holder), clients in together.items():
+            if not self._waits(holder):
+                meetings = [meeting for client in clients for meeting in found[_marker(booking, client)]]
+                yield from self._one_meeting(meetings, booking, clients)
 
     def _waits(self, client: int) -> bool:
         person = self.town.owner[client]
         return person.blank or person.ambiguous
 
-    def _one_meeting(self, meetings: list[dict[str, Any]], booking: str, client: int) -> Iterator[str]:
-        where = f"booking {booking} of client {client}"
-        if len(meetings) != 1:
+    def _one_meeting(self, meetings: list[dict[str, Any]], booking: str, clients: list[int]) -> Iterator[str]:
+        where = f"booking {booking} of {' and '.join(map(str, clients))}"
+        most = len(clients) if booking in self.town.groups or self.town.owner[clients[0]].merged else 1
+        if not 1 <= len(meetings) <= most:
             yield f"{where} has {len(meetings)} meetings"
             return
-        meeting, newest = meetings[0], self.town.told[booking, client].isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        times = self.ledger.times[meeting["id"]]
-        if meeting["hs_timestamp"] != newest:
-            yield f"{where} is recorded for {meeting['hs_timestamp']}, the newest statement says {newest}"
-        if times != sorted(times):
-            yield f"{where} was written out of order: {times}"
-        if client in self.links and self.follow(self.links[client]) not in meeting["contacts"]:
-            yield f"{where} is recorded on {meeting['contacts']}, the client is {self.links[client]}"
+        newest = _stamp(max(self.town.told[booking, client] for client in clients))
+        if newest not in {meeting["hs_timestamp"] for meeting in meetings}:
+            yield f"{where} is recorded for {meetings[0]['hs_timestamp']}, the newest statement says {newest}"
+        contacts = {self.follow(self.links[client]) for client in clients if client in self.links}
+        for meeting in meetings:
+            times = self.ledger.times[meeting["id"]]
+            if times != sorted(times):
+                yield f"{where} was written out of order: {times}"
+            if contacts and not contacts & set(meeting["contacts"]):
+                yield f"{where} is recorded on {meeting['contacts']}, the customer is {contacts}"
 
     def quotas(self) -> Iterator[str]:
         """We never exceeded what the far sides allow."""
@@ -258,6 +268,10 @@ class Inspection:
                 yield f"line {number} of the log holds something private"
             if "Traceback" in line or '"failed unexpectedly' in line:
                 yield f"line {number} of the log: {line[:300]}"
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _marker(booking: str, client: int) -> str:

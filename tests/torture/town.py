@@ -28,6 +28,8 @@ class Town:
         self.owner: dict[int, Person] = {}
         self.bookings: list[str] = []
         self.told: dict[tuple[str, int], datetime] = {}
+        #: Bookings to which several clients came.
+        self.groups: set[str] = set()
         #: Links and metadata that were in the booking system before.
         self.metadata: dict[int, dict[str, Any]] = {}
         #: Clients that a Booxi merge made or left: they are merged only once.
@@ -82,6 +84,8 @@ class Town:
         start = self._time()
         booking = self.booxi.book(client, starts_at=start, attendees=attendees or [])
         self.bookings.append(booking)
+        if attendees:
+            self.groups.add(booking)
         self._tell(booking, start)
 
     def change(self) -> None:
