@@ -25,7 +25,8 @@ DEFAULT_PAST, DEFAULT_FUTURE = timedelta(days=365), timedelta(days=365)
 LOOK_AGAIN = 1.0
 #: Trouble that ends by itself.
 PASSING = (Unavailable, RateLimited, Transient)
-_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:?\d{2})?")
+#: A day as ISO 8601 writes it: 2026-01-31, 20260131 or 2026-W05-6.
+_DAY = re.compile(r"(\d{4}-\d{2}-\d{2}|\d{8}|\d{4}-?W\d{2}-?\d)(Z|[+-]\d{2}:?\d{2})?")
 
 
 def period(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:

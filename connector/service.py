@@ -69,9 +69,14 @@ class Service:
         return cls(config, await Engine.open(config, transports=transports), works=works)
 
     async def start(self) -> None:
-        """Listen first, then work: what arrives during the start is stored. Raises OSError: the address is taken."""
+        """Listen first, then work: what arrives during the start is stored.
+
+        Raises:
+            OSError: the address is taken.
+            ConfigError: the host is none.
+        """
         token = secrets.token_urlsafe(32)
-        listener = _listen(self.config.server.host, self.config.server.port)
+        listener = _listen(self.config)
         port = listener.getsockname()[1]
         self._server = _Server(self._uvicorn_config(token))
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
@@ -200,9 +205,15 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(config: Config) -> socket.socket:
+    host, port = config.server.host.strip("[]"), config.server.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host.strip("[]"), port), family=family, backlog=2048)
+    try:
+        socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError):
+        text = 'is no address of this machine that can be found; give one, for example "127.0.0.1"'
+        raise ConfigError([f"{config.path}: [server] host: {text}"]) from None
+    return socket.create_server((host, port), family=family, backlog=2048)
 
 
 def _url(host: str, port: int, listening: str = "") -> str:

@@ -136,7 +136,9 @@ class Follow:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        # A bar that was never shown would still leave an empty line.
+        if self._console.is_terminal:
+            self._bar.stop()
 
     def show(self, progress: Mapping[str, Any]) -> None:
         """Show the newest figures."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from connector.errors import ConfigError, ConnectorError
+from connector.errors import ConfigError, ConnectorError, StoreError
 
 if TYPE_CHECKING:
     from connector.config import Config
@@ -30,6 +30,8 @@ config_option = click.option(
     show_envvar=True,
     help="The configuration file.",
 )
+#: Ids of events and reviews; a longer number would not fit into the database.
+ID = click.IntRange(1, 2**63 - 1)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 
 
@@ -74,11 +76,20 @@ def read(config: Config, view: Callable[..., T], *args: Any, absent: Any, **kwar
     from connector.store import look
 
     path = config.database.path
-    if not path.exists():
+    if not _exists(path):
         click.echo(f"There is no database yet ({path.name}); it is made by the first `connector serve`.", err=True)
         nothing: T = absent
         return nothing
     return look(path, view, *args, **kwargs)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is a database; a folder that may not be entered leaves that open."""
+    try:
+        return path.exists()
+    except OSError as error:
+        text = f"The database {path.name} cannot be opened: {error.strerror}."
+        raise StoreError(text, hint="Run this as the user who runs the service.") from error
 
 
 def operate(config: Config, name: str, **arguments: Any) -> Any:

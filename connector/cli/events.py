@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from connector.cli.common import config_option, ends_well, json_option, load_config, operate, read, whoami
+from connector.cli.common import ID, config_option, ends_well, json_option, load_config, operate, read, whoami
 
 STATES = ("queued", "running", "retrying", "held", "done", "ignored", "discarded")
 
@@ -41,7 +41,7 @@ def list_events(
 
 
 @events.command("show")
-@click.argument("event_id", metavar="ID", type=int)
+@click.argument("event_id", metavar="ID", type=ID)
 @config_option
 @json_option
 @ends_well
@@ -61,29 +61,33 @@ def show_event(event_id: int, config_path: Path, as_json: bool) -> None:
 
 
 @events.command("retry")
-@click.argument("ids", metavar="[ID]...", type=int, nargs=-1)
+@click.argument("ids", metavar="[ID]...", type=ID, nargs=-1)
 @config_option
 @click.option("--all", "everything", is_flag=True, help="All events in --state, instead of single ones.")
 @click.option("--state", type=click.Choice(["held", "retrying"]), default="held", show_default=True, help="With --all.")
 @click.option("--source", help="With --all: only events of this source.")
+@json_option
 @ends_well
-def retry_events(ids: tuple[int, ...], config_path: Path, everything: bool, state: str, source: str | None) -> None:
+def retry_events(
+    ids: tuple[int, ...], config_path: Path, everything: bool, state: str, source: str | None, as_json: bool
+) -> None:
     """Queue held or waiting events again, at once and with all their attempts."""
     if everything == bool(ids):
         raise click.UsageError("Name the events, or say --all.")
     config = load_config(config_path)
     done = operate(config, "retry", ids=None if everything else list(ids), state=state, source=source)
-    _report("queued again", done, ids, "only held and waiting events can be retried")
+    _report("queued again", done, ids, "no such event, or running, or final, or still not readable", as_json)
 
 
 @events.command("discard")
-@click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", type=ID, nargs=-1, required=True)
 @config_option
+@json_option
 @ends_well
-def discard_events(ids: tuple[int, ...], config_path: Path) -> None:
+def discard_events(ids: tuple[int, ...], config_path: Path, as_json: bool) -> None:
     """Give events up for good. They stay in the list, as discarded."""
     done = operate(load_config(config_path), "discard", ids=list(ids), by=whoami())
-    _report("discarded", done, ids, "a running or final event cannot be discarded")
+    _report("discarded", done, ids, "no such event, or running, or final", as_json)
 
 
 @click.group()
@@ -108,8 +112,14 @@ def list_links(config_path: Path, as_json: bool) -> None:
     terminal.table(columns, [[link[column] for column in columns] for link in found], empty="No links.")
 
 
-def _report(deed: str, done: list[int], asked: tuple[int, ...], why_not: str) -> None:
-    click.echo(f"{len(done)} {'event' if len(done) == 1 else 'events'} {deed}.")
-    if missed := [str(event_id) for event_id in asked if event_id not in done]:
-        click.echo(f"Not {deed}: {', '.join(missed)} ({why_not}).", err=True)
+def _report(deed: str, done: list[int], asked: tuple[int, ...], why_not: str, as_json: bool) -> None:
+    from connector import terminal
+
+    missed = [event_id for event_id in asked if event_id not in done]
+    if as_json:
+        terminal.show_json({"done": done, "refused": missed})
+    else:
+        click.echo(f"{len(done)} {'event' if len(done) == 1 else 'events'} {deed}.")
+    if missed:
+        click.echo(f"Not {deed}: {', '.join(map(str, missed))} ({why_not}).", err=True)
         sys.exit(1)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import config_option, ends_well, json_option, load_config, operate, read, whoami
+from connector.cli.common import ID, config_option, ends_well, json_option, load_config, operate, read, whoami
+
+if TYPE_CHECKING:
+    from connector.config import Config
 
 reveal_option = click.option("--reveal", is_flag=True, help="Read the candidates from the CRM and show personal data.")
-review_argument = click.argument("review_id", metavar="ID", type=int)
+review_argument = click.argument("review_id", metavar="ID", type=ID)
 
 
 @click.group()
@@ -73,47 +76,62 @@ def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) 
 @review_argument
 @click.argument("customer_id", metavar="CUSTOMER")
 @config_option
+@json_option
 @ends_well
-def link(review_id: int, customer_id: str, config_path: Path) -> None:
+def link(review_id: int, customer_id: str, config_path: Path, as_json: bool) -> None:
     """The person is CUSTOMER: link every client of the item, and let everything that waits go on."""
-    _decide(config_path, review_id, "link", customer_id)
-    click.echo(f"Review {review_id}: linked to {customer_id}; its events go on.")
+    _decide(config_path, review_id, "link", customer_id, f"linked to {customer_id}; its events go on.", as_json)
 
 
 @review.command("create")
 @review_argument
 @config_option
+@json_option
 @ends_well
-def create(review_id: int, config_path: Path) -> None:
+def create(review_id: int, config_path: Path, as_json: bool) -> None:
     """The person is none of the candidates: create one customer for all clients of the item."""
-    _decide(config_path, review_id, "create", None)
-    click.echo(f"Review {review_id}: a customer will be created; its events go on.")
+    _decide(config_path, review_id, "create", None, "a customer will be created; its events go on.", as_json)
 
 
 @review.command("dismiss")
 @review_argument
 @config_option
+@json_option
 @ends_well
-def dismiss(review_id: int, config_path: Path) -> None:
+def dismiss(review_id: int, config_path: Path, as_json: bool) -> None:
     """Leave the clients unlinked: their events are discarded, coming ones are ignored."""
-    _decide(config_path, review_id, "dismiss", None)
-    click.echo(f"Review {review_id}: dismissed.")
+    _decide(config_path, review_id, "dismiss", None, "dismissed.", as_json)
 
 
 @review.command("undo")
 @review_argument
 @config_option
+@json_option
 @ends_well
-def undo(review_id: int, config_path: Path) -> None:
+def undo(review_id: int, config_path: Path, as_json: bool) -> None:
     """Take a decision back: what it did is undone as far as nobody else knows of it, and the item is open again."""
-    said = operate(load_config(config_path), "undo", review=review_id, by=whoami())
-    click.echo(f"Review {review_id}: the decision is withdrawn and the item is open again.")
+    config = load_config(config_path)
+    said = operate(config, "undo", review=review_id, by=whoami())
+    _tell(config, review_id, "the decision is withdrawn and the item is open again.", as_json)
     for sentence in said:
-        click.echo(f"  {sentence}")
+        click.echo(f"  {sentence}", err=as_json)
 
 
-def _decide(config_path: Path, review_id: int, decision: str, customer_id: str | None) -> None:
-    operate(load_config(config_path), "decide", review=review_id, decision=decision, customer_id=customer_id, by=whoami())
+def _decide(config_path: Path, review_id: int, decision: str, customer_id: str | None, said: str, as_json: bool) -> None:
+    config = load_config(config_path)
+    operate(config, "decide", review=review_id, decision=decision, customer_id=customer_id, by=whoami())
+    _tell(config, review_id, said, as_json)
+
+
+def _tell(config: Config, review_id: int, said: str, as_json: bool) -> None:
+    """Print what was done; as JSON, the item as `show --json` would answer it now."""
+    from connector import terminal
+    from connector.store import views
+
+    if as_json:
+        terminal.show_json(read(config, views.review, review_id, absent=None))
+    else:
+        click.echo(f"Review {review_id}: {said}")
 
 
 def _revealed(config: Any, item: dict[str, Any] | None) -> dict[str, Any]:

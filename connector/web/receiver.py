@@ -148,9 +148,8 @@ class Receiver:
         try:
             status = await self._intake.accept(delivery)
         except Overloaded as full:
-            raise Refused(
-                503, "overloaded", "Too much is waiting; please send again.", retry_after=str(full.retry_after)
-            ) from None
+            message, wait = "Too much is waiting; please send again.", str(full.retry_after)
+            raise Refused(503, "overloaded", message, detail=str(full), retry_after=wait) from None
         except Exception as error:  # whatever it is, the delivery is not known to be stored
             text = str(error) if isinstance(error, StoreError) else type(error).__name__
             message = "The delivery could not be stored; please send again."

@@ -158,6 +158,32 @@ def test_what_cannot_be_retried_or_discarded_is_told_and_is_1(place):
     assert place.events(client)[0]["state"] == "done"
 
 
+def test_what_was_done_to_events_as_json(place):
+    client = new(place)
+    with refusing(place):
+        place.book(client)
+    (event,) = place.events(client)
+    assert place.json("events", "retry", str(event["id"])) == {"done": [event["id"]], "refused": []}
+    place.settle()
+    assert place.json("events", "discard", str(event["id"]), "999999", code=1) == {
+        "done": [],
+        "refused": [event["id"], 999999],
+    }
+
+
+def test_what_was_decided_as_json_is_the_item(place):
+    _, contact, review = ambiguous(place)
+    item = place.json("review", "link", review, contact)
+    assert item == {**place.json("review", "show", review), "events": item["events"], "clients": item["clients"]}
+    assert (item["decision"], item["customer_id"]) == ("link", contact)
+    place.settle()
+    _, _, review = ambiguous(place)
+    assert place.json("review", "dismiss", review)["decision"] == "dismiss"
+    assert place.json("review", "undo", review)["decision"] is None
+    assert place.json("review", "create", review)["decision"] == "create"
+    place.settle()
+
+
 def test_reviews_are_listed_without_personal_data_unless_asked_for(place):
     client, contact, review = ambiguous(place)
     (item,) = [item for item in place.json("review", "list") if item["id"] == int(review)]

@@ -49,6 +49,18 @@ def test_serve_on_a_port_that_is_taken(tmp_path, portal, sides, place, taken):
     assert time.monotonic() - started < 30
 
 
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70])
+def test_serve_on_a_host_that_is_none(tmp_path, portal, sides, host):
+    file = Place(tmp_path, portal, sides).file
+    text = file.read_text().replace("[server]", f'[server]\nhost = "{host}"')
+    file.write_text(text + '\n[status]\ntoken = "0123456789abcdef"\n')
+    with Process("serve", "--config", str(file)) as process:
+        code, out, err = process.ends()
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].startswith(f"{file}: [server] host: is no address of this machine")
+    assert "Traceback" not in err
+
+
 def test_serve_without_a_worker_receives_and_leaves_the_rest(place):
     client = place.client(firstName="Ada", lastName="Byron", email="ada@example.com")
     with place.served("--no-worker") as service:

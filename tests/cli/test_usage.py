@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 from collections.abc import Iterator
@@ -135,6 +136,8 @@ def test_the_configuration_is_found_by_the_variable_or_in_the_folder(place, monk
         (["events", "list", "--state", "lost"], "not one of"),
         (["events", "list", "--limit", "0"], "not in the range"),
         (["events", "discard"], "Missing argument"),
+        *((["events", verb, "9" * 20], "not in the range") for verb in ("show", "retry", "discard")),
+        *((["review", verb, "9" * 20], "not in the range") for verb in ("show", "create", "dismiss", "undo")),
     ],
 )
 def test_usage_that_makes_no_sense_is_2(place, words, said):
@@ -150,6 +153,26 @@ def test_lists_without_a_database_are_empty_and_no_error(place, words):
     assert result.stderr == "There is no database yet (connector.db); it is made by the first `connector serve`.\n"
     assert place.run(*words).exit_code == 0
     assert not place.database.exists()
+
+
+@pytest.mark.parametrize("words", [("events", "list"), ("links", "list"), ("review", "list")], ids=" ".join)
+def test_a_folder_that_may_not_be_entered_is_told_in_a_line(place, words, monkeypatch):
+    def refuse(_path, **_options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(place.database.__class__, "exists", refuse)
+    result = place.run(*words, "--json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "The database connector.db cannot be opened: Permission denied. Run this as the user who runs the service.\n"
+    )
+
+
+def test_a_file_that_is_not_set_up_yet_is_told_in_a_line(place):
+    place.database.touch()
+    result = place.run("events", "list")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "connector.db is not a connector's database yet. Start `connector serve`, or mend database.url.\n"
 
 
 @pytest.mark.parametrize("words", [("events", "show", "1"), ("review", "show", "1")], ids=" ".join)

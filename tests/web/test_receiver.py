@@ -172,7 +172,9 @@ async def test_too_large_comes_before_verification() -> None:
 async def test_overload_is_503_with_retry_after() -> None:
     world = World()
     world.intake.trouble = Overloaded("the waiting room is full")
-    response = await world.deliver(GOOD)
+    with structlog.testing.capture_logs() as logs:
+        response = await world.deliver(GOOD)
+    assert [line["detail"] for line in logs] == ["the waiting room is full"]
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")
     assert response.json()["error"] == "overloaded"
 
