@@ -7,12 +7,14 @@ again at once a few times; writes never are, because a write without a clear ans
 from __future__ import annotations
 
 import asyncio
+import json as jsonlib
 import math
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -23,6 +25,10 @@ from connector.quota import Quota
 
 #: Bytes; a larger answer is refused.
 MAX_ANSWER = 16 * 1024 * 1024
+#: Content codings that are undone. One at a time: a few kilobytes that were packed twice can become gigabytes.
+CODINGS = frozenset({"", "identity", "gzip", "deflate"})
+#: A far side that is never silent for as long as the timeout, and never done, is given up after this many timeouts.
+TIMEOUTS_IN_ALL = 2
 #: Calls in a row that must find a far side unavailable before everything else stops asking it.
 FAILURES_BEFORE_DOWN = 3
 #: Statuses that speak of the server as a whole, not of the one request.
@@ -122,11 +128,14 @@ class Remote:
         self.title = title
         self.quota = quota
         self.availability = Availability(account)
+        self._in_all = timeout * TIMEOUTS_IN_ALL
         self._cost_of = cost_of
         self._interpret = interpret
         self._http = httpx.AsyncClient(
             base_url=base_url.rstrip("/") + "/",
-            headers={"Accept": "application/json", **headers},
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip, deflate", **headers},
+            # None is kept: they would grow without bound, and no API needs them.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             timeout=httpx.Timeout(timeout, connect=5.0),
             follow_redirects=False,
             trust_env=False,
@@ -168,7 +177,7 @@ class Remote:
             Unavailable, RateLimited, AccountPaused, Transient, UnknownOutcome, Rejected: see `connector.errors`.
         """
         writes = method != "GET" if writes is None else writes
-        request = self._http.build_request(method, path.lstrip("/"), params=params, json=json, data=form, headers=headers)
+        request = self._request(what, method, path, params=params, json=json, data=form, headers=headers)
         attempts = 1 if writes or probe else 3
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(Unavailable),
@@ -179,6 +188,19 @@ class Remote:
             with attempt:
                 return await self._attempt(what, request, accept, writes, budget, probe)
         raise AssertionError("tenacity re-raises the last error")
+
+    def _request(
+        self, what: str, method: str, path: str, *, json: Any, headers: Mapping[str, str] | None, **more: Any
+    ) -> httpx.Request:
+        """Build it. JSON goes out as ASCII: half of a surrogate pair in what is sent back stays what it was."""
+        try:
+            if json is not None:
+                headers = {"Content-Type": "application/json", **(headers or {})}
+                more["content"] = jsonlib.dumps(json, separators=(",", ":"), allow_nan=False)
+            return self._http.build_request(method, path.lstrip("/"), headers=headers, **more)
+        except (ValueError, RecursionError, httpx.InvalidURL):
+            hint = "A value that belongs to this record cannot be sent; correct it there, then retry the event."
+            raise self._trouble(Rejected, what, "what is to be sent cannot be written down", hint=hint) from None
 
     async def _attempt(
         self, what: str, request: httpx.Request, accept: Collection[int], writes: bool, budget: Quota | None, probe: bool
@@ -210,14 +232,15 @@ class Remote:
 
     async def _send(self, what: str, request: httpx.Request, writes: bool) -> Answer:
         try:
-            response = await self._http.send(request, stream=True)
-            try:
-                body = await self._read(response)
-            finally:
-                await response.aclose()
+            async with asyncio.timeout(self._in_all):
+                response = await self._http.send(request, stream=True)
+                try:
+                    body = await self._read(response)
+                finally:
+                    await response.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise self._trouble(Unavailable, what, f"no connection ({type(error).__name__})") from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             kind = UnknownOutcome if writes else Unavailable
             raise self._trouble(kind, what, f"no complete answer ({type(error).__name__})") from None
         try:
@@ -230,6 +253,8 @@ class Remote:
         return Answer(response.status_code, data, response.headers)
 
     async def _read(self, response: httpx.Response) -> bytes:
+        if response.headers.get("content-encoding", "").strip().lower() not in CODINGS:
+            raise httpx.DecodingError("answer packed in a way nobody asked for")
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk

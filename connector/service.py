@@ -27,6 +27,7 @@ from connector.store.inbox import Delivery
 from connector.web.access import Access
 from connector.web.admin import admin_route
 from connector.web.app import build_app
+from connector.web.door import Door
 from connector.web.ports import KEPT_HEADERS, Source
 from connector.web.stats import ReceiverStats
 
@@ -146,6 +147,7 @@ class Service:
         )
         return uvicorn.Config(
             app,
+            http=Door,
             log_config=None,
             access_log=False,
             proxy_headers=False,

@@ -6,15 +6,24 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unicodedata import category
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 #: Seconds between progress lines where there is no terminal.
 PLAIN_INTERVAL = 10.0
+#: Controls, halves of surrogate pairs, line and paragraph separators.
+_UNSHOWN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _LEVELS = {"ok": "ok", "warning": "warning", "error": "ERROR"}
+
+
+def plain(value: Any) -> str:
+    """The value on one line, without the control characters by which a name or an id could take over the terminal."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if category(c) in _UNSHOWN else c for c in str(value))
 
 
 def show_json(data: Any) -> None:
@@ -35,7 +44,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) 
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
-        grid.add_row(*("" if cell is None else str(cell) for cell in row))
+        # As text: what senders say is no markup.
+        grid.add_row(*(Text("" if cell is None else plain(cell)) for cell in row))
     console.print(grid)
 
 
@@ -65,7 +75,7 @@ def trace(entries: Sequence[Mapping[str, Any]], *, indent: str) -> None:
     """Print what was found out, in order."""
     for entry in entries:
         customer = f" ({entry['customer_id']})" if entry.get("customer_id") else ""
-        click.echo(f"{indent}{entry['rule']:<15} {entry['result']:<9} {entry['note']}{customer}")
+        click.echo(plain(f"{indent}{entry['rule']:<15} {entry['result']:<9} {entry['note']}{customer}"))
     if not entries:
         click.echo(f"{indent}nothing yet")
 
@@ -86,10 +96,10 @@ def review(found: Mapping[str, Any], revealed: Mapping[str, Any]) -> None:
             _line(name, found[name])
     _line("clients", ", ".join(found["client_ids"]))
     for candidate in found["candidates"]:
-        click.echo(f"candidate {candidate['customer_id']}: {'; '.join(candidate['evidence'])}")
+        click.echo(plain(f"candidate {candidate['customer_id']}: {'; '.join(candidate['evidence'])}"))
         for name, value in (revealed.get(candidate["customer_id"]) or {}).items():
             if value and name not in ("id", "person_key"):
-                click.echo(f"    {name}: {', '.join(value) if isinstance(value, list) else value}")
+                click.echo(plain(f"    {name}: {', '.join(value) if isinstance(value, list) else value}"))
 
 
 def checks(found: Sequence[Mapping[str, Any]]) -> None:
@@ -122,10 +132,10 @@ class Follow:
         self._last_line = 0.0
         self._last_reason = ""
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[more]}"),
+            TextColumn("{task.fields[more]}", markup=False),
         )
         self._bar = Progress(*columns, console=self._console, transient=True)
         self._task = self._bar.add_task("backfill", total=1.0, more="")
@@ -176,7 +186,7 @@ def _candidates(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _line(name: str, value: Any) -> None:
-    click.echo(f"{name.replace('_', ' '):<12} {'' if value is None else value}")
+    click.echo(plain(f"{name.replace('_', ' '):<12} {'' if value is None else value}"))
 
 
 def _short(moment: str) -> str:

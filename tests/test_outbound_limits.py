@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+from contextlib import suppress
 from email.utils import formatdate
 
 import httpx
@@ -13,7 +15,7 @@ from store.virtual_time import in_virtual_time
 from test_outbound import PATH, FarSide, error_of, remote, says
 
 from connector.errors import AccountPaused, Conflict, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
-from connector.outbound import FAILURES_BEFORE_DOWN, Availability, retry_after
+from connector.outbound import FAILURES_BEFORE_DOWN, Availability, Remote, retry_after
 from connector.quota import PATIENCE, Quota, Window
 
 NOW = 1_795_262_400.0
@@ -263,3 +265,83 @@ async def test_a_success_is_dated():
     assert account.availability.last_success is None
     await account.call("look", "GET", PATH)
     assert account.availability.last_success is not None
+
+
+# ---- answers that would cost us more than they are worth ----
+
+
+@pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"])
+@pytest.mark.anyio
+async def test_an_answer_that_trickles_for_ever_is_given_up(begin):
+    done = asyncio.Event()
+
+    async def trickle(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(begin)
+        with suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b"x: y\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        done.set()
+
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    account = Remote("crm.main", url, title="Rolodex", headers={}, quota=Quota("crm.main"), timeout=0.2)
+    async with asyncio.timeout(3):
+        with pytest.raises(UnknownOutcome, match=r"no complete answer \(TimeoutError\)"):
+            await account.call("create", "POST", PATH, json={})
+        await account.aclose()
+        await done.wait()
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "br", "gzip, identity"])
+@in_virtual_time
+async def test_an_answer_packed_otherwise_than_asked_for_is_not_unpacked(coding):
+    packed = gzip.compress(gzip.compress(b"{}"))
+    far_side = FarSide(lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": coding}))
+    assert type(await error_of(far_side, "POST")) is UnknownOutcome
+
+
+@in_virtual_time
+async def test_a_packed_answer_is_unpacked():
+    packed = gzip.compress(b'{"id": 1}')
+    far_side = FarSide(lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": "gzip"}))
+    assert (await remote(far_side).call("look", "GET", PATH)).data == {"id": 1}
+    assert far_side.requests[0].headers["accept-encoding"] == "gzip, deflate"
+
+
+@in_virtual_time
+async def test_cookies_are_not_kept():
+    far_side = FarSide(says(200, Set_Cookie="a=b; Path=/"))
+    account = remote(far_side)
+    for _ in range(2):
+        await account.call("look", "GET", PATH)
+    assert "cookie" not in far_side.requests[1].headers
+
+
+# ---- what is sent ----
+
+
+@in_virtual_time
+async def test_what_came_broken_goes_back_as_it_came():
+    far_side = FarSide(says(200))
+    await remote(far_side).call("write", "PUT", PATH, json={"note": "half \ud83d", "é": 1})
+    (request,) = far_side.requests
+    assert (request.content, request.headers["content-type"]) == (b'{"note":"half \\ud83d","\\u00e9":1}', "application/json")
+
+
+@pytest.mark.parametrize(
+    "more", [{"json": {"a": float("inf")}}, {"params": {"after": "\ud83d"}}, {"params": {"after": "x" * 70_000}}]
+)
+@in_virtual_time
+async def test_what_cannot_be_sent_is_held(more):
+    far_side = FarSide(says(200))
+    with pytest.raises(Rejected, match="Rolodex: write: what is to be sent cannot be written down"):
+        await remote(far_side).call("write", "PUT", PATH, **more)
+    assert far_side.requests == []

@@ -2,7 +2,8 @@
 
 They are open only to a browser on the machine itself: the server listens on loopback, no public address is configured,
 nothing between says that it forwarded the request, and the address in the browser's bar is loopback too (a hostile
-site can point its own name at 127.0.0.1). Everybody else needs the status token.
+site can point its own name at 127.0.0.1). Everybody else needs the status token. A proxy that adds no header of its own
+cannot be seen from here: behind it, `public_url` must be set.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.types import Receive
 
@@ -16,8 +16,14 @@ class Disconnected(Exception):
     """The sender went away before its body was complete; nobody is left to answer."""
 
 
-async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
-    """Read the whole body, at most `limit` bytes of it.
+def _anything(_size: int) -> None:
+    return
+
+
+async def read_body(
+    headers: Mapping[str, str], receive: Receive, limit: int, *, take: Callable[[int], None] = _anything
+) -> bytes:
+    """Read the whole body, at most `limit` bytes of it; `take` is told the size of each piece, and may raise.
 
     Raises:
         BodyTooLarge: by Content-Length before the first byte is read, or while reading, whatever Content-Length says.
@@ -37,6 +43,7 @@ async def read_body(headers: Mapping[str, str], receive: Receive, limit: int) ->
         size += len(chunk)
         if size > limit:
             raise BodyTooLarge
+        take(len(chunk))
         if not message.get("more_body", False):
             return b"".join([*chunks, chunk]) if chunks else chunk
         chunks.append(chunk)

@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 from starlette.datastructures import FormData
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -54,7 +54,7 @@ class Login:
         try:
             async with asyncio.timeout(FORM_TIMEOUT):
                 form = await request.form(max_files=0, max_fields=4)
-        except TimeoutError:
+        except (TimeoutError, ClientDisconnect):
             return self._form("The form did not arrive in time. Please send it again.", 408)
         session = self._access.log_in(_token(form))
         if session is None:

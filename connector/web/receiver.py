@@ -30,6 +30,8 @@ from connector.web.stats import NO_SOURCE, ReceiverStats
 
 #: Seconds a sender has to deliver its body.
 BODY_TIMEOUT = 10.0
+#: Bytes of bodies on their way in, all senders together (or eight bodies of the largest size); nobody has verified them yet.
+MAX_ARRIVING = 64 * 1024 * 1024
 #: Seconds after which a sender should come back when the store is in trouble; `Overloaded` brings its own.
 STORE_RETRY_AFTER = 30
 #: Seconds between two log lines about the same kind of refusal: a flood must not fill the log's disk.
@@ -77,6 +79,8 @@ class Receiver:
         self._stats = stats
         self._max_body = max_body_bytes
         self._body_timeout = body_timeout
+        self._arriving = 0
+        self._room = max(MAX_ARRIVING, 8 * max_body_bytes)
         self._clock = clock
         # Bound once: the lazy proxy would look the configuration up again for every line.
         self._log = structlog.get_logger("connector.receiver").bind()
@@ -115,14 +119,26 @@ class Receiver:
         return await self._store(Delivery(source.name, event, derived, kept, body, self._clock(), reading)), event
 
     async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+        mine = 0
+
+        def take(size: int) -> None:
+            nonlocal mine
+            mine += size
+            self._arriving += size
+            if self._arriving > self._room:
+                message = "Too much is arriving; please send again."
+                raise Refused(503, "overloaded", message, retry_after="1", connection="close")
+
         try:
             async with asyncio.timeout(self._body_timeout):
-                return await read_body(headers, receive, self._max_body)
+                return await read_body(headers, receive, self._max_body, take=take)
         except BodyTooLarge:
             message = f"The body is larger than {self._max_body} bytes (server.max_body_bytes)."
             raise Refused(413, "too_large", message, connection="close") from None
         except TimeoutError:
             raise Refused(408, "too_slow", "The body did not arrive in time.", connection="close") from None
+        finally:
+            self._arriving -= mine
 
     def _verify(self, source: Source, headers: Mapping[str, str], body: bytes) -> Verified:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -214,3 +216,18 @@ async def test_odd_forms_are_refused(content: bytes, kind: str, status: int) -> 
         response = await client.post("/login", content=content, headers={"content-type": kind})
     assert response.status_code == status
     assert "set-cookie" not in response.headers
+
+
+async def test_a_browser_that_goes_away_within_the_form_is_no_fault_of_ours() -> None:
+    sent: list[str] = []
+
+    async def gone() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    headers = [(b"host", b"x"), (b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"100")]
+    scope = {"type": "http", "method": "POST", "path": "/login", "headers": headers, "query_string": b"", "root_path": ""}
+    await World(host="0.0.0.0").app(scope, gone, send)
+    assert sent[0] == "http.response.start"

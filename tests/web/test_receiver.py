@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from connector.errors import Overloaded, StoreError
 from connector.signatures import Verified
+from connector.web import receiver as receiver_module
 from connector.web.ports import Source
 from connector.web.receiver import Receiver
 from connector.web.stats import ReceiverStats
@@ -292,6 +293,18 @@ async def test_a_slow_body_is_408() -> None:
     status, sent = await drive(receiver(body_timeout=0.01), [body(b"{", more=True)])
     assert status == 408
     assert (b"connection", b"close") in sent[0]["headers"]
+
+
+async def test_bodies_on_their_way_in_have_a_bound_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver_module, "MAX_ARRIVING", 1000)
+    app = receiver(limit=100, body_timeout=0.05)
+    slow = [asyncio.create_task(drive(app, [body(b"x" * 100, more=True)])) for _ in range(10)]
+    await asyncio.sleep(0)
+    status, sent = await drive(app, [body(GOOD)])
+    assert status == 503
+    assert {(b"retry-after", b"1"), (b"connection", b"close")} <= set(sent[0]["headers"])
+    assert [(await task)[0] for task in slow] == [408] * 10
+    assert (await drive(app, [body(GOOD)]))[0] == 202
 
 
 async def test_a_sender_that_goes_away_gets_no_answer_and_nothing_is_stored() -> None:

@@ -68,6 +68,8 @@ def _nobody(booking: dict[str, Any]) -> str:
 def read_booking(booking: dict[str, Any], links: Any, module_id: str, *, type_: str, kind: Kind) -> tuple[Event, ...]:
     """One event for each distinct person of the booking who has an id: the client first, then the attendees."""
     events: dict[str, Event] = {}
+    # Read once: a booking may name thousands of people, services and links, and not each with each.
+    appointment, linked = read_appointment(booking), linked_customers(links, module_id)
     for person in [read_object(booking.get("client")), *read_objects(booking.get("attendees"))]:
         client = read_client(person)
         if client is None:
@@ -79,8 +81,8 @@ def read_booking(booking: dict[str, Any], links: Any, module_id: str, *, type_: 
             type=type_,
             kind=kind,
             client=client,
-            appointment=read_appointment(booking, person),
-            linked_customer_id=linked_customer(links, client.id, module_id),
+            appointment=appointment and appointment.model_copy(update={"status": read_status(booking, person)}),
+            linked_customer_id=linked.get(client.id),
         )
     return tuple(events.values())
 
@@ -106,24 +108,24 @@ def _completed(known: Client, again: Client) -> Client:
     return known.model_copy(update=blanks)
 
 
-def linked_customer(links: Any, client_id: str, module_id: str) -> str | None:
-    """The customer id among `clientLinks` for this client under our module; None if none, or if two disagree.
+def linked_customers(links: Any, module_id: str) -> dict[str, str]:
+    """The customer id of each client among `clientLinks` under our module; a client for whom two disagree is left out.
 
     The whole array is scanned: entries of other modules and of other attendees stand in it. An object instead of the
     array (a single entry, or entries by module) is read the same way; each entry must name its client and module.
     """
     if isinstance(links, dict):
         links = [links, *links.values()]
-    found = {
-        read_key(link.get("externalId"))
-        for link in read_objects(links)
-        if link.get("moduleId") == module_id and read_id(link.get("clientId")) == client_id
-    } - {None}
-    return found.pop() if len(found) == 1 else None
+    found: dict[str, set[str]] = {}
+    for link in read_objects(links):
+        client_id, customer_id = read_id(link.get("clientId")), read_key(link.get("externalId"))
+        if link.get("moduleId") == module_id and client_id is not None and customer_id is not None:
+            found.setdefault(client_id, set()).add(customer_id)
+    return {client_id: customers.pop() for client_id, customers in found.items() if len(customers) == 1}
 
 
-def read_appointment(booking: dict[str, Any], person: dict[str, Any]) -> Appointment | None:
-    """The booking as this person sees it; None when it has no id. The times are the client's own where given."""
+def read_appointment(booking: dict[str, Any]) -> Appointment | None:
+    """The booking without its status, which is each person's own; None without an id. Times are the client's where given."""
     booking_id = read_key(booking.get("bookingId"))
     if booking_id is None:
         return None
@@ -132,7 +134,6 @@ def read_appointment(booking: dict[str, Any], person: dict[str, Any]) -> Appoint
     services = (read_text(item.get("serviceName")) for item in read_objects(booking.get("items")))
     return Appointment(
         id=booking_id,
-        status=read_status(booking, person),
         starts_at=read_time(span.get("start")) or read_time(booking.get("startsOn")),
         ends_at=read_time(span.get("end")),
         title=read_text(", ".join(name for name in services if name)),

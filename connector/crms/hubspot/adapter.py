@@ -177,6 +177,9 @@ class HubSpot(CRM):
             if self._absent(answer, "list a contact's meetings"):
                 return None
             ids = [mapping.associated(result) for result in self._results(answer.data, "list a contact's meetings")]
+            # One that is left out might be the meeting, and it would be made a second time.
+            if None in ids:
+                raise self._transient("list a contact's meetings: answered with something that is not a meeting")
             if (found := await self._with_marker([i for i in ids if i], marker)) is not None:
                 return found
             if (after := mapping.after(answer.data)) is None:
@@ -187,11 +190,15 @@ class HubSpot(CRM):
         for start in range(0, len(ids), BATCH):
             answer = await self._client.read_meetings(ids[start : start + BATCH], ("hs_internal_meeting_notes",))
             for result in self._results(answer.data, "read meetings"):
-                properties = result.get("properties") or {}
+                properties = result.get("properties")
+                if not isinstance(properties, dict) or not mapping.is_id(result.get("id")):
+                    raise self._transient("read meetings: answered with something that is not a meeting")
                 if mapping.carries(properties.get("hs_internal_meeting_notes"), marker):
                     return str(result["id"])
             unread = answer.data.get("errors") or []
-            if any(not isinstance(e, dict) or e.get("category") != "OBJECT_NOT_FOUND" for e in unread):
+            if not isinstance(unread, list) or any(
+                not isinstance(e, dict) or e.get("category") != "OBJECT_NOT_FOUND" for e in unread
+            ):
                 raise self._transient("read meetings: some could not be read")
         return None
 
@@ -284,7 +291,7 @@ class HubSpot(CRM):
 
     def _record_id(self, answer: Answer) -> str:
         identity = answer.data.get("id") if isinstance(answer.data, dict) else None
-        if not str(identity or "").isdigit():
+        if not mapping.is_id(identity):
             text = f"HubSpot: record the appointment: answered {answer.status} without an id"
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
         return str(identity)

@@ -31,7 +31,7 @@ OUTCOMES = {Status.COMPLETED: "COMPLETED", Status.NO_SHOW: "NO_SHOW", Status.CAN
 
 def customer(data: Any, person_key_property: str) -> Customer | None:
     """Read a contact; None when `data` is not one."""
-    if not isinstance(data, dict) or not re.fullmatch(r"\d{1,20}", str(data.get("id", ""))):
+    if not isinstance(data, dict) or not is_id(data.get("id")):
         return None
     properties = data.get("properties")
     if not isinstance(properties, dict):
@@ -39,7 +39,8 @@ def customer(data: Any, person_key_property: str) -> Customer | None:
 
     def text(name: str) -> str:
         value = properties.get(name)
-        return value.strip() if isinstance(value, str) else ""
+        # Half of a surrogate pair can be shown nowhere.
+        return value.strip().encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
     emails = [text("email"), *(part.strip() for part in text("hs_additional_emails").split(";"))]
     return Customer(
@@ -53,6 +54,11 @@ def customer(data: Any, person_key_property: str) -> Customer | None:
         created_at=_moment(data.get("createdAt")),
         active_at=_moment(data.get("updatedAt")),
     )
+
+
+def is_id(value: Any) -> bool:
+    """Whether this is a record's id: digits, as a number or as text."""
+    return re.fullmatch(r"[0-9]{1,20}", str(value)) is not None
 
 
 def _moment(value: Any) -> datetime | None:
@@ -147,9 +153,9 @@ def after(data: Any) -> str | None:
 
 
 def associated(result: dict[str, Any]) -> str | None:
-    """The id of an associated record."""
+    """The id of an associated record; None where it is none."""
     identity = result.get("toObjectId", result.get("id"))
-    return str(identity) if identity is not None else None
+    return str(identity) if is_id(identity) else None
 
 
 def _time(value: datetime | None) -> str:

@@ -101,7 +101,7 @@ class Refusals:
         if wait is None:
             return None
         (self._search_quota if policy == "SECONDLY" else self._quota).block(wait)
-        text = self._text(what, f"answered 429: {policy if policy in WAITS else 'too many calls'}")
+        text = self._text(what, f"answered 429: {policy if str(policy) in WAITS else 'too many calls'}")
         return RateLimited(text, account=self._account, status=429, retry_after=wait)
 
     def _text(self, what: str, how: str) -> str:

@@ -1,6 +1,7 @@
 """Booxi's deliveries → canonical events."""
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from connector.appointments import Kind, Reading, Status
 from connector.booking_systems.booxi.settings import Fields
 from connector.booking_systems.booxi.values import at, read_event_id, read_id, read_text, read_time
-from connector.booking_systems.booxi.webhook import KINDS, linked_customer, read, read_booking, read_status
+from connector.booking_systems.booxi.webhook import KINDS, linked_customers, read, read_booking, read_status
 
 MODULE = "your_crm_module"
 FIXTURES = sorted(Path(__file__).with_name("fixtures").glob("*.json"))
@@ -226,7 +227,19 @@ def link(client=5, module=MODULE, external="77"):
     ],
 )
 def test_linked_customer(links, customer):
-    assert linked_customer(links, "5", MODULE) == customer
+    assert linked_customers(links, MODULE).get("5") == customer
+
+
+def test_a_booking_of_many_people_services_and_links_is_read_once_each():
+    number = 3_000
+    people = [{"id": n, "presence": "Arrived" if n == 2 else ""} for n in range(1, number)]
+    links = [link(client=n, external=str(n + 7)) for n in range(1, number)]
+    whole = {"bookingId": "B1", "items": [{"serviceName": "Cut"}] * number, "attendees": people}
+    began = time.process_time()
+    events = read_booking(whole, links, MODULE, type_="x", kind=Kind.CREATED)
+    assert time.process_time() - began < 1.0
+    assert [event.linked_customer_id for event in events] == [str(n + 7) for n in range(1, number)]
+    assert [event.appointment.status for event in events[:2]] == [Status.UNKNOWN, Status.ARRIVED]
 
 
 @pytest.mark.parametrize(

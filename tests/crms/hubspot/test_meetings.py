@@ -186,3 +186,21 @@ async def test_a_contact_that_is_gone_gets_no_meeting(sandbox, crm, contact):
     sandbox.archive(contact)
     with pytest.raises(Rejected):
         await crm.record_appointment(contact, VISIT, MARK, None)
+
+
+@pytest.mark.parametrize(
+    ("meetings", "read"),
+    [
+        ([{"toObjectId": "\ud800"}], None),
+        ([{"toObjectId": None}], None),
+        ([{"toObjectId": 5}], {"results": [{"id": "5", "properties": [1]}]}),
+        ([{"toObjectId": 5}], {"results": [{"properties": {"hs_internal_meeting_notes": f"connector: {MARK}"}}]}),
+        ([{"toObjectId": 5}], {"results": [], "errors": 7}),
+    ],
+)
+async def test_what_is_no_meeting_is_no_answer(scripted, far, meetings, read):
+    far.answer(200, {"results": meetings})
+    if read is not None:
+        far.answer(200, read)
+    with pytest.raises(Transient):
+        await scripted.find_appointment("1", MARK)

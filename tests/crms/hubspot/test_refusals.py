@@ -81,6 +81,7 @@ async def test_other_bad_requests(scripted, far, body, kind):
         (429, {"Retry-After": "3"}, {"policyName": "DAILY"}, RateLimited, 3),
         (429, {}, {"policyName": "SOMETHING_NEW"}, RateLimited, 1),
         (429, {}, None, RateLimited, 1),
+        (429, {"Retry-After": "3"}, {"policyName": ["DAILY"]}, RateLimited, 3),
         (429, {}, b"<html>", RateLimited, 1),
         (477, {"Retry-After": "7200"}, {}, RateLimited, 7200),
         (477, {"Retry-After": "999999"}, {}, RateLimited, 86_400),
