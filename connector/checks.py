@@ -56,8 +56,17 @@ def states(connections: Connections) -> list[Check]:
     for adapter in connections.adapters():
         availability = adapter.remote.availability
         if (error := availability.error) is not None:
-            found.append(Check(id=f"{adapter.remote.account}.account", level="error", message=str(error), hint=error.hint))
+            found.append(_trouble(adapter.remote.account, error))
     return found
+
+
+def _trouble(account: str, error: RemoteError) -> Check:
+    """What keeps an account from being used; a far side that is merely down brings no advice of its own."""
+    hint = error.hint or (
+        "Nothing is lost: events wait and go on by themselves when it answers."
+        f" If it lasts, look at base_url in [{account}] and at what stands in between: DNS, firewall, proxy."
+    )
+    return Check(id=f"{account}.account", level="error", message=str(error), hint=hint)
 
 
 async def _account(adapter: BookingSystem | CRM) -> Sequence[Check]:
@@ -65,7 +74,7 @@ async def _account(adapter: BookingSystem | CRM) -> Sequence[Check]:
     try:
         await adapter.probe()
     except RemoteError as error:
-        found = [Check(id=f"{account}.account", level="error", message=str(error), hint=error.hint)]
+        found = [_trouble(account, error)]
     else:
         # What was wrong may just have been mended; whoever watches the account wakes its events at the next probe.
         adapter.remote.availability.reopen()

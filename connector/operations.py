@@ -18,6 +18,7 @@ from connector.backfill import Backfill, Job
 from connector.drift import Drift
 from connector.engine import Engine
 from connector.errors import ConnectorError
+from connector.health import Check
 from connector.rehearsal import Rehearsal
 from connector.store import views
 from connector.web import payload
@@ -35,14 +36,23 @@ class Refused(ConnectorError):
 class Operations:
     """One method per operation.
 
-    `works` says whether this process runs a worker; `patient`, whether a backfill waits for a person to mend an account.
+    `works` says whether this process runs a worker; `patient`, whether a backfill waits for a person to mend an account;
+    `troubles`, what is wrong with a service itself.
     """
 
-    def __init__(self, engine: Engine, *, works: bool, patient: bool = True) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        works: bool,
+        patient: bool = True,
+        troubles: Callable[[], Awaitable[list[Check]]] | None = None,
+    ) -> None:
         self._engine = engine
         self._store = engine.store
         self._works = works
         self._patient = patient
+        self._troubles = troubles
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._drifts: dict[str, tuple[Drift, asyncio.Task[None]]] = {}
@@ -131,6 +141,8 @@ class Operations:
         """Ask both sides how they are, after creating what is missing if told to."""
         connections = self._engine.connections
         found = checks.configuration(self._engine.config)
+        if self._troubles is not None:
+            found += await self._troubles()
         if fix:
             found += await checks.fix(connections)
         answers = await checks.accounts(connections)
@@ -233,9 +245,12 @@ class Operations:
         adapter = self._engine.connections.booking.get(source)
         if adapter is None:
             return False
-        reading = adapter.read_delivery(
-            headers, payload.read(headers.get("content-type", ""), body, forms=adapter.accepts_forms)
-        )
+        try:
+            data = payload.read(headers.get("content-type", ""), body, forms=adapter.accepts_forms)
+            reading = adapter.read_delivery(headers, data)
+        except Exception as error:  # a delivery that is still unreadable must not keep the others from being read
+            self._log.error("adapter failed", source=source, event_id=event_id, error=type(error).__name__)
+            return False
         return await self._store.inbox.read_again(event_id, reading)
 
     async def _check_unlinked(self, review: int) -> None:

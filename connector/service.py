@@ -59,7 +59,9 @@ class Service:
     def __init__(self, config: Config, engine: Engine, *, works: bool = True) -> None:
         self.config = config
         self.engine = engine
-        self.operations = Operations(engine, works=works)
+        self._stats = ReceiverStats()
+        self._overview = Overview(engine, self._stats, works=works)
+        self.operations = Operations(engine, works=works, troubles=self._overview.troubles)
         self.url = ""
         self._works = works
         self._log = structlog.get_logger("connector.service").bind()
@@ -130,13 +132,12 @@ class Service:
                 await self.engine.stop()
 
     def _uvicorn_config(self, token: str) -> uvicorn.Config:
-        config, stats = self.config, ReceiverStats()
-        overview = Overview(self.engine, stats, works=self._works)
+        config, overview = self.config, self._overview
         status_token = config.status.token.get_secret_value() if config.status.token else None
         app = build_app(
             sources=self._sources(),
             intake=Intake(self.engine, self.operations.repair),
-            stats=stats,
+            stats=self._stats,
             data=overview,
             ready=overview.ready,
             access=Access(host=config.server.host, public_url=config.server.public_url, token=status_token),

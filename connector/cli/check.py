@@ -63,7 +63,7 @@ def _drift(config: Config, source: str, sample: int | None, fix: bool, as_json: 
         from connector import terminal
 
         keys = ("source", "busy", "findings")
-        terminal.show_json({**{key: found[key] for key in keys}, "links": found["counts"]["seen"], "fix": fix})
+        terminal.show_json({**{key: found[key] for key in keys}, "links": found["counts"]["seen"] - found["open"], "fix": fix})
     else:
         _tell(found, fix)
     if found["state"] == "failed":
@@ -97,7 +97,7 @@ def _tell(found: Mapping[str, Any], fix: bool) -> None:
             f" (`connector events show {one['event']}`)" if one["event"] and one["result"] == "held" and not where else where
         )
         click.echo(f"         → {done}{where}")
-    number = found["counts"]["seen"]
+    number = found["counts"]["seen"] - found["open"]
     tail = f"; {found['busy']} not judged: their events are on their way" if found["busy"] else ""
     said = _count(len(found["findings"]), "disagreement") if found["findings"] else "nothing disagrees"
     click.echo(f"{_count(number, 'link')} of {found['source']} compared: {said}{tail}.")

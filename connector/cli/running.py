@@ -23,6 +23,10 @@ SANDBOXES = {
     "booxi": ("connector.sandbox.booxi:BooxiSandbox", "/booking/v1", ("partner_key",)),
     "hubspot": ("connector.sandbox.hubspot:HubSpotSandbox", "", ("token",)),
 }
+_HINTS = {
+    errno.EADDRNOTAVAIL: "Set [server] host to an address of this machine.",
+    errno.EACCES: "Choose a port from 1024 up, or give the service the right to this one.",
+}
 CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
@@ -105,7 +109,7 @@ def _loop(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
     except OSError as error:
         if error.errno not in CANNOT_LISTEN:
             raise
-        hint = "Stop what listens there, or choose another port."
+        hint = _HINTS.get(error.errno, "Stop what listens there, or choose another port.")
         raise ConnectorError(f"Cannot listen: {error.strerror or error}.", hint=hint) from error
 
 

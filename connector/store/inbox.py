@@ -113,7 +113,10 @@ def _count_duplicate(connection: sqlite3.Connection, delivery: Delivery) -> None
 def _count(deliveries: Sequence[Delivery], events: Sequence[Any], connection: sqlite3.Connection) -> None:
     """Bring the counters up to date: of all time by state, of this hour, and when each source was heard last."""
     added = [(0, name, number) for name, number in Counter(event[5] for event in events).items()]
-    added.append((int(deliveries[-1].received_at // 3600), "received", len(deliveries)))
+    hour = int(deliveries[-1].received_at // 3600)
+    added.append((hour, "received", len(deliveries)))
+    if held := sum(event[5] == "held" for event in events):
+        added.append((hour, "held", held))
     last = {delivery.source: int(delivery.received_at) for delivery in deliveries}
     added += [(0, f"last:{source}", at) for source, at in last.items()]
     connection.execute(

@@ -74,10 +74,14 @@ def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
 def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings:
     """What deserves the headline, gravest first."""
     found = _Findings()
+    # That a far side is down is no fault of ours; the account's own sentence below says that nothing is lost.
+    down = {f"{account.kind}.{account.name}.account" for account in accounts if account.tone == "warn"}
     for check in page["checks"]:
-        if check["level"] == "error":
+        if check["level"] == "error" and check["id"] not in down:
             found.bad.append(_sentence(check["message"]))
-    broken = [check["id"] for check in page["checks"] if check["level"] == "error"]
+        elif check["level"] == "warning" and (check["id"] == "worker" or check["id"].endswith(".deliveries")):
+            found.warn.append(_sentence(check["message"]))
+    broken = [check["id"] for check in page["checks"] if check["level"] == "error" and check["id"] not in down]
     for account in accounts:
         if any(name.startswith(f"{account.kind}.{account.name}.") for name in broken):
             continue  # the check has said it better
@@ -102,9 +106,8 @@ def _all_well(page: Mapping[str, Any]) -> str:
     if not any(queue.values()) and not page["links"]:
         return "Ready. No delivery has arrived yet."
     moving = queue["queued"] + queue["running"] + queue["retrying"]
-    return (
-        f"All is well: {count(page['links'], 'client')} linked, {f'{moving:,} on their way' if moving else 'nothing waiting'}."
-    )
+    way = f"{moving:,} on {'its' if moving == 1 else 'their'} way" if moving else "nothing waiting"
+    return f"All is well: {count(page['links'], 'client')} linked, {way}."
 
 
 def _remarks(page: Mapping[str, Any]) -> list[str]:
@@ -262,7 +265,7 @@ def _percent(number: int, top: int) -> float:
 
 def _chart_summary(chart: Sequence[Mapping[str, Any]]) -> str:
     received, linked, held = (sum(hour[key] for hour in chart) for key in ("received", "linked", "held"))
-    return f"Last 24 hours: {received:,} received, {linked:,} linked, {held:,} held."
+    return f"Last 24 hours: {received:,} received, {linked:,} done, {held:,} held."
 
 
 def _sentence(text: str) -> str:

@@ -16,6 +16,8 @@ class ReceiverStats:
         self.accepted: Counter[tuple[str, str]] = Counter()
         #: (source, reason) → requests refused.
         self.refusals: Counter[tuple[str, str]] = Counter()
+        #: Source → what was refused since its last delivery answered 202, by reason.
+        self.refused_since: dict[str, Counter[str]] = {}
         #: Source → Unix time of its last delivery answered 202.
         self.last_delivery_at: dict[str, float] = {}
 
@@ -23,10 +25,12 @@ class ReceiverStats:
         """Count a delivery answered 202."""
         self.accepted[source, status] += 1
         self.last_delivery_at[source] = now
+        self.refused_since.pop(source, None)
 
     def refuse(self, source: str, reason: str) -> None:
         """Count a request answered with anything else."""
         self.refusals[source, reason] += 1
+        self.refused_since.setdefault(source, Counter())[reason] += 1
 
     def received(self, source: str) -> int:
         """How many deliveries of `source` were answered 202."""

@@ -120,6 +120,7 @@ async def test_a_delivery_nobody_can_read_is_held_with_its_body(store):
     assert await store.inbox.accept(delivery("e-1", reading=reading)) == "held"
     (found,) = await store.read(views.events, state="held")
     assert (found["reason"], found["hint"]) == ("content is missing", "Report it.")
+    assert sum(hour["held"] for hour in await store.read(views.last_day, NOW)) == 1
     source, headers, body = await store.read(views.held_delivery, 1)
     assert (source, headers, body[:5]) == ("stores", {"content-type": "application/json"}, b'{"id"')
     assert await store.lanes.claim(10, NOW) == []

@@ -47,12 +47,29 @@ def test_quiet_when_all_is_well() -> None:
     view = show()
     assert (view.tone, view.headline, view.remarks) == ("ok", "All is well: 1,204 clients linked, nothing waiting.", ())
     assert show(queue=queue(queued=3, running=1)).headline == "All is well: 1,204 clients linked, 4 on their way."
+    assert show(queue=queue(queued=1)).headline == "All is well: 1,204 clients linked, 1 on its way."
     assert show(queue=queue(), links=0).headline == "Ready. No delivery has arrived yet."
 
 
 def test_a_warning_is_mentioned_without_alarm() -> None:
     view = show(checks=[{"id": "config.plain", "level": "warning", "message": "a secret is in the file", "hint": ""}])
     assert (view.tone, view.remarks) == ("ok", ("1 warning below.",))
+
+
+@pytest.mark.parametrize("id", ["worker", "booking.stores.deliveries"])
+def test_a_warning_that_stops_the_work_is_the_headline(id: str) -> None:
+    view = show(checks=[{"id": id, "level": "warning", "message": "nothing moves", "hint": "Mend it."}])
+    assert (view.tone, view.headline) == ("warn", "Nothing moves.")
+
+
+def test_a_far_side_that_is_down_is_said_with_what_becomes_of_its_events() -> None:
+    crms = {"main": {"system": "hubspot", "state": "down", "reason": "answered 503", "quota": None}}
+    checks = [{"id": "crm.main.account", "level": "error", "message": "answered 503", "hint": ""}]
+    view = show(crms=crms, checks=checks)
+    assert (view.tone, view.headline) == (
+        "warn",
+        "crm.main does not answer. Nothing is lost: its events go on when it is back.",
+    )
 
 
 def test_the_gravest_comes_first() -> None:
@@ -139,7 +156,7 @@ def test_the_chart_never_hides_what_happened() -> None:
     hours = [{"hour": "2026-11-21T00:00:00.000Z", "received": 10_000, "linked": 1, "held": 0}] * 2
     view = show(chart=hours)
     assert view.bars[0].heights == (100.0, 2.5, 0.0)
-    assert view.chart_summary == "Last 24 hours: 20,000 received, 2 linked, 0 held."
+    assert view.chart_summary == "Last 24 hours: 20,000 received, 2 done, 0 held."
     assert show(chart=[{**hours[0], "received": 0, "linked": 0}]).bars[0].heights == (0, 0, 0)
 
 
