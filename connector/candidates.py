@@ -58,9 +58,10 @@ def has_email(customer: Customer, person: Identity, plain_domains: Collection[st
 
 
 def has_phone(customer: Customer, person: Identity, country: str | None) -> bool:
-    """Whether one of the customer's numbers is one of the person's, extensions aside."""
+    """Whether one of the customer's numbers is one of the person's own; behind a switchboard everybody has the same."""
     theirs = {normalise_phone(raw, country) or "" for raw in (customer.mobile_phone, customer.phone)}
-    return bool({number(phone) for phone in theirs if phone} & {number(phone) for phone in person.phones})
+    own = {phone for phone in person.phones if phone == number(phone)}
+    return bool({number(phone) for phone in theirs if phone} & own)
 
 
 def number(phone: str) -> str:
@@ -90,10 +91,12 @@ def new_customer(person: Identity) -> NewCustomer:
 def missing_fields(customer: Customer, new: NewCustomer) -> NewCustomer | None:
     """Those fields of `new` that are blank in `customer`; None when there are none.
 
-    Half a name is only completed where the other half agrees, so that two people's names are never mixed.
+    Half a name is only completed where the other half agrees, so that two people's names are never mixed. An e-mail address
+    finds a customer alone, so one that comes with another name is not given away.
     """
+    ours, theirs = PersonName(new.first_name, new.last_name), PersonName(customer.first_name, customer.last_name)
     missing = NewCustomer(
-        email="" if customer.emails else new.email,
+        email="" if customer.emails or names_agree(ours, theirs) is Agreement.DISAGREE else new.email,
         mobile_phone="" if customer.mobile_phone else new.mobile_phone,
         phone="" if customer.phone else new.phone,
         first_name="" if customer.first_name or not _half_agrees(customer.last_name, new.last_name) else new.first_name,

@@ -149,7 +149,7 @@ class Drift:
         outdated = next((finding.other for finding in found if finding.problem == "id_outdated"), None)
         survivor = next((finding.survivor for finding in found if finding.survivor), None)
         now = self.engine.clock()
-        event = await self._store.errands.repair(self.source, link.client_id, now, merged_from=outdated, survivor=survivor)
+        event = await self._store.errands.repair(link, now, merged_from=outdated, survivor=survivor)
         self.engine.worker.wake()
         return [replace(finding, result="repairing", event=event) for finding in found]
 

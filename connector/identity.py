@@ -157,8 +157,8 @@ class Identity:
 
     @property
     def phone_keys(self) -> tuple[str, ...]:
-        """The digests of the phones."""
-        return tuple(_digest("phone", phone) for phone in self.phones)
+        """The digests of the phones without extensions: a CRM keeps the number alone, so two clients may meet there."""
+        return tuple(dict.fromkeys(_digest("phone", phone.partition(";")[0]) for phone in self.phones))
 
 
 def identify(

@@ -13,9 +13,10 @@ from typing import Any
 
 from connector.appointments import Client
 from connector.booking_systems.base import BookingSystem, ClientLink
-from connector.candidates import agreement, chosen, has_email, has_phone, new_customer, number, review, same_name
+from connector.candidates import agreement, chosen, new_customer, review, same_name
 from connector.config import SyncSettings
 from connector.crms.base import CRM, Customer
+from connector.customers import Customers
 from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Transient, UnknownOutcome
 from connector.identity import Identity, identify, person_key
 from connector.locks import IdentityLocks
@@ -77,6 +78,7 @@ class Matcher:
         self.locks = locks
         self.country = country
         self.clock = clock
+        self.customers = Customers(settings, crm, links, country)
 
     def identity(self, client: Client) -> Identity:
         """What is known of a client, as this sync sees it."""
@@ -89,9 +91,13 @@ class Matcher:
             await self._commit(work, seen, found)
             return
         person = await self._identify(work, seen)
-        async with self.locks.hold(self.crm.name, person.keys()):
-            found = await self.by_key(work, person)
-            if found is None and not self._told_to_create(work):
+        # Two clients of whom one was merged into the other are one person too, whatever they say of themselves.
+        living = f"client:{work.source}:{seen.stored.client_id if seen.stored else work.client_id}"
+        async with self.locks.hold(self.crm.name, [*person.keys(), living]):
+            found = await self._by_survivor(work, seen) or await self.by_key(work, person)
+            if found is None and self._told_to_create(work):
+                found = await self.by_newcomer(work, person)
+            elif found is None:
                 found = await self.by_email(work, person) or await self.by_phone(work, person)
             if found is None:
                 found = await self.create(work, person)
@@ -108,7 +114,9 @@ class Matcher:
     async def by_delivery(self, work: Work) -> Found | None:
         """Rule 2: the delivery names the customer of this client under our module."""
         asked = work.event.linked_customer_id
-        return await self._adopt(work, "delivery", asked) if asked else None
+        if asked is None or self._of_another_crm(work, asked):
+            return None
+        return await self._adopt(work, "delivery", asked)
 
     async def by_booking_system(self, work: Work, seen: Seen) -> Found | None:
         """Rule 3: the booking system stores a link (the delivery may not have been allowed to show it)."""
@@ -116,13 +124,27 @@ class Matcher:
         seen.stored = stored = await self.booking.read_link(work.client_id, appointment_id)
         if stored.client_id != work.client_id:
             note(work, "booking_system", "merged", f"the booking system has merged this client into {stored.client_id}")
-            survivor = await self.links.find(self.booking.source, stored.client_id)
-            if survivor is not None and survivor.crm == self.crm.name:
-                return await self._follow(work, survivor, "already_linked")
-        if stored.customer_id:
+            if (found := await self._by_survivor(work, seen)) is not None:
+                return found
+        if stored.customer_id and not self._of_another_crm(work, stored.customer_id):
             return await self._adopt(work, "booking_system", stored.customer_id)
-        note(work, "booking_system", "none", "no link is stored for this client")
+        why = "the id that is stored is another CRM's" if stored.customer_id else "no link is stored for this client"
+        note(work, "booking_system", "none", why)
         return None
+
+    async def _by_survivor(self, work: Work, seen: Seen) -> Found | None:
+        """The customer of the client into which this one was merged."""
+        if seen.stored is None or seen.stored.client_id == work.client_id:
+            return None
+        survivor = await self.links.find(self.booking.source, seen.stored.client_id)
+        if survivor is None or survivor.crm != self.crm.name:
+            return None
+        return await self._follow(work, survivor, "already_linked")
+
+    def _of_another_crm(self, work: Work, customer_id: str) -> bool:
+        """Whether we ourselves stored this id when the source was synced with another CRM: here it is somebody else's."""
+        link = work.link
+        return link is not None and link.crm != self.crm.name and customer_id in (link.stored_id, link.customer_id)
 
     async def by_key(self, work: Work, person: Identity) -> Found | None:
         """Rule 4: a customer carries our own key for this client."""
@@ -143,13 +165,14 @@ class Matcher:
         """Rule 5: exactly one customer has the same e-mail address, by a fresh read."""
         if person.email is None or (key := person.email_key) is None:
             return None
-        remembered = await self._alive(await self.links.remembered(self.crm.name, [key]))
-        with_it = [customer for customer in remembered if has_email(customer, person, self.settings.ignore_dots_and_tags)]
-        found = with_it or await self._same_email(person)
+        found, remembered = await self.customers.by_email(person)
         if not found and remembered:
             # Tied to this address by us, but the record has lost it or was never given it.
             if len(remembered) > 1 or remembered[0].emails:
                 reason = "a customer we knew by this e-mail has another one now"
+                raise self._ask(work, reason, remembered, person, "e-mail (earlier)")
+            if agreement(person, remembered[0]) is Agreement.DISAGREE:
+                reason = "a customer we knew by this e-mail does not have it, and has another name"
                 raise self._ask(work, reason, remembered, person, "e-mail (earlier)")
             found = remembered
         if not found:
@@ -169,7 +192,7 @@ class Matcher:
         """Rule 6: exactly one customer has the same phone and a name that agrees."""
         if not person.phones or not self.settings.match_phone:
             return None
-        found = await self._same_phone(person)
+        found = await self.customers.by_phone(person)
         if not found:
             note(work, "phone", "none", "no customer has this phone number")
             return None
@@ -181,6 +204,18 @@ class Matcher:
             return Found(self._choose(work, reason, agreeing, person, "phone"), "phone", "matched", keys=person.keys())
         note(work, "phone", "match", "the only customer with this phone number and an agreeing name", agreeing[0].id)
         return Found(agreeing[0], "phone", "matched", keys=person.keys())
+
+    async def by_newcomer(self, work: Work, person: Identity) -> Found | None:
+        """A person said that it is none of the customers shown; whoever came since then was not among them."""
+        if work.decision is None or not person.phones or not self.settings.match_phone:
+            return None
+        found = [customer for customer in await self.customers.by_phone(person) if same_name(person, customer)]
+        shown = {*work.decision.shown, *(c.id for c in await self.customers.alive(work.decision.shown))} if found else set()
+        since = [customer for customer in found if customer.id not in shown]
+        if len(since) != 1:
+            return None
+        note(work, "phone", "match", "a customer with this phone number and name came after the decision", since[0].id)
+        return Found(since[0], "phone", "matched", keys=person.keys())
 
     async def create(self, work: Work, person: Identity) -> Found:
         """Rule 7: nobody was found, by answered and empty look-ups."""
@@ -213,19 +248,35 @@ class Matcher:
     # What the rules share.
 
     async def _commit(self, work: Work, seen: Seen, found: Found) -> None:
+        stored_id = found.stored_id
+        if stored_id is None and work.link is not None and work.link.crm != self.crm.name:
+            # Ours from another CRM, so it may be written over.
+            stored_id = work.link.stored_id
         link = Link(
-            work.source, work.client_id, self.crm.name, found.customer.id, found.origin, found.stored_id, found.written_back_at
+            work.source, work.client_id, self.crm.name, found.customer.id, found.origin, stored_id, found.written_back_at
         )
         work.outcome = work.outcome or found.outcome
-        if link != work.link or found.intent is not None:
-            # Whoever we link is remembered by phone: it may reach the CRM only by the step that fills blanks.
-            links, keys = [link], {*found.keys, *self.identity(work.event.client).phone_keys}
+        keys = {*found.keys, *await self._unremembered(work, found)}
+        if link != work.link or found.intent is not None or keys:
+            links = [link]
             if seen.stored is not None and seen.stored.client_id != work.client_id:
                 links.append(replace(link, client_id=seen.stored.client_id))
             await self.journal.linked(
                 work, links, "write_back", self.clock(), keys=sorted(keys), merged_from=found.merged_from, intent=found.intent
             )
         work.link, work.step, seen.customer = link, "write_back", found.customer
+
+    async def _unremembered(self, work: Work, found: Found) -> list[str]:
+        """What the client says of itself that we have not tied to the customer yet.
+
+        It may reach the CRM only by the step that fills blanks, or never; the person's next client must be recognised by
+        it at once. An address that came with another name may be another person's, unless somebody said that it is not.
+        """
+        person = self.identity(work.event.client)
+        keys = list(person.phone_keys)
+        if person.email_key and (found.origin == "review" or agreement(person, found.customer) is not Agreement.DISAGREE):
+            keys.append(person.email_key)
+        return [key for key in keys if found.customer.id not in await self.links.remembered(self.crm.name, [key])]
 
     async def _adopt(self, work: Work, origin: str, customer_id: str) -> Found:
         """Take an id that the booking system gave us, once the CRM has confirmed that it lives."""
@@ -259,39 +310,16 @@ class Matcher:
             client_id = seen.stored.client_id if seen.stored else work.client_id
             seen.client = await self.booking.client(client_id)
             if seen.client is not None:
-                person = self.identity(seen.client)
+                # What is known of the person from here on, also where others ask who it is.
+                work.event = work.event.model_copy(update={"client": seen.client.model_copy(update={"id": work.client_id})})
+                person = self.identity(work.event.client)
         if not person.matchable:
             raise NothingToIdentify("nothing to identify the client: no e-mail address and no phone number that can be read")
         return person
 
-    async def _alive(self, customer_ids: Sequence[str]) -> list[Customer]:
-        found: dict[str, Customer] = {}
-        for customer_id in customer_ids:
-            customer = await self.crm.get(customer_id)
-            if customer is not None:
-                found[customer.id] = customer
-        return list(found.values())
-
-    async def _same_email(self, person: Identity) -> list[Customer]:
-        found = [customer for email in person.emails for customer in await self.crm.by_email(email)]
-        return list({customer.id: customer for customer in found}.values())
-
-    async def _same_phone(self, person: Identity) -> list[Customer]:
-        found: dict[str, Customer] = {}
-        for customer in await self._alive(await self.links.remembered(self.crm.name, person.phone_keys)):
-            # We tied this person's phone to them; a search may not show for a minute what we wrote a moment ago.
-            if has_phone(customer, person, self.country) or same_name(person, customer):
-                found[customer.id] = customer
-        for phone in person.phones:
-            for customer in await self.crm.by_phone(number(phone)):
-                # Colleagues behind one switchboard share its number: only the name tells them apart.
-                if phone == number(phone) or same_name(person, customer):
-                    found[customer.id] = customer
-        return list(found.values())
-
     async def _winner(self, work: Work, conflict: Conflict, person: Identity, intent: str, *, unsettled: bool) -> Found:
         """The CRM refused a second record: the one it has is the customer."""
-        customer = await self._named_winner(work, conflict, person)
+        customer = await self.customers.winner(conflict, person, person_key(work.source, work.client_id))
         if customer is None:
             raise Transient(
                 f"{self.crm.title} says that this person exists already but does not show the record yet",
@@ -309,14 +337,6 @@ class Matcher:
             origin, outcome = "email", "matched"
         note(work, "create", "conflict", f"the CRM already had this person (same {conflict.by})", customer.id)
         return Found(customer, origin, outcome, keys=person.keys(), intent=intent)
-
-    async def _named_winner(self, work: Work, conflict: Conflict, person: Identity) -> Customer | None:
-        if conflict.winner is not None:
-            return await self.crm.get(conflict.winner)
-        if conflict.by == "email" and person.email is not None:
-            found = await self.crm.by_email(person.email)
-            return found[0] if len(found) == 1 else None
-        return await self.crm.by_key(person_key(work.source, work.client_id))
 
     def _choose(self, work: Work, reason: str, found: Sequence[Customer], person: Identity, by: str) -> Customer:
         """Who it is among several, if the sync has a rule for that. Raises NeedsReview otherwise."""

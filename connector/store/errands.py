@@ -13,7 +13,7 @@ from urllib.parse import quote
 from connector.appointments import Client, Event
 from connector.store.database import Database
 from connector.store.inbox import BACKFILL, queue_events
-from connector.store.links import link_of, save_alias, save_link
+from connector.store.links import Link, link_of, save_alias, save_link
 
 
 class Errands:
@@ -22,16 +22,14 @@ class Errands:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def repair(
-        self, source: str, client_id: str, now: float, *, merged_from: str | None = None, survivor: str | None = None
-    ) -> int:
-        """Let the sync look at a client's link again and write it back; returns the event's id.
+    async def repair(self, link: Link, now: float, *, merged_from: str | None = None, survivor: str | None = None) -> int:
+        """Let the sync look at a client's link again and write it back; returns the event's id. `link` is what was compared.
 
         What the booking system was known to hold counts as unknown from here on. `merged_from` is an id of the CRM that
         was merged into the link's customer; `survivor`, the client into which this one was merged: it takes the link on,
         and the errand is the survivor's.
         """
-        return await self._database.write(lambda connection: _repair(connection, source, client_id, now, merged_from, survivor))
+        return await self._database.write(lambda connection: _repair(connection, link, now, merged_from, survivor))
 
 
 def queue_errand(connection: sqlite3.Connection, source: str, client_id: str, type_: str, now: float, priority: int) -> int:
@@ -46,14 +44,14 @@ def queue_errand(connection: sqlite3.Connection, source: str, client_id: str, ty
     return int(connection.execute("SELECT id FROM events WHERE delivery_id = ?", (delivery_id,)).fetchone()[0])
 
 
-def _repair(
-    connection: sqlite3.Connection, source: str, client_id: str, now: float, merged_from: str | None, survivor: str | None
-) -> int:
-    link = link_of(connection, source, client_id)
-    if link is not None and merged_from is not None:
+def _repair(connection: sqlite3.Connection, link: Link, now: float, merged_from: str | None, survivor: str | None) -> int:
+    there, source, client_id = link_of(connection, link.source, link.client_id), link.source, link.client_id
+    # A person may have linked the client to somebody else since: then what was compared says nothing of that customer.
+    same = there is not None and (there.crm, there.customer_id) == (link.crm, link.customer_id)
+    if same and merged_from is not None:
         save_alias(connection, link.crm, merged_from, link.customer_id, now)
-    client_id = survivor or client_id
-    if link is not None and survivor is not None and link_of(connection, source, survivor) is None:
+    if same and survivor is not None and link_of(connection, source, survivor) is None:
         save_link(connection, replace(link, client_id=survivor, stored_id=None, written_back_at=None), now)
+    client_id = survivor or client_id
     connection.execute("UPDATE links SET stored_id = NULL WHERE source = ? AND client_id = ?", (source, client_id))
     return queue_errand(connection, source, client_id, "drift", now, BACKFILL)

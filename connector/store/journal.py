@@ -14,7 +14,7 @@ from connector.errors import Postponed
 from connector.store.database import Database
 from connector.store.intents import forget
 from connector.store.lanes import Work, fence, reach_step
-from connector.store.links import Link, remember, save_alias, save_link, survivor_of
+from connector.store.links import Link, link_of, remember, save_alias, save_link, survivor_of
 
 #: Seconds after which an event looks again whether the other client's create has been settled.
 LOOK_AGAIN = 3.0
@@ -92,6 +92,8 @@ def _begin(
     connection: sqlite3.Connection, work: Work, key: str, kind: str, now: float, crm: str, identity: Sequence[str]
 ) -> bool:
     fence(connection, work)
+    if kind == "create":
+        _check_link(connection, work, work.link)
     row = connection.execute("SELECT state FROM intents WHERE key = ?", (key,)).fetchone()
     connection.execute(
         "INSERT INTO intents (key, kind, state, source, client_id, event_id, begun_at, updated_at)"
@@ -105,8 +107,24 @@ def _begin(
         if holder is None:
             connection.execute("INSERT INTO claims VALUES (?, ?, ?)", (crm, identity_key, key))
         elif holder[0] != key:
-            raise Postponed("another client with the same e-mail or phone is being created", retry_after=LOOK_AGAIN)
+            raise Postponed(_who_claims(connection, holder[0]), retry_after=LOOK_AGAIN)
     return row is not None and row[0] != "done"
+
+
+def _who_claims(connection: sqlite3.Connection, intent: str) -> str:
+    """What is waited for, in words; that it waits for a person in turn must not stay hidden."""
+    row = connection.execute(
+        "SELECT e.id FROM intents i JOIN events e ON e.id = i.event_id WHERE i.key = ? AND e.state = 'held'", (intent,)
+    ).fetchone()
+    text = "another client with the same e-mail or phone is being created"
+    return text if row is None else f"{text}, and its event {row[0]} is held: settle that one first"
+
+
+def _check_link(connection: sqlite3.Connection, work: Work, known: Link | None) -> None:
+    """Raise Postponed where the client was linked to somebody else while its event ran: a decision is not written over."""
+    there = link_of(connection, work.source, work.client_id)
+    if there is not None and (known is None or (there.crm, there.customer_id) != (known.crm, known.customer_id)):
+        raise Postponed("the client was linked anew while this event ran", retry_after=LOOK_AGAIN)
 
 
 def _settle(connection: sqlite3.Connection, work: Work, key: str, result: str, now: float) -> None:
@@ -126,9 +144,14 @@ def _linked(
     intent: str | None,
 ) -> None:
     fence(connection, work)
+    _check_link(connection, work, work.link)
     own = links[0]
-    for link in links:
-        save_link(connection, link, now)
+    save_link(connection, own, now)
+    for link in links[1:]:
+        there = link_of(connection, link.source, link.client_id)
+        # The client into which this one was merged may have got another customer meanwhile; who is right is for drift to ask.
+        if there is None or there.crm != link.crm or there.customer_id in (link.customer_id, merged_from):
+            save_link(connection, link, now)
     if merged_from is not None and merged_from != own.customer_id:
         save_alias(connection, own.crm, merged_from, own.customer_id, now)
     remember(connection, own.crm, keys, own.customer_id, now)
@@ -150,6 +173,7 @@ def _settle_creates(connection: sqlite3.Connection, link: Link, now: float) -> N
 
 def _wrote_back(connection: sqlite3.Connection, work: Work, link: Link, step: str, now: float, intent: str | None) -> None:
     fence(connection, work)
+    _check_link(connection, work, link)
     save_link(
         connection, replace(link, stored_id=link.customer_id, written_back_at=now if intent else link.written_back_at), now
     )

@@ -76,7 +76,7 @@ def _take_back(connection: sqlite3.Connection, review: sqlite3.Row, client: sqli
         )
     if link is None or told == "wait":
         return False, f"{who}: nothing had been done yet; what is waiting is looked at again."
-    if told == "create" or link.origin != "review" or _is_known_there(connection, link):
+    if told == "create" or link.origin != "review" or _is_in_use(connection, link, review["decided_at"]):
         return True, f"{who} stays linked to {link.customer_id} until you decide anew: the link was in use already."
     connection.execute("DELETE FROM links WHERE source = ? AND client_id = ?", (source, client_id))
     if before is not None:
@@ -85,9 +85,16 @@ def _take_back(connection: sqlite3.Connection, review: sqlite3.Row, client: sqli
     return False, f"{who}: the link to {link.customer_id} is gone; nothing had been written back."
 
 
-def _is_known_there(connection: sqlite3.Connection, link: Link) -> bool:
-    """Whether the booking system holds the link, or may hold it: a write without a clear answer counts."""
+def _is_in_use(connection: sqlite3.Connection, link: Link, since: float) -> bool:
+    """Whether the booking system may hold the link, or an event has used it: the customer may carry the client's e-mail now.
+
+    Without the link the next event would find the same customer by that, and nobody would have decided so.
+    """
     if link.stored_id is not None or link.written_back_at is not None:
         return True
-    query = "SELECT 1 FROM intents WHERE source = ? AND client_id = ? AND kind = 'write_back' AND state <> 'done'"
-    return connection.execute(query, (link.source, link.client_id)).fetchone() is not None
+    query = (
+        "SELECT 1 FROM intents WHERE source = ?1 AND client_id = ?2 AND kind = 'write_back' AND state <> 'done' UNION ALL"
+        " SELECT 1 FROM intents WHERE source = ?1 AND client_id = ?2 AND updated_at >= ?3 UNION ALL"
+        " SELECT 1 FROM events WHERE source = ?1 AND client_id = ?2 AND state = 'done' AND updated_at >= ?3"
+    )
+    return connection.execute(query, (link.source, link.client_id, since)).fetchone() is not None

@@ -30,6 +30,8 @@ class Decision:
     review_id: int
     decision: str
     by: str
+    #: The customers among whom the person chose.
+    shown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,14 @@ class Reviews:
 def decision_of(connection: sqlite3.Connection, source: str, client_id: str) -> Decision | None:
     """The latest decision about a client that was not taken back."""
     row = connection.execute(
-        "SELECT r.id, c.told, coalesce(r.decided_by, '') FROM review_clients c JOIN reviews r ON r.id = c.review_id"
+        "SELECT r.id, c.told, coalesce(r.decided_by, ''), r.candidates"
+        " FROM review_clients c JOIN reviews r ON r.id = c.review_id"
         " WHERE c.source = ? AND c.client_id = ? AND c.told IS NOT NULL ORDER BY r.decided_at DESC, r.id DESC LIMIT 1",
         (source, client_id),
     ).fetchone()
-    return Decision(*row) if row and row[1] != "wait" else None
+    if row is None or row[1] == "wait":
+        return None
+    return Decision(row[0], row[1], row[2], tuple(candidate["customer_id"] for candidate in json.loads(row[3])))
 
 
 def follow(connection: sqlite3.Connection, decision: Decision | None, link: Link | None, now: float) -> None:
@@ -123,7 +128,11 @@ def follow(connection: sqlite3.Connection, decision: Decision | None, link: Link
     if link is None or decision is None or decision.decision != "create":
         return
     rows = connection.execute(
-        "SELECT id, source, client_id FROM review_clients WHERE review_id = ? AND told = 'wait'", (decision.review_id,)
+        # Whoever was decided about again meanwhile waits no more.
+        "SELECT id, source, client_id FROM review_clients AS c WHERE review_id = ? AND told = 'wait' AND NOT EXISTS"
+        " (SELECT 1 FROM review_clients n WHERE n.source = c.source AND n.client_id = c.client_id"
+        " AND n.review_id > c.review_id AND n.told IS NOT NULL)",
+        (decision.review_id,),
     ).fetchall()
     deed = _Deed(decision.review_id, link.crm, link.customer_id, decision.by, now, errands=True)
     for row in rows:

@@ -19,6 +19,7 @@ async def commit(store):
 
     async def commit(*links, at=NOW, **more):
         await store.journal.linked(work, list(links), "write_back", at, **more)
+        work.link = await store.links.find(work.source, work.client_id)
 
     return commit
 

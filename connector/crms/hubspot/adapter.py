@@ -84,13 +84,20 @@ class HubSpot(CRM):
         return found
 
     async def by_email(self, email: str) -> list[Customer]:
-        """Read by e-mail address; an answer with other addresses is not believed (`Transient`)."""
-        found = self._found(await self._client.contact(email, self._read, id_property="email"))
-        if found is None:
-            return []
-        if email.strip().casefold() not in {known.casefold() for known in found.emails}:
-            raise self._transient("look up a contact by email: answered with a contact that has another address")
-        return [found]
+        """Read by e-mail address; an answer with other addresses is not believed (`Transient`).
+
+        Whether HubSpot keeps an international domain as it was typed is not documented, so both spellings are asked for.
+        """
+        spellings = mapping.email_spellings(email)
+        contacts: dict[str, Customer] = {}
+        for spelling in spellings:
+            found = self._found(await self._client.contact(spelling, self._read, id_property="email"))
+            if found is None:
+                continue
+            if not {s.strip().casefold() for s in spellings} & {known.casefold() for known in found.emails}:
+                raise self._transient("look up a contact by email: answered with a contact that has another address")
+            contacts[found.id] = found
+        return list(contacts.values())
 
     async def by_phone(self, phone: str) -> list[Customer]:
         """Search both phone properties, then compare exactly; the search index lags behind the records."""

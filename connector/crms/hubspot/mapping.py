@@ -87,6 +87,16 @@ def blanks(current: Customer, new: NewCustomer) -> list[str]:
     return [field for field in FIELDS if not has[field] and str(getattr(new, field)).strip()]
 
 
+def email_spellings(email: str) -> tuple[str, ...]:
+    """The address, and where its domain is an international one also as people type it."""
+    local, _, domain = email.strip().rpartition("@")
+    try:
+        typed = f"{local}@{domain.encode('ascii').decode('idna')}"
+    except UnicodeError:
+        return (email,)
+    return tuple(dict.fromkeys((email, typed)))
+
+
 def phone_search(phone: str) -> list[list[tuple[str, str]]]:
     """Filter groups that find an E.164 number in HubSpot's calculated properties.
 
