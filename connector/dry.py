@@ -212,6 +212,6 @@ class DryMemory:
         """What the store says."""
         return await self._store.journal.recorded_as(source, appointment_id, client_id)
 
-    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float]]:
+    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
         """What the store says."""
         return await self._store.journal.recorded_beside(link, appointment_id)

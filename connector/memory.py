@@ -65,5 +65,5 @@ class EffectsJournal(Protocol):
     async def recorded_as(self, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
         """Answer (record id, version) of an appointment."""
 
-    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float]]:
-        """Answer the same for the customer's other clients."""
+    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
+        """Answer the same for the customer's other clients; None for one whose record was begun and is not settled."""

@@ -15,7 +15,7 @@ from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.candidates import CHOOSE, missing_fields, new_customer
 from connector.config import SyncSettings
 from connector.crms.base import CRM, Customer, NewCustomer
-from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Rejected, UnknownOutcome
+from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Postponed, Rejected, UnknownOutcome
 from connector.identity import person_key
 from connector.locks import IdentityLocks
 from connector.matching import Matcher, Seen, note
@@ -176,17 +176,20 @@ class Sync:
 
     async def _record(self, work: Work, link: Link, appointment: Appointment) -> None:
         version = appointment.updated_at.timestamp() if appointment.updated_at else work.received_at
-        known = await self._recorded(work, link, appointment.id)
+        marker = person_key(f"{work.source}/appointments", f"{appointment.id}/{work.client_id}")[:32]
+        intent = f"record:{work.source}/{appointment.id}/{work.client_id}"
+        known = await self.journal.recorded_as(work.source, appointment.id, work.client_id)
+        begun = known is None and await self.journal.is_open(intent)
+        record_id = known[0] if known else None
+        # A backfill may follow the loss of our own records: what is there already must not be recorded twice.
+        if known is None and (begun or work.event.kind is Kind.BACKFILL):
+            record_id = await self.crm.find_appointment(link.customer_id, marker)
+        if record_id is None and (known := await self._of_merged(work, link, appointment.id, begun=begun)) is not None:
+            record_id = known[0]
         if known is not None and known[1] > version:
             note(work, "record", "skipped", "a newer state of this appointment has been recorded already")
             return
-        marker = person_key(f"{work.source}/appointments", f"{appointment.id}/{work.client_id}")[:32]
-        intent = f"record:{marker}"
-        unsettled = await self.journal.begin(work, intent, "record", self.clock())
-        record_id = known[0] if known else None
-        # A backfill may follow the loss of our own records: what is there already must not be recorded twice.
-        if record_id is None and (unsettled or work.event.kind is Kind.BACKFILL):
-            record_id = await self.crm.find_appointment(link.customer_id, marker)
+        await self.journal.begin(work, intent, "record", self.clock())
         try:
             record_id = await self.crm.record_appointment(link.customer_id, appointment, marker, record_id)
         except UnknownOutcome:
@@ -201,20 +204,24 @@ class Sync:
         note(work, "record", "recorded", f"the appointment is record {record_id}: {appointment.status}", link.customer_id)
         await self.journal.recorded(work, appointment.id, record_id, version, intent, self.clock())
 
-    async def _recorded(self, work: Work, link: Link, appointment_id: str) -> tuple[str, float] | None:
-        """(record id, version) of the appointment: of this client, or of one that is the same client since a merge."""
-        known = await self.journal.recorded_as(work.source, appointment_id, work.client_id)
-        if known is not None:
-            return known
+    async def _of_merged(self, work: Work, link: Link, appointment_id: str, *, begun: bool) -> tuple[str, float] | None:
+        """(record id, version) of the appointment under a client who is the same one since a merge.
+
+        Raises Postponed while it is not known whether such a record was made; of two that were `begun`, one goes on.
+        """
         others = await self.journal.recorded_beside(link, appointment_id)
         if not others:
             return None
         here = await self.booking.read_link(work.client_id, appointment_id)
         for client_id, record in others.items():
             there = await self.booking.read_link(client_id, appointment_id)
-            if there.client_id == here.client_id:
+            if there.client_id != here.client_id:
+                continue
+            if record is not None:
                 note(work, "record", "merged", f"the record of client {client_id} goes on: the booking system merged the two")
                 return record
+            if not begun or client_id < work.client_id:
+                raise Postponed(f"client {client_id}, the same one since a merge, has begun to record this", retry_after=3.0)
         return None
 
     def _link(self, work: Work) -> Link:

@@ -83,8 +83,11 @@ class Journal:
         """(record id, version) of an appointment of a client, if it was recorded."""
         return await self._database.read(lambda connection: _recorded_as(connection, source, appointment_id, client_id))
 
-    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float]]:
-        """{client id: (record id, version)} of an appointment under other clients of the same source and customer."""
+    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
+        """{client id: (record id, version)} of an appointment under other clients of the same source and customer.
+
+        None stands for a record that was begun by an event which still goes on: it may exist.
+        """
         return await self._database.read(lambda connection: _recorded_beside(connection, link, appointment_id))
 
 
@@ -206,11 +209,21 @@ def _recorded_as(connection: sqlite3.Connection, source: str, appointment_id: st
     return (row[0], row[1]) if row else None
 
 
-def _recorded_beside(connection: sqlite3.Connection, link: Link, appointment_id: str) -> dict[str, tuple[str, float]]:
+def _recorded_beside(connection: sqlite3.Connection, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
+    key = f"record:{link.source}/{appointment_id}/"
+    begun = connection.execute(
+        "SELECT i.client_id, l.customer_id FROM intents i JOIN links l USING (source, client_id)"
+        " JOIN events e ON e.id = i.event_id AND e.state IN ('queued', 'running', 'retrying')"
+        " WHERE i.key = ? || i.client_id AND i.state <> 'done' AND i.source = ? AND i.client_id <> ? AND l.crm = ?",
+        (key, link.source, link.client_id, link.crm),
+    ).fetchall()
     rows = connection.execute(
-        "SELECT a.client_id, a.record_id, a.version, l.customer_id FROM appointments a JOIN links l USING (source, client_id)"
+        "SELECT a.client_id, l.customer_id, a.record_id, a.version FROM appointments a JOIN links l USING (source, client_id)"
         " WHERE a.source = ? AND a.appointment_id = ? AND a.client_id <> ? AND l.crm = ?",
         (link.source, appointment_id, link.client_id, link.crm),
     ).fetchall()
+    found = {row[0]: (row[1], None) for row in begun} | {row[0]: (row[1], (row[2], row[3])) for row in rows}
     ours = survivor_of(connection, link.crm, link.customer_id)
-    return {row[0]: (row[1], row[2]) for row in rows if survivor_of(connection, link.crm, row[3]) == ours}
+    return {
+        client: record for client, (customer, record) in found.items() if survivor_of(connection, link.crm, customer) == ours
+    }

@@ -129,6 +129,24 @@ async def test_what_is_said_of_the_client_who_is_left_is_newer_than_what_was_sai
     assert sorted(outcomes(world)) == ["CANCELED", "SCHEDULED"]
 
 
+async def test_a_record_that_may_have_been_made_for_the_client_who_is_gone_is_waited_for(world: World):
+    gone, left = world.client(), world.client()
+    await world.process(left)
+    world.hubspot_gate.on(*CREATE, LOST)
+    booking = await world.book(gone, starts_at=NOON)
+    (unsettled,) = await world.run_all()
+    assert isinstance(unsettled.error, UnknownOutcome)
+    world.booxi.merge_clients(int(gone), int(left))
+    world.booxi.cancel(booking)
+    await world.deliver_all()
+    (waiting,) = await world.run_all()
+    assert (waiting.state, "has begun to record this" in str(waiting.error)) == ("queued", True)
+    await world.again()
+    await world.again()
+    assert sorted(outcomes(world)) == ["CANCELED", "SCHEDULED"]
+    assert world.effects["POST meetings"] == 2
+
+
 async def test_clients_of_one_customer_who_were_not_merged_have_a_record_each(world: World):
     """A mother books for two children who are clients of their own and share her record."""
     one, other = world.client(), world.client()
