@@ -269,7 +269,11 @@ class Remote:
         status, after = answer.status, retry_after(answer.headers)
         if status in (401, 403):
             hint = f"Check the key and its scopes in [{self.account}]; nothing is lost, events wait and go on by themselves."
-            return self._trouble(AccountPaused, what, f"answered {status}: the credentials were refused", status, hint=hint)
+            how = f"answered {status}: the credentials were refused"
+            if not answer.readable:
+                how = f"answered {status} with a page instead of JSON"
+                hint = f"Perhaps a firewall or proxy in between, or base_url. {hint}"
+            return self._trouble(AccountPaused, what, how, status, hint=hint)
         if status == 429:
             self.quota.block(after if after is not None else 1.0)
             return self._trouble(RateLimited, what, "answered 429: too many calls", status, after=after or 1.0)

@@ -69,6 +69,12 @@ def event(found: Mapping[str, Any]) -> None:
     _line("duplicates", found["duplicates"])
     click.echo("trace:")
     trace(found["trace"], indent="  ")
+    if "body" in found:
+        click.echo(
+            "body:" if found["body"] is not None else "body: not kept any more (30 days after all its events have ended)"
+        )
+        for line in (found["body"] or "").splitlines():
+            click.echo(plain(line))
 
 
 def trace(entries: Sequence[Mapping[str, Any]], *, indent: str) -> None:

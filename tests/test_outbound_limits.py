@@ -345,3 +345,11 @@ async def test_what_cannot_be_sent_is_held(more):
     with pytest.raises(Rejected, match="Rolodex: write: what is to be sent cannot be written down"):
         await remote(far_side).call("write", "PUT", PATH, **more)
     assert far_side.requests == []
+
+
+@in_virtual_time
+async def test_a_refusal_that_is_a_page_points_at_what_stands_in_between():
+    far_side = FarSide(lambda _: httpx.Response(403, text="<html>Blocked</html>"))
+    error = await error_of(far_side)
+    assert (type(error), "a page instead of JSON" in str(error)) == (AccountPaused, True)
+    assert error.hint.startswith("Perhaps a firewall or proxy in between, or base_url.")

@@ -42,18 +42,22 @@ def list_events(
 
 @events.command("show")
 @click.argument("event_id", metavar="ID", type=ID)
+@click.option("--body", "with_body", is_flag=True, help="Also show what the sender sent, which is personal data.")
 @config_option
 @json_option
 @ends_well
-def show_event(event_id: int, config_path: Path, as_json: bool) -> None:
+def show_event(event_id: int, with_body: bool, config_path: Path, as_json: bool) -> None:
     """Show one event with its trace: what was found out, and why it is where it is."""
     from connector import terminal
     from connector.store import views
 
-    found = read(load_config(config_path), views.event, event_id, absent=None)
+    config = load_config(config_path)
+    found = read(config, views.event, event_id, absent=None)
     if found is None:
         click.echo(f"There is no event {event_id}.", err=True)
         sys.exit(1)
+    if with_body:
+        found["body"] = read(config, views.body, event_id, absent=None)
     if as_json:
         terminal.show_json(found)
     else:

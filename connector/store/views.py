@@ -73,6 +73,13 @@ def held_delivery(connection: sqlite3.Connection, event_id: int) -> tuple[str, d
     return (row["source"], json.loads(row["headers"]), row["body"]) if row else None
 
 
+def body(connection: sqlite3.Connection, event_id: int) -> str | None:
+    """What the sender sent, as text; None when it is not kept (any more). Holds personal data."""
+    query = "SELECT d.body FROM events e JOIN deliveries d ON d.id = e.delivery_id WHERE e.id = ?"
+    row = connection.execute(query, (event_id,)).fetchone()
+    return row["body"].decode("utf-8", "replace") if row and row["body"] is not None else None
+
+
 def links(connection: sqlite3.Connection) -> list[Row]:
     """All links, oldest first."""
     rows = connection.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -145,6 +146,16 @@ def test_all_held_events_are_retried_or_one_is_discarded(place):
     assert [place.events(client)[0]["state"] for client in clients] == ["discarded", "done", "done"]
     assert "on the command line" in place.events(clients[0])[0]["reason"]
     assert clients[0] not in place.links()
+
+
+def test_a_body_is_shown_on_request(place):
+    client = new(place)
+    place.book(client)
+    place.settle()
+    (event,) = place.events(client)
+    assert "example.com" not in place.run("events", "show", str(event["id"])).stdout
+    assert "example.com" in place.run("events", "show", str(event["id"]), "--body").stdout
+    assert json.loads(place.json("events", "show", str(event["id"]), "--body")["body"])["id"] == event["event"]
 
 
 def test_what_cannot_be_retried_or_discarded_is_told_and_is_1(place):

@@ -245,7 +245,7 @@ class Inspection:
         contacts = {self.follow(self.links[client]) for client in clients if client in self.links}
         for meeting in meetings:
             times = self.ledger.times[meeting["id"]]
-            # Clients who were merged have two lanes, between which a lost answer may let an older statement in, until it is repeated.
+            # Clients who were merged have two lanes: a lost answer may let an older statement in until it is repeated.
             if len(clients) == 1 and times != sorted(times):
                 yield f"{where} was written out of order: {times}"
             if contacts and not contacts & set(meeting["contacts"]):

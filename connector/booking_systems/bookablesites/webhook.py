@@ -25,7 +25,10 @@ EVENTS: dict[str, tuple[str, Kind, Status | None]] = {
 }
 #: The id of an appointment of which only the delivery's words are known begins with this.
 SAID = "said:"
-_HINT = "Look at the stored body; if Bookablesites names its members otherwise, set them in [booking.NAME.fields], then retry."
+_HINT = (
+    "Look at the body (`connector events show ID --body`);"
+    " if Bookablesites names its members otherwise, set them in [booking.NAME.fields], then retry."
+)
 
 
 def event_of(headers: Mapping[str, str]) -> tuple[str, Kind, Status | None]:

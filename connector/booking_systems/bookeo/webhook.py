@@ -20,7 +20,10 @@ KINDS = {"created": Kind.CREATED, "updated": Kind.UPDATED, "deleted": Kind.DELET
 DOMAINS = ("bookings", "customers")
 #: Characters; Bookeo's ids have about twenty.
 MAX_ID = 200
-_HINT = "Look at the stored body; if Bookeo changed what it sends, a newer version may read it: then retry the event."
+_HINT = (
+    "Look at the body (`connector events show ID --body`);"
+    " if Bookeo changed what it sends, a newer version may read it: then retry the event."
+)
 _ADDRESS_HINT = (
     "Run `connector check --fix`: it registers addresses that end in ?domain=…&type=…, by which deliveries are told apart."
 )

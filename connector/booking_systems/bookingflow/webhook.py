@@ -26,7 +26,10 @@ KINDS = {
 CLIENT = "booking:"
 #: It becomes part of an address, so it begins with a letter or digit and holds nothing that means something there.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
-_HINT = "Look at the stored body; set the paths in [booking.NAME.fields] to where it says this, restart, then retry the event."
+_HINT = (
+    "Look at the body (`connector events show ID --body`);"
+    " set the paths in [booking.NAME.fields] to where it says this, restart, then retry the event."
+)
 
 
 def read(headers: Mapping[str, str], data: Any, settings: BookingFlowSettings) -> Reading:

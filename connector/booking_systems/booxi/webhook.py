@@ -28,7 +28,10 @@ KINDS = {
     for what in ("appointment", "reservation")
     for deed, kind in (("created", Kind.CREATED), ("updated", Kind.UPDATED), ("status_updated", Kind.STATUS))
 }
-_HINT = "Look at the stored body; if Booxi changed its envelope, set the paths in [booking.NAME.fields], then retry the event."
+_HINT = (
+    "Look at the body (`connector events show ID --body`);"
+    " if Booxi changed its envelope, set the paths in [booking.NAME.fields], then retry the event."
+)
 _NOBODY_HINT = "Without a client id there is nobody to link; look at the booking in Booxi, then discard the event."
 
 
