@@ -336,6 +336,9 @@ class _Accounts:
                 self.tables.fault(where, kind, f"there is no [{kind}.{name}]; {nearest(name, known)}")
         if any(other.booking == settings.booking for other in before):
             self.tables.fault(where, "booking", f'"{settings.booking}" has a sync already; remove one of the two')
+        if settings.create and not settings.match_phone and settings.minimum_identity == "phone_and_name":
+            text = 'is false: each client without an e-mail address becomes a new customer; set minimum_identity = "email"'
+            self.tables.warn(where, "match_phone", text)
 
     def _check_joined(self, syncs: Sequence[SyncSettings]) -> None:
         """Every source needs a sync; a CRM without one is odd but harmless."""

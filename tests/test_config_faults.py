@@ -273,3 +273,9 @@ def test_the_registry_knows_its_names(tmp_path):
         '[booking.stores] system: unknown system; did you mean "booxi"?',
         "[crm.main] system: unknown system; known here: hubspot",
     ]
+
+
+@pytest.mark.parametrize(("more", "warned"), [("", True), ('minimum_identity = "email"', False), ("create = false", False)])
+def test_creating_by_phone_without_matching_by_phone_is_warned_of(read, more, warned):
+    config = read(GOOD + f"match_phone = false\n{more}\n")
+    assert any("match_phone: is false: each client without" in line for line in config.warnings) is warned

@@ -80,7 +80,10 @@ def read(config: Config, view: Callable[..., T], *args: Any, absent: Any, **kwar
         click.echo(f"There is no database yet ({path.name}); it is made by the first `connector serve`.", err=True)
         nothing: T = absent
         return nothing
-    return look(path, view, *args, **kwargs)
+    try:
+        return look(path, view, *args, **kwargs)
+    except UnicodeEncodeError:
+        raise click.UsageError("What was asked for is not valid text.") from None
 
 
 def _exists(path: Path) -> bool:

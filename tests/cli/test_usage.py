@@ -175,6 +175,13 @@ def test_a_file_that_is_not_set_up_yet_is_told_in_a_line(place):
     assert result.stderr == "connector.db is not a connector's database yet. Start `connector serve`, or mend database.url.\n"
 
 
+def test_what_is_no_text_is_2(place):
+    with place.served():
+        pass
+    result = place.run("events", "list", "--client", "\udcff")
+    assert (result.exit_code, "not valid text" in result.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("words", [("events", "show", "1"), ("review", "show", "1")], ids=" ".join)
 def test_what_does_not_exist_is_1(place, words):
     result = place.run(*words)
