@@ -35,6 +35,8 @@ _MEANINGS = {
 class _Findings:
     bad: list[str] = field(default_factory=list)
     warn: list[str] = field(default_factory=list)
+    #: What to do, by sentence.
+    hints: dict[str, str] = field(default_factory=dict)
 
 
 def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
@@ -46,6 +48,7 @@ def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
     checks = _checks(page["checks"])
     tone: Tone = "bad" if findings.bad else "warn" if findings.warn else "ok"
     said = [*findings.bad, *findings.warn]
+    todo = [hint] if said and (hint := findings.hints.get(said[0])) else []
     nameless = int(page["ignored_without_identity"])
     option = f"--config {shlex.quote(config_file)}"
     return View(
@@ -53,7 +56,7 @@ def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
         now=moment(now, now),
         tone=tone,
         headline=said[0] if said else _all_well(page),
-        remarks=(*said[1:], *_remarks(page)),
+        remarks=(*todo, *said[1:], *_remarks(page)),
         tiles=_tiles(queue, int(page["links"])),
         oldest=duration(page["oldest_waiting_seconds"]) if page["oldest_waiting_seconds"] is not None else "",
         accounts=accounts,
@@ -77,10 +80,11 @@ def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings
     # That a far side is down is no fault of ours; the account's own sentence below says that nothing is lost.
     down = {f"{account.kind}.{account.name}.account" for account in accounts if account.tone == "warn"}
     for check in page["checks"]:
-        if check["level"] == "error" and check["id"] not in down:
-            found.bad.append(_sentence(check["message"]))
-        elif check["level"] == "warning" and (check["id"] == "worker" or check["id"].endswith(".deliveries")):
-            found.warn.append(_sentence(check["message"]))
+        stops = check["id"] == "worker" or check["id"].endswith(".deliveries")
+        if (check["level"] == "error" and check["id"] not in down) or (check["level"] == "warning" and stops):
+            sentence = _sentence(check["message"])
+            (found.bad if check["level"] == "error" else found.warn).append(sentence)
+            found.hints[sentence] = check["hint"]
     broken = [check["id"] for check in page["checks"] if check["level"] == "error" and check["id"] not in down]
     for account in accounts:
         if any(name.startswith(f"{account.kind}.{account.name}.") for name in broken):
