@@ -78,7 +78,7 @@ def test_the_gravest_comes_first() -> None:
     assert (view.tone, view.headline) == ("bad", "The key of booking.tours was refused.")
     assert view.remarks[0] == "Set partner_key and restart.", "what to do comes right behind it"
     assert view.remarks[1].startswith("crm.main does not answer. Nothing is lost")
-    assert view.remarks[1] == "9 events wait for your decision."
+    assert view.remarks[2] == "9 events wait for your decision."
     assert [tone for tone, *_ in view.checks] == ["bad", "warn"]
     assert [tone for tone, *_ in view.well] == ["ok"]
 
