@@ -1,6 +1,7 @@
 """The use case: event → resolve the customer → write the id back → fill blanks → record the appointment.
 
-Each step commits on its own; a retry resumes at the one that failed. How the customer is found is in `matching`.
+Each step commits on its own; a retry resumes at the one that failed. How the customer is found is in `matching`, how
+appointments are kept in `recording`.
 """
 
 from __future__ import annotations
@@ -10,16 +11,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from connector.appointments import Appointment, Kind
 from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.candidates import CHOOSE, missing_fields, new_customer
 from connector.config import SyncSettings
 from connector.crms.base import CRM, Customer, NewCustomer
-from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Postponed, Rejected, UnknownOutcome
-from connector.identity import person_key
+from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Rejected, UnknownOutcome
 from connector.locks import IdentityLocks
 from connector.matching import Matcher, Seen, note
 from connector.memory import EffectsJournal, LinksMemory
+from connector.recording import Recorder
 from connector.store.lanes import Work
 from connector.store.links import Link
 
@@ -44,10 +44,10 @@ class Sync:
         self.crm = crm
         self.links = links
         self.journal = journal
-        self.locks = locks
         self.country = country
         self.clock = clock
         self.matcher = Matcher(settings, booking, crm, links=links, journal=journal, locks=locks, country=country, clock=clock)
+        self.recorder = Recorder(booking, crm, journal=journal, locks=locks, clock=clock)
 
     async def run(self, work: Work) -> None:
         """Do every step that is left of `work`; its trace, outcome and step are kept up to date."""
@@ -165,64 +165,8 @@ class Sync:
 
     async def record(self, work: Work) -> None:
         """Keep one record per appointment and client, brought up to date by newer statements only."""
-        if not self.settings.record_appointments:
-            return
-        appointment = await self.booking.appointment(work.event)
-        if appointment is None:
-            return
-        # Clients of one appointment take turns: they may be one client since a moment ago.
-        async with self.locks.hold(f"{work.source}/appointments", [appointment.id]):
-            await self._record(work, self._link(work), appointment)
-
-    async def _record(self, work: Work, link: Link, appointment: Appointment) -> None:
-        version = appointment.updated_at.timestamp() if appointment.updated_at else work.received_at
-        marker = person_key(f"{work.source}/appointments", f"{appointment.id}/{work.client_id}")[:32]
-        intent = f"record:{work.source}/{appointment.id}/{work.client_id}"
-        known = await self.journal.recorded_as(work.source, appointment.id, work.client_id)
-        begun = known is None and await self.journal.is_open(intent)
-        record_id = known[0] if known else None
-        # A backfill may follow the loss of our own records: what is there already must not be recorded twice.
-        if known is None and (begun or work.event.kind is Kind.BACKFILL):
-            record_id = await self.crm.find_appointment(link.customer_id, marker)
-        if record_id is None and (known := await self._of_merged(work, link, appointment.id, begun=begun)) is not None:
-            record_id = known[0]
-        if known is not None and known[1] > version:
-            note(work, "record", "skipped", "a newer state of this appointment has been recorded already")
-            return
-        await self.journal.begin(work, intent, "record", self.clock())
-        try:
-            record_id = await self.crm.record_appointment(link.customer_id, appointment, marker, record_id)
-        except UnknownOutcome:
-            await self.journal.unknown(intent, self.clock())
-            raise
-        except Rejected as error:
-            if error.status != 404 or record_id is None:
-                raise
-            note(work, "record", "skipped", "somebody deleted this appointment's record in the CRM; it is not made again")
-            await self.journal.settled(work, intent, self.clock())
-            return
-        note(work, "record", "recorded", f"the appointment is record {record_id}: {appointment.status}", link.customer_id)
-        await self.journal.recorded(work, appointment.id, record_id, version, intent, self.clock())
-
-    async def _of_merged(self, work: Work, link: Link, appointment_id: str, *, begun: bool) -> tuple[str, float] | None:
-        """(record id, version) of the appointment under a client who is the same one since a merge.
-
-        Raises Postponed while it is not known whether such a record was made; of two that were `begun`, one goes on.
-        """
-        others = await self.journal.recorded_beside(link, appointment_id)
-        if not others:
-            return None
-        here = await self.booking.read_link(work.client_id, appointment_id)
-        for client_id, record in others.items():
-            there = await self.booking.read_link(client_id, appointment_id)
-            if there.client_id != here.client_id:
-                continue
-            if record is not None:
-                note(work, "record", "merged", f"the record of client {client_id} goes on: the booking system merged the two")
-                return record
-            if not begun or client_id < work.client_id:
-                raise Postponed(f"client {client_id}, the same one since a merge, has begun to record this", retry_after=3.0)
-        return None
+        if self.settings.record_appointments and (appointment := await self.booking.appointment(work.event)) is not None:
+            await self.recorder.record(work, self._link(work), appointment)
 
     def _link(self, work: Work) -> Link:
         if work.link is None:
