@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from connector.appointments import Client
+from connector.appointments import Client, Kind
 from connector.booking_systems.base import BookingSystem, ClientLink
-from connector.candidates import agreement, chosen, new_customer, review, same_name
+from connector.candidates import agreement, chosen, has_email, new_customer, review, same_name
 from connector.config import SyncSettings
 from connector.crms.base import CRM, Customer
 from connector.customers import Customers
@@ -109,7 +109,10 @@ class Matcher:
         if link is None or link.crm != self.crm.name:
             return None
         chosen = link.origin == "review" and link.stored_id is None
-        return await self._follow(work, link, "matched" if chosen else "already_linked")
+        found = await self._follow(work, link, "matched" if chosen else "already_linked")
+        if self.booking.ids_may_move and link.origin != "review":
+            await self._check_whose(work, "our_link", found.customer, "the e-mail address by which this client is known")
+        return found
 
     async def by_delivery(self, work: Work) -> Found | None:
         """Rule 2: the delivery names the customer of this client under our module."""
@@ -220,6 +223,8 @@ class Matcher:
     async def create(self, work: Work, person: Identity) -> Found:
         """Rule 7: nobody was found, by answered and empty look-ups."""
         told = self._told_to_create(work)
+        if work.event.kind is Kind.DELETED and not told:
+            raise Ignore("no customer matches, and nobody is created for what was deleted")
         if not self.settings.create and not told:
             raise Hold("no customer matches, and this sync only links existing ones", hint=_COMPLETE)
         if (lacking := person.lacks(self.settings.minimum_identity)) and not told:
@@ -281,8 +286,22 @@ class Matcher:
     async def _adopt(self, work: Work, origin: str, customer_id: str) -> Found:
         """Take an id that the booking system gave us, once the CRM has confirmed that it lives."""
         customer = await self._existing(work, origin, customer_id)
+        if self.booking.links_appointments:
+            await self._check_whose(work, origin, customer, "the booking that carries this customer's id")
         merged = customer_id if customer.id != customer_id else None
         return Found(customer, origin, "already_linked", stored_id=customer_id, merged_from=merged)
+
+    async def _check_whose(self, work: Work, rule: str, customer: Customer, what: str) -> None:
+        """What leads to this customer may have passed to another person: then a person decides."""
+        client = work.event.client
+        if self.identity(client).blank:
+            client = await self.booking.client(client.id) or client
+        person = self.identity(client)
+        known = self.settings.name_mismatch == "link" and has_email(customer, person, self.settings.ignore_dots_and_tags)
+        if agreement(person, customer) is Agreement.DISAGREE and not known:
+            reason = f"{what} may have passed to another person: the names differ"
+            note(work, rule, "ambiguous", reason, customer.id)
+            raise review(reason, [customer], person, "link")
 
     async def _follow(self, work: Work, link: Link, outcome: str) -> Found:
         """The customer of a link of ours, or the one it was merged into."""

@@ -77,7 +77,7 @@ class Operations:
         return await self._table[name](**arguments)
 
     async def resume(self) -> None:
-        """Go on with the backfills that an earlier service was doing."""
+        """Go on with the backfills that an earlier service was doing, and begin the repairs that it could not begin."""
         for source, asked, _since, _until in await self._store.backfills.unfinished():
             if source in self._engine.syncs:
                 since, until, *changes = json.loads(asked)
@@ -85,6 +85,8 @@ class Operations:
                     self._start(source, self._repair_of(source, since, until))
                 else:
                     await self.backfill(source, since, until)
+        for source, lost_at in (await self._store.backfills.unrepaired()).items():
+            self.repair(source, lost_at)
 
     async def stop(self) -> None:
         """Stop the backfills, each of which goes on where it was, and the comparisons, which begin anew."""
@@ -169,23 +171,27 @@ class Operations:
         self._start(source, job)
         return job.progress.as_dict()
 
-    def repair(self, source: str) -> None:
-        """Read what changed lately at a source that gave up on a delivery; after the backfill that is running, if any."""
+    def repair(self, source: str, lost_at: float | None = None) -> None:
+        """Read what changed lately at a source that gave up on a delivery; after the backfill that is running, if any.
+
+        `lost_at` is when the source said so, now if not given.
+        """
         running = self._tasks.get(source)
         if source not in self._engine.syncs or not self._works:
             return
         if running is not None and not running.done():
             if source not in self._repairs:
                 self._repairs.add(source)
-                running.add_done_callback(lambda _task: self._repair_now(source))
+                running.add_done_callback(lambda _task: self._repair_now(source, lost_at))
             return
-        self._repair_now(source)
+        self._repair_now(source, lost_at)
 
-    def _repair_now(self, source: str) -> None:
+    def _repair_now(self, source: str, lost_at: float | None) -> None:
         self._repairs.discard(source)
         if not self._stopping:
             now = datetime.now(UTC)
-            since = (now - REPAIR).isoformat(timespec="seconds")
+            told = now if lost_at is None else min(now, datetime.fromtimestamp(lost_at, UTC))
+            since = (told - REPAIR).isoformat(timespec="seconds")
             self._start(source, self._repair_of(source, since, now.isoformat(timespec="seconds")))
 
     def _repair_of(self, source: str, since: str, until: str) -> Backfill:

@@ -46,6 +46,15 @@ class Backfills:
         query = "SELECT source, asked, since, until FROM backfills WHERE state IN ('walking', 'working') AND by_service"
         return await self._database.read(lambda connection: [tuple(row) for row in connection.execute(query)])
 
+    async def unrepaired(self) -> dict[str, float]:
+        """Sources that said they had lost a delivery, and when: those for which no repair was begun since."""
+        query = (
+            "SELECT substr(t.name, 6), t.n FROM tallies t WHERE t.hour = 0 AND t.name LIKE 'lost:%' AND NOT EXISTS ("
+            "SELECT 1 FROM backfills b WHERE b.source = substr(t.name, 6) AND b.state <> 'replaced'"
+            " AND b.asked LIKE '%\"changes\"]' AND b.started_at >= t.n)"
+        )
+        return await self._database.read(lambda connection: {row[0]: float(row[1]) for row in connection.execute(query)})
+
     async def add_page(
         self, run: Run, events: Sequence[Event], cursor: dict[str, Any], fraction: float, *, every_appointment: bool, now: float
     ) -> None:

@@ -119,9 +119,12 @@ def _count(deliveries: Sequence[Delivery], events: Sequence[Any], connection: sq
         added.append((hour, "held", held))
     last = {delivery.source: int(delivery.received_at) for delivery in deliveries}
     added += [(0, f"last:{source}", at) for source, at in last.items()]
+    # Committed with the delivery: what was lost before it has to be read also if the process ends now.
+    lost = {delivery.source: int(delivery.received_at) for delivery in deliveries if delivery.reading.lost_before}
+    added += [(0, f"lost:{source}", at) for source, at in lost.items()]
     connection.execute(
         f"INSERT INTO tallies (hour, name, n) VALUES {_rows_of(3, len(added))} ON CONFLICT DO UPDATE SET"
-        " n = CASE WHEN name LIKE 'last:%' THEN excluded.n ELSE n + excluded.n END",
+        " n = CASE WHEN name LIKE 'last:%' OR name LIKE 'lost:%' THEN excluded.n ELSE n + excluded.n END",
         [value for row in added for value in row],
     )
 

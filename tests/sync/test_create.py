@@ -207,3 +207,12 @@ async def test_a_conflict_is_never_an_error_of_the_event(world: World):
                                                     "mobilePhoneNumber": ""}))  # fmt: skip
         assert not isinstance(ended.error, Conflict)
     assert len(world.contacts()) == 3
+
+
+async def test_nobody_is_created_for_what_was_deleted(world: World):
+    ada = world.client()
+    await world.book(ada)
+    await world.store.database.write(lambda c: c.execute("UPDATE events SET payload = json_set(payload, '$.kind', 'deleted')"))
+    (ended,) = await world.run_all()
+    assert (ended.state, "what was deleted" in str(ended.error)) == ("ignored", True)
+    assert world.contacts() == {}

@@ -80,7 +80,8 @@ class Appointments:
         for booking in bookings_of(record):
             client = await self._customers.of_booking(read_object(booking.get("customer")))
             appointment = read_appointment(record, booking, self._settings)
-            if client is not None and client.id not in found:
+            known = found.get(client.id) if client is not None else None
+            if client is not None and (known is None or _counts_less(known.appointment)):
                 found[client.id] = Event(type="backfill", kind=Kind.BACKFILL, client=client, appointment=appointment)
         return list(found.values())
 
@@ -110,8 +111,9 @@ class Appointments:
         for page in range(1, MAX_PAGES):
             sheet = await self._client.list_appointments(page, self._settings.page_size)
             for record in sheet.records:
-                for event in await self._of_client(client, record, said):
-                    found[event.id] = event
+                for one in await self._of_client(client, record, said):
+                    if _counts_less(found.get(one.id)):
+                        found[one.id] = one
             if pager.ended(page, sheet):
                 return list(found.values())
         raise Transient("Bookablesites: list appointments: the list does not end", account=self._client.remote.account)
@@ -133,6 +135,11 @@ class Appointments:
         if len(self._remembered) >= REMEMBERED:
             self._remembered.pop(next(iter(self._remembered)))
         self._remembered[said] = appointment_id
+
+
+def _counts_less(known: Appointment | None) -> bool:
+    """Whether another booking of the same client in the appointment counts instead: who cancelled and booked anew comes."""
+    return known is None or known.status is Status.CANCELLED
 
 
 def _fits(appointment: Appointment, said: Appointment) -> bool:

@@ -105,7 +105,7 @@ class Hooks:
 
     def _hint(self, hook: Hook) -> str:
         if hook.blocked:
-            return f"Mend the cause first (the log shows refused deliveries), otherwise it is blocked again. {_FIX}"
+            return f"Mend the cause first (the log shows refused deliveries), otherwise it is blocked again. {_FIX} {self._gap}"
         if hook.registered is not None:
             return f"{_FIX} It replaces the other address: make sure that nothing else of yours depends on it."
         return _FIX
@@ -126,10 +126,15 @@ class Hooks:
         for hook in await self._hooks(address):
             if (trouble := hook.trouble) is not None:
                 await self._client.create_webhook(hook.url, hook.domain, hook.type)
-                done.append(
-                    f"registered the webhook {hook.name}, which {trouble.replace('is ', 'was ').replace('leads', 'led')}"
-                )
+                was = trouble.replace("is ", "was ").replace("leads", "led")
+                done.append(f"registered the webhook {hook.name}, which {was}" + (f". {self._gap}" if hook.blocked else ""))
         return done
+
+    @property
+    def _gap(self) -> str:
+        """What to do about the time in which nothing was sent: a new webhook does not tell of it."""
+        source = self._client.remote.account.removeprefix("booking.")
+        return f"Then `connector backfill {source}` reads what was not sent meanwhile."
 
     async def _hooks(self, address: str) -> list[Hook]:
         answer = await self._client.list_webhooks()

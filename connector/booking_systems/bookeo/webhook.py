@@ -116,7 +116,8 @@ def _phones(numbers: Any) -> tuple[str, str]:
     found: dict[str, str] = {}
     for entry in read_objects(numbers):
         kind = read_text(entry.get("type"), 40).lower()
-        found.setdefault(kind if kind in ("mobile", "home", "work", "fax") else "", read_text(entry.get("number")))
+        if number := read_text(entry.get("number")):
+            found.setdefault(kind if kind in ("mobile", "home", "work", "fax") else "", number)
     return found.get("mobile", ""), next((found[kind] for kind in ("home", "", "work") if found.get(kind)), "")
 
 

@@ -98,6 +98,9 @@ class BookingFlow(BookingSystem):
         before = await self._booking(booking_id)
         if before is None:
             raise self._rejected("the booking is gone", "Look at the booking in BookingFlow, then discard the event.")
+        if self._stored(before, field) not in (None, customer_id, link.customer_id):
+            text = "BookingFlow: write the booking: another id was stored meanwhile"
+            raise Transient(text, account=self.remote.account)
         await self._client.update_booking(booking_id, {field: customer_id})
         after = await self._booking(booking_id) or {}
         if self._when(after) != self._when(before):
@@ -128,7 +131,14 @@ class BookingFlow(BookingSystem):
         return appointment.starts_at, appointment.ends_at
 
     def _stored(self, booking: Mapping[str, Any], field: str) -> str | None:
-        return read_key(booking.get(field))
+        """The id in the field. What is no id is somebody's: it must not pass for "none" and be written over."""
+        value = booking.get(field)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return None
+        if (stored := read_key(value)) is None:
+            hint = f"Name another field in write_back_field of [{self.remote.account}], restart, then retry the event."
+            raise self._rejected(f"the field {field} of the booking holds something that is no id", hint)
+        return stored
 
     def _rejected(self, how: str, hint: str) -> Rejected:
         return Rejected(f"BookingFlow: {how}", account=self.remote.account, hint=hint)

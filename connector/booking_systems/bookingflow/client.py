@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from connector.booking_systems.bookingflow.settings import BookingFlowSettings
-from connector.booking_systems.values import read_object
+from connector.booking_systems.values import at, read_object
 from connector.errors import Rejected, RemoteError, Transient
 from connector.outbound import Answer, Remote
 from connector.quota import Quota
@@ -46,6 +46,7 @@ class BookingFlowClient:
     def __init__(self, remote: Remote, settings: BookingFlowSettings) -> None:
         self.remote = remote
         self._paths = settings.paths
+        self._record = settings.record
         self._method = settings.write_back_method
 
     @classmethod
@@ -66,12 +67,15 @@ class BookingFlowClient:
         return cls(remote, settings)
 
     async def get_booking(self, booking_id: str) -> Answer:
-        """Read one booking; accepted also when there is none (see `ABSENT`).
+        """Read one booking; accepted also when there is none: 410, or a 404 with one of the codes in `record.gone`.
 
         https://www.bookingflowai.com/developers (GET /v1/bookings/:id)
         """
-        answer = await self.remote.call("read the booking", "GET", self._booking(booking_id), accept=(200, *ABSENT))
-        return self._checked("read the booking", answer)
+        what = "read the booking"
+        answer = await self.remote.call(what, "GET", self._booking(booking_id), accept=(200, *ABSENT))
+        if answer.status == 404 and not self._is_gone(answer):
+            raise self._nowhere(what)
+        return self._checked(what, answer)
 
     async def update_booking(self, booking_id: str, fields: Mapping[str, str]) -> Answer:
         """Write members of a booking. Described for rescheduling and guests only; a field of ours is the user's choice.
@@ -91,6 +95,20 @@ class BookingFlowClient:
 
     def _booking(self, booking_id: str) -> str:
         return self._paths.booking.replace("{id}", quote(booking_id, safe=""))
+
+    def _is_gone(self, answer: Answer) -> bool:
+        """Whether a 404 speaks of the booking: a path that is not there answers 404 too, and every booking would be gone."""
+        said = (at(answer.data, path) for path in self._record.error)
+        return any(code in self._record.gone for code in said if isinstance(code, str))
+
+    def _nowhere(self, what: str) -> Rejected:
+        account = self.remote.account
+        hint = (
+            f"Compare base_url and [{account}.paths] with BookingFlow's documentation. If this is how it answers for a booking"
+            f" that was removed, add its error code to gone in [{account}.record]. Restart, then retry the event."
+        )
+        text = f"BookingFlow: {what}: answered 404 without saying that it is the booking that is gone"
+        return Rejected(text, account=account, status=404, hint=hint)
 
     def _checked(self, what: str, answer: Answer) -> Answer:
         """The answer, unless it says at status 200 that it is none."""

@@ -100,6 +100,9 @@ class Record(Section):
     title: Pointers = ("/gameName", "/gameId")
     location: Pointers = ("/roomName", "/roomId")
     updated_at: Pointers = ("/updatedAt",)
+    #: Where a refusal keeps its code, and the codes by which a 404 says that there is no such booking (the public source's).
+    error: Pointers = ("/error",)
+    gone: tuple[str, ...] = ("booking_not_found",)
 
 
 class Listing(Section):

@@ -1,5 +1,6 @@
 """From Bookablesites' webhooks to linked HubSpot contacts and meetings, through the real service."""
 
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -219,3 +220,46 @@ async def test_an_address_that_leads_to_another_source_is_not_found(world):
     async with world.running(), httpx.AsyncClient() as client:
         answer = await client.post(f"{world.service.url}/webhooks/other?key={PATH_KEY}", json={})
         assert answer.status_code == 404
+
+
+async def test_json_that_calls_itself_a_form_is_read(world):
+    async with world.running():
+        ada = world.sandbox.add_customer(**ADA)
+        world.sandbox.book(ada, starts_at=START)
+        body = json.dumps(world.sandbox.outbox.waiting.pop().body).encode()
+        await world.post(body, query=f"event=booked&key={PATH_KEY}", type_="application/x-www-form-urlencoded")
+        await world.settled()
+        assert await world.states() == Counter(done=1)
+        assert world.contacts() == ["ada@example.com"]
+
+
+@pytest.mark.parametrize("statuses", [("canceled", "approved"), ("approved", "canceled")])
+@pytest.mark.parametrize("backfill", [True, False])
+async def test_who_cancelled_and_booked_anew_comes(world, statuses, backfill):
+    async with world.running():
+        ada = world.sandbox.add_customer(**ADA)
+        appointment = world.sandbox.book(ada, ada, starts_at=START)
+        for booking, status in zip(world.sandbox.state.appointments[appointment]["bookings"], statuses, strict=True):
+            booking["status"] = status
+        if backfill:
+            await world.backfill("2027-02-28", "2027-03-02")
+        else:
+            await world.deliver()
+        assert world.outcomes() == ["SCHEDULED"]
+
+
+async def test_an_address_that_passes_to_another_person_is_asked_about(world):
+    world.file.write_text(world.file.read_text() + 'name_mismatch = "hold"\n')
+    async with world.running():
+        ada = world.sandbox.add_customer(**ADA)
+        world.sandbox.book(ada, starts_at=START)
+        await world.deliver()
+        world.sandbox.state.update_customer(ada, {**ADA, "email": "ada@elsewhere.example"})
+        ben = world.sandbox.add_customer(**BEN | {"email": ADA["email"]})
+        world.sandbox.book(ben, starts_at=START + timedelta(days=1))
+        await world.deliver()
+        assert await world.states() == Counter(done=2, held=2)
+        assert world.starts() == ["2027-03-01T14:00:00.000Z"]
+        assert {event["reason"] for event in await world.events() if event["state"] == "held"} == {
+            "the e-mail address by which this client is known may have passed to another person: the names differ"
+        }

@@ -194,11 +194,13 @@ async def test_blocked_and_misled_webhooks_are_told_and_repaired(connect, sandbo
         "the webhook bookings.created is blocked since 2026-11-20 09:00 UTC: errors of ours (answers 5xx)",
     )
     assert "Mend the cause first" in hint
+    assert "connector backfill spa" in hint
     assert found["webhooks.customers.updated"][1] == "the webhook customers.updated leads to another address"
     assert "nothing else of yours" in found["webhooks.customers.updated"][2]
     assert not [word for word in ("Ada", "secret", "elsewhere") if word in str(found)]
     assert await bookeo.fix() == [
-        "registered the webhook bookings.created, which was blocked since 2026-11-20 09:00 UTC: errors of ours (answers 5xx)",
+        "registered the webhook bookings.created, which was blocked since 2026-11-20 09:00 UTC: errors of ours (answers 5xx)."
+        " Then `connector backfill spa` reads what was not sent meanwhile.",
         "registered the webhook customers.updated, which led to another address",
     ]
     assert set(await hooks(bookeo)) == {"webhooks"}

@@ -197,6 +197,7 @@ def test_moments(value, moment):
         ([("5", "pager"), ("2", "Home")], "", "2"),
         ([("1", "mobile"), ("9", "mobile")], "1", ""),
         ([(None, "mobile"), ("2", "home")], "", "2"),
+        ([("", "mobile"), ("1", "mobile")], "1", ""),
     ],
 )
 def test_phones(numbers, mobile, other):

@@ -293,3 +293,36 @@ async def test_no_log_line_tells_who_or_what_was_secret(tmp_path):
         await world.settle()
         text = str(world.lines())
         assert not [word for word in ("ada@", "Example", "555-01", "sandbox-api-key", "sandbox-secret") if word in text]
+
+
+async def test_a_lost_message_is_not_forgotten_by_a_restart(tmp_path):
+    world = World()
+    async with world.served(tmp_path):
+        lost = world.bookeo.add_customer(**ADA)
+        world.bookeo.outbox.via = "http://127.0.0.1:9"
+        await world.bookeo.send_webhooks()
+        world.bookeo.outbox.via = world.service.url
+        # As with --no-worker, or a process that ends right after it has stored the delivery.
+        world.service.operations._works = False
+        ben = world.bookeo.add_customer(firstName="Ben", emailAddress="ben@example.org")
+        await world.settle()
+        assert set(await world.links()) == {ben}
+    async with world.served(tmp_path):
+        await asyncio.gather(*world.service.operations._tasks.values())
+        await world.settle()
+        assert set(await world.links()) == {lost, ben}
+    async with world.served(tmp_path):
+        assert world.service.operations._tasks == {}, "one repair is enough"
+
+
+async def test_the_id_on_a_booking_that_was_handed_over_is_asked_about(tmp_path):
+    async with World().served(tmp_path, booking='write_back = "external_ref"') as world:
+        ada = world.bookeo.add_customer(**ADA)
+        number = world.bookeo.book(ada)
+        await world.settle()
+        ben = world.bookeo.state.add_customer(firstName="Ben", lastName="Okafor", emailAddress="ben@example.org")
+        world.bookeo.update_booking(number, customerId=ben)
+        await world.settle()
+        assert set(await world.links()) == {ada}
+        (held,) = await world.events(state="held")
+        assert (held["client_id"], "may have passed to another person" in held["reason"]) == (ben, True)

@@ -86,7 +86,7 @@ async def test_the_path_and_the_key(connect):
 
     def handle(request):
         asked.append(request)
-        return httpx.Response(404, json={"ok": False})
+        return httpx.Response(404, json={"ok": False, "error": "booking_not_found"})
 
     assert await connect(handle).client("booking:a:b") is None
     assert asked[0].url.raw_path == b"/api/v1/bookings/a%3Ab"
@@ -236,3 +236,39 @@ async def test_checks(connect, sandbox):
     assert found["booking.rooms.addresses"].message.endswith("/webhooks/rooms?key=PATH_KEY")
     writing = {check.id: check for check in await connect(sandbox, write_back_field="externalId").checks()}
     assert writing["booking.rooms.write_back"].level == "warning"
+
+
+@pytest.mark.parametrize("answer", [{"ok": False}, {"ok": False, "error": "not_found"}, {"error": ["booking_not_found"]}, None])
+async def test_a_404_that_may_mean_the_path_is_not_absence(connect, answer):
+    adapter = connect(lambda _: httpx.Response(404, json=answer))
+    with pytest.raises(Rejected, match="without saying") as refused:
+        await adapter.client("booking:b1")
+    assert ".paths]" in refused.value.hint
+    assert "gone" in refused.value.hint
+
+
+async def test_the_code_of_a_booking_that_is_gone_can_be_set(connect):
+    record = {"error": ["/fault/code"], "gone": ["E404"]}
+    adapter = connect(lambda _: httpx.Response(404, json={"fault": {"code": "E404"}}), record=record)
+    assert await adapter.client("booking:b1") is None
+
+
+@pytest.mark.parametrize("there", [{"guest": "vip"}, ["a"], 3.5, True, "x" * 1001])
+async def test_what_is_no_id_in_the_field_is_never_written_over(connect, there):
+    sandbox = BookingFlowSandbox(free_fields=("notes",))
+    adapter = connect(sandbox, write_back_field="notes")
+    booking = sandbox.book(name="Ada Moreau", email="ada@example.com", notes=there)
+    with pytest.raises(Rejected, match="no id"):
+        await adapter.read_link(f"booking:{booking}")
+    with pytest.raises(Rejected, match="no id"):
+        await adapter.write_link(ClientLink(client_id=f"booking:{booking}"), "77")
+    assert sandbox.bookings[booking]["notes"] == there
+
+
+async def test_an_id_that_came_between_reading_and_writing_stays(connect):
+    sandbox = BookingFlowSandbox(free_fields=("notes",))
+    adapter = connect(sandbox, write_back_field="notes")
+    booking = sandbox.book(name="Ada Moreau", email="ada@example.com", notes="55")
+    with pytest.raises(Transient, match="meanwhile"):
+        await adapter.write_link(ClientLink(client_id=f"booking:{booking}"), "77")
+    assert sandbox.bookings[booking]["notes"] == "55"

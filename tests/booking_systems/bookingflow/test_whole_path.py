@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from starlette.responses import JSONResponse
 
 from connector.sandbox.bookingflow import BookingFlowSandbox
 from connector.sandbox.faults import Faults
@@ -154,3 +155,21 @@ async def test_a_backfill_links_the_bookings_of_the_period(world):
         assert (counts["seen"], counts["created"], counts["matched"], counts["skipped"]) == (6, 1, 4, 1)
         assert world.contacts() == ["ada@example.com"]
         assert len(world.hubspot.meetings()) == 5
+
+
+async def test_a_wrong_path_holds_what_comes_and_cancels_nothing(tmp_path):
+    sandbox = BookingFlowSandbox(retries=[0.01] * 50)
+    world = world_of(tmp_path, sandbox, 'paths = { booking = "/nowhere/{id}" }\n')
+    api = sandbox.app
+
+    async def app(scope, receive, send):
+        nowhere = scope["path"].startswith("/api/v1/nowhere")
+        await (JSONResponse({"ok": False, "error": "not_found"}, 404) if nowhere else api)(scope, receive, send)
+
+    sandbox.app = app
+    async with world.running():
+        sandbox.book(**ADA, starts_at=START)
+        await world.deliver()
+        assert await world.states() == Counter(held=1)
+        await world.backfill("2027-02-28", "2027-03-02")
+        assert world.outcomes() == []
