@@ -32,7 +32,7 @@ class Customers:
 
     async def by_email(self, person: Identity) -> tuple[list[Customer], list[Customer]]:
         """Those who have the person's address, by a fresh read; and those whom we tied to it, whether they have it or not."""
-        remembered = await self._remembered([person.email_key] if person.email_key else [])
+        remembered = await self._remembered(person.email_keys)
         with_it = [customer for customer in remembered if has_email(customer, person, self._plain_domains)]
         if with_it:
             return with_it, remembered

@@ -15,6 +15,7 @@ from typing import Any, Self
 from connector.appointments import Appointment, Client, Reading
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.crms.base import CRM, Customer, NewCustomer
+from connector.errors import Conflict
 from connector.identity import normalise_email
 from connector.quota import QuotaFor
 from connector.store import Store
@@ -105,7 +106,9 @@ class DryCRM(CRM):
         return self._merged(await self._real.by_phone(phone), changed)
 
     async def create(self, new: NewCustomer, person_key: str) -> Customer:
-        """Remember instead of creating."""
+        """Remember instead of creating. Raises Conflict where the address is taken, as the real one does."""
+        if new.email and (there := await self.by_email(new.email)):
+            raise Conflict(f"{self.title} has this e-mail address already", by="email", winner=there[0].id)
         emails = (new.email,) if new.email else ()
         fields = new.model_dump(exclude={"email"})
         customer = Customer(id=f"new:{next(self._numbers)}", emails=emails, person_key=person_key, **fields)
@@ -113,9 +116,11 @@ class DryCRM(CRM):
         return customer
 
     async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
-        """Remember instead of writing."""
+        """Remember instead of writing; an address that another customer has is left out."""
         said = {name: value for name, value in new.model_dump().items() if value}
         email = said.pop("email", None)
+        if email and any(other.id != customer.id for other in await self.by_email(email)):
+            email = None
         emails = (*customer.emails, email) if email else customer.emails
         self._changed[customer.id] = customer.model_copy(update={**said, "emails": emails})
         return tuple(said)
@@ -158,6 +163,10 @@ class DryMemory:
         stored = await self._store.links.remembered(crm, keys)
         rehearsed = [customer for key in keys for customer in self._remembered.get((crm, key), {})]
         return list(dict.fromkeys([*stored, *rehearsed]))
+
+    async def unsaid(self, link: Link, keys: Sequence[str]) -> list[str]:
+        """The keys that are not tied to the customer, whoever said them."""
+        return [key for key in keys if link.customer_id not in await self.remembered(link.crm, [key])]
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Whether a merge is known."""

@@ -148,12 +148,17 @@ class Identity:
 
         Plain SHA-256: whoever holds a phone number can compute its key, so keys stay in our own database.
         """
-        return tuple(sorted([*self.phone_keys, *([self.email_key] if self.email_key else [])]))
+        return tuple(sorted([*self.phone_keys, *self.email_keys]))
 
     @property
     def email_key(self) -> str | None:
         """The digest of the e-mail address; one for all spellings of a mailbox."""
         return _digest("email", self.emails[-1]) if self.email else None
+
+    @property
+    def email_keys(self) -> tuple[str, ...]:
+        """The digests of the address as given and of the plain one: a sync that tells spellings apart knows only the first."""
+        return tuple(_digest("email", email) for email in self.emails)
 
     @property
     def phone_keys(self) -> tuple[str, ...]:

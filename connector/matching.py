@@ -26,6 +26,8 @@ from connector.store.lanes import Work
 from connector.store.links import Link
 
 _COMPLETE = "Create or complete the customer in the CRM and retry the event, or set `create = true` in its [[sync]]."
+#: Seconds after which an id in a delivery may have been corrected in the booking system: then that is asked.
+FRESH_FOR = 3600.0
 
 
 class NothingToIdentify(Ignore):
@@ -119,6 +121,8 @@ class Matcher:
         asked = work.event.linked_customer_id
         if asked is None or self._of_another_crm(work, asked):
             return None
+        if self.booking.reads_links and self.clock() - work.received_at > FRESH_FOR:
+            return None
         return await self._adopt(work, "delivery", asked)
 
     async def by_booking_system(self, work: Work, seen: Seen) -> Found | None:
@@ -166,7 +170,7 @@ class Matcher:
 
     async def by_email(self, work: Work, person: Identity) -> Found | None:
         """Rule 5: exactly one customer has the same e-mail address, by a fresh read."""
-        if person.email is None or (key := person.email_key) is None:
+        if person.email is None:
             return None
         found, remembered = await self.customers.by_email(person)
         if not found and remembered:
@@ -183,13 +187,13 @@ class Matcher:
             return None
         if len(found) > 1:
             customer = self._choose(work, f"{len(found)} customers have this e-mail address", found, person, "e-mail")
-            return Found(customer, "email", "matched", keys=[key])
+            return Found(customer, "email", "matched", keys=person.email_keys)
         differ = agreement(person, found[0]) is Agreement.DISAGREE
         if differ and self.settings.name_mismatch == "hold":
             raise self._ask(work, "the e-mail address matches, the name does not", found, person, "e-mail")
         how = "the only customer with this e-mail address" + ("; the names differ" if differ else "")
         note(work, "email", "match", how, found[0].id)
-        return Found(found[0], "email", "matched", keys=[key])
+        return Found(found[0], "email", "matched", keys=person.email_keys)
 
     async def by_phone(self, work: Work, person: Identity) -> Found | None:
         """Rule 6: exactly one customer has the same phone and a name that agrees."""
@@ -215,8 +219,11 @@ class Matcher:
         found = [customer for customer in await self.customers.by_phone(person) if same_name(person, customer)]
         shown = {*work.decision.shown, *(c.id for c in await self.customers.alive(work.decision.shown))} if found else set()
         since = [customer for customer in found if customer.id not in shown]
-        if len(since) != 1:
+        if not since:
             return None
+        if len(since) > 1:
+            reason = f"{len(since)} customers with this phone number and name came after the decision"
+            return Found(self._choose(work, reason, since, person, "phone"), "phone", "matched", keys=person.keys())
         note(work, "phone", "match", "a customer with this phone number and name came after the decision", since[0].id)
         return Found(since[0], "phone", "matched", keys=person.keys())
 
@@ -279,9 +286,10 @@ class Matcher:
         """
         person = self.identity(work.event.client)
         keys = list(person.phone_keys)
-        if person.email_key and (found.origin == "review" or agreement(person, found.customer) is not Agreement.DISAGREE):
-            keys.append(person.email_key)
-        return [key for key in keys if found.customer.id not in await self.links.remembered(self.crm.name, [key])]
+        if found.origin == "review" or agreement(person, found.customer) is not Agreement.DISAGREE:
+            keys += person.email_keys
+        link = Link(work.source, work.client_id, self.crm.name, found.customer.id, found.origin)
+        return await self.links.unsaid(link, keys) if keys else []
 
     async def _adopt(self, work: Work, origin: str, customer_id: str) -> Found:
         """Take an id that the booking system gave us, once the CRM has confirmed that it lives."""
@@ -347,7 +355,8 @@ class Matcher:
         # An earlier try may have had its effect only after we had looked for it.
         ours = conflict.by == "key" or customer.person_key == person_key(work.source, work.client_id)
         if not ours and self._told_to_create(work):
-            raise Hold("the CRM refuses a second customer with this e-mail address", hint=f"Link the client to {customer.id}.")
+            way = f"`connector review undo {work.decision.review_id}`, then link it to {customer.id}" if work.decision else ""
+            raise Hold("the CRM refuses a second customer with this e-mail address", hint=f"Take the decision back: {way}.")
         if not ours and self.settings.name_mismatch == "hold" and agreement(person, customer) is Agreement.DISAGREE:
             raise self._ask(work, "the e-mail address matches, the name does not", [customer], person, "e-mail")
         if ours:
@@ -373,16 +382,18 @@ class Matcher:
         return review(reason, found, person, by)
 
     def _told_to_create(self, work: Work) -> bool:
-        return work.decision is not None and work.decision.decision == "create"
+        decision = work.decision
+        return decision is not None and decision.decision == "create" and decision.crm == self.crm.name
 
     def _create_intent(self, work: Work) -> str:
         return f"create:{self.crm.name}:{person_key(work.source, work.client_id)}"
 
 
 def note(work: Work, rule: str, result: str, text: str, customer_id: str | None = None) -> None:
-    """Add to the trace of an event; a retry that finds the same again adds nothing."""
+    """Add to the trace of an event; what a retry finds again moves to the end, so that many retries push nothing out."""
     entry: dict[str, Any] = {"rule": rule, "result": result, "note": text}
     if customer_id is not None:
         entry["customer_id"] = customer_id
-    if not work.trace or work.trace[-1] != entry:
-        work.trace.append(entry)
+    if entry in work.trace:
+        work.trace.remove(entry)
+    work.trace.append(entry)

@@ -21,6 +21,9 @@ class LinksMemory(Protocol):
     async def remembered(self, crm: str, keys: Sequence[str]) -> list[str]:
         """Answer the customers that we tied to any of these identity keys."""
 
+    async def unsaid(self, link: Link, keys: Sequence[str]) -> list[str]:
+        """Answer those keys that are not yet tied to the link's customer by its client."""
+
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Answer whether a merge made `survivor_id` of `customer_id`."""
 

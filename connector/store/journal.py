@@ -157,7 +157,7 @@ def _linked(
             save_link(connection, link, now)
     if merged_from is not None and merged_from != own.customer_id:
         save_alias(connection, own.crm, merged_from, own.customer_id, now)
-    remember(connection, own.crm, keys, own.customer_id, now)
+    remember(connection, own, keys, now)
     if intent is not None:
         _settle(connection, work, intent, own.customer_id, now)
     _settle_creates(connection, own, now)
@@ -190,8 +190,9 @@ def _recorded(
 ) -> None:
     _settle(connection, work, intent, record_id, now)
     connection.execute(
-        "INSERT INTO appointments VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-        " record_id = excluded.record_id, version = excluded.version, updated_at = excluded.updated_at",
+        "INSERT INTO appointments VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+        " coalesce((SELECT crm FROM links WHERE source = ?1 AND client_id = ?3), '')) ON CONFLICT DO UPDATE SET"
+        " record_id = excluded.record_id, version = excluded.version, updated_at = excluded.updated_at, crm = excluded.crm",
         (work.source, appointment_id, work.client_id, record_id, version, now),
     )
     # One record of two clients who were merged: what is said of either is said of it.
@@ -202,8 +203,10 @@ def _recorded(
 
 
 def _recorded_as(connection: sqlite3.Connection, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
+    # A record in a CRM with which the source was synced before is nobody's here.
     row = connection.execute(
-        "SELECT record_id, version FROM appointments WHERE source = ? AND appointment_id = ? AND client_id = ?",
+        "SELECT record_id, version FROM appointments AS a WHERE source = ? AND appointment_id = ? AND client_id = ?"
+        " AND NOT EXISTS (SELECT 1 FROM links l WHERE l.source = a.source AND l.client_id = a.client_id AND l.crm <> a.crm)",
         (source, appointment_id, client_id),
     ).fetchone()
     return (row[0], row[1]) if row else None
@@ -219,7 +222,7 @@ def _recorded_beside(connection: sqlite3.Connection, link: Link, appointment_id:
     ).fetchall()
     rows = connection.execute(
         "SELECT a.client_id, l.customer_id, a.record_id, a.version FROM appointments a JOIN links l USING (source, client_id)"
-        " WHERE a.source = ? AND a.appointment_id = ? AND a.client_id <> ? AND l.crm = ?",
+        " WHERE a.source = ? AND a.appointment_id = ? AND a.client_id <> ? AND l.crm = ? AND a.crm = l.crm",
         (link.source, appointment_id, link.client_id, link.crm),
     ).fetchall()
     found = {row[0]: (row[1], None) for row in begun} | {row[0]: (row[1], (row[2], row[3])) for row in rows}

@@ -37,6 +37,11 @@ class Links:
         wanted = list(keys)
         return await self._database.read(lambda connection: _remembered(connection, crm, wanted))
 
+    async def unsaid(self, link: Link, keys: Iterable[str]) -> list[str]:
+        """Those of the keys that the link's client has not tied to the link's customer."""
+        wanted = list(keys)
+        return await self._database.read(lambda connection: _unsaid(connection, link, wanted))
+
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Whether the CRM once told us that `customer_id` was merged into `survivor_id`."""
         return await self._database.read(lambda connection: survivor_of(connection, crm, customer_id) == survivor_id)
@@ -78,12 +83,22 @@ def save_alias(connection: sqlite3.Connection, crm: str, customer_id: str, survi
     )
 
 
-def remember(connection: sqlite3.Connection, crm: str, keys: Iterable[str], customer_id: str, now: float) -> None:
-    """Tie identity keys to a customer."""
+def remember(connection: sqlite3.Connection, link: Link, keys: Iterable[str], now: float) -> None:
+    """Tie identity keys to a link's customer, as its client says them."""
     connection.executemany(
-        "INSERT INTO identities VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at",
-        [(crm, key, customer_id, now) for key in keys],
+        "INSERT INTO identities VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at",
+        [(link.crm, key, link.customer_id, link.source, link.client_id, now) for key in keys],
     )
+
+
+def retie(connection: sqlite3.Connection, crm: str, source: str, client_id: str, customer_id: str | None) -> None:
+    """A person says whose client this is: what it said of itself is tied to that customer, or (None) to nobody."""
+    who = (crm, source, client_id)
+    if customer_id is None:
+        connection.execute("DELETE FROM identities WHERE crm = ? AND source = ? AND client_id = ?", who)
+        return
+    query = "UPDATE OR REPLACE identities SET customer_id = ? WHERE crm = ? AND source = ? AND client_id = ?"
+    connection.execute(query, (customer_id, *who))
 
 
 def survivor_of(connection: sqlite3.Connection, crm: str, customer_id: str) -> str:
@@ -95,6 +110,17 @@ def survivor_of(connection: sqlite3.Connection, crm: str, customer_id: str) -> s
 def _remembered(connection: sqlite3.Connection, crm: str, keys: list[str]) -> list[str]:
     found: dict[str, None] = {}
     for key in keys:
-        for row in connection.execute("SELECT customer_id FROM identities WHERE crm = ? AND key = ? LIMIT 20", (crm, key)):
+        # The newest of a number that many share: a search shows the others by now.
+        query = (
+            "SELECT customer_id FROM identities WHERE crm = ? AND key = ?"
+            " GROUP BY customer_id ORDER BY max(seen_at) DESC, customer_id LIMIT 20"
+        )
+        for row in connection.execute(query, (crm, key)):
             found[survivor_of(connection, crm, row[0])] = None
     return list(found)
+
+
+def _unsaid(connection: sqlite3.Connection, link: Link, keys: list[str]) -> list[str]:
+    query = "SELECT 1 FROM identities WHERE crm = ? AND key = ? AND customer_id = ? AND source = ? AND client_id = ?"
+    who = (link.customer_id, link.source, link.client_id)
+    return [key for key in keys if connection.execute(query, (link.crm, key, *who)).fetchone() is None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from connector.store.links import Link, link_of, save_link
+from connector.store.links import Link, link_of, retie, save_link
 from connector.store.review_items import clients_of
 
 
@@ -79,6 +79,13 @@ def _take_back(connection: sqlite3.Connection, review: sqlite3.Row, client: sqli
     if told == "create" or link.origin != "review" or _is_in_use(connection, link, review["decided_at"]):
         return True, f"{who} stays linked to {link.customer_id} until you decide anew: the link was in use already."
     connection.execute("DELETE FROM links WHERE source = ? AND client_id = ?", (source, client_id))
+    theirs = before.customer_id if before is not None and before.crm == link.crm else None
+    retie(connection, link.crm, source, client_id, theirs)
+    # What was on its way with that link begins anew.
+    connection.execute(
+        "UPDATE events SET step = 'resolve' WHERE source = ? AND client_id = ? AND state IN ('queued', 'retrying', 'held')",
+        (source, client_id),
+    )
     if before is not None:
         save_link(connection, before, now)
         return False, f"{who}: the link to {link.customer_id} is gone and the one to {before.customer_id} holds again."

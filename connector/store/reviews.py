@@ -18,7 +18,7 @@ from connector.store.database import Database
 from connector.store.errands import queue_errand
 from connector.store.inbox import LIVE
 from connector.store.intents import forget_open
-from connector.store.links import Link, link_of, save_link
+from connector.store.links import Link, link_of, retie, save_link
 from connector.store.review_items import clients_of, open_item, withdraw
 from connector.store.review_undo import undo
 
@@ -32,6 +32,8 @@ class Decision:
     by: str
     #: The customers among whom the person chose.
     shown: tuple[str, ...] = ()
+    #: The CRM that was spoken of; of another one the decision says nothing.
+    crm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,9 @@ class Reviews:
     ) -> dict[str, Any] | None:
         """Link the client as an earlier decision linked another client of the same `person`, who raised the same question.
 
-        Returns the entry for the trace, or None where nobody decided that, or the customer is no longer a candidate:
-        then somebody must be asked. A dismissal answers for nobody else.
+        Returns the entry for the trace, or None where nobody decided that, the customer is no longer a candidate, or a
+        client of that decision was linked to somebody else since: then somebody must be asked. A dismissal answers for
+        nobody else.
         """
         asked = (source, client_id, crm, person)
         return await self._database.write(lambda connection: _answer(connection, asked, reason, candidates, now))
@@ -113,19 +116,19 @@ class Reviews:
 def decision_of(connection: sqlite3.Connection, source: str, client_id: str) -> Decision | None:
     """The latest decision about a client that was not taken back."""
     row = connection.execute(
-        "SELECT r.id, c.told, coalesce(r.decided_by, ''), r.candidates"
+        "SELECT r.id, c.told, coalesce(r.decided_by, ''), r.candidates, r.crm"
         " FROM review_clients c JOIN reviews r ON r.id = c.review_id"
         " WHERE c.source = ? AND c.client_id = ? AND c.told IS NOT NULL ORDER BY r.decided_at DESC, r.id DESC LIMIT 1",
         (source, client_id),
     ).fetchone()
     if row is None or row[1] == "wait":
         return None
-    return Decision(row[0], row[1], row[2], tuple(candidate["customer_id"] for candidate in json.loads(row[3])))
+    return Decision(row[0], row[1], row[2], tuple(candidate["customer_id"] for candidate in json.loads(row[3])), row[4])
 
 
 def follow(connection: sqlite3.Connection, decision: Decision | None, link: Link | None, now: float) -> None:
     """The client that was told to create is linked: whoever waits for that customer is linked to it as well."""
-    if link is None or decision is None or decision.decision != "create":
+    if link is None or decision is None or decision.decision != "create" or decision.crm != link.crm:
         return
     rows = connection.execute(
         # Whoever was decided about again meanwhile waits no more.
@@ -181,12 +184,14 @@ def earlier(
     """The review (id, customer_id, decided_by) that says who the client is: see `Reviews.answered`."""
     source, client_id, crm, person = asked
     row = connection.execute(
-        "SELECT id, customer_id, decided_by FROM reviews AS r WHERE crm = ? AND person = ? AND reason = ? AND decision = 'link'"
+        "SELECT id, customer_id, decided_by, EXISTS (SELECT 1 FROM review_clients c JOIN links l USING (source, client_id)"
+        " WHERE c.review_id = r.id AND l.crm = r.crm AND l.customer_id <> r.customer_id) AS corrected"
+        " FROM reviews AS r WHERE crm = ? AND person = ? AND reason = ? AND decision = 'link'"
         " AND NOT EXISTS (SELECT 1 FROM review_clients WHERE review_id = r.id AND source = ? AND client_id = ?)"
         " ORDER BY decided_at DESC, id DESC LIMIT 1",
         (crm, person, reason, source, client_id),
     ).fetchone()
-    return row if row and row["customer_id"] in candidates else None
+    return row if row and not row["corrected"] and row["customer_id"] in candidates else None
 
 
 def _answer(
@@ -197,9 +202,11 @@ def _answer(
     if row is None:
         return None
     withdraw(connection, source, client_id)
+    before = link_of(connection, source, client_id)
     connection.execute(
-        "INSERT INTO review_clients (review_id, source, client_id, candidates, told) VALUES (?, ?, ?, '[]', 'link')",
-        (row["id"], source, client_id),
+        "INSERT INTO review_clients (review_id, source, client_id, candidates, told, replaced)"
+        " VALUES (?, ?, ?, '[]', 'link', ?)",
+        (row["id"], source, client_id, json.dumps(astuple(before)) if before else None),
     )
     deed = _Deed(row["id"], crm, row["customer_id"], row["decided_by"], now, errands=False)
     _carry_out(connection, deed, "link", source, client_id)
@@ -213,6 +220,7 @@ def _carry_out(connection: sqlite3.Connection, deed: _Deed, told: str, source: s
         forget_open(connection, source, client_id)
     if told == "link" and deed.customer_id is not None:
         save_link(connection, Link(source, client_id, deed.crm, deed.customer_id, "review"), deed.now)
+        retie(connection, deed.crm, source, client_id, deed.customer_id)
     moved = _let_go(connection, deed, told, source, client_id)
     if deed.errands and not moved and told in ("link", "create"):
         queue_errand(connection, source, client_id, "review", deed.now, LIVE)

@@ -259,6 +259,30 @@ def m002_comparisons(db: SqliteUtilsDatabase) -> None:
     db.execute("CREATE INDEX reviews_person ON reviews (crm, person)")
 
 
+@migrations()
+def m003_who_said_it(db: SqliteUtilsDatabase) -> None:
+    """Which client tied an identity key to a customer: when a person corrects its link, the key goes along."""
+    db.execute("ALTER TABLE identities RENAME TO identities_before")
+    db.execute(
+        "CREATE TABLE identities (crm TEXT NOT NULL, key TEXT NOT NULL, customer_id TEXT NOT NULL, source TEXT NOT NULL,"
+        " client_id TEXT NOT NULL, seen_at REAL NOT NULL, PRIMARY KEY (crm, key, customer_id, source, client_id)"
+        ") STRICT, WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX identities_client ON identities (source, client_id)")
+    db.execute("INSERT INTO identities SELECT crm, key, customer_id, '', '', seen_at FROM identities_before")
+    db.execute("DROP TABLE identities_before")
+
+
+@migrations()
+def m004_where_recorded(db: SqliteUtilsDatabase) -> None:
+    """Which CRM holds an appointment's record: numbers of one are somebody else's in the next."""
+    db.execute("ALTER TABLE appointments ADD COLUMN crm TEXT NOT NULL DEFAULT ''")
+    db.execute(
+        "UPDATE appointments AS a SET crm = coalesce((SELECT crm FROM links l WHERE l.source = a.source"
+        " AND l.client_id = a.client_id), '')"
+    )
+
+
 def _statements(script: str) -> list[str]:
     found, pending = [], ""
     for line in script.splitlines(keepends=True):

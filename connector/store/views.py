@@ -274,8 +274,9 @@ def _reviews(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> lis
 def _review_clients(connection: sqlite3.Connection, reviews: Sequence[int]) -> dict[int, list[Row]]:
     """The clients of review items, each with the customer it is linked to; one query, however many items there are."""
     rows = connection.execute(
-        "SELECT c.review_id, c.source, c.client_id, l.customer_id AS linked FROM review_clients c"
-        " LEFT JOIN links l ON l.source = c.source AND l.client_id = c.client_id"
+        "SELECT c.review_id, c.source, c.client_id, l.customer_id AS linked"
+        " FROM review_clients c JOIN reviews r ON r.id = c.review_id"
+        " LEFT JOIN links l ON l.source = c.source AND l.client_id = c.client_id AND l.crm = r.crm"
         " WHERE c.review_id IN (SELECT value FROM json_each(?)) ORDER BY c.id",
         (json.dumps(list(reviews)),),
     )

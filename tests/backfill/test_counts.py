@@ -122,3 +122,30 @@ async def test_without_it_one_event_for_each_client_is_enough(world):
         await world.backfill()
         assert len(await world.events()) == 1
     assert world.hubspot.meetings() == []
+
+
+async def test_a_dry_run_knows_that_the_crm_refuses_a_second_customer_with_an_address(lines, tmp_path):
+    world = World(tmp_path, sync='name_mismatch = "hold"')
+    world.hubspot.add_contact(age=3600, email="family@example.com", firstname="Bob", lastname="Stone")
+    world.book(world.client(firstName="Ada", lastName="Moreau", email="family@example.com"))
+    async with world.running():
+        await world.backfill()
+        reviews = world.engine.store.reviews
+        assert await reviews.decide(1, "create", None, "the operator", world.engine.clock()) is None
+        world.engine.worker.wake()
+        await world.settled()
+        foretold = await world.rehearse()
+        assert foretold["counts"]["held"] == 1
+        assert foretold["counts"] == (await world.backfill())["counts"]
+
+
+async def test_a_dry_run_gives_nobody_an_address_that_another_customer_has(lines, tmp_path):
+    world = World(tmp_path, sync='name_mismatch = "hold"', concurrency=1)
+    world.hubspot.add_contact(age=3600, email="family@example.com", firstname="Bob", lastname="Stone")
+    first, second = (world.client(firstName="Ada", lastName="Moreau", email="family@example.com") for _ in "ab")
+    world.booxi.set_link(first, world.hubspot.add_contact(age=3600, firstname="Ada", lastname="Moreau"))
+    world.book(first, 1)
+    world.book(second, 2)
+    async with world.running():
+        foretold = await world.rehearse()
+        assert foretold["counts"] == (await world.backfill())["counts"]

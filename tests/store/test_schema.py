@@ -157,6 +157,8 @@ def test_a_file_of_the_first_version_keeps_what_it_holds():
     schema.migrations.apply(Database(connection), stop_before="m002_comparisons")
     values = "('stores', 'c-1', 'main', '501', 'email', 0)"
     connection.execute(f"INSERT INTO links (source, client_id, crm, customer_id, origin, linked_at) VALUES {values}")
+    connection.execute("INSERT INTO identities VALUES ('main', 'email:1', '501', 7)")
     migrate(connection)
     assert connection.execute("SELECT client_id, compared_at FROM links").fetchall() == [("c-1", None)]
+    assert connection.execute("SELECT * FROM identities").fetchall() == [("main", "email:1", "501", "", "", 7.0)]
     connection.close()

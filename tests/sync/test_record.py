@@ -272,3 +272,17 @@ async def test_a_refused_record_is_held_and_the_link_stays(world: World):
     ended = await world.process(ada)
     assert (ended.state, type(ended.error)) == ("held", Rejected)
     assert world.stored(ada) == (await world.link(ada))[0]
+
+
+async def test_a_record_in_the_crm_that_was_used_before_is_not_written_over_in_the_next(world: World):
+    ada = world.client()
+    booking = await world.book(ada, starts_at=NOON)
+    await world.run_all()
+    for table in ("links", "identities", "appointments"):
+        await world.store.database.write(lambda c, table=table: c.execute(f"UPDATE {table} SET crm = 'older'"))
+    before = world.meetings()
+    world.hubspot.reset()
+    await world.process(world.client(firstName="Bob", lastName="Hill", email="bob@example.com"), starts_at=NOON)
+    assert [m["id"] for m in world.meetings()] == [m["id"] for m in before]
+    await happens(world, "cancel", booking)
+    assert outcomes(world) == ["SCHEDULED", "CANCELED"]

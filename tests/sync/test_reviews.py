@@ -118,7 +118,10 @@ async def test_create_that_the_crm_refuses_for_the_email_is_held_with_the_custom
     (ended,) = await decide(world, "create")
     assert (ended.state, type(ended.error)) == ("held", Hold)
     assert "refuses a second customer with this e-mail" in str(ended.error)
-    assert ended.error.hint == f"Link the client to {taken}."
+    assert ended.error.hint == f"Take the decision back: `connector review undo 1`, then link it to {taken}."
+    assert (await world.store.reviews.undo(1, "the operator", world.clock()))[0] is None
+    (ended,) = await decide(world, "link", taken)
+    assert ended.state == "done"
     assert set(world.contacts()) == {contact, taken}
     assert await world.open_effects() == [], "nobody else waits for it"
 

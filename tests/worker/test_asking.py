@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from backfill.world import World
 
+from connector.operations import Operations
 from connector.store import views
 
 pytestmark = pytest.mark.anyio
@@ -56,3 +57,19 @@ async def test_somebody_else_with_the_same_phone_is_asked_about(world):
         await book(world, firstName="Grace", lastName="Hopper")
         (item,) = await world.engine.store.read(views.reviews)
         assert item["reason"] == "the phone number matches, the name does not"
+
+
+async def test_a_link_to_a_customer_of_another_crm_keeps_nobody_from_creating_one_here(world):
+    client = world.client(**ADA)
+    world.hubspot.add_contact(age=9, firstname="Bob", lastname="Stone", phone="+15145550123")
+    values = f"('stores', '{client}', 'older', '77', 'email', 0)"
+    insert = f"INSERT INTO links (source, client_id, crm, customer_id, origin, linked_at) VALUES {values}"
+    async with world.running():
+        await world.engine.store.database.write(lambda connection: connection.execute(insert))
+        world.booxi.book(client)
+        await world.deliver()
+        await world.settled()
+        await Operations(world.engine, works=True).decide(1, "create", None, "the operator")
+        await world.settled()
+        (link,) = await world.engine.store.read(views.links)
+        assert (link["crm"], link["origin"]) == ("main", "created")
