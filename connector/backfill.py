@@ -16,7 +16,7 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connector.engine import Engine
-from connector.errors import AccountPaused, ConnectorError, RateLimited, RemoteError, Transient, Unavailable
+from connector.errors import AccountPaused, ConnectorError, RateLimited, RemoteError, StoreError, Transient, Unavailable
 from connector.store.backfills import COUNTS, Run
 
 #: How far back and ahead a backfill looks when it is not told.
@@ -117,27 +117,41 @@ class Backfill:
         self._log = structlog.get_logger("connector.backfill").bind(source=source)
 
     async def run(self) -> None:
-        """Walk, then wait until everything the walk found is decided."""
-        store, clock = self._engine.store, self._engine.clock
-        since, until = self._period
-        run = self._run = await store.backfills.begin(
-            self._source, self.asked, since.timestamp(), until.timestamp(), self._patient, clock()
-        )
-        self.progress.resumed = run.resumed
-        self._log.info("backfill goes on" if run.resumed else "backfill begins", run=run.id)
+        """Walk, then wait until everything the walk found is decided; a database in trouble is waited for."""
         try:
-            if run.state == "walking":
-                await self._walk(run)
-                await store.backfills.move(run, "working", clock())
-            self.progress.state = "working"
-            await self._settle(run)
-            await store.backfills.move(run, "done", clock())
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(StoreError),
+                stop=stop_after_attempt(1000 if self._patient else 5),
+                wait=wait_random_exponential(0.5, max=60),
+                before_sleep=lambda state: self._log.warning("backfill waits for the database", attempt=state.attempt_number),
+                reraise=True,
+            ):
+                with attempt:
+                    await self._run_on()
         except ConnectorError as error:
-            await self.refresh()
+            with suppress(StoreError):
+                await self.refresh()
             self.progress.fail(error)
             self._log.error("backfill ended early", reason=str(error), hint=error.hint)
-            return
+
+    async def _run_on(self) -> None:
+        """Begin, or go on where the run of the same request was."""
+        store, clock = self._engine.store, self._engine.clock
+        since, until = self._period
+        run = await store.backfills.begin(
+            self._source, self.asked, since.timestamp(), until.timestamp(), self._patient, clock()
+        )
+        if self._run is None:
+            self.progress.resumed = run.resumed
+        self._run = run
+        self._log.info("backfill goes on" if run.resumed else "backfill begins", run=run.id)
+        if run.state == "walking":
+            await self._walk(run)
+            await store.backfills.move(run, "working", clock())
+        self.progress.state = "working"
+        await self._settle(run)
         await self.refresh()
+        await store.backfills.move(run, "done", clock())
         self.progress.state = "done"
         self._log.info("backfill done", **self.progress.counts)
 

@@ -199,7 +199,14 @@ class Operations:
 
     def _start(self, source: str, job: Job) -> None:
         self._jobs[source] = job
-        self._tasks[source] = asyncio.create_task(job.run())
+        self._tasks[source] = task = asyncio.create_task(job.run())
+        task.add_done_callback(lambda ended: self._tell_defect(source, ended))
+
+    def _tell_defect(self, source: str, task: asyncio.Task[None]) -> None:
+        """Nobody may be waiting for a repair or a run that was resumed."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            bare = Exception(type(error).__name__).with_traceback(error.__traceback__)
+            self._log.error("backfill failed unexpectedly", source=source, error=type(error).__name__, exc_info=bare)
 
     async def progress(self, source: str) -> dict[str, Any]:
         """How far the backfill of a source is. Raises Refused when there is none."""

@@ -45,6 +45,8 @@ PATIENT_SNOOZES = 5
 #: Seconds; an event that waits for another one looks again at growing intervals up to this.
 LONGEST_POSTPONEMENT = 60.0
 
+#: Seconds by which a clock must have been put back before what waits is set back with it, and between looks at the clock.
+CLOCK_STEP, CLOCK_LOOK = 10.0, 60.0
 #: Seconds between attempts to store a verdict while the database is in trouble.
 STORE_PAUSE = 15.0
 
@@ -84,6 +86,8 @@ class Worker:
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._watchers: set[asyncio.Event] = set()
+        #: What the clock says beyond the loop's own time, which nobody sets.
+        self._ahead: float | None = None
         self._log = structlog.get_logger("connector.worker").bind()
 
     def wake(self) -> None:
@@ -108,6 +112,7 @@ class Worker:
     async def _look(self) -> float | None:
         """Start what is due; when to look again. Whatever goes wrong is told, and nothing ends the loop."""
         try:
+            await self._follow_clock()
             full = await self._fill()
             due = None if full else await self._store.lanes.next_due()
         except ConnectorError as error:
@@ -165,12 +170,29 @@ class Worker:
         if due is None:
             await self._wake.wait()
             return
-        try:
-            # Below a millisecond a timer may fire early and spin.
-            async with asyncio.timeout(max(due - self._clock(), 0.001)):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+        while not self._wake.is_set():
+            # The loop's timers know nothing of a clock that is put right, nor of a machine that slept.
+            with suppress(TimeoutError):
+                # Below a millisecond a timer may fire early and spin.
+                async with asyncio.timeout(min(max(due - self._clock(), 0.001), CLOCK_LOOK)):
+                    await self._wake.wait()
+            if due <= self._clock() or self._put_back() > 0:
+                return
+
+    def _put_back(self) -> float:
+        """Seconds by which somebody has put the clock back since the last look; 0 where it is less than a step."""
+        back = 0.0 if self._ahead is None else self._ahead - self._offset()
+        return back if back > CLOCK_STEP else 0.0
+
+    def _offset(self) -> float:
+        return self._clock() - asyncio.get_running_loop().time()
+
+    async def _follow_clock(self) -> None:
+        """What waits for a time comes when it would have come, whatever the clock says meanwhile."""
+        if back := self._put_back():
+            self._log.warning("the clock was put back", seconds=round(back))
+            await self._store.lanes.set_back(back, self._clock())
+        self._ahead = self._offset()
 
     async def _run(self, work: Work) -> None:
         """Run one event to its verdict. Never raises, but for a cancellation."""
@@ -265,7 +287,8 @@ class Worker:
 
     def _again(self, work: Work, text: str, hint: str | None, at_least: float | None = None) -> Verdict:
         now = self._clock()
-        if now - work.received_at > GIVE_UP_AFTER and work.attempts >= GIVE_UP_ATTEMPTS:
+        since = now if work.failing_since is None else work.failing_since
+        if now - since > GIVE_UP_AFTER and work.attempts >= GIVE_UP_ATTEMPTS:
             work.outcome = "failed"
             return Verdict("held", f"given up after {work.attempts} attempts: {text}", hint or "Mend the cause, then retry it.")
         return Verdict("retrying", text, hint, due=now + max(self._pause(work.attempts), at_least or 0.0))

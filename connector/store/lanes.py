@@ -50,6 +50,8 @@ class Work:
     attempts: int
     snoozes: int
     received_at: float
+    #: Unix time of the first failure since it was queued, or since the account it waited for came back.
+    failing_since: float | None = None
     link: Link | None = None
     decision: Decision | None = None
     trace: list[dict[str, Any]] = field(default_factory=list)
@@ -100,6 +102,10 @@ class Lanes:
         """Make due every lane that waits for `account`."""
         return await self._database.write(lambda connection: _wake(connection, account, now))
 
+    async def set_back(self, seconds: float, now: float) -> None:
+        """The clock was put back by so much: what is due later comes when it would have come."""
+        await self._database.write(lambda connection: _set_back(connection, seconds, now))
+
     async def next_due(self) -> float | None:
         """Unix time at which the next waiting lane is due; None when nothing waits for a time."""
         return await self._database.read(_next_due)
@@ -122,6 +128,10 @@ def reach_step(connection: sqlite3.Connection, work: Work, step: str, now: float
 
 
 def _recover(connection: sqlite3.Connection, boot: str, now: float) -> int:
+    newest = connection.execute("SELECT received_at FROM deliveries ORDER BY id DESC LIMIT 1").fetchone()
+    if newest is not None and newest[0] > now:
+        # What the clock said then was wrong, or is now; either way nothing may wait until it says so again.
+        _set_back(connection, newest[0] - now, now)
     connection.execute("UPDATE lanes SET due = ?, waits_for = NULL WHERE waits_for IS NOT NULL AND boot IS NULL", (now,))
     lanes = [row[0] for row in connection.execute("SELECT id FROM lanes WHERE boot IS NOT NULL AND boot <> ?", (boot,))]
     for lane in lanes:
@@ -193,6 +203,7 @@ def _work(connection: sqlite3.Connection, row: sqlite3.Row, token: int) -> Work:
         attempts=row["attempts"],
         snoozes=row["snoozes"],
         received_at=row["received_at"],
+        failing_since=row["failing_since"],
         link=link_of(connection, row["source"], row["client_id"]),
         decision=decision_of(connection, row["source"], row["client_id"]),
         trace=json.loads(row["trace"]),
@@ -205,7 +216,8 @@ def _conclude(connection: sqlite3.Connection, work: Work, verdict: Verdict, now:
     fence(connection, work)
     connection.execute(
         "UPDATE events SET state = ?, step = ?, reason = ?, hint = ?, trace = ?, outcome = ?, written_back = ?, updated_at = ?,"
-        " attempts = attempts - ?, snoozes = CASE WHEN ? THEN 0 ELSE snoozes + 1 END WHERE id = ?",
+        " attempts = attempts - ?, snoozes = CASE WHEN ? THEN 0 ELSE snoozes + 1 END, failing_since ="
+        " CASE WHEN ? THEN coalesce(failing_since, ?) WHEN ? THEN NULL ELSE failing_since END WHERE id = ?",
         (
             verdict.state,
             work.step,
@@ -217,6 +229,10 @@ def _conclude(connection: sqlite3.Connection, work: Work, verdict: Verdict, now:
             now,
             0 if verdict.counts else 1,
             verdict.counts,
+            verdict.state == "retrying",
+            now,
+            # An account that could not be used says nothing of the event.
+            verdict.waits_for is not None,
             work.event_id,
         ),
     )
@@ -233,7 +249,7 @@ def _conclude(connection: sqlite3.Connection, work: Work, verdict: Verdict, now:
 def release_held(connection: sqlite3.Connection, source: str, client_id: str, now: float) -> int:
     """What was held for this client can be decided now: its link is known. Deliveries nobody could read stay held."""
     rows = connection.execute(
-        "UPDATE events SET state = 'queued', step = 'resolve', attempts = 0,"
+        "UPDATE events SET state = 'queued', step = 'resolve', attempts = 0, failing_since = NULL,"
         " reason = 'released: the client is linked now', hint = NULL"
         " WHERE source = ? AND client_id = ? AND state = 'held' AND outcome IS NOT 'failed' RETURNING lane_id",
         (source, client_id),
@@ -261,6 +277,10 @@ def _wake(connection: sqlite3.Connection, account: str, now: float) -> int:
         "UPDATE lanes SET due = ?, waits_for = NULL WHERE waits_for = ? AND boot IS NULL", (now, account)
     )
     return changed.rowcount
+
+
+def _set_back(connection: sqlite3.Connection, seconds: float, now: float) -> None:
+    connection.execute("UPDATE lanes SET due = max(due - ?1, ?2) WHERE due > ?2 AND boot IS NULL", (seconds, now))
 
 
 def _next_due(connection: sqlite3.Connection) -> float | None:

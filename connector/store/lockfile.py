@@ -42,7 +42,9 @@ def read_lock(path: Path) -> dict[str, Any] | None:
 
 
 def _lock_path(path: Path) -> Path:
-    return path.with_name(path.name + ".lock")
+    # Beside the file itself, as its WAL is: by whatever name it is opened, it is the same database.
+    real = Path(os.path.realpath(path))
+    return real.with_name(real.name + ".lock")
 
 
 def lock(path: Path) -> int:
@@ -71,4 +73,6 @@ def lock(path: Path) -> int:
             f"The database {path.name} is in use by another connector.",
             hint="Stop the running service first, or give this one a database of its own.",
         ) from None
+    # What a process that was killed has left there would send commands to an address where nobody is.
+    os.ftruncate(handle, 0)
     return handle

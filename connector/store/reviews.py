@@ -239,7 +239,7 @@ def _let_go(connection: sqlite3.Connection, deed: _Deed, told: str, source: str,
     for row in rows:
         connection.execute(
             "UPDATE events SET state = ?, step = 'resolve', reason = ?, hint = NULL, attempts = 0, trace = ?,"
-            " outcome = nullif(outcome, 'failed'), updated_at = ? WHERE id = ?",
+            " failing_since = NULL, outcome = nullif(outcome, 'failed'), updated_at = ? WHERE id = ?",
             (state, reason, json.dumps([*json.loads(row["trace"]), deed.step(told)]), deed.now, row["id"]),
         )
     if state == "queued":

@@ -283,6 +283,12 @@ def m004_where_recorded(db: SqliteUtilsDatabase) -> None:
     )
 
 
+@migrations()
+def m005_failing_since(db: SqliteUtilsDatabase) -> None:
+    """Since when an event has been failing: time it spent waiting for somebody else does not count."""
+    db.execute("ALTER TABLE events ADD COLUMN failing_since REAL")
+
+
 def _statements(script: str) -> list[str]:
     found, pending = [], ""
     for line in script.splitlines(keepends=True):

@@ -56,7 +56,7 @@ class Upkeep:
 
 def _retry(connection: sqlite3.Connection, event_id: int, now: float) -> bool:
     row = connection.execute(
-        "UPDATE events SET state = 'queued', step = 'resolve', attempts = 0, outcome = NULL,"
+        "UPDATE events SET state = 'queued', step = 'resolve', attempts = 0, failing_since = NULL, outcome = NULL,"
         " reason = 'retried by hand', hint = NULL,"
         " updated_at = ?"
         " WHERE id = ? AND state IN ('held', 'retrying', 'queued') AND lane_id IS NOT NULL AND payload IS NOT NULL"

@@ -207,7 +207,8 @@ def oldest_waiting(connection: sqlite3.Connection, now: float) -> float | None:
         ).fetchone()
         for state in ("queued", "running", "retrying")
     ]
-    return max((now - row[0] for row in rows if row), default=None)
+    # No age is negative, even if the clock was ahead when the event came.
+    return max((max(now - row[0], 0.0) for row in rows if row), default=None)
 
 
 def last_deliveries(connection: sqlite3.Connection) -> dict[str, float]:

@@ -8,8 +8,10 @@ from contextlib import suppress
 import pytest
 from tenacity import wait_none
 
-from connector.errors import Transient
+from connector.appointments import Reading
+from connector.errors import StoreError, Transient
 from connector.operations import Operations, Refused
+from connector.store.inbox import Delivery
 
 from .world import EXPECTED, SINCE, UNTIL, World
 
@@ -271,3 +273,35 @@ async def test_a_walk_that_gets_nowhere_ends_a_commands_run(world, impatient):
         engine.connections.booking["stores"].walk = nowhere
         progress = await world.backfill()
     assert (progress["state"], progress["reason"]) == ("failed", "the answer is no listing")
+
+
+@pytest.mark.parametrize("deed", ["begin", "add_page", "move", "progress"])
+async def test_a_services_run_outlasts_a_database_in_trouble(world, monkeypatch, deed):
+    monkeypatch.setattr("connector.backfill.wait_random_exponential", lambda *_, **__: wait_none())
+    world.populate()
+    async with world.running() as engine:
+        backfills, tries = engine.store.backfills, []
+        works = getattr(backfills, deed)
+
+        async def locked(*arguments, **more):
+            tries.append(deed)
+            if len(tries) <= 2:
+                raise StoreError("The database connector.db is locked by another program.")
+            return await works(*arguments, **more)
+
+        monkeypatch.setattr(backfills, deed, locked)
+        progress = await world.backfill(patient=True)
+    assert (progress["state"], progress["counts"], progress["resumed"]) == ("done", EXPECTED, False)
+
+
+async def test_a_repair_that_was_owed_when_the_process_ended_is_begun(world, monkeypatch):
+    begun = []
+    monkeypatch.setattr(Operations, "_repair_of", lambda self, source, since, until: begun.append(source) or world.job())
+    async with world.running() as engine:
+        reading = Reading(event_id="e-1", type="x", ignored="nothing", lost_before=True)
+        await engine.store.inbox.accept(Delivery("stores", "e-1", False, {}, b"", engine.clock(), reading))
+    async with world.running() as engine:
+        operations = Operations(engine, works=True)
+        await operations.resume()
+        assert begun == ["stores"]
+        await operations.stop()

@@ -185,3 +185,16 @@ def test_only_errors_of_sqlite_are_explained(path):
     assert isinstance(told, StoreError)
     assert "connector.db" in str(told)
     assert "something new" in str(told)
+
+
+async def test_by_another_name_it_is_the_same_database(store, path):
+    other = path.with_name("other.db")
+    other.symlink_to(path)
+    assert "in use" in str(refused(other))
+    assert read_lock(other) == read_lock(path) == {}
+
+
+async def test_what_a_killed_process_left_in_the_lock_file_is_nobodys_address(path):
+    path.with_name(path.name + ".lock").write_text('{"url": "http://127.0.0.1:1", "token": "old"}')
+    async with opened(path):
+        assert read_lock(path) == {}

@@ -265,3 +265,20 @@ async def test_an_event_this_version_cannot_read_is_held_and_stops_nobody(store)
     assert {w.event_id for w in await store.lanes.claim(10, NOW)} == {2, 3}
     (found,) = await store.read(views.events, state="held")
     assert (found["id"], "cannot be read" in found["reason"], "retry" in found["hint"]) == (1, True, True)
+
+
+async def test_failing_begins_with_the_first_failure_and_anew_after_an_outage_or_by_hand(store):
+    async def conclude(verdict, now):
+        await store.lanes.conclude(await claim_one(store, now), verdict, now)
+        return (await rows(store, "SELECT failing_since FROM events"))[0][0]
+
+    await accept(store, "e-1")
+    assert await conclude(Verdict("queued", due=NOW, counts=False), NOW) is None
+    assert await conclude(Verdict("retrying", due=NOW), NOW + 1) == NOW + 1
+    assert await conclude(Verdict("queued", due=NOW, counts=False), NOW + 2) == NOW + 1
+    assert await conclude(Verdict("retrying", due=NOW), NOW + 3) == NOW + 1
+    assert await conclude(Verdict("queued", waits_for="crm.main", counts=False), NOW + 4) is None
+    await store.lanes.wake("crm.main", NOW)
+    assert await conclude(Verdict("retrying", due=NOW), NOW + 5) == NOW + 5
+    assert await store.upkeep.retry([1], NOW) == [1]
+    assert await conclude(Verdict("retrying", due=NOW), NOW + 6) == NOW + 6

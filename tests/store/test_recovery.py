@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from connector.store import views
 from connector.store.lanes import StaleClaim, Verdict
 
-from .samples import DONE, HOUR, NOW, accept, claim_one, hold, link, opened, rows, settle, states
+from .samples import DONE, HOUR, NOW, accept, claim_one, execute, hold, link, opened, rows, settle, states
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +49,8 @@ async def test_a_finished_step_is_not_forgotten(path):
 async def test_an_event_that_ends_the_process_each_time_is_given_ever_longer_pauses(path):
     async with opened(path) as store:
         await accept(store, "e-1")
-        await accept(store, "e-2", client="c-2", at=NOW + 24 * HOUR)
+        await accept(store, "e-2", client="c-2")
+        await execute(store, "UPDATE lanes SET due = ? WHERE client_id = 'c-2'", NOW + 24 * HOUR)
     now, pauses = NOW, []
     for _ in range(14):
         (work,) = await crash_while_running(path, now=now)
@@ -78,6 +80,19 @@ async def test_a_retry_keeps_its_time_over_a_restart(path):
     async with opened(path) as store:
         await store.lanes.recover(NOW)
         assert await store.lanes.next_due() == NOW + 60
+
+
+async def test_what_was_stored_while_the_clock_was_ahead_does_not_wait_for_it(path):
+    ahead = NOW + 3 * HOUR
+    async with opened(path) as store:
+        await accept(store, "e-1", at=ahead)
+        await store.lanes.conclude(await claim_one(store, ahead), Verdict("retrying", due=ahead + 60), ahead)
+        await accept(store, "e-2", client="c-2", at=ahead)
+    async with opened(path) as store:
+        await store.lanes.recover(NOW)
+        assert [work.event_id for work in await store.lanes.claim(10, NOW)] == [2]
+        assert await store.lanes.next_due() == NOW + 60
+        assert await store.read(views.oldest_waiting, NOW) == 0
 
 
 async def test_recovery_leaves_alone_what_this_process_runs(store):

@@ -125,6 +125,21 @@ def test_migrating_again_changes_nothing(connection):
     assert connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall() == before
 
 
+def test_recorded_appointments_of_an_older_file_belong_to_the_crm_of_the_link():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    schema.migrations.apply(Database(connection), stop_before="m004_where_recorded")
+    connection.execute(
+        "INSERT INTO links (source, client_id, crm, customer_id, origin, linked_at)"
+        " VALUES ('stores', 'c', 'main', '1', 'email', 0)"
+    )
+    connection.execute(
+        "INSERT INTO appointments VALUES ('stores', 'a-1', 'c', 'r-1', 1, 0), ('stores', 'a-2', 'd', 'r-2', 1, 0)"
+    )
+    migrate(connection)
+    assert connection.execute("SELECT record_id, crm FROM appointments").fetchall() == [("r-1", "main"), ("r-2", "")]
+    connection.close()
+
+
 def test_a_file_of_a_newer_version_is_refused_and_left_alone(connection):
     connection.execute(
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('connector', 'm999_later', '')"

@@ -173,7 +173,9 @@ class MemoryStore:
         raise AssertionError(f"the worker used store.{name}")
 
 
-def work(*, client_id: str = "c-1", attempts: int = 1, snoozes: int = 0, received_at: float = 0.0) -> Work:
+def work(
+    *, client_id: str = "c-1", attempts: int = 1, snoozes: int = 0, received_at: float = 0.0, failing_since: float | None = None
+) -> Work:
     """A claimed event."""
     return Work(
         event_id=1,
@@ -188,6 +190,7 @@ def work(*, client_id: str = "c-1", attempts: int = 1, snoozes: int = 0, receive
         attempts=attempts,
         snoozes=snoozes,
         received_at=received_at,
+        failing_since=failing_since,
     )
 
 

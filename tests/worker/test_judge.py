@@ -141,16 +141,21 @@ def test_retries_grow_with_full_jitter_and_never_exceed_an_hour(worker):
 def test_given_up_only_after_a_week_and_enough_attempts(worker):
     old, young = NOW - GIVE_UP_AFTER - 1, NOW - GIVE_UP_AFTER + 1
     states = {
-        (received, attempts): worker.judge(work(attempts=attempts, received_at=received), Transient("x", **OURS)).state
-        for received in (old, young)
+        (since, attempts): worker.judge(work(attempts=attempts, failing_since=since), Transient("x", **OURS)).state
+        for since in (old, young)
         for attempts in (GIVE_UP_ATTEMPTS - 1, GIVE_UP_ATTEMPTS)
     }
     assert {key for key, state in states.items() if state == "held"} == {(old, GIVE_UP_ATTEMPTS)}
     assert set(states.values()) == {"held", "retrying"}
 
 
+def test_the_time_an_event_waited_before_it_failed_does_not_count(worker):
+    event = work(attempts=GIVE_UP_ATTEMPTS, received_at=NOW - 2 * GIVE_UP_AFTER)
+    assert worker.judge(event, Transient("x", **OURS)).state == "retrying"
+
+
 def test_what_was_given_up_says_so_and_how_to_go_on(worker):
-    event = work(attempts=12, received_at=NOW - GIVE_UP_AFTER - 1)
+    event = work(attempts=12, failing_since=NOW - GIVE_UP_AFTER - 1)
     verdict = worker.judge(event, Transient("locked", **OURS))
     assert verdict.reason == "given up after 12 attempts: locked"
     assert "retry" in verdict.hint

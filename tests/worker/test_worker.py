@@ -285,3 +285,16 @@ async def test_a_verdict_that_cannot_be_stored_while_stopping_leaves_the_event_t
             await draining
     assert await states(store) == ["running"]
     assert [line["hint"] for line in lines() if line["event"] == "verdict was not stored"] == ["Free some space."]
+
+
+async def test_what_waits_follows_a_clock_that_is_put_back(store, monkeypatch):
+    monkeypatch.setattr("connector.worker.CLOCK_LOOK", 0.02)
+    monkeypatch.setattr("connector.worker._backoff", wait_fixed(0.3))
+    ahead = [3 * 3600.0]
+    async with Job(store, clock=lambda: time.time() + ahead[0]) as job:
+        job.runner.on("c-1", Transient("locked"), None)
+        await job.accept("c-1")
+        await job.until(lambda found: found[1]["state"] == "retrying")
+        ahead[0] = 0.0
+        # Nobody wakes it, and what was due in three hours comes in its own time.
+        await job.all_done()
