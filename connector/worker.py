@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
@@ -83,7 +84,10 @@ class Worker:
         #: Clear while `run` looks for work.
         self._looking = asyncio.Event()
         self._looking.set()
-        self._running: set[asyncio.Task[None]] = set()
+        #: What runs, and for which source.
+        self._running: dict[asyncio.Task[None], str] = {}
+        #: One source gets no more slots than this: it may sleep in all of them until its quota has room, and others would wait.
+        self._share = max(1, concurrency - len(syncs) + 1)
         self._stopping = False
         self._watchers: set[asyncio.Event] = set()
         #: What the clock says beyond the loop's own time, which nobody sets.
@@ -114,7 +118,7 @@ class Worker:
         try:
             await self._follow_clock()
             full = await self._fill()
-            due = None if full else await self._store.lanes.next_due()
+            due = None if full else await self._store.lanes.next_due(without=self._served())
         except ConnectorError as error:
             self.trouble = str(error)
             self._log.error("the queue cannot be read", error=str(error), hint=error.hint)
@@ -154,16 +158,25 @@ class Worker:
 
     async def _fill(self) -> bool:
         """Start what is due; True when every slot is taken."""
-        free = self.concurrency - len(self._running)
-        claimed = await self._store.lanes.claim(free, self._clock()) if free > 0 else []
-        for work in claimed:
-            task = asyncio.create_task(self._run(work))
-            self._running.add(task)
-            task.add_done_callback(self._ended)
-        return len(claimed) >= free
+        while not self._stopping and (free := self.concurrency - len(self._running)) > 0:
+            served, busy = self._served(), Counter(self._running.values())
+            most = max((number for source, number in busy.items() if source not in served), default=0)
+            limit = min(free, self._share - most)
+            claimed = await self._store.lanes.claim(limit, self._clock(), without=served)
+            for work in claimed:
+                task = asyncio.create_task(self._run(work))
+                self._running[task] = work.source
+                task.add_done_callback(self._ended)
+            if len(claimed) < limit:
+                return False
+        return True
+
+    def _served(self) -> list[str]:
+        """The sources that have their share of the slots."""
+        return [source for source, number in Counter(self._running.values()).items() if number >= self._share]
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        self._running.pop(task, None)
         self._wake.set()
 
     async def _sleep(self, due: float | None) -> None:

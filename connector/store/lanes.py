@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,10 +85,14 @@ class Lanes:
         """Take back what earlier processes were running when they ended, and wake what waited for an account."""
         return await self._database.write(lambda connection: _recover(connection, self._database.boot, now))
 
-    async def claim(self, limit: int, now: float) -> list[Work]:
-        """Take up to `limit` due lanes, live ones first; each comes with the event at its head, its attempt counted."""
+    async def claim(self, limit: int, now: float, *, without: Collection[str] = ()) -> list[Work]:
+        """Take up to `limit` due lanes, live ones first; each comes with the event at its head, its attempt counted.
+
+        `without` names sources that get none now.
+        """
+        boot = self._database.boot
         # A power cut may forget a claim: nothing has been done yet, and every effect is preceded by a durable intent.
-        return await self._database.write(lambda connection: _claim(connection, self._database.boot, limit, now), durable=False)
+        return await self._database.write(lambda connection: _claim(connection, boot, limit, now, without), durable=False)
 
     async def step_done(self, work: Work, step: str, now: float) -> None:
         """Commit that the event has reached `step`, with its trace."""
@@ -106,9 +110,9 @@ class Lanes:
         """The clock was put back by so much: what is due later comes when it would have come."""
         await self._database.write(lambda connection: _set_back(connection, seconds, now))
 
-    async def next_due(self) -> float | None:
-        """Unix time at which the next waiting lane is due; None when nothing waits for a time."""
-        return await self._database.read(_next_due)
+    async def next_due(self, *, without: Collection[str] = ()) -> float | None:
+        """Unix time at which the next waiting lane of any other source is due; None when nothing waits for a time."""
+        return await self._database.read(lambda connection: _next_due(connection, without))
 
 
 def fence(connection: sqlite3.Connection, work: Work) -> None:
@@ -149,11 +153,11 @@ def _recover(connection: sqlite3.Connection, boot: str, now: float) -> int:
     return len(lanes)
 
 
-def _claim(connection: sqlite3.Connection, boot: str, limit: int, now: float) -> list[Work]:
+def _claim(connection: sqlite3.Connection, boot: str, limit: int, now: float, without: Collection[str]) -> list[Work]:
     found: list[Work] = []
     for priority in (LIVE, BACKFILL):
         # A lane with nothing in it (its events were discarded) must not use up the place of one that has something.
-        while len(found) < limit and (lanes := _claim_lanes(connection, boot, priority, limit - len(found), now)):
+        while len(found) < limit and (lanes := _claim_lanes(connection, boot, priority, limit - len(found), now, without)):
             for lane_id, token in lanes:
                 work = _take_head(connection, lane_id, token, now)
                 if work is None:
@@ -163,12 +167,15 @@ def _claim(connection: sqlite3.Connection, boot: str, limit: int, now: float) ->
     return found
 
 
-def _claim_lanes(connection: sqlite3.Connection, boot: str, priority: int, limit: int, now: float) -> list[tuple[int, int]]:
+def _claim_lanes(
+    connection: sqlite3.Connection, boot: str, priority: int, limit: int, now: float, without: Collection[str]
+) -> list[tuple[int, int]]:
+    others, aside = _others(without)
     return connection.execute(
         "UPDATE lanes SET boot = ?, token = token + 1, due = NULL, waits_for = NULL WHERE id IN"
-        " (SELECT id FROM lanes WHERE priority = ? AND due <= ? AND boot IS NULL ORDER BY due LIMIT ?)"
+        f" (SELECT id FROM lanes WHERE priority = ? AND due <= ? AND boot IS NULL{others} ORDER BY due LIMIT ?)"
         " RETURNING id, token",
-        (boot, priority, now, limit),
+        (boot, priority, now, *aside, limit),
     ).fetchall()
 
 
@@ -283,11 +290,13 @@ def _set_back(connection: sqlite3.Connection, seconds: float, now: float) -> Non
     connection.execute("UPDATE lanes SET due = max(due - ?1, ?2) WHERE due > ?2 AND boot IS NULL", (seconds, now))
 
 
-def _next_due(connection: sqlite3.Connection) -> float | None:
-    dues: Sequence[float | None] = [
-        connection.execute(
-            "SELECT min(due) FROM lanes WHERE priority = ? AND due IS NOT NULL AND boot IS NULL", (priority,)
-        ).fetchone()[0]
-        for priority in (LIVE, BACKFILL)
-    ]
-    return min((due for due in dues if due is not None), default=None)
+def _next_due(connection: sqlite3.Connection, without: Collection[str]) -> float | None:
+    others, aside = _others(without)
+    query = f"SELECT due FROM lanes WHERE priority = ? AND due IS NOT NULL AND boot IS NULL{others} ORDER BY due LIMIT 1"
+    rows = (connection.execute(query, (priority, *aside)).fetchone() for priority in (LIVE, BACKFILL))
+    return min((row[0] for row in rows if row is not None), default=None)
+
+
+def _others(without: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """The condition that leaves sources out, and its parameters."""
+    return (f" AND source NOT IN ({', '.join('?' * len(without))})", tuple(without)) if without else ("", ())

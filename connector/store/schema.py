@@ -289,6 +289,13 @@ def m005_failing_since(db: SqliteUtilsDatabase) -> None:
     db.execute("ALTER TABLE events ADD COLUMN failing_since REAL")
 
 
+@migrations()
+def m006_due_by_source(db: SqliteUtilsDatabase) -> None:
+    """Lanes of a source that has its share of the slots are passed over without being read."""
+    db.execute("DROP INDEX lanes_due")
+    db.execute("CREATE INDEX lanes_due ON lanes (priority, due, source) WHERE due IS NOT NULL AND boot IS NULL")
+
+
 def _statements(script: str) -> list[str]:
     found, pending = [], ""
     for line in script.splitlines(keepends=True):

@@ -7,7 +7,7 @@ import io
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -133,14 +133,14 @@ class MemoryLanes:
         self.error: Exception = StoreError("The disk that holds connector.db is full.", hint="Free some space.")
         self._clock = clock
 
-    async def claim(self, limit: int, now: float) -> list[Work]:
+    async def claim(self, limit: int, now: float, *, without: Collection[str] = ()) -> list[Work]:
         self._note("claim")
         due = [client for client, at in self.due.items() if at <= now][:limit]
         for client in due:
             del self.due[client]
         return [work(client_id=client) for client in due]
 
-    async def next_due(self) -> float | None:
+    async def next_due(self, *, without: Collection[str] = ()) -> float | None:
         self._note("next_due")
         return min(self.due.values(), default=None)
 

@@ -156,8 +156,8 @@ async def test_what_is_being_claimed_when_the_drain_begins_comes_to_its_end_too(
     async with World() as world:
         claim = world.lanes.claim
 
-        async def slow(limit, now):
-            claimed = await claim(limit, now)
+        async def slow(limit, now, **more):
+            claimed = await claim(limit, now, **more)
             await asyncio.sleep(1)
             return claimed
 
@@ -177,7 +177,7 @@ async def test_what_is_being_claimed_when_the_drain_begins_comes_to_its_end_too(
 @in_virtual_time
 async def test_a_drain_does_not_wait_for_a_database_that_stands_still():
     async with World() as world:
-        world.lanes.claim = lambda *_: asyncio.Event().wait()
+        world.lanes.claim = lambda *_, **__: asyncio.Event().wait()
         world.worker.wake()
         await asyncio.sleep(1)
         begun = world.now
