@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from connector.appointments import Client
 from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.candidates import CHOOSE, missing_fields, new_customer
 from connector.config import SyncSettings
@@ -144,11 +145,18 @@ class Sync:
         if self.settings.fill_blanks:
             link = self._link(work)
             customer = seen.customer or await self.crm.get(link.customer_id)
-            person = self.matcher.identity(seen.client or work.event.client)
+            person = self.matcher.identity(await self._client(work, seen))
             missing = missing_fields(customer, new_customer(person)) if customer else None
             if customer is not None and missing is not None:
                 await self._fill(work, customer, missing)
         work.step = "record"
+
+    async def _client(self, work: Work, seen: Seen) -> Client:
+        """What is known of the client. What an earlier try read beside a delivery that says nothing is read again."""
+        client = seen.client or work.event.client
+        if work.attempts > 1 and self.matcher.identity(client).blank:
+            client = await self.booking.client(work.client_id) or client
+        return client
 
     async def _fill(self, work: Work, customer: Customer, missing: NewCustomer) -> None:
         intent = f"fill:{work.event_id}"

@@ -165,3 +165,14 @@ async def test_a_failed_write_is_tried_again_with_what_is_blank_then(world: Worl
     (ended,) = await world.again()
     assert ended.note("fill", "written")["note"] == "blanks filled: mobile_phone"
     assert world.contacts()[contact]["firstname"] == "Grace"
+
+
+async def test_a_retry_fills_what_only_the_client_s_record_says(world: World):
+    contact, ada = world.contact(email="ada@example.com"), world.client()
+    world.booxi.book(int(ada))
+    world.booxi.outbox.waiting[-1]["content"]["booking"]["client"] = {"id": int(ada)}
+    world.booxi_gate.on("PUT", "moduleLink", Faults(error_500=1))
+    await world.deliver_all()
+    await world.run_all()
+    await world.again()
+    assert world.contacts()[contact]["lastname"] == ADA["lastName"]
