@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from connector.appointments import Appointment, Kind
@@ -41,6 +42,10 @@ class Recorder:
             Postponed: another client, the same one since a merge, may have a record of this appointment.
             Rejected: the CRM refuses the record.
         """
+        ended = appointment.ends_at.timestamp() if appointment.ends_at else math.inf
+        if work.event.kind is Kind.DELETED and ended < work.received_at:
+            note(work, "record", "skipped", "the appointment was over when it was deleted; its record stays what it was")
+            return
         # Clients of one appointment take turns: they may be one client since a moment ago.
         async with self.locks.hold(f"{work.source}/appointments", [appointment.id]):
             await self._record(work, link, appointment)

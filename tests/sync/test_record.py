@@ -286,3 +286,17 @@ async def test_a_record_in_the_crm_that_was_used_before_is_not_written_over_in_t
     assert [m["id"] for m in world.meetings()] == [m["id"] for m in before]
     await happens(world, "cancel", booking)
     assert outcomes(world) == ["SCHEDULED", "CANCELED"]
+
+
+@pytest.mark.parametrize(("over", "outcome"), [(True, "COMPLETED"), (False, "CANCELED")])
+async def test_what_is_deleted_when_it_is_over_was_not_cancelled(world: World, over, outcome):
+    booking = await booked(world)
+    await happens(world, "complete", booking)
+    world.clock.now = NOON.timestamp() + (86_400 if over else -86_400)
+    world.booxi.cancel(booking)
+    await world.deliver_all()
+    await world.store.database.write(
+        lambda c: c.execute("UPDATE events SET payload = json_set(payload, '$.kind', 'deleted') WHERE state = 'queued'")
+    )
+    await world.run_all()
+    assert outcomes(world) == [outcome]
