@@ -153,6 +153,7 @@ class SyncSettings(Section):
     record_appointments: bool = False
     fill_blanks: bool = True
     several_candidates: SeveralCandidates = "hold"
+    deleted_customer: Literal["hold", "create"] = "hold"
     name_mismatch: Literal["link", "hold"] = "link"
     match_phone: bool = True
     shared_email_domains: tuple[str, ...] = ()

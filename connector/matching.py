@@ -112,7 +112,7 @@ class Matcher:
             return None
         chosen = link.origin == "review" and link.stored_id is None
         found = await self._follow(work, link, "matched" if chosen else "already_linked")
-        if self.booking.ids_may_move and link.origin != "review":
+        if found is not None and self.booking.ids_may_move and link.origin != "review":
             await self._check_whose(work, "our_link", found.customer, "the e-mail address by which this client is known")
         return found
 
@@ -291,9 +291,11 @@ class Matcher:
         link = Link(work.source, work.client_id, self.crm.name, found.customer.id, found.origin)
         return await self.links.unsaid(link, keys) if keys else []
 
-    async def _adopt(self, work: Work, origin: str, customer_id: str) -> Found:
+    async def _adopt(self, work: Work, origin: str, customer_id: str) -> Found | None:
         """Take an id that the booking system gave us, once the CRM has confirmed that it lives."""
         customer = await self._existing(work, origin, customer_id)
+        if customer is None:
+            return None
         if self.booking.links_appointments:
             await self._check_whose(work, origin, customer, "the booking that carries this customer's id")
         merged = customer_id if customer.id != customer_id else None
@@ -311,18 +313,23 @@ class Matcher:
             note(work, rule, "ambiguous", reason, customer.id)
             raise review(reason, [customer], person, "link")
 
-    async def _follow(self, work: Work, link: Link, outcome: str) -> Found:
+    async def _follow(self, work: Work, link: Link, outcome: str) -> Found | None:
         """The customer of a link of ours, or the one it was merged into."""
         customer = await self._existing(work, "our_link", link.customer_id)
+        if customer is None:
+            return None
         merged = link.customer_id if customer.id != link.customer_id else None
         return Found(
             customer, link.origin, outcome, stored_id=link.stored_id, merged_from=merged, written_back_at=link.written_back_at
         )
 
-    async def _existing(self, work: Work, rule: str, customer_id: str) -> Customer:
+    async def _existing(self, work: Work, rule: str, customer_id: str) -> Customer | None:
+        """The customer with this id; None where it was deleted and the sync says that the person is looked for anew."""
         customer = await self.crm.get(customer_id)
         if customer is None:
             note(work, rule, "gone", "this customer no longer exists in the CRM", customer_id)
+            if self.settings.deleted_customer == "create":
+                return None
             raise Hold(
                 f"the client is linked to customer {customer_id}, which the CRM no longer has",
                 hint=f"Restore it there and retry the event, or choose another: `connector check --drift {work.source} --fix`.",

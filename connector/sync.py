@@ -123,7 +123,9 @@ class Sync:
             return True
         # A merge of clients brings ids of other clients here, and theirs may have been merged without our having heard of it.
         alive = await self.crm.get(there)
-        return alive is not None and alive.id == link.customer_id
+        if alive is None:
+            return self.settings.deleted_customer == "create"
+        return alive.id == link.customer_id
 
     async def _dispute(self, work: Work, seen: Seen, link: Link, stored: ClientLink) -> None:
         """Another id is there. Our customer may have been merged into it meanwhile: then write back that; else ask a person."""

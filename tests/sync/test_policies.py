@@ -93,6 +93,39 @@ async def test_spellings_are_different_people_unless_told_so(world: World):
     assert len(world.contacts()) == 2
 
 
+async def test_a_deleted_customer_is_created_anew_where_told_so(world: World):
+    ada = world.client()
+    await world.process(ada)
+    (deleted,) = world.contacts()
+    world.hubspot.archive(deleted)
+    held = await world.process(ada)
+    assert (held.state, type(held.error)) == ("held", Hold)
+    world.use(deleted_customer="create")
+    await world.book(ada)
+    ended, released = await world.run_all()
+    assert (ended.state, released.state) == ("done", "done")
+    (anew,) = world.contacts()
+    assert ended.rules[0] == ("our_link", "gone")
+    assert await world.link(ada) == (anew, "created")
+    assert world.stored(ada) == anew != deleted
+
+
+@pytest.mark.parametrize("in_delivery", [True, False])
+async def test_a_stored_id_of_a_deleted_customer_is_replaced_where_told_so(world: World, in_delivery):
+    deleted, ada = world.contact(email="older@example.com"), world.client()
+    world.booxi.set_link(int(ada), deleted)
+    world.hubspot.archive(deleted)
+    other = world.contact(email="ada@example.com")
+    world.use(deleted_customer="create")
+    world.booxi.book(int(ada))
+    if not in_delivery:
+        world.booxi.outbox.waiting[-1]["content"].pop("clientLinks", None)
+    await world.deliver_all()
+    await world.run_all()
+    assert await world.link(ada) == (other, "email")
+    assert world.stored(ada) == other
+
+
 @pytest.mark.parametrize(
     ("minimum", "fields", "lacking"),
     [
