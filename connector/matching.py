@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from connector.appointments import Client, Kind
 from connector.booking_systems.base import BookingSystem, ClientLink
@@ -24,6 +23,7 @@ from connector.memory import EffectsJournal, LinksMemory
 from connector.names import Agreement
 from connector.store.lanes import Work
 from connector.store.links import Link
+from connector.trace import note
 
 _COMPLETE = "Create or complete the customer in the CRM and retry the event, or set `create = true` in its [[sync]]."
 #: Seconds after which an id in a delivery may have been corrected in the booking system: then that is asked.
@@ -394,13 +394,3 @@ class Matcher:
 
     def _create_intent(self, work: Work) -> str:
         return f"create:{self.crm.name}:{person_key(work.source, work.client_id)}"
-
-
-def note(work: Work, rule: str, result: str, text: str, customer_id: str | None = None) -> None:
-    """Add to the trace of an event; what a retry finds again moves to the end, so that many retries push nothing out."""
-    entry: dict[str, Any] = {"rule": rule, "result": result, "note": text}
-    if customer_id is not None:
-        entry["customer_id"] = customer_id
-    if entry in work.trace:
-        work.trace.remove(entry)
-    work.trace.append(entry)

@@ -11,10 +11,10 @@ from connector.crms.base import CRM
 from connector.errors import Postponed, Rejected, UnknownOutcome
 from connector.identity import person_key
 from connector.locks import IdentityLocks
-from connector.matching import note
 from connector.memory import EffectsJournal
 from connector.store.lanes import Work
 from connector.store.links import Link
+from connector.trace import note
 
 
 class Recorder:

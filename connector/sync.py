@@ -18,11 +18,12 @@ from connector.config import SyncSettings
 from connector.crms.base import CRM, Customer, NewCustomer
 from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Rejected, UnknownOutcome
 from connector.locks import IdentityLocks
-from connector.matching import Matcher, Seen, note
+from connector.matching import Matcher, Seen
 from connector.memory import EffectsJournal, LinksMemory
 from connector.recording import Recorder
 from connector.store.lanes import Work
 from connector.store.links import Link
+from connector.trace import note
 
 
 class Sync:
