@@ -22,7 +22,8 @@ from starlette.responses import JSONResponse, Response
 from connector.sandbox.bookablesites_rest import Generation, Handler, Rest
 from connector.sandbox.bookablesites_state import API_TIME, BookablesitesState, Json
 from connector.sandbox.faults import FaultInjector, Faults
-from connector.sandbox.letters import RETRIES, Encoding, Letter, Outbox, Target
+from connector.sandbox.letters import Encoding, Letter, Outbox, Target
+from connector.sandbox.outbox import RETRIES
 from connector.sandbox.steering import Steering, moment
 
 __all__ = ["BookablesitesSandbox", "Target"]

@@ -12,7 +12,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from connector.sandbox import outbox
 from connector.sandbox.faults import Faults
 
 Json = dict[str, Any]
@@ -53,12 +53,14 @@ class Message:
         return json.loads(self.body)
 
 
-class Outbox:
-    """Messages waiting to be sent, and the sending. `counts`: sent, acknowledged, refused, unanswered, dropped, unheard.
+class Outbox(outbox.Outbox[Message]):
+    """Messages waiting to be sent to the registered webhooks. `counts` also has: dropped, unheard.
 
     `via` replaces scheme and host of the registered addresses on the wire, as a reverse proxy would; what is signed is
     the address as registered.
     """
+
+    patience = PATIENCE
 
     def __init__(
         self,
@@ -73,27 +75,25 @@ class Outbox:
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        super().__init__(faults, retries=retries, wait=wait, transport=transport)
         self.via = via
-        self.waiting: list[Message] = []
-        self.counts: Counter[str] = Counter()
         self._webhooks = webhooks
-        self._faults = faults
         self._secret_key = secret_key
-        self._retries = tuple(retries)
         self._drops = drops
         self._clock = clock
-        self._wait = wait
-        self._transport = transport
-        self._rng = random.Random(faults().seed)
         self._number = 0
         #: By webhook id: messages dropped in a row, and whether a loss has still to be told.
         self._dropped: Counter[str] = Counter()
         self._untold: set[str] = set()
 
+    @property
+    def ready(self) -> bool:
+        """Always: what has no webhook, or a blocked one, is never sent, and does not wait."""
+        return True
+
     def reset(self) -> None:
         """Forget what waits and what was counted."""
-        self.waiting.clear()
-        self.counts.clear()
+        super().reset()
         self._dropped.clear()
         self._untold.clear()
 
@@ -118,46 +118,24 @@ class Outbox:
         }
         return headers | ({"X-Bookeo-PreviousMessageLost": "true"} if lost else {})
 
-    async def send(self, *, concurrency: int = 1) -> int:
-        """Send all that waits, each until it is acknowledged or dropped; returns how many were acknowledged.
-
-        What has no webhook, or a blocked one, is never sent.
-        """
-        batch, limit = self._disturbed(), asyncio.Semaphore(concurrency)
-        async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False, transport=self._transport) as http:
-            return sum(await asyncio.gather(*(self._until_acknowledged(http, message, limit) for message in batch)))
-
-    async def deliver(self, message: Message) -> int | None:
+    async def deliver(self, item: Message) -> int | None:
         """Send one message once; the status, or None where there was no answer or no webhook."""
-        async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False, transport=self._transport) as http:
-            hook = self._hook(message)
-            return None if hook is None else await self._attempt(http, message, hook)
-
-    def _disturbed(self) -> list[Message]:
-        """Take the queue: some messages twice, some later than their turn, as the faults say."""
-        faults, batch = self._faults(), self.waiting
-        self.waiting = []
-        batch = [message for message in batch for _ in range(1 + (self._rng.random() < faults.duplicate_delivery))]
-        for place in range(len(batch)):
-            if self._rng.random() < faults.reorder_delivery:
-                other = self._rng.randrange(len(batch))
-                batch[place], batch[other] = batch[other], batch[place]
-        return batch
+        return await super().deliver(item) if self._hook(item) is not None else None
 
     def _hook(self, message: Message) -> Json | None:
         hook = self._webhooks().get((message.domain, message.type))
         return None if hook is None or "blockedTime" in hook else hook
 
-    async def _until_acknowledged(self, http: httpx.AsyncClient, message: Message, limit: asyncio.Semaphore) -> bool:
+    async def _until_acknowledged(self, http: httpx.AsyncClient, item: Message, limit: asyncio.Semaphore) -> bool:
         async with limit:
-            hook = self._hook(message)
+            hook = self._hook(item)
             if hook is None:
                 self.counts["unheard"] += 1
                 return False
             for pause in (0.0, *self._retries):
                 if pause:
                     await self._wait(pause)
-                status = await self._attempt(http, message, hook)
+                status = await self._attempt(http, item)
                 if status is not None and 200 <= status < 300:
                     self._dropped[hook["id"]] = 0
                     return True
@@ -172,18 +150,13 @@ class Outbox:
             hook["blockedTime"] = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(self._clock()))
             hook["blockedReason"] = "connection timed out" if status is None else f"HTTP status {status} from {hook['url']}"
 
-    async def _attempt(self, http: httpx.AsyncClient, message: Message, hook: Json) -> int | None:
-        headers = self.headers(message, hook["url"], lost=hook["id"] in self._untold)
-        self.counts["sent"] += 1
-        try:
-            response = await http.post(self._wire(hook["url"]), content=message.body, headers=headers)
-        except httpx.HTTPError:
-            self.counts["unanswered"] += 1
-            return None
-        self.counts["acknowledged" if response.is_success else "refused"] += 1
+    async def _post(self, http: httpx.AsyncClient, item: Message) -> httpx.Response:
+        hook = self._webhooks()[item.domain, item.type]
+        headers = self.headers(item, hook["url"], lost=hook["id"] in self._untold)
+        response = await http.post(self._wire(hook["url"]), content=item.body, headers=headers)
         if response.is_success:
             self._untold.discard(hook["id"])
-        return response.status_code
+        return response
 
     def _wire(self, url: str) -> str:
         if self.via is None:

@@ -23,7 +23,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connector.sandbox.faults import FaultInjector, Faults
-from connector.sandbox.letters import RETRIES, Letter, Outbox, Target
+from connector.sandbox.letters import Letter, Outbox, Target
+from connector.sandbox.outbox import RETRIES
 from connector.sandbox.steering import Json, Steering, moment
 
 __all__ = ["BookingFlowSandbox", "Target"]

@@ -25,8 +25,9 @@ from starlette.responses import JSONResponse, Response
 from connector.sandbox.booxi_control import control_routes
 from connector.sandbox.booxi_rest import Rest
 from connector.sandbox.booxi_state import BooxiState, Json
-from connector.sandbox.booxi_webhooks import RETRIES, Outbox, Spelling, Target
+from connector.sandbox.booxi_webhooks import Outbox, Spelling, Target
 from connector.sandbox.faults import FaultInjector, Faults
+from connector.sandbox.outbox import RETRIES
 
 __all__ = ["BooxiSandbox", "Target"]
 
