@@ -24,7 +24,7 @@ from connector.sandbox.bookablesites_state import API_TIME, BookablesitesState, 
 from connector.sandbox.faults import FaultInjector, Faults
 from connector.sandbox.letters import Encoding, Letter, Outbox, Target
 from connector.sandbox.outbox import RETRIES
-from connector.sandbox.steering import Steering, moment
+from connector.sandbox.steering import LetterSteering, Steering, moment
 
 __all__ = ["BookablesitesSandbox", "Target"]
 
@@ -89,7 +89,7 @@ class BookablesitesSandbox:
         return scheme.lower() == "bearer" and self.tokens.get(token, 0.0) > self.clock()
 
     def _steering(self) -> Steering:
-        steering = Steering(self)
+        steering = LetterSteering(self, self.outbox)
         steering.add("GET", "/state", self.snapshot)
         steering.add("POST", "/expire_tokens", self.expire_tokens)
         steering.add("POST", "/customers", steering.sending(lambda **fields: {"customerId": self.add_customer(**fields)}))

@@ -13,13 +13,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connector.sandbox.bookeo_state import MAX_EXTERNAL_REF, BookeoState, Json
+from connector.sandbox.steering import LOOPBACK
 
 API = "/v2"
 #: Bookeo's own bounds: days of one window, items of one page.
 MAX_WINDOW, MAX_ITEMS = timedelta(days=31), 100
 DOMAINS = ("bookings", "seatblocks", "resourceblocks", "customers", "payments")
 TYPES = ("created", "updated", "deleted")
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Handler = Callable[[Request, Json], Response]
 Guard = Callable[[str, Handler], Callable[[Request], Awaitable[Response]]]
 

@@ -25,7 +25,7 @@ from starlette.routing import Route
 from connector.sandbox.faults import FaultInjector, Faults
 from connector.sandbox.letters import Letter, Outbox, Target
 from connector.sandbox.outbox import RETRIES
-from connector.sandbox.steering import Json, Steering, moment
+from connector.sandbox.steering import Json, LetterSteering, Steering, moment
 
 __all__ = ["BookingFlowSandbox", "Target"]
 
@@ -246,7 +246,7 @@ class BookingFlowSandbox:
         self._calls.clear()
 
     def _steering(self) -> Steering:
-        steering = Steering(self)
+        steering = LetterSteering(self, self.outbox)
         steering.add("GET", "/state", self.snapshot)
         steering.add("POST", "/bookings", steering.sending(self._book))
         steering.add("POST", "/bookings/{booking_id}/{deed}", steering.sending(self._do))

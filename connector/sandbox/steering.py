@@ -6,9 +6,10 @@ Every body and every answer is a JSON object, and a wrong body is a 400. None of
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -16,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from connector.sandbox import letters
 from connector.sandbox.faults import CONTROL, Faults
-from connector.sandbox.letters import Outbox, Target
+from connector.sandbox.outbox import Outbox
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Json = dict[str, Any]
@@ -25,11 +27,18 @@ Json = dict[str, Any]
 Deed = Callable[..., Any]
 
 
+class Unacceptable(Exception):
+    """What the body asks for cannot be; the text is the answer."""
+
+
 class Steered(Protocol):
     """What every sandbox has."""
 
     faults: Faults
-    outbox: Outbox
+
+    @property
+    def outbox(self) -> Outbox[Any]:
+        """What waits to be sent."""
 
     def stats(self) -> Json:
         """Figures."""
@@ -38,8 +47,16 @@ class Steered(Protocol):
         """Forget everything but the settings."""
 
 
-class Steering:
-    """The routes of one sandbox: the common ones, and those that are added."""
+class Steering(ABC):
+    """The routes of one sandbox: the common ones, and those that are added.
+
+    A deed about the product queues a delivery, as the Python method of the same name does. It is sent at once, in the
+    background, when there is somewhere to send to and the request does not say `"send": false`. `POST /_sandbox/deliver`
+    sends what waits and answers when that is done.
+    """
+
+    #: The product that this is no part of.
+    product: ClassVar[str] = "the product"
 
     def __init__(self, sandbox: Steered) -> None:
         self.sandbox = sandbox
@@ -65,7 +82,7 @@ class Steering:
     def help(self) -> Json:
         """What there is."""
         routes = [f"{method} {CONTROL}{path}" for method, path, _ in self._table]
-        return {"about": "steers the sandbox; no part of the product", "routes": routes}
+        return {"about": f"steers the sandbox; no part of {self.product}", "routes": routes}
 
     def faults(self) -> Json:
         """The faults as they are."""
@@ -76,30 +93,52 @@ class Steering:
         self.sandbox.faults = Faults.model_validate(faults)
         return self.faults()
 
+    @abstractmethod
     def put_webhook(self, **fields: Any) -> Json:
-        """Say where deliveries go: `url` (on this machine only), `key`, `token`, `header`."""
-        target = Target(**fields)
-        if urlsplit(target.url).hostname not in LOOPBACK:
-            raise ValueError("the sandbox sends webhooks to this machine only: use http://127.0.0.1:PORT/…")
-        self.sandbox.outbox.target = target
-        return {"url": target.url, "header": target.header}
+        """Say where deliveries go, on this machine only."""
 
     async def deliver(self, *, concurrency: int = 1) -> Json:
         """Send what waits, and answer how many were acknowledged."""
         return {"acknowledged": await self.sandbox.outbox.send(concurrency=concurrency)}
+
+    @property
+    def ready(self) -> bool:
+        """Whether what is queued can be sent at once."""
+        return self.sandbox.outbox.ready
 
     def sending(self, deed: Deed) -> Deed:
         """A deed after which what waits is sent in the background, unless its body says `"send": false`."""
 
         def act(*, send: bool = True, **fields: Any) -> Any:
             result = deed(**fields)
-            if send and self.sandbox.outbox.target is not None:
+            if send and self.ready:
                 task = asyncio.create_task(self.sandbox.outbox.send())
                 self._sending.add(task)
                 task.add_done_callback(self._sending.discard)
             return result
 
         return act
+
+
+class LetterSteering(Steering):
+    """For sandboxes that send letters."""
+
+    def __init__(self, sandbox: Steered, outbox: letters.Outbox) -> None:
+        super().__init__(sandbox)
+        self._letters = outbox
+
+    def put_webhook(self, **fields: Any) -> Json:
+        """Say where deliveries go: `url` (on this machine only), `key`, `token`, `header`."""
+        target = letters.Target(**fields)
+        check_local(target.url)
+        self._letters.target = target
+        return {"url": target.url, "header": target.header}
+
+
+def check_local(url: str) -> None:
+    """Raise ValueError where an address is not on this machine."""
+    if urlsplit(url).hostname not in LOOPBACK:
+        raise ValueError("the sandbox sends webhooks to this machine only: use http://127.0.0.1:PORT/…")
 
 
 def moment(text: str) -> datetime:
@@ -114,7 +153,7 @@ def _endpoint(deed: Deed) -> Callable[[Request], Awaitable[Response]]:
             body = await request.json() if await request.body() else {}
             result = deed(**{**body, **request.path_params})
             result = await result if asyncio.iscoroutine(result) else result
-        except ValidationError as error:
+        except (ValidationError, Unacceptable) as error:
             return JSONResponse({"message": str(error)}, 400)
         except (KeyError, TypeError, ValueError) as error:
             return JSONResponse({"message": f"{type(error).__name__}: {error}"}, 400)
