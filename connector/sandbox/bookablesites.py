@@ -9,27 +9,26 @@ an appointment, and all that `bookablesites_state`, `bookablesites_rest` and `le
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 import httpx
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from connector.sandbox.bookablesites_rest import Generation, Handler, Rest
+from connector.sandbox.bookablesites_rest import Generation, Rest
 from connector.sandbox.bookablesites_state import API_TIME, BookablesitesState, Json
-from connector.sandbox.faults import FaultInjector, Faults
+from connector.sandbox.faults import Faults
 from connector.sandbox.letters import Encoding, Letter, Outbox, Target
 from connector.sandbox.outbox import RETRIES
+from connector.sandbox.standin import StandIn
 from connector.sandbox.steering import LetterSteering, Steering, moment
 
 __all__ = ["BookablesitesSandbox", "Target"]
 
 
-class BookablesitesSandbox:
+class BookablesitesSandbox(StandIn[Outbox]):
     """One Bookablesites account. Serve `app` with `connector.sandbox.server.Server`, or give it to `httpx.ASGITransport`.
 
     The API is under `/api/v1` and `/api/v2`, or under one of them (`apis`). `clock` gives epoch seconds. Deeds queue
@@ -54,7 +53,7 @@ class BookablesitesSandbox:
         wait: Callable[[float], Awaitable[None]] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.faults = faults or Faults()
+        super().__init__(faults)
         self.date_format = date_format
         self.encoding: Encoding = encoding
         self.state = BookablesitesState(zone, clock)
@@ -67,26 +66,14 @@ class BookablesitesSandbox:
         self.tokens: dict[str, float] = {}
         more: dict[str, Any] = {"wait": wait} if wait else {}
         self.outbox = Outbox(webhook, lambda: self.faults, retries=retries, transport=transport, **more)
-        self.requests: Counter[str] = Counter()
-        self.statuses: Counter[int] = Counter()
         routes = [route for api in apis for route in Rest(self.state, api, self).routes(self._guarded)]
-        routes += self._steering().routes()
-        self.app = FaultInjector(Starlette(routes=routes), lambda: self.faults)
+        self._serve([*routes, *self._steering().routes()])
 
-    def _guarded(self, name: str, handle: Handler) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            self.requests[name] += 1
-            body = await _body(request)
-            response = handle(request, body) if self._allows(request) else JSONResponse({"message": "Unauthenticated."}, 401)
-            self.statuses[response.status_code] += 1
-            return response
-
-        return endpoint
-
-    def _allows(self, request: Request) -> bool:
-        """Whether the request carries a token that lives."""
+    def _refusal(self, request: Request) -> Response | None:
+        """A token that lives is needed."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and self.tokens.get(token, 0.0) > self.clock()
+        allowed = scheme.lower() == "bearer" and self.tokens.get(token, 0.0) > self.clock()
+        return None if allowed else JSONResponse({"message": "Unauthenticated."}, 401)
 
     def _steering(self) -> Steering:
         steering = LetterSteering(self, self.outbox)
@@ -191,20 +178,6 @@ class BookablesitesSandbox:
         """A time as the account's settings display it."""
         return datetime.strptime(api_time, API_TIME).strftime(self.date_format)  # noqa: DTZ007
 
-    async def send_webhooks(self, *, concurrency: int = 1) -> int:
-        """Send all queued deliveries; see `letters.Outbox.send`."""
-        return await self.outbox.send(concurrency=concurrency)
-
-    def stats(self) -> Json:
-        """Requests by endpoint, statuses answered, deliveries, injected faults."""
-        return {
-            "requests": dict(self.requests),
-            "statuses": {str(status): number for status, number in self.statuses.items()},
-            "deliveries": dict(self.outbox.counts),
-            "waiting": len(self.outbox.waiting),
-            "injected": dict(self.app.injected),
-        }
-
     def snapshot(self) -> Json:
         """Everything the sandbox remembers, and what waits to be sent."""
         return {
@@ -216,11 +189,9 @@ class BookablesitesSandbox:
 
     def reset(self) -> None:
         """Forget everything but the settings."""
+        super().reset()
         self.state.reset()
         self.tokens.clear()
-        self.outbox.reset()
-        self.requests.clear()
-        self.statuses.clear()
 
     # Deeds as the control routes name them.
 
@@ -239,11 +210,3 @@ class BookablesitesSandbox:
             }
             deeds[deed](appointment, **fields)
         return {"appointmentId": appointment}
-
-
-async def _body(request: Request) -> Json:
-    try:
-        data = await request.json() if await request.body() else {}
-    except ValueError:
-        data = {}
-    return data if isinstance(data, dict) else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
 from starlette.requests import Request
@@ -17,9 +17,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connector.sandbox.bookablesites_state import BookablesitesState, Json, Taken
+from connector.sandbox.standin import Guard, Handler
 
 Generation = Literal["v1", "v2"]
-Handler = Callable[[Request, Json], Response]
 REQUIRED = ("first_name", "last_name", "email", "phone")
 #: What a page holds at most (seen in public clients).
 MAX_LIMIT = 100
@@ -44,7 +44,7 @@ class Rest:
         self.generation = generation
         self.account = account
 
-    def routes(self, guard: Callable[[str, Handler], Callable[[Request], Awaitable[Response]]]) -> list[Route]:
+    def routes(self, guard: Guard) -> list[Route]:
         """The routes of the generation; all but the token's are behind the guard."""
         update, token = ("PATCH", "/token") if self.generation == "v2" else ("PUT", "/auth/token")
         table: list[tuple[str, str, Handler]] = [

@@ -13,13 +13,11 @@ from __future__ import annotations
 import copy
 import hmac
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 import httpx
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -27,16 +25,15 @@ from connector.sandbox.bookeo_control import control_routes
 from connector.sandbox.bookeo_rest import Rest
 from connector.sandbox.bookeo_state import BookeoState, Json
 from connector.sandbox.bookeo_webhooks import DROPS, RETRIES, Message, Outbox
-from connector.sandbox.booxi import Meter
-from connector.sandbox.faults import FaultInjector, Faults
+from connector.sandbox.faults import Faults
+from connector.sandbox.standin import Meter, StandIn
 
-Endpoint = Callable[[Request], Awaitable[Response]]
 #: Synthetic: calls a second, calls a minute. Bookeo publishes no figure.
 QUOTA = (4, 120)
 PERMISSIONS = ("customers_r_all", "customers_rw_all", "bookings_r_all", "bookings_rw_all")
 
 
-class BookeoSandbox:
+class BookeoSandbox(StandIn[Outbox]):
     """One Bookeo account. Serve `app` with `connector.sandbox.server.Server`, or give it to `httpx.ASGITransport`.
 
     The API is under `/v2`. `faults` may be replaced at any time. Messages queue up until `send_webhooks` sends them to
@@ -68,7 +65,7 @@ class BookeoSandbox:
     ) -> None:
         self.api_key = api_key
         self.secret_key = secret_key
-        self.faults = faults or Faults()
+        super().__init__(faults)
         self.state = BookeoState(text_fields, clock)
         self.meter = Meter(quota, ticks)
         more: dict[str, Any] = {"wait": wait} if wait else {}
@@ -84,25 +81,11 @@ class BookeoSandbox:
             **more,
         )
         self.rest = Rest(self.state, self._changed_by_call, page_size=page_size, put_answer=put_answer, permissions=permissions)
-        self.requests: Counter[str] = Counter()
-        self.statuses: Counter[int] = Counter()
         self.own_puts_notify = own_puts_notify
         self.embed_customer = embed_customer
         self.deleted_item = deleted_item
         self._retry_after = retry_after
-        routes = [*self.rest.routes(self._guarded), *control_routes(self)]
-        self.app = FaultInjector(Starlette(routes=routes), lambda: self.faults)
-
-    def _guarded(self, name: str, handle: Callable[[Request, Json], Response]) -> Endpoint:
-        """Wrap a handler: the keys, the limit on calls, the counters."""
-
-        async def endpoint(request: Request) -> Response:
-            self.requests[name] += 1
-            response = self._refusal(request) or handle(request, await _body(request))
-            self.statuses[response.status_code] += 1
-            return response
-
-        return endpoint
+        self._serve([*self.rest.routes(self._guarded), *control_routes(self)])
 
     def _refusal(self, request: Request) -> Response | None:
         """Both keys are needed on every call, as headers or in the query."""
@@ -186,38 +169,17 @@ class BookeoSandbox:
             item = None
         return self.outbox.add(domain, type_, id_, item, self.state.now())
 
-    async def send_webhooks(self, *, concurrency: int = 1) -> int:
-        """Send all queued messages; see `Outbox.send`."""
-        return await self.outbox.send(concurrency=concurrency)
-
     async def deliver(self, message: Message) -> int | None:
         """Send one message once; see `Outbox.deliver`."""
         return await self.outbox.deliver(message)
 
     def stats(self) -> Json:
         """Requests by endpoint, statuses answered, calls over the limit, deliveries, injected faults."""
-        return {
-            "requests": dict(self.requests),
-            "statuses": {str(status): number for status, number in self.statuses.items()},
-            "throttled": self.meter.throttled,
-            "deliveries": dict(self.outbox.counts),
-            "waiting": len(self.outbox.waiting),
-            "injected": dict(self.app.injected),
-        }
+        return {**super().stats(), "throttled": self.meter.throttled}
 
     def reset(self) -> None:
         """Forget everything but the settings."""
+        super().reset()
         self.state.reset()
         self.rest.tokens.clear()
-        self.outbox.reset()
         self.meter.reset()
-        self.requests.clear()
-        self.statuses.clear()
-
-
-async def _body(request: Request) -> Json:
-    try:
-        data = await request.json() if await request.body() else {}
-    except ValueError:
-        data = {}
-    return data if isinstance(data, dict) else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -12,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from connector.sandbox import standin
 from connector.sandbox.bookeo_state import MAX_EXTERNAL_REF, BookeoState, Json
+from connector.sandbox.standin import Guard, Handler, answering
 from connector.sandbox.steering import LOOPBACK
 
 API = "/v2"
@@ -20,17 +22,13 @@ API = "/v2"
 MAX_WINDOW, MAX_ITEMS = timedelta(days=31), 100
 DOMAINS = ("bookings", "seatblocks", "resourceblocks", "customers", "payments")
 TYPES = ("created", "updated", "deleted")
-Handler = Callable[[Request, Json], Response]
-Guard = Callable[[str, Handler], Callable[[Request], Awaitable[Response]]]
 
 
-class Refused(Exception):
+class Refused(standin.Refused):
     """Answered with a readable message and an error id; the members' names are likely, the texts and ids synthetic."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"httpStatus": status, "message": message, "errorId": f"SANDBOX{status}"}
+        super().__init__(status, message, {"httpStatus": status, "message": message, "errorId": f"SANDBOX{status}"})
 
 
 class Rest:
@@ -70,7 +68,7 @@ class Rest:
             ("GET", "/webhooks/{id}", self._webhook),
             ("DELETE", "/webhooks/{id}", self._delete_webhook),
         ]
-        return [Route(API + path, guard(f"{verb} {path}", _answering(handle)), methods=[verb]) for verb, path, handle in table]
+        return [Route(API + path, guard(f"{verb} {path}", answering(handle)), methods=[verb]) for verb, path, handle in table]
 
     # Customers and bookings.
 
@@ -203,16 +201,6 @@ class Rest:
         hook = self._hook(request)
         del self.state.webhooks[hook["domain"], hook["type"]]
         return Response(status_code=204)
-
-
-def _answering(handler: Handler) -> Handler:
-    def answer(request: Request, body: Json) -> Response:
-        try:
-            return handler(request, body)
-        except Refused as refused:
-            return JSONResponse(refused.body, refused.status)
-
-    return answer
 
 
 def _expansion(request: Request) -> dict[str, bool]:

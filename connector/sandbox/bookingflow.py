@@ -11,33 +11,31 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import httpx
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connector.sandbox.faults import FaultInjector, Faults
+from connector.sandbox.faults import Faults
 from connector.sandbox.letters import Letter, Outbox, Target
 from connector.sandbox.outbox import RETRIES
+from connector.sandbox.standin import Handler, StandIn
 from connector.sandbox.steering import Json, LetterSteering, Steering, moment
 
 __all__ = ["BookingFlowSandbox", "Target"]
 
 API = "/api/v1"
-Handler = Callable[[Request, Json], Response]
 #: Where a delivery keeps the booking (synthetic): its id alone, the whole of it, or the whole of it at the root.
 Envelope = Literal["id", "booking", "root"]
 #: Members that a PUT may change; `free_fields` come on top.
 WRITABLE = {"startAt", "endAt", "players", "customer"}
 
 
-class BookingFlowSandbox:
+class BookingFlowSandbox(StandIn[Outbox]):
     """One organisation. Serve `app` with `connector.sandbox.server.Server`, or give it to `httpx.ASGITransport`.
 
     The API is under `/api/v1`. `clock` gives epoch seconds, `ticks` the seconds by which `per_minute` is counted. Deeds
@@ -73,16 +71,14 @@ class BookingFlowSandbox:
         self.per_minute = per_minute
         self.envelope: Envelope = envelope
         self.event_ids = event_ids
-        self.faults = faults or Faults()
+        super().__init__(faults)
         self.bookings: dict[str, Json] = {}
         more: dict[str, Any] = {"wait": wait} if wait else {}
         self.outbox = Outbox(webhook, lambda: self.faults, retries=retries, transport=transport, **more)
-        self.requests: Counter[str] = Counter()
-        self.statuses: Counter[int] = Counter()
         self._clock, self._ticks = clock, ticks
         self._calls: list[float] = []
         self._number = 0
-        self.app = FaultInjector(Starlette(routes=[*self._routes(), *self._steering().routes()]), lambda: self.faults)
+        self._serve([*self._routes(), *self._steering().routes()])
 
     def _routes(self) -> list[Route]:
         table: list[tuple[str, str, Handler]] = [
@@ -93,15 +89,6 @@ class BookingFlowSandbox:
             ("DELETE", "/bookings/{id}", self._delete),
         ]
         return [Route(API + path, self._guarded(f"{m} {path}", deed), methods=[m]) for m, path, deed in table]
-
-    def _guarded(self, name: str, handle: Handler) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            self.requests[name] += 1
-            response = self._refusal(request) or handle(request, await _body(request))
-            self.statuses[response.status_code] += 1
-            return response
-
-        return endpoint
 
     def _refusal(self, request: Request) -> Response | None:
         given, wanted = request.headers.get("authorization", ""), f"Bearer {self.api_key}"
@@ -219,30 +206,14 @@ class BookingFlowSandbox:
         }
         return self.outbox.add(Letter({**own, "type": event, **content[self.envelope]}))
 
-    async def send_webhooks(self, *, concurrency: int = 1) -> int:
-        """Send all queued deliveries; see `letters.Outbox.send`."""
-        return await self.outbox.send(concurrency=concurrency)
-
-    def stats(self) -> Json:
-        """Requests by endpoint, statuses answered, deliveries, injected faults."""
-        return {
-            "requests": dict(self.requests),
-            "statuses": {str(status): number for status, number in self.statuses.items()},
-            "deliveries": dict(self.outbox.counts),
-            "waiting": len(self.outbox.waiting),
-            "injected": dict(self.app.injected),
-        }
-
     def snapshot(self) -> Json:
         """Everything the sandbox remembers, and what waits to be sent."""
         return {"bookings": list(self.bookings.values()), "waiting": [dict(letter.body) for letter in self.outbox.waiting]}
 
     def reset(self) -> None:
         """Forget everything but the settings."""
+        super().reset()
         self.bookings.clear()
-        self.outbox.reset()
-        self.requests.clear()
-        self.statuses.clear()
         self._calls.clear()
 
     def _steering(self) -> Steering:
@@ -283,11 +254,3 @@ def _number(text: str | None, otherwise: int) -> int:
 
 def _stamp(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-async def _body(request: Request) -> Json:
-    try:
-        data = await request.json() if await request.body() else {}
-    except ValueError:
-        data = {}
-    return data if isinstance(data, dict) else {}

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 import httpx
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -26,42 +24,17 @@ from connector.sandbox.booxi_control import control_routes
 from connector.sandbox.booxi_rest import Rest
 from connector.sandbox.booxi_state import BooxiState, Json
 from connector.sandbox.booxi_webhooks import Outbox, Spelling, Target
-from connector.sandbox.faults import FaultInjector, Faults
+from connector.sandbox.faults import Faults
 from connector.sandbox.outbox import RETRIES
+from connector.sandbox.standin import Meter, StandIn
 
 __all__ = ["BooxiSandbox", "Target"]
 
-Endpoint = Callable[[Request], Awaitable[Response]]
 #: Booxi's fair use: calls a second, calls a minute.
 QUOTA = (5, 300)
 
 
-class Meter:
-    """Counts calls in sliding windows of a second and a minute. Every call counts, a refused one too (synthetic)."""
-
-    def __init__(self, quota: tuple[int, int] | None, clock: Callable[[], float]) -> None:
-        self.windows = [(quota[0], 1.0), (quota[1], 60.0)] if quota else []
-        self.throttled = 0
-        self._calls: deque[float] = deque()
-        self._clock = clock
-
-    def count(self, cost: int = 1) -> bool:
-        """Count a call; False when it is one too many."""
-        if not self.windows:
-            return True
-        now = self._clock()
-        while self._calls and self._calls[0] <= now - 60.0:
-            self._calls.popleft()
-        self._calls.extend([now] * cost)
-        return all(sum(1 for at in self._calls if at > now - seconds) <= calls for calls, seconds in self.windows)
-
-    def reset(self) -> None:
-        """Forget all calls."""
-        self._calls.clear()
-        self.throttled = 0
-
-
-class BooxiSandbox:
+class BooxiSandbox(StandIn[Outbox]):
     """One Booxi. Serve `app` with `connector.sandbox.server.Server`, or give it to `httpx.ASGITransport`.
 
     The API is under `/booking/v1`. `faults` may be replaced at any time. `clock` gives epoch seconds, `ticks` the
@@ -92,7 +65,7 @@ class BooxiSandbox:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.partner_key = partner_key
-        self.faults = faults or Faults()
+        super().__init__(faults)
         self.state = BooxiState(module_ids, merchants, clock)
         self.meter = Meter(quota, ticks)
         more: dict[str, Any] = {"wait": wait} if wait else {}
@@ -106,27 +79,9 @@ class BooxiSandbox:
             put_answer=put_answer,
             links_in_lists=links_in_lists,
         )
-        self.requests: Counter[str] = Counter()
-        self.statuses: Counter[int] = Counter()
         self.spelling = spelling
         self.links_in_webhooks = links_in_webhooks
-        routes = [*self.rest.routes(self._guarded), *control_routes(self)]
-        self.app = FaultInjector(Starlette(routes=routes), lambda: self.faults)
-
-    def _guarded(self, name: str, handle: Callable[[Request, Json], Response]) -> Endpoint:
-        """Wrap a handler: the key, the quota, the counters. A 400 counts twice."""
-
-        async def endpoint(request: Request) -> Response:
-            self.requests[name] += 1
-            response = self._refusal(request)
-            if response is None:
-                response = handle(request, await _body(request))
-                if response.status_code == 400:
-                    self.meter.count()
-            self.statuses[response.status_code] += 1
-            return response
-
-        return endpoint
+        self._serve([*self.rest.routes(self._guarded), *control_routes(self)])
 
     def _refusal(self, request: Request) -> Response | None:
         key = request.headers.get("booxi-partnerkey", "")
@@ -136,6 +91,11 @@ class BooxiSandbox:
             self.meter.throttled += 1
             return JSONResponse({"message": "Too many requests.", "code": 429}, 429)
         return None
+
+    def _answered(self, response: Response) -> None:
+        # A 400 counts twice.
+        if response.status_code == 400:
+            self.meter.count()
 
     # What happens at the store. Each deed about a booking queues an event.
 
@@ -204,37 +164,16 @@ class BooxiSandbox:
             content["clientLinks"] = self.state.links_of(booking)
         return self.outbox.add(f"{family}.{deed}", content, self.spelling)
 
-    async def send_webhooks(self, *, concurrency: int = 1) -> int:
-        """Send all queued events; see `Outbox.send`."""
-        return await self.outbox.send(concurrency=concurrency)
-
     async def deliver(self, body: Json) -> int | None:
         """Send one body once; see `Outbox.deliver`."""
         return await self.outbox.deliver(body)
 
     def stats(self) -> Json:
         """Requests by endpoint, statuses answered, calls over the quota, deliveries, injected faults."""
-        return {
-            "requests": dict(self.requests),
-            "statuses": {str(status): number for status, number in self.statuses.items()},
-            "throttled": self.meter.throttled,
-            "deliveries": dict(self.outbox.counts),
-            "waiting": len(self.outbox.waiting),
-            "injected": dict(self.app.injected),
-        }
+        return {**super().stats(), "throttled": self.meter.throttled}
 
     def reset(self) -> None:
         """Forget everything but the settings."""
+        super().reset()
         self.state.reset()
-        self.outbox.reset()
         self.meter.reset()
-        self.requests.clear()
-        self.statuses.clear()
-
-
-async def _body(request: Request) -> Json:
-    try:
-        data = await request.json() if await request.body() else {}
-    except ValueError:
-        data = {}
-    return data if isinstance(data, dict) else {}

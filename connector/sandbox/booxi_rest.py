@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -12,21 +11,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from connector.sandbox import standin
 from connector.sandbox.booxi_state import BooxiState, InvalidExternalId, Json
+from connector.sandbox.standin import Guard, Handler, answering
 
 API = "/booking/v1"
-Handler = Callable[[Request, Json], Response]
-Guard = Callable[[str, Handler], Callable[[Request], Awaitable[Response]]]
 CONTACT = ("firstName", "lastName", "email", "phoneNumber")
 
 
-class Refused(Exception):
+class Refused(standin.Refused):
     """Answered with Booxi's error model: message, code, and sometimes more. The code numbers are synthetic."""
 
     def __init__(self, status: int, message: str, **more: Any) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"message": message, "code": status * 10, **more}
+        super().__init__(status, message, {"message": message, "code": status * 10, **more})
 
 
 class Rest:
@@ -69,7 +66,7 @@ class Rest:
             ("GET", "/merchant/{merchantId}", self._merchant),
         ]
         return [
-            Route(API + path, guard(f"{method} {path}", _answering(handler)), methods=[method], name=f"{method} {path}")
+            Route(API + path, guard(f"{method} {path}", answering(handler)), methods=[method], name=f"{method} {path}")
             for method, path, handler in table
         ]
 
@@ -204,16 +201,6 @@ class Rest:
         if merchant is None:
             raise Refused(404, "The merchant does not exist.")
         return JSONResponse(merchant)
-
-
-def _answering(handler: Handler) -> Handler:
-    def answer(request: Request, body: Json) -> Response:
-        try:
-            return handler(request, body)
-        except Refused as refused:
-            return JSONResponse(refused.body, refused.status)
-
-    return answer
 
 
 def _number(value: str) -> int:
