@@ -29,7 +29,9 @@ class DryBooking(BookingSystem):
     def __init__(self, real: BookingSystem) -> None:
         super().__init__(real.source, real.remote)
         self.writes_links = real.writes_links
+        self.reads_links = real.reads_links
         self.links_appointments = real.links_appointments
+        self.ids_may_move = real.ids_may_move
         self._real = real
         self._written: dict[str, str] = {}
 

@@ -60,7 +60,7 @@ class BookingSystem(ABC):
     #: True where each booking carries its own link: then a known client's next booking is written as well.
     links_appointments: bool = False
     #: True where a client's id is made of the e-mail address, which may come to belong to somebody else.
-    ids_may_move: ClassVar[bool] = False
+    ids_may_move: bool = False
     #: Whether `read_delivery` looks at `:path`, so that it has to be stored with a delivery.
     reads_path: ClassVar[bool] = False
     #: Whether deliveries may be HTML forms as well as JSON.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.dry import DryBooking
 from connector.store import views
 
 from .world import EXPECTED, World
@@ -149,3 +150,12 @@ async def test_a_dry_run_gives_nobody_an_address_that_another_customer_has(lines
     async with world.running():
         foretold = await world.rehearse()
         assert foretold["counts"] == (await world.backfill())["counts"]
+
+
+@pytest.mark.parametrize("flag", ["writes_links", "reads_links", "links_appointments", "ids_may_move"])
+async def test_a_dry_run_treats_links_as_the_real_one_does(world, flag):
+    async with world.running(started=False) as engine:
+        real = engine.connections.booking["stores"]
+        for value in (True, False):
+            setattr(real, flag, value)
+            assert getattr(DryBooking(real), flag) is value

@@ -34,7 +34,7 @@ class Bookablesites(BookingSystem):
     settings_model: ClassVar[type[BookingSettings]] = BookablesitesSettings
     reads_path: ClassVar[bool] = True
     accepts_forms: ClassVar[bool] = True
-    ids_may_move: ClassVar[bool] = True
+    ids_may_move = True
     #: The description is not shown by any read.
     reads_links = False
 
