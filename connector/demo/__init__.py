@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from connector import config, logs, registry, terminal
-from connector.demo.stages import STAGES, Stage
+from connector.demo.stages import STAGES, LinkingStage, Stage
 from connector.errors import ConnectorError
 from connector.sandbox.hubspot import HubSpotSandbox
 from connector.sandbox.server import Server
@@ -110,7 +110,7 @@ class Play:
         hubspot.add_contact(age=3600, email="ben@example.com", firstname="Ben", lastname="Okafor")
         stage.book(stage.add("Ben", "Okafor", "Ben@Example.com", "+1 514-555-0102"))
         await self._tell("client with a known e-mail")
-        if stage.keeps_links:
+        if isinstance(stage, LinkingStage):
             known = hubspot.add_contact(age=3600, email="chloe@example.com", firstname="Chloé", lastname="Roy")
             chloe = stage.add("Chloé", "Roy", "chloe@example.com")
             stage.link(chloe, known)

@@ -28,8 +28,6 @@ class Stage(ABC):
     secrets: ClassVar[dict[str, str]] = {}
     #: An address of ours that the product must be told, for signatures that cover it.
     public_url: ClassVar[str | None] = None
-    #: Whether the product has a place for customer ids.
-    keeps_links: ClassVar[bool] = True
     #: Whether a client may have neither e-mail nor phone.
     nameless: ClassVar[bool] = True
     sandbox: Any
@@ -46,16 +44,20 @@ class Stage(ABC):
     def book(self, client: Any) -> Any:
         """Let the client book; returns the booking."""
 
-    def link(self, client: Any, customer_id: str) -> None:
-        """Store a customer's id for the client. Raises NotImplementedError where `keeps_links` is false."""
-        raise NotImplementedError
-
     def stored(self) -> str:
         """What the product stores of links now, in words."""
         return f"{self.title} has no place for customer ids: the links are ours alone."
 
 
-class Booxi(Stage):
+class LinkingStage(Stage):
+    """A booking system that has a place for customer ids."""
+
+    @abstractmethod
+    def link(self, client: Any, customer_id: str) -> None:
+        """Store a customer's id for the client."""
+
+
+class Booxi(LinkingStage):
     """Booxi: ids in the client's module link."""
 
     title = "Booxi"
@@ -89,7 +91,7 @@ class Booxi(Stage):
         return f"Booxi now stores {len(found)} external ids under the module hubspot: {{{shown}}}"
 
 
-class Bookeo(Stage):
+class Bookeo(LinkingStage):
     """Bookeo: ids in a custom field of the customer; webhooks that we register ourselves, signed over our address."""
 
     title = "Bookeo"
@@ -132,7 +134,6 @@ class Bookablesites(Stage):
     """Bookablesites: flat bodies without ids; no place for ours by default."""
 
     title = "Bookablesites"
-    keeps_links = False
     nameless = False
     settings = (
         'base_url = "BASE"\napi = "v2"\nclient_id = "sandbox-client"\nclient_secret = { file = "api-secret" }\n'
@@ -164,7 +165,6 @@ class BookingFlow(Stage):
     """BookingFlow: a delivery is only a hint; the booking is read back, and is what is linked."""
 
     title = "BookingFlow"
-    keeps_links = False
     api = "/api/v1"
     settings = 'base_url = "BASE"\napi_key = { file = "api-key" }\npath_key = { file = "path-key" }\n' + _WEBHOOK
     secrets: ClassVar[dict[str, str]] = {"api-key": "sandbox-api-key", "path-key": PATH_KEY, "webhook-token": TOKEN}

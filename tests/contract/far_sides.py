@@ -142,9 +142,9 @@ class BookingFarSide(FarSide):
     def stored(self, client_id: str) -> tuple[str | None, dict[str, Any] | None]:
         """The customer id and the metadata stored for a client."""
 
-    @abstractmethod
     def merge(self, loser: str, survivor: str) -> None:
-        """Merge a client into another one by hand."""
+        """Merge a client into another one by hand, where `merges` says that the product does."""
+        raise AssertionError("nobody asks a product to merge that is not known to")
 
 
 class HubSpot(CrmFarSide):
@@ -304,9 +304,6 @@ class Bookeo(BookingFarSide):
     def stored(self, client_id: str) -> tuple[str | None, dict[str, Any] | None]:
         return self.sandbox.state.custom(client_id, self._field()), None
 
-    def merge(self, loser: str, survivor: str) -> None:
-        raise NotImplementedError("whether Bookeo merges customers is not known")
-
 
 class Bookablesites(BookingFarSide):
     """Bookablesites, with links that are ours alone: what can be written there cannot be read."""
@@ -366,9 +363,6 @@ class Bookablesites(BookingFarSide):
     def stored(self, client_id: str) -> tuple[str | None, dict[str, Any] | None]:
         return None, None
 
-    def merge(self, loser: str, survivor: str) -> None:
-        raise NotImplementedError("whether Bookablesites merges customers is not known")
-
 
 class BookingFlow(BookingFarSide):
     """BookingFlow, with a field of the booking for the id, as nobody says it has one."""
@@ -423,9 +417,6 @@ class BookingFlow(BookingFarSide):
 
     def stored(self, client_id: str) -> tuple[str | None, dict[str, Any] | None]:
         return self._booking(client_id).get("externalId"), None
-
-    def merge(self, loser: str, survivor: str) -> None:
-        raise NotImplementedError("BookingFlow keeps no persons")
 
 
 #: One for each entry of `connector.registry.CRMS` and `connector.registry.BOOKING_SYSTEMS`.

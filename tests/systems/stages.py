@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,7 +39,7 @@ class Person:
         return f"Given{self.number}", f"Family{self.number}"
 
 
-class Stage:
+class Stage(ABC):
     """What the four have in common. `settings` are the lines of `[booking.place]`."""
 
     name = ""
@@ -46,13 +47,13 @@ class Stage:
     sandbox: Any
     keeps_links = True
 
+    @abstractmethod
     def aim(self, url: str) -> None:
         """Let the sandbox send its webhooks to the service."""
-        raise NotImplementedError
 
+    @abstractmethod
     def book(self, person: Person, starts_at: datetime) -> None:
         """Let a person book, known to the product before or not."""
-        raise NotImplementedError
 
     def stored(self) -> list[str]:
         """The customer ids that the product stores now."""
