@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from connector.errors import AccountPaused, RemoteError, Unavailable
+from connector.logs import bare
 from connector.outbound import Availability
 
 #: Seconds between probes; the last one repeats.
@@ -78,8 +79,7 @@ class Watcher:
             self._availability.close(error)
         except Exception as error:
             # Nobody else opens the account again, so whatever it is, we look once more.
-            bare = Exception(type(error).__name__).with_traceback(error.__traceback__)
-            self._log.error("the probe itself failed", error=type(error).__name__, exc_info=bare)
+            self._log.error("the probe itself failed", error=type(error).__name__, exc_info=bare(error))
         else:
             return True
         return False

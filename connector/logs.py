@@ -36,6 +36,11 @@ TOKEN = re.compile(r"\b(?:pat-[a-z0-9]{2,4}-[0-9a-f-]{8,}|whsec_[\w+/=-]{8,}|eyJ
 NOISY = ("httpx", "httpcore", "asyncio", "hpack")
 
 
+def bare(error: BaseException) -> Exception:
+    """Where it happened, for the log, but not what it says: the text may hold somebody's name."""
+    return Exception(type(error).__name__).with_traceback(error.__traceback__)
+
+
 def mask(text: str) -> str:
     """Return the text with whatever looks like an e-mail address, a phone number or a token replaced."""
     text = text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "…"

@@ -19,6 +19,7 @@ from connector.drift import Drift
 from connector.engine import Engine
 from connector.errors import ConnectorError
 from connector.health import Check
+from connector.logs import bare
 from connector.rehearsal import Rehearsal
 from connector.store import views
 from connector.web import payload
@@ -205,8 +206,8 @@ class Operations:
     def _tell_defect(self, source: str, task: asyncio.Task[None]) -> None:
         """Nobody may be waiting for a repair or a run that was resumed."""
         if not task.cancelled() and (error := task.exception()) is not None:
-            bare = Exception(type(error).__name__).with_traceback(error.__traceback__)
-            self._log.error("backfill failed unexpectedly", source=source, error=type(error).__name__, exc_info=bare)
+            name = type(error).__name__
+            self._log.error("backfill failed unexpectedly", source=source, error=name, exc_info=bare(error))
 
     async def progress(self, source: str) -> dict[str, Any]:
         """How far the backfill of a source is. Raises Refused when there is none."""

@@ -31,6 +31,7 @@ from connector.errors import (
     Transient,
     Unavailable,
 )
+from connector.logs import bare
 from connector.matching import NothingToIdentify
 from connector.outbound import Availability
 from connector.store import Store
@@ -124,7 +125,7 @@ class Worker:
             self._log.error("the queue cannot be read", error=str(error), hint=error.hint)
         except Exception as error:
             self.trouble = type(error).__name__
-            self._log.error("the queue cannot be read", error=type(error).__name__, exc_info=_bare(error))
+            self._log.error("the queue cannot be read", error=type(error).__name__, exc_info=bare(error))
         else:
             self.trouble = None
             return due
@@ -235,7 +236,7 @@ class Worker:
         except StaleClaim:
             raise
         except Exception as error:
-            log.error("event failed unexpectedly", error=type(error).__name__, exc_info=_bare(error))
+            log.error("event failed unexpectedly", error=type(error).__name__, exc_info=bare(error))
             return self._again(work, f"unexpected {type(error).__name__}; the log has the details", "Report it, with the log.")
 
     async def _attempt(self, work: Work, sync: Runner | Sync) -> Verdict:
@@ -337,8 +338,3 @@ class Worker:
         ):
             with attempt:
                 await write()
-
-
-def _bare(error: Exception) -> Exception:
-    """Where it happened, for the log, but not what it says: the text may hold somebody's name."""
-    return Exception(type(error).__name__).with_traceback(error.__traceback__)
