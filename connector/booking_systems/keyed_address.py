@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator, SecretStr
 
-from connector.signatures import VerificationFailed, Verified, Verifier
+from connector.config import WebhookSettings
+from connector.signatures import VerificationFailed, Verified, Verifier, verifier_for
 
 #: Characters; a shorter key could be guessed from outside.
 MIN_KEY = 16
@@ -41,6 +42,11 @@ def _long_enough(value: SecretStr) -> SecretStr:
 
 
 PathKey = Annotated[SecretStr, AfterValidator(_long_enough)]
+
+
+def keyed_verifier(source: str, webhook: WebhookSettings | None, key: SecretStr) -> Verifier | None:
+    """The key in the address, then what `[booking.SOURCE.webhook]` says; None without such a table."""
+    return KeyedAddress.of(key, verifier_for(webhook, where=f"booking.{source}.webhook")) if webhook is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Careful readers of single values out of foreign JSON: a wrong type is "not said", never an exception."""
+"""Single values in foreign JSON. Readers are careful: a wrong type is "not said", never an exception."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ MAX_EVENT_ID = 200
 #: Digits of an id; far beyond 64 bits, and a bound for hostile input.
 MAX_DIGITS = 40
 _LARGEST = 10**MAX_DIGITS
+
+
+def write_time(moment: datetime) -> str:
+    """A moment in UTC, to the second, as RFC 3339 with a Z."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def read_key(value: Any) -> str | None:

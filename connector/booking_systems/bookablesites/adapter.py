@@ -17,13 +17,13 @@ from connector.booking_systems.bookablesites.customers import Customers
 from connector.booking_systems.bookablesites.settings import BookablesitesSettings
 from connector.booking_systems.bookablesites.values import camel, customer_id, member, read_customer, read_phone
 from connector.booking_systems.bookablesites.walk import Walk
-from connector.booking_systems.keyed_address import KeyedAddress
+from connector.booking_systems.keyed_address import keyed_verifier
 from connector.booking_systems.values import read_text
 from connector.config import BookingSettings
 from connector.errors import Rejected
 from connector.health import Check
 from connector.quota import QuotaFor
-from connector.signatures import Verifier, verifier_for
+from connector.signatures import Verifier
 
 
 class Bookablesites(BookingSystem):
@@ -57,10 +57,7 @@ class Bookablesites(BookingSystem):
 
     def verifier(self) -> Verifier | None:
         """The key in the address, then what `[booking.NAME.webhook]` says."""
-        if self._settings.webhook is None:
-            return None
-        inner = verifier_for(self._settings.webhook, where=f"booking.{self.source}.webhook")
-        return KeyedAddress.of(self._settings.path_key, inner)
+        return keyed_verifier(self.source, self._settings.webhook, self._settings.path_key)
 
     def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:
         """Turn one verified delivery into an event; see `webhook.read`."""

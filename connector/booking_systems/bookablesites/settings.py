@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from connector.booking_systems.keyed_address import PathKey
+from connector.booking_systems.limits import CallLimits, Calls
 from connector.config import BookingSettings, Section
-from connector.quota import Window
 
 Api = Literal["v1", "v2"]
 Encoding = Literal["json", "form"]
@@ -48,16 +48,11 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 
 
-class Limits(Section):
+class Limits(CallLimits):
     """How often we call; Bookablesites publishes no limits, so these are ours. 0 or null: no limit."""
 
-    per_second: Annotated[int | None, Field(ge=0)] = 5
-    per_minute: Annotated[int | None, Field(ge=0)] = 120
-
-    def windows(self) -> tuple[Window, ...]:
-        """The limits as sliding windows."""
-        pairs = ((self.per_second, 1.0), (self.per_minute, 60.0))
-        return tuple(Window(calls, seconds) for calls, seconds in pairs if calls)
+    per_second: Calls = 5
+    per_minute: Calls = 120
 
 
 class Profile(Section):

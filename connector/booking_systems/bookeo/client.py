@@ -7,13 +7,14 @@ listing of 2018 and of public clients (README.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from connector.booking_systems.bookeo.settings import BookeoSettings
+from connector.booking_systems.values import write_time
 from connector.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient
 from connector.outbound import Answer, Remote, retry_after
 from connector.quota import Quota
@@ -142,7 +143,7 @@ class BookeoClient:
         https://www.bookeo.com/apiref/ (GET /bookings), which asks not to poll for changes: use webhooks.
         """
         first, last = ("lastUpdatedStartTime", "lastUpdatedEndTime") if changed else ("startTime", "endTime")
-        params = {first: _utc(since), last: _utc(until), "includeCanceled": "true", "expandCustomer": "true"}
+        params = {first: write_time(since), last: write_time(until), "includeCanceled": "true", "expandCustomer": "true"}
         return await self._get("list bookings", "bookings", params={**params, "itemsPerPage": PER_PAGE})
 
     async def list_customers(self, created_since: datetime | None) -> Answer:
@@ -152,7 +153,7 @@ class BookeoClient:
         """
         params: dict[str, Any] = {"currentMembers": "true", "currentNonMembers": "true", "itemsPerPage": PER_PAGE}
         if created_since is not None:
-            params["createdSince"] = _utc(created_since)
+            params["createdSince"] = write_time(created_since)
         return await self._get("list customers", "customers", params=params)
 
     async def next_page(self, path: str, token: str, number: int) -> Answer:
@@ -194,7 +195,3 @@ class BookeoClient:
 
 def _segment(value: str) -> str:
     return quote(value, safe="")
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from connector.config import BookingSettings, Section
-from connector.quota import Window
+from connector.booking_systems.limits import CallLimits, Calls
+from connector.config import BookingSettings
 
 #: The vendor's address: https://www.bookeo.com/api/
 BASE_URL = "https://api.bookeo.com/v2"
@@ -39,16 +39,11 @@ def _prefix(value: str) -> str:
 Key = Annotated[SecretStr, AfterValidator(_key)]
 
 
-class Limits(Section):
+class Limits(CallLimits):
     """What we allow ourselves. Bookeo publishes no figure; public clients hold about 1.5 calls a second. 0: no limit."""
 
-    per_second: Annotated[int | None, Field(ge=0)] = 2
-    per_minute: Annotated[int | None, Field(ge=0)] = 90
-
-    def windows(self) -> tuple[Window, ...]:
-        """The limits as sliding windows."""
-        pairs = ((self.per_second, 1.0), (self.per_minute, 60.0))
-        return tuple(Window(calls, seconds) for calls, seconds in pairs if calls)
+    per_second: Calls = 2
+    per_minute: Calls = 90
 
 
 class BookeoSettings(BookingSettings):

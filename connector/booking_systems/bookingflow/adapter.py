@@ -19,13 +19,13 @@ from connector.booking_systems.bookingflow.bookings import booking_in, read_appo
 from connector.booking_systems.bookingflow.client import ABSENT, BookingFlowClient
 from connector.booking_systems.bookingflow.settings import BookingFlowSettings
 from connector.booking_systems.bookingflow.walk import Walk
-from connector.booking_systems.keyed_address import KeyedAddress
+from connector.booking_systems.keyed_address import keyed_verifier
 from connector.booking_systems.values import read_key
 from connector.config import BookingSettings
 from connector.errors import Rejected, Transient
 from connector.health import Check
 from connector.quota import QuotaFor
-from connector.signatures import Verifier, verifier_for
+from connector.signatures import Verifier
 
 
 class BookingFlow(BookingSystem):
@@ -51,10 +51,7 @@ class BookingFlow(BookingSystem):
 
     def verifier(self) -> Verifier | None:
         """The key in the address, then what `[booking.NAME.webhook]` says; no scheme of BookingFlow's own is known."""
-        if self._settings.webhook is None:
-            return None
-        inner = verifier_for(self._settings.webhook, where=f"booking.{self.source}.webhook")
-        return KeyedAddress.of(self._settings.path_key, inner)
+        return keyed_verifier(self.source, self._settings.webhook, self._settings.path_key)
 
     def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:
         """Take the type and the booking's id from a verified delivery; see `webhook.read`."""

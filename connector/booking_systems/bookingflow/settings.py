@@ -11,8 +11,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from connector.booking_systems.keyed_address import PathKey
+from connector.booking_systems.limits import CallLimits, Calls
 from connector.config import BookingSettings, Section
-from connector.quota import Window
 
 
 def _pointer(value: str) -> str:
@@ -44,16 +44,11 @@ Pointers = Annotated[tuple[Annotated[str, AfterValidator(_pointer)], ...], Field
 Path = Annotated[str, AfterValidator(_path)]
 
 
-class Limits(Section):
+class Limits(CallLimits):
     """How often we call; BookingFlow publishes no figures, so these are ours. 0 or null: no limit."""
 
-    per_second: Annotated[int | None, Field(ge=0)] = 5
-    per_minute: Annotated[int | None, Field(ge=0)] = 120
-
-    def windows(self) -> tuple[Window, ...]:
-        """The limits as sliding windows."""
-        pairs = ((self.per_second, 1.0), (self.per_minute, 60.0))
-        return tuple(Window(calls, seconds) for calls, seconds in pairs if calls)
+    per_second: Calls = 5
+    per_minute: Calls = 120
 
 
 class Paths(Section):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +11,7 @@ import httpx
 
 from connector.booking_systems.booxi.settings import BooxiSettings
 from connector.booking_systems.booxi.values import read_id
+from connector.booking_systems.values import write_time
 from connector.errors import Rejected, RemoteError, Transient
 from connector.outbound import Answer, Remote
 from connector.quota import Quota
@@ -114,8 +115,8 @@ class BooxiClient:
         """
         # Whole seconds only, rounded outwards: the caller drops what is too much.
         params = {
-            "from": _utc(since),
-            "to": _utc(until + timedelta(microseconds=999_999)),
+            "from": write_time(since),
+            "to": write_time(until + timedelta(microseconds=999_999)),
             "merchantId": merchant_id,
             "order": "Ascending",
         }
@@ -155,7 +156,3 @@ class BooxiClient:
 
 def _link(client_id: str, module_id: str) -> str:
     return f"client/{quote(client_id, safe='')}/moduleLink/{quote(module_id, safe='')}"
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from connector.booking_systems.limits import CallLimits, Calls
 from connector.config import BookingSettings, Section
-from connector.quota import Window
 
 #: The vendor's two regions; an account lives in exactly one of them.
 REGIONS = {"na": "https://api.booxi.com/booking/v1", "eu": "https://api.booxi.eu/booking/v1"}
@@ -36,16 +36,11 @@ def _module(value: str) -> str:
 Pointers = Annotated[tuple[Annotated[str, AfterValidator(_pointer)], ...], Field(min_length=1)]
 
 
-class Limits(Section):
+class Limits(CallLimits):
     """Booxi's fair use: 5 calls a second and 300 a minute for each key. 0 or null: no limit."""
 
-    per_second: Annotated[int | None, Field(ge=0)] = 5
-    per_minute: Annotated[int | None, Field(ge=0)] = 300
-
-    def windows(self) -> tuple[Window, ...]:
-        """The limits as sliding windows."""
-        pairs = ((self.per_second, 1.0), (self.per_minute, 60.0))
-        return tuple(Window(calls, seconds) for calls, seconds in pairs if calls)
+    per_second: Calls = 5
+    per_minute: Calls = 300
 
 
 class Fields(Section):
