@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from connector.booking_systems.bookablesites.adapter import Bookablesites
-from connector.booking_systems.bookablesites.settings import BookablesitesSettings
-from connector.quota import Quota
 from connector.sandbox.bookablesites import BookablesitesSandbox
+
+from ..connecting import connecting
 
 MINIMAL: dict[str, Any] = {
     "system": "bookablesites",
@@ -36,19 +35,8 @@ def minimal() -> dict[str, Any]:
 @pytest.fixture
 async def connect(anyio_backend: str) -> AsyncIterator[Connect]:
     """`connect(sandbox)` or `connect(handler)`, with settings to override; closed afterwards."""
-    opened: list[Bookablesites] = []
-
-    def build(far_side: BookablesitesSandbox | Callable[[httpx.Request], httpx.Response], **settings: Any) -> Bookablesites:
-        sandbox = isinstance(far_side, BookablesitesSandbox)
-        transport = httpx.ASGITransport(far_side.app) if sandbox else httpx.MockTransport(far_side)
-        model = BookablesitesSettings.model_validate(MINIMAL | settings)
-        adapter = Bookablesites.connect("salon", model, Quota, transport=transport)
-        opened.append(adapter)
-        return adapter
-
-    yield build
-    for adapter in opened:
-        await adapter.remote.aclose()
+    async with connecting(Bookablesites, "salon", MINIMAL) as build:
+        yield build
 
 
 @pytest.fixture

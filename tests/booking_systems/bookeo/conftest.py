@@ -8,9 +8,9 @@ import pytest
 from tenacity import wait_none
 
 from connector.booking_systems.bookeo.adapter import Bookeo
-from connector.booking_systems.bookeo.settings import BookeoSettings
-from connector.quota import Quota
 from connector.sandbox.bookeo import BookeoSandbox
+
+from ..connecting import connecting
 
 MINIMAL: dict[str, Any] = {
     "system": "bookeo",
@@ -44,21 +44,14 @@ def minimal() -> dict[str, Any]:
 @pytest.fixture
 async def connect(anyio_backend: str) -> AsyncIterator[Connect]:
     """`connect(sandbox)` or `connect(handler)`, with settings to override; closed afterwards."""
-    opened: list[Bookeo] = []
+    async with connecting(Bookeo, "spa", MINIMAL) as build:
 
-    def build(
-        far_side: BookeoSandbox | Callable[[httpx.Request], httpx.Response], *, address: str | None = ADDRESS, **settings: Any
-    ) -> Bookeo:
-        sandbox = isinstance(far_side, BookeoSandbox)
-        transport = httpx.ASGITransport(far_side.app) if sandbox else httpx.MockTransport(far_side)
-        adapter = Bookeo.connect("spa", BookeoSettings.model_validate(MINIMAL | settings), Quota, transport=transport)
-        adapter.address = address
-        opened.append(adapter)
-        return adapter
+        def addressed(far_side: Any, *, address: str | None = ADDRESS, **settings: Any) -> Bookeo:
+            adapter = build(far_side, **settings)
+            adapter.address = address
+            return adapter
 
-    yield build
-    for adapter in opened:
-        await adapter.remote.aclose()
+        yield addressed
 
 
 @pytest.fixture

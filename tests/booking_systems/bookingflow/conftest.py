@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from connector.booking_systems.bookingflow.adapter import BookingFlow
 from connector.booking_systems.bookingflow.settings import BookingFlowSettings
-from connector.quota import Quota
 from connector.sandbox.bookingflow import BookingFlowSandbox
+
+from ..connecting import connecting
 
 MINIMAL: dict[str, Any] = {
     "system": "bookingflow",
@@ -30,18 +30,8 @@ def made(**changes: Any) -> BookingFlowSettings:
 @pytest.fixture
 async def connect(anyio_backend: str) -> AsyncIterator[Connect]:
     """`connect(sandbox)` or `connect(handler)`, with settings to override; closed afterwards."""
-    opened: list[BookingFlow] = []
-
-    def build(far_side: BookingFlowSandbox | Callable[[httpx.Request], httpx.Response], **settings: Any) -> BookingFlow:
-        sandbox = isinstance(far_side, BookingFlowSandbox)
-        transport = httpx.ASGITransport(far_side.app) if sandbox else httpx.MockTransport(far_side)
-        adapter = BookingFlow.connect("rooms", made(**settings), Quota, transport=transport)
-        opened.append(adapter)
-        return adapter
-
-    yield build
-    for adapter in opened:
-        await adapter.remote.aclose()
+    async with connecting(BookingFlow, "rooms", MINIMAL) as build:
+        yield build
 
 
 @pytest.fixture

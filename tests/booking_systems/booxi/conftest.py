@@ -3,13 +3,12 @@
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from connector.booking_systems.booxi.adapter import Booxi
-from connector.booking_systems.booxi.settings import BooxiSettings
-from connector.quota import Quota
 from connector.sandbox.booxi import BooxiSandbox
+
+from ..connecting import connecting
 
 MINIMAL: dict[str, Any] = {
     "system": "booxi",
@@ -31,18 +30,8 @@ def minimal() -> dict[str, Any]:
 @pytest.fixture
 async def connect(anyio_backend: str) -> AsyncIterator[Connect]:
     """`connect(sandbox)` or `connect(handler)`, with settings to override; closed afterwards."""
-    opened: list[Booxi] = []
-
-    def build(far_side: BooxiSandbox | Callable[[httpx.Request], httpx.Response], **settings: Any) -> Booxi:
-        sandbox = isinstance(far_side, BooxiSandbox)
-        transport = httpx.ASGITransport(far_side.app) if sandbox else httpx.MockTransport(far_side)
-        adapter = Booxi.connect("stores", BooxiSettings.model_validate(MINIMAL | settings), Quota, transport=transport)
-        opened.append(adapter)
-        return adapter
-
-    yield build
-    for adapter in opened:
-        await adapter.remote.aclose()
+    async with connecting(Booxi, "stores", MINIMAL) as build:
+        yield build
 
 
 @pytest.fixture

@@ -1,0 +1,26 @@
+"""Adapters over a sandbox, or over answers made up by the test; closed afterwards."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from connector.quota import Quota
+
+
+@asynccontextmanager
+async def connecting(adapter_class: Any, source: str, minimal: dict[str, Any]) -> AsyncIterator[Callable[..., Any]]:
+    """Gives `build(sandbox)` or `build(handler)`, with settings to override."""
+    opened: list[Any] = []
+
+    def build(far_side: Any, **settings: Any) -> Any:
+        sandbox = hasattr(far_side, "app")
+        transport = httpx.ASGITransport(far_side.app) if sandbox else httpx.MockTransport(far_side)
+        model = adapter_class.settings_model.model_validate(minimal | settings)
+        opened.append(adapter_class.connect(source, model, Quota, transport=transport))
+        return opened[-1]
+
+    yield build
+    for adapter in opened:
+        await adapter.remote.aclose()
