@@ -12,10 +12,10 @@ from pathlib import Path
 import uvloop
 from measuring import machine, spread, table
 
-from connector.appointments import Client, Event, Reading
+from connector.model.bookings import Client, Event, Reading
+from connector.model.deliveries import Delivery
+from connector.model.jobs import Verdict
 from connector.store import Store
-from connector.store.inbox import Delivery
-from connector.store.lanes import Verdict
 
 
 def delivery(number: int, client: str) -> Delivery:

@@ -16,11 +16,11 @@ from connector import logs
 from connector.booking_systems.booxi.adapter import Booxi
 from connector.booking_systems.booxi.settings import BooxiSettings
 from connector.config import WebhookSettings
+from connector.model.deliveries import Delivery
 from connector.quota import Quota
 from connector.service import calm_the_collector
 from connector.signatures import verifier_for
 from connector.store import Store
-from connector.store.inbox import Delivery
 from connector.web.access import Access
 from connector.web.app import build_app
 from connector.web.ports import Intake, Source

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from connector.errors import AccountPaused, RemoteError, Unavailable
 from connector.logs import bare
+from connector.model.errors import AccountPaused, RemoteError, Unavailable
 from connector.outbound import Availability
 
 #: Seconds between probes; the last one repeats.

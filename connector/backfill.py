@@ -16,7 +16,7 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connector.engine import Engine
-from connector.errors import AccountPaused, ConnectorError, RateLimited, RemoteError, StoreError, Transient, Unavailable
+from connector.model.errors import AccountPaused, ConnectorError, RateLimited, RemoteError, StoreError, Transient, Unavailable
 from connector.store.backfills import COUNTS, Run
 
 #: How far back and ahead a backfill looks when it is not told.

@@ -7,9 +7,9 @@ import json
 from collections.abc import Collection, Sequence
 
 from connector.config import SeveralCandidates
-from connector.crms.base import Customer, NewCustomer
-from connector.errors import NeedsReview
 from connector.identity import Identity, mailbox, normalise_email, normalise_phone
+from connector.model.errors import NeedsReview
+from connector.model.persons import Customer, NewCustomer
 from connector.names import Agreement, PersonName, name_key, names_agree
 
 CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."

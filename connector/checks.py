@@ -8,8 +8,8 @@ from connector.booking_systems.base import BookingSystem
 from connector.config import Config
 from connector.connections import Connections
 from connector.crms.base import CRM
-from connector.errors import RemoteError
-from connector.health import Check
+from connector.model.errors import RemoteError
+from connector.model.problems import Check
 
 
 def configuration(config: Config) -> list[Check]:

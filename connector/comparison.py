@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from connector.booking_systems.base import ClientLink
-from connector.errors import Rejected
 from connector.memory import LinksMemory
-from connector.store.links import Link
+from connector.model.errors import Rejected
+from connector.model.links import Link
 from connector.sync import Sync
 
 Result = Literal["reported", "repairing", "fixed", "held", "left", "pending"]

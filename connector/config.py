@@ -13,7 +13,7 @@ from phonenumbers import SUPPORTED_REGIONS
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from connector.addresses import base_url, is_exposed, is_loopback
-from connector.errors import ConfigError
+from connector.model.errors import ConfigError
 from connector.tables import Tables, nearest, parse
 
 #: Characters; a shorter status token could be guessed from outside.

@@ -10,7 +10,7 @@ import httpx
 
 from connector.config import Config
 from connector.engine import Engine
-from connector.errors import ConnectorError, StoreError
+from connector.model.errors import ConnectorError, StoreError
 from connector.operations import Operations
 from connector.store import read_lock
 from connector.web.admin import PATH

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from connector.candidates import has_email, has_phone, number, same_name
 from connector.config import SyncSettings
-from connector.crms.base import CRM, Customer
-from connector.errors import Conflict
+from connector.crms.base import CRM
 from connector.identity import Identity
 from connector.memory import LinksMemory
+from connector.model.errors import Conflict
+from connector.model.persons import Customer
 
 
 class Customers:

@@ -18,9 +18,9 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from connector.comparison import Comparison, Finding
 from connector.engine import Engine
-from connector.errors import AccountPaused, ConnectorError, RateLimited, Transient, Unavailable
+from connector.model.errors import AccountPaused, ConnectorError, RateLimited, Transient, Unavailable
+from connector.model.links import Link
 from connector.store import views
-from connector.store.links import Link
 
 #: Links compared at once: few, because whatever waits for the quota is served in the order in which it asked.
 AT_ONCE = 2

@@ -12,15 +12,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self
 
-from connector.appointments import Appointment, Client, Reading
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
-from connector.crms.base import CRM, Customer, NewCustomer
-from connector.errors import Conflict
+from connector.crms.base import CRM
 from connector.identity import normalise_email
+from connector.model.bookings import Appointment, Client, Reading
+from connector.model.errors import Conflict
+from connector.model.jobs import Work
+from connector.model.links import Link
+from connector.model.persons import Customer, NewCustomer
 from connector.quota import QuotaFor
 from connector.store import Store
-from connector.store.lanes import Work
-from connector.store.links import Link
 
 
 class DryBooking(BookingSystem):

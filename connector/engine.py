@@ -15,9 +15,9 @@ import structlog
 from connector.accounts import Watcher
 from connector.config import Config
 from connector.connections import Connections, Transports, connect
-from connector.errors import ConnectorError
-from connector.health import Check
 from connector.locks import IdentityLocks
+from connector.model.errors import ConnectorError
+from connector.model.problems import Check
 from connector.store import Store
 from connector.sync import Sync
 from connector.worker import Worker

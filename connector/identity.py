@@ -17,7 +17,7 @@ from functools import lru_cache
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from connector.appointments import Client
+from connector.model.bookings import Client
 from connector.names import NAMELESS, PersonName, read_name, words_of
 
 #: Characters; longer values are neither e-mail addresses nor phone numbers.

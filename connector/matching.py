@@ -10,19 +10,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from connector.appointments import Client, Kind
 from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.candidates import agreement, chosen, has_email, new_customer, review, same_name
 from connector.config import SyncSettings
-from connector.crms.base import CRM, Customer
+from connector.crms.base import CRM
 from connector.customers import Customers
-from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Transient, UnknownOutcome
 from connector.identity import Identity, identify, person_key
 from connector.locks import IdentityLocks
 from connector.memory import EffectsJournal, LinksMemory
+from connector.model.bookings import Client, Kind
+from connector.model.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Transient, UnknownOutcome
+from connector.model.jobs import Work
+from connector.model.links import Link
+from connector.model.persons import Customer
 from connector.names import Agreement
-from connector.store.lanes import Work
-from connector.store.links import Link
 from connector.trace import note
 
 _COMPLETE = "Create or complete the customer in the CRM and retry the event, or set `create = true` in its [[sync]]."

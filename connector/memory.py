@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from connector.store.lanes import Work
-from connector.store.links import Link
+from connector.model.jobs import Work
+from connector.model.links import Link
 
 
 class LinksMemory(Protocol):

@@ -17,9 +17,9 @@ from connector import checks
 from connector.backfill import Backfill, Job
 from connector.drift import Drift
 from connector.engine import Engine
-from connector.errors import ConnectorError
-from connector.health import Check
 from connector.logs import bare
+from connector.model.errors import ConnectorError
+from connector.model.problems import Check
 from connector.rehearsal import Rehearsal
 from connector.store import views
 from connector.web import payload

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from connector.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
+from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
 from connector.quota import Quota
 
 #: Bytes; a larger answer is refused.
@@ -174,7 +174,7 @@ class Remote:
             probe: ask although the account is marked as down.
 
         Raises:
-            Unavailable, RateLimited, AccountPaused, Transient, UnknownOutcome, Rejected: see `connector.errors`.
+            Unavailable, RateLimited, AccountPaused, Transient, UnknownOutcome, Rejected: see `connector.model.errors`.
         """
         writes = method != "GET" if writes is None else writes
         request = self._request(what, method, path, params=params, json=json, data=form, headers=headers)

@@ -10,8 +10,8 @@ from connector import __version__, checks
 from connector.booking_systems.base import BookingSystem
 from connector.crms.base import CRM
 from connector.engine import Engine
-from connector.errors import AccountPaused, ConnectorError
-from connector.health import Check
+from connector.model.errors import AccountPaused, ConnectorError
+from connector.model.problems import Check
 from connector.store import views
 from connector.web.stats import ReceiverStats
 

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from connector.errors import RateLimited
+from connector.model.errors import RateLimited
 
 #: Added to every window, in seconds: covers clocks that tick differently.
 MARGIN = 0.01

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from connector.appointments import Appointment, Kind
 from connector.booking_systems.base import BookingSystem
 from connector.crms.base import CRM
-from connector.errors import Postponed, Rejected, UnknownOutcome
 from connector.identity import person_key
 from connector.locks import IdentityLocks
 from connector.memory import EffectsJournal
-from connector.store.lanes import Work
-from connector.store.links import Link
+from connector.model.bookings import Appointment, Kind
+from connector.model.errors import Postponed, Rejected, UnknownOutcome
+from connector.model.jobs import Work
+from connector.model.links import Link
 from connector.trace import note
 
 

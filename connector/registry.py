@@ -9,7 +9,7 @@ from typing import Any
 from connector.booking_systems.base import BookingSystem
 from connector.config import BookingSettings, CrmSettings, WebhookSettings
 from connector.crms.base import CRM
-from connector.errors import ConfigError
+from connector.model.errors import ConfigError
 from connector.signatures import verifier_for
 
 BOOKING_SYSTEMS = {

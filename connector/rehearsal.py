@@ -10,16 +10,16 @@ from typing import Any
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from connector.appointments import Event
 from connector.backfill import Progress, period
 from connector.candidates import one_person
 from connector.dry import DryBooking, DryCRM, DryMemory
 from connector.engine import Engine
-from connector.errors import ConnectorError, Hold, Ignore, NeedsReview, RateLimited, Rejected, Transient, Unavailable
 from connector.locks import IdentityLocks
+from connector.model.bookings import Event
+from connector.model.errors import ConnectorError, Hold, Ignore, NeedsReview, RateLimited, Rejected, Transient, Unavailable
+from connector.model.jobs import Work
+from connector.model.links import Link
 from connector.store import views
-from connector.store.lanes import Work
-from connector.store.links import Link
 from connector.store.reviews import earlier
 from connector.sync import Sync
 

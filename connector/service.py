@@ -19,11 +19,11 @@ from connector import __version__
 from connector.config import Config
 from connector.connections import Transports
 from connector.engine import Engine
-from connector.errors import ConfigError, StoreError
+from connector.model.deliveries import Delivery
+from connector.model.errors import ConfigError, StoreError
 from connector.operations import Operations
 from connector.overview import Overview
 from connector.signatures import verifier_for
-from connector.store.inbox import Delivery
 from connector.web.access import Access
 from connector.web.admin import admin_route
 from connector.web.app import build_app

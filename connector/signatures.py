@@ -19,7 +19,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from connector.config import WebhookSettings
-from connector.errors import ConfigError, ConnectorError
+from connector.model.errors import ConfigError, ConnectorError
 
 #: Bytes of one header; a longer one is not looked at.
 MAX_HEADER = 8192

@@ -11,18 +11,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from connector.appointments import Client
 from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.candidates import CHOOSE, missing_fields, new_customer
 from connector.config import SyncSettings
-from connector.crms.base import CRM, Customer, NewCustomer
-from connector.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Rejected, UnknownOutcome
+from connector.crms.base import CRM
 from connector.locks import IdentityLocks
 from connector.matching import Matcher, Seen
 from connector.memory import EffectsJournal, LinksMemory
+from connector.model.bookings import Client
+from connector.model.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Rejected, UnknownOutcome
+from connector.model.jobs import Work
+from connector.model.links import Link
+from connector.model.persons import Customer, NewCustomer
 from connector.recording import Recorder
-from connector.store.lanes import Work
-from connector.store.links import Link
 from connector.trace import note
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from connector.errors import ConfigError
+from connector.model.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
 

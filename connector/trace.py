@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.store.lanes import Work
+from connector.model.jobs import Work
 
 
 def note(work: Work, rule: str, result: str, text: str, customer_id: str | None = None) -> None:

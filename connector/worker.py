@@ -17,7 +17,9 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential, wait_random_exponential
 
 from connector.candidates import one_person
-from connector.errors import (
+from connector.logs import bare
+from connector.matching import NothingToIdentify
+from connector.model.errors import (
     AccountPaused,
     ConnectorError,
     Hold,
@@ -31,11 +33,9 @@ from connector.errors import (
     Transient,
     Unavailable,
 )
-from connector.logs import bare
-from connector.matching import NothingToIdentify
+from connector.model.jobs import StaleClaim, Verdict, Work
 from connector.outbound import Availability
 from connector.store import Store
-from connector.store.lanes import StaleClaim, Verdict, Work
 from connector.sync import Sync
 
 #: Seconds: the first retry comes within two, the later ones within an hour of each other.
@@ -278,7 +278,7 @@ class Worker:
         return error
 
     def judge(self, work: Work, error: ConnectorError) -> Verdict:  # noqa: PLR0911 - one return per row of the table
-        """What an error makes of the event; `connector.errors` says the same in a table."""
+        """What an error makes of the event; `connector.model.errors` says the same in a table."""
         now, text, hint = self._clock(), str(error), error.hint or None
         match error:
             case Ignore():

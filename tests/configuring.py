@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field, SecretStr
 
 from connector.config import BookingSettings, Config, CrmSettings, Section, load
-from connector.errors import ConfigError
+from connector.model.errors import ConfigError
 
 SECRET = "s3cret-that-must-not-be-seen"
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.config import load
-from connector.errors import ConfigError
+from connector.model.errors import ConfigError
 
 
 @pytest.fixture

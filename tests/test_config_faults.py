@@ -7,7 +7,7 @@ import pytest
 from configuring import CRM, GOOD, SECRET, SOURCE, SYNC, WEBHOOK
 
 from connector.config import load
-from connector.errors import ConfigError
+from connector.model.errors import ConfigError
 from connector.registry import Registry
 
 

@@ -10,7 +10,7 @@ import pytest
 from store.virtual_time import in_virtual_time
 
 from connector import outbound
-from connector.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
+from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
 from connector.outbound import Remote
 from connector.quota import Quota
 

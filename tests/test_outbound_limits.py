@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from store.virtual_time import in_virtual_time
 from test_outbound import PATH, FarSide, error_of, remote, says
 
-from connector.errors import AccountPaused, Conflict, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
+from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
 from connector.outbound import FAILURES_BEFORE_DOWN, Availability, Remote, retry_after
 from connector.quota import PATIENCE, Quota, Window
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from store.virtual_time import in_virtual_time, run
 
-from connector.errors import RateLimited
+from connector.model.errors import RateLimited
 from connector.quota import MARGIN, PATIENCE, Quota, Window
 
 

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connector.config import WebhookSettings
-from connector.errors import ConfigError
+from connector.model.errors import ConfigError
 from connector.signatures import MAX_HEADER, MAX_SIGNATURES, VerificationFailed, Verified, Verifier, verifier_for
 
 WHERE = "booking.stores.webhook"

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.appointments import Appointment, Client, Event, Model, Reading
 from connector.config import BookingSettings
-from connector.health import Check
+from connector.model.bookings import Appointment, Client, Event, Model, Reading
+from connector.model.problems import Check
 from connector.outbound import Remote
 from connector.quota import QuotaFor
 from connector.signatures import Verifier
@@ -45,7 +45,7 @@ class Page(Model):
 
 
 class BookingSystem(ABC):
-    """One configured account (a *source*). Adapters raise `connector.errors`; they never log and never store."""
+    """One configured account (a *source*). Adapters raise `connector.model.errors`; they never log and never store."""
 
     #: The product's name in the configuration, such as `booxi`.
     system: ClassVar[str]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-from connector.errors import ConfigError, ConnectorError, StoreError
+from connector.model.errors import ConfigError, ConnectorError, StoreError
 
 if TYPE_CHECKING:
     from connector.config import Config

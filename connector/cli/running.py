@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from connector.cli.common import config_option, ends_well
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 
 #: Every stand-in: its class, where its API begins, and what it names its keys.
 SANDBOXES = {

@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import datetime
 from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.appointments import Appointment, Model
 from connector.config import CrmSettings
-from connector.health import Check
+from connector.model.bookings import Appointment
+from connector.model.persons import Customer, NewCustomer
+from connector.model.problems import Check
 from connector.outbound import Remote
 from connector.quota import QuotaFor
-
-
-class Customer(Model):
-    """A person's record in the CRM. `id` differs from the asked one where the CRM has merged the record."""
-
-    id: str
-    first_name: str = ""
-    last_name: str = ""
-    emails: tuple[str, ...] = ()
-    mobile_phone: str = ""
-    phone: str = ""
-    #: Our own key on the record, if the CRM returned it.
-    person_key: str = ""
-    #: When the record was made and when something last happened to it, where the CRM says so.
-    created_at: datetime | None = None
-    active_at: datetime | None = None
-
-
-class NewCustomer(Model):
-    """What we know of a person; an empty string means "not said". Phones are E.164."""
-
-    first_name: str = ""
-    last_name: str = ""
-    email: str = ""
-    mobile_phone: str = ""
-    phone: str = ""
 
 
 class CRM(ABC):

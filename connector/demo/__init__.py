@@ -16,7 +16,7 @@ import click
 
 from connector import config, logs, registry, terminal
 from connector.demo.stages import STAGES, LinkingStage, Stage
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 from connector.sandbox.hubspot import HubSpotSandbox
 from connector.sandbox.server import Server
 from connector.service import Service

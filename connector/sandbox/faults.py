@@ -20,7 +20,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connector.errors import ConfigError
+from connector.model.errors import ConfigError
 
 #: Requests under this path steer the sandbox and are never disturbed.
 CONTROL = "/_sandbox"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from connector.appointments import Event
+from connector.model.bookings import Event
 from connector.store.database import Database
 from connector.store.inbox import BACKFILL, queue_events
 

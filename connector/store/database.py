@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from connector.errors import ConnectorError, Overloaded, StoreError
+from connector.model.errors import ConnectorError, Overloaded, StoreError
 from connector.store.lockfile import lock
 from connector.store.schema import migrate
 

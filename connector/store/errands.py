@@ -10,10 +10,11 @@ import sqlite3
 from dataclasses import replace
 from urllib.parse import quote
 
-from connector.appointments import Client, Event
+from connector.model.bookings import Client, Event
+from connector.model.links import Link
 from connector.store.database import Database
 from connector.store.inbox import BACKFILL, queue_events
-from connector.store.links import Link, link_of, save_alias, save_link
+from connector.store.links import link_of, save_alias, save_link
 
 
 class Errands:

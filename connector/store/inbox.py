@@ -6,11 +6,11 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from connector.appointments import Event, Reading
+from connector.model.bookings import Event, Reading
+from connector.model.deliveries import Delivery
 from connector.store.database import Batched, Database
 
 T = TypeVar("T")
@@ -19,23 +19,6 @@ T = TypeVar("T")
 LIVE, BACKFILL = 0, 1
 #: Rows of one INSERT: SQLite's own limit is 32,766 values a statement, and one delivery may name thousands of clients.
 ROWS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One verified webhook request, as it arrived, with what the adapter made of it.
-
-    `event` is the id used for de-duplication: the sender's own, or one derived from the body (`derived`).
-    `received_at` is Unix time in seconds.
-    """
-
-    source: str
-    event: str
-    derived: bool
-    headers: dict[str, str]
-    body: bytes
-    received_at: float
-    reading: Reading
 
 
 class Inbox:

@@ -9,16 +9,14 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
-from typing import Any
 
-from connector.appointments import Event
-from connector.errors import StoreError
+from connector.model.bookings import Event
+from connector.model.jobs import StaleClaim, Verdict, Work
 from connector.store.database import Database
 from connector.store.inbox import BACKFILL, LIVE, tally
 from connector.store.intents import forget_open
-from connector.store.links import Link, link_of
-from connector.store.reviews import Decision, decision_of, follow
+from connector.store.links import link_of
+from connector.store.reviews import decision_of, follow
 
 #: Trace entries kept per event; the oldest go first.
 LONGEST_TRACE = 60
@@ -27,52 +25,6 @@ _UNREADABLE = (
     "the stored event cannot be read by this version of connector",
     "Start the newer version again and retry the event.",
 )
-
-
-class StaleClaim(StoreError):
-    """Somebody else runs this lane by now; whatever this claim found out is void."""
-
-
-@dataclass(slots=True)
-class Work:
-    """A claimed event: everything the sync needs to know from our side."""
-
-    event_id: int
-    lane_id: int
-    token: int
-    source: str
-    client_id: str
-    #: The de-duplication id of the delivery: the one id that follows it through the logs.
-    delivery: str
-    type: str
-    event: Event
-    step: str
-    attempts: int
-    snoozes: int
-    received_at: float
-    #: Unix time of the first failure since it was queued, or since the account it waited for came back.
-    failing_since: float | None = None
-    link: Link | None = None
-    decision: Decision | None = None
-    trace: list[dict[str, Any]] = field(default_factory=list)
-    #: True once this event itself stored an id in the booking system.
-    written_back: bool = False
-    outcome: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of a claimed event."""
-
-    state: str
-    reason: str | None = None
-    hint: str | None = None
-    #: Unix time of the next try, for `queued` and `retrying`.
-    due: float | None = None
-    #: The account whose recovery wakes the lane; then `due` does not count.
-    waits_for: str | None = None
-    #: False for a snooze: this try does not count as an attempt.
-    counts: bool = True
 
 
 class Lanes:

@@ -4,22 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from connector.model.links import Link
 from connector.store.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One client and its customer. `stored_id` is what we know the booking system to hold (None: not known)."""
-
-    source: str
-    client_id: str
-    crm: str
-    customer_id: str
-    origin: str
-    stored_id: str | None = None
-    written_back_at: float | None = None
 
 
 class Links:

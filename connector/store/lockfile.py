@@ -10,7 +10,7 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from connector.errors import StoreError
+from connector.model.errors import StoreError
 
 
 def read_lock(path: Path) -> dict[str, Any] | None:

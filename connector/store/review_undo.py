@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from connector.store.links import Link, link_of, retie, save_link
+from connector.model.links import Link
+from connector.store.links import link_of, retie, save_link
 from connector.store.review_items import clients_of
 
 

@@ -14,26 +14,15 @@ from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from connector.model.links import Link
+from connector.model.reviews import Decision
 from connector.store.database import Database
 from connector.store.errands import queue_errand
 from connector.store.inbox import LIVE
 from connector.store.intents import forget_open
-from connector.store.links import Link, link_of, retie, save_link
+from connector.store.links import link_of, retie, save_link
 from connector.store.review_items import clients_of, open_item, withdraw
 from connector.store.review_undo import undo
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a person decided about a client: `link`, `create` or `dismiss`."""
-
-    review_id: int
-    decision: str
-    by: str
-    #: The customers among whom the person chose.
-    shown: tuple[str, ...] = ()
-    #: The CRM that was spoken of; of another one the decision says nothing.
-    crm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import sqlite3
 from sqlite_utils import Database as SqliteUtilsDatabase
 from sqlite_utils import Migrations
 
-from connector.errors import StoreError
+from connector.model.errors import StoreError
 
 migrations = Migrations("connector")
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from connector.store.reviews import Decision, decision_of
+from connector.model.reviews import Decision
+from connector.store.reviews import decision_of
 from connector.store.schema import STATES
 
 Row = dict[str, Any]

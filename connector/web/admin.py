@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 from connector.web.body import BodyTooLarge, read_body
 
 #: Where operations are asked for; the command line appends the name.

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from connector.health import Check
+from connector.model.problems import Check
 from connector.web.access import Access
 from connector.web.decide import Desk, Operate
 from connector.web.login import Login

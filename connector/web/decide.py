@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 from connector.web.access import Access
 from connector.web.login import FORM_TIMEOUT, MAX_FORM
 from connector.web.pages import PRIVATE, Pages

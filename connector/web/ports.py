@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from connector.appointments import Reading
-from connector.health import Check
+from connector.model.bookings import Reading
+from connector.model.deliveries import Delivery
+from connector.model.problems import Check
 from connector.signatures import Verifier
-from connector.store.inbox import Delivery
 
 #: Request headers that are stored with a delivery. Nothing that proves anything belongs here: no token, no signature.
 KEPT_HEADERS = frozenset(

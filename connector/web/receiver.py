@@ -18,10 +18,10 @@ from typing import Any
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from connector.appointments import Reading
-from connector.errors import Overloaded, StoreError
+from connector.model.bookings import Reading
+from connector.model.deliveries import Delivery
+from connector.model.errors import Overloaded, StoreError
 from connector.signatures import VerificationFailed, Verified
-from connector.store.inbox import Delivery
 from connector.web import payload
 from connector.web.body import BodyTooLarge, Disconnected, discard, read_body
 from connector.web.payload import BadPayload

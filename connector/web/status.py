@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 from connector.web import metrics
 from connector.web.access import Access
 from connector.web.decide import Desk

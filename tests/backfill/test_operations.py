@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from connector.appointments import Reading
+from connector.model.bookings import Reading
+from connector.model.deliveries import Delivery
 from connector.operations import Operations
 from connector.overview import Overview
 from connector.store import views
-from connector.store.inbox import Delivery
 from connector.web.stats import ReceiverStats
 
 pytestmark = pytest.mark.anyio

@@ -8,10 +8,10 @@ from contextlib import suppress
 import pytest
 from tenacity import wait_none
 
-from connector.appointments import Reading
-from connector.errors import StoreError, Transient
+from connector.model.bookings import Reading
+from connector.model.deliveries import Delivery
+from connector.model.errors import StoreError, Transient
 from connector.operations import Operations, Refused
-from connector.store.inbox import Delivery
 
 from .world import EXPECTED, SINCE, UNTIL, World
 

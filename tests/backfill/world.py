@@ -17,13 +17,13 @@ import httpx
 from connector import config, registry
 from connector.backfill import Backfill
 from connector.engine import Engine
+from connector.model.deliveries import Delivery
 from connector.rehearsal import Rehearsal
 from connector.sandbox.booxi import BooxiSandbox
 from connector.sandbox.faults import Faults
 from connector.sandbox.hubspot import HubSpotSandbox
 from connector.store import views
 from connector.store.backfills import COUNTS
-from connector.store.inbox import Delivery
 
 KEY = "connector_person_key"
 #: The bookings of these tests start at noon of days counted from here.

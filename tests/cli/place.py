@@ -24,7 +24,7 @@ from click.testing import CliRunner, Result
 from connector import config, registry
 from connector.cli import main
 from connector.engine import Engine
-from connector.store.inbox import Delivery
+from connector.model.deliveries import Delivery
 
 T = TypeVar("T")
 

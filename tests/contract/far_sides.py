@@ -14,10 +14,11 @@ import httpx
 from starlette.types import ASGIApp
 
 from connector import registry
-from connector.appointments import Client
 from connector.booking_systems.base import BookingSystem
 from connector.booking_systems.bookablesites.values import client_key
-from connector.crms.base import CRM, NewCustomer
+from connector.crms.base import CRM
+from connector.model.bookings import Client
+from connector.model.persons import NewCustomer
 from connector.quota import Quota
 from connector.sandbox.bookablesites import BookablesitesSandbox
 from connector.sandbox.bookeo import BookeoSandbox

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector import registry
-from connector.appointments import Client, Kind, Reading
 from connector.booking_systems.base import BookingSystem, ClientLink
-from connector.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
 from connector.identity import identify
+from connector.model.bookings import Client, Kind, Reading
+from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
 from connector.sandbox.server import Server
 
 from .conftest import FAILURES

@@ -7,9 +7,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector import registry
-from connector.appointments import Appointment, Status
-from connector.crms.base import CRM, Customer, NewCustomer
-from connector.errors import AccountPaused, Conflict, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
+from connector.crms.base import CRM
+from connector.model.bookings import Appointment, Status
+from connector.model.errors import (
+    AccountPaused,
+    Conflict,
+    RateLimited,
+    Rejected,
+    RemoteError,
+    Transient,
+    Unavailable,
+    UnknownOutcome,
+)
+from connector.model.persons import Customer, NewCustomer
 from connector.sandbox.server import Server
 
 from .conftest import FAILURES

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from connector.drift import Drift
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 from connector.operations import Refused
 from connector.sandbox.faults import Faults
 from connector.store import views

@@ -14,11 +14,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from connector.appointments import Client, Event, Kind, Reading
+from connector.model.bookings import Client, Event, Kind, Reading
+from connector.model.deliveries import Delivery
+from connector.model.jobs import Verdict, Work
 from connector.store import Store
 from connector.store.database import Database
-from connector.store.inbox import Delivery
-from connector.store.lanes import Verdict, Work
 
 DATABASE = "connector.db"
 PROMISES = "promises"

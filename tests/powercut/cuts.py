@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from pathlib import Path
 
-from connector.errors import StoreError
+from connector.model.errors import StoreError
 from connector.store import Store
 
 from .child import DATABASE, NOW, SOURCE, delivery

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from connector.errors import ConfigError
+from connector.model.errors import ConfigError
 from connector.sandbox.faults import FaultInjector, Faults
 from connector.sandbox.server import Server
 

@@ -24,9 +24,9 @@ sys.stdin.read()
 SERVING = """
 import asyncio, sys
 from pathlib import Path
-from connector.appointments import Client, Event, Reading
+from connector.model.bookings import Client, Event, Reading
 from connector.store import Store
-from connector.store.inbox import Delivery
+from connector.model.deliveries import Delivery
 
 async def main():
     store = Store.open(Path(sys.argv[1]))

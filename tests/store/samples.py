@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from connector.appointments import Appointment, Client, Event, Kind, Reading
-from connector.errors import StoreError
+from connector.model.bookings import Appointment, Client, Event, Kind, Reading
+from connector.model.deliveries import Delivery
+from connector.model.errors import StoreError
+from connector.model.jobs import Verdict, Work
+from connector.model.links import Link
 from connector.store import Store
-from connector.store.inbox import Delivery
-from connector.store.lanes import Verdict, Work
-from connector.store.links import Link
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC).timestamp()
 HOUR = 3600.0

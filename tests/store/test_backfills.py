@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from connector.model.jobs import Verdict
 from connector.store import views
 from connector.store.backfills import COUNTS
-from connector.store.lanes import Verdict
 
 from .samples import DONE, NOW, event, hold, opened, rows, states
 

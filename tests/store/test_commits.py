@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from connector.errors import StoreError
+from connector.model.errors import StoreError
+from connector.model.jobs import Verdict
 from connector.store import database
-from connector.store.lanes import Verdict
 
 from .samples import NOW, accept, busy_writer, claim_one, delivery, handed_over, rows, settle, states
 

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from connector.errors import ConfigError, StoreError
+from connector.model.errors import ConfigError, StoreError
 from connector.store import Store, connect_read_only, read_lock
 from connector.store.database import explained
 

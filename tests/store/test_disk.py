@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.errors import StoreError
+from connector.model.errors import StoreError
+from connector.model.jobs import Verdict
 from connector.store import Store, read_lock
-from connector.store.lanes import Verdict
 
 from .processes import nobody
 from .samples import NOW, accept, busy_writer, claim_one, delivery, execute, handed_over, opened, refused, rows, settle, states

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from connector.appointments import Reading
-from connector.errors import Overloaded
+from connector.model.bookings import Reading
+from connector.model.errors import Overloaded
 from connector.store import database, views
 
 from .samples import HOUR, NOW, accept, busy_writer, claim_one, delivery, event, handed_over, hold, opened, rows, settle, states

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connector.errors import Postponed
-from connector.store.lanes import Verdict
+from connector.model.errors import Postponed
+from connector.model.jobs import Verdict
 
 from .samples import DONE, NOW, accept, claim_one, hold, link, opened, rows, settle
 

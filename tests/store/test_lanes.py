@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from connector.model.jobs import StaleClaim, Verdict
 from connector.store import views
-from connector.store.lanes import LONGEST_TRACE, StaleClaim, Verdict
+from connector.store.lanes import LONGEST_TRACE
 
 from .samples import DONE, HOUR, NOW, accept, claim_one, delivery, event, execute, hold, link, rows, settle, states
 

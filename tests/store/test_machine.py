@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, precondition, rule
 
+from connector.model.jobs import StaleClaim, Verdict
 from connector.store import Store, views
-from connector.store.lanes import StaleClaim, Verdict
 from connector.store.schema import STATES
 
 from .model import FINAL, WAITING, Model

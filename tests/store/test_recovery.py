@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from connector.model.jobs import StaleClaim, Verdict
 from connector.store import views
-from connector.store.lanes import StaleClaim, Verdict
 
 from .samples import DONE, HOUR, NOW, accept, claim_one, execute, hold, link, opened, rows, settle, states
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from connector.errors import StoreError
+from connector.model.errors import StoreError
+from connector.model.jobs import Verdict
 from connector.store import views
-from connector.store.lanes import Verdict
 
 from .samples import DONE, NOW, accept, claim_one, hold, link, rows, settle, states
 

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 from sqlite_utils import Database
 
-from connector.errors import StoreError
+from connector.model.errors import StoreError
 from connector.store import schema
 from connector.store.schema import MOVES, STATES, migrate
 

@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from connector.appointments import Reading
+from connector.model.bookings import Reading
+from connector.model.jobs import Verdict
 from connector.store import upkeep, views
-from connector.store.lanes import Verdict
 
 from .samples import HOUR, NOW, accept, claim_one, delivery, event, hold, rows, settle, states
 

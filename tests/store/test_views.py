@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from connector.appointments import Reading
-from connector.errors import StoreError
+from connector.model.bookings import Reading
+from connector.model.errors import StoreError
+from connector.model.jobs import Verdict
 from connector.store import views
-from connector.store.lanes import Verdict
 from connector.store.schema import STATES
 
 from .samples import DONE, HOUR, NOW, accept, claim_one, delivery, hold, link, rows, settle

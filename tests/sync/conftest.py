@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tenacity import wait_none
 
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 
 from .harness import World
 

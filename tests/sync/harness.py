@@ -19,7 +19,10 @@ from connector.booking_systems.booxi.settings import BooxiSettings
 from connector.config import SyncSettings
 from connector.crms.hubspot.adapter import HubSpot
 from connector.crms.hubspot.settings import HubSpotSettings
-from connector.errors import (
+from connector.identity import person_key
+from connector.locks import IdentityLocks
+from connector.model.deliveries import Delivery
+from connector.model.errors import (
     AccountPaused,
     ConnectorError,
     Hold,
@@ -30,15 +33,12 @@ from connector.errors import (
     Rejected,
     Unavailable,
 )
-from connector.identity import person_key
-from connector.locks import IdentityLocks
+from connector.model.jobs import Verdict, Work
 from connector.quota import Quota
 from connector.sandbox.booxi import BooxiSandbox
 from connector.sandbox.faults import Faults
 from connector.sandbox.hubspot import HubSpotSandbox
 from connector.store import Store, views
-from connector.store.inbox import Delivery
-from connector.store.lanes import Verdict, Work
 from connector.sync import Sync
 
 from .gate import Gate

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from connector.errors import Conflict, Rejected, Transient, UnknownOutcome
+from connector.model.errors import Conflict, Rejected, Transient, UnknownOutcome
 from connector.sandbox.faults import Faults
 from connector.sandbox.hubspot import Rules
 

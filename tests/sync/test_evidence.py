@@ -2,8 +2,8 @@
 
 import pytest
 
-from connector.crms.base import Customer
-from connector.errors import NeedsReview
+from connector.model.errors import NeedsReview
+from connector.model.persons import Customer
 from connector.sandbox.faults import Faults
 
 from .harness import ADA, PHONE, World

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 from connector.sandbox.faults import Faults
 
 from .harness import World

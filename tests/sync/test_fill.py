@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from connector.crms.base import Customer, NewCustomer
+from connector.model.persons import Customer, NewCustomer
 from connector.sandbox.faults import Faults
 from connector.sync import missing_fields
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 import structlog
 
-from connector.errors import ConnectorError, NeedsReview
+from connector.model.errors import ConnectorError, NeedsReview
 from connector.sandbox.faults import Faults
 
 from .gate import BEFORE_IT_ARRIVED, LOST

@@ -3,8 +3,8 @@
 import pytest
 
 from connector.config import SyncSettings
-from connector.crms.base import Customer
-from connector.errors import Hold, NeedsReview
+from connector.model.errors import Hold, NeedsReview
+from connector.model.persons import Customer
 
 from .harness import ADA, PHONE, World
 

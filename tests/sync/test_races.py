@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from connector.errors import NeedsReview, Postponed, UnknownOutcome
+from connector.model.errors import NeedsReview, Postponed, UnknownOutcome
 from connector.sandbox.faults import Faults
 
 from .gate import BEFORE_IT_ARRIVED, LOST

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from connector.errors import Rejected, UnknownOutcome
+from connector.model.errors import Rejected, UnknownOutcome
 from connector.sandbox.faults import Faults
 
 from .gate import BEFORE_IT_ARRIVED, LOST

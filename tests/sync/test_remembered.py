@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.errors import NeedsReview
+from connector.model.errors import NeedsReview
 from connector.sandbox.faults import Faults
 
 from .harness import ADA, PHONE, World

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.errors import Hold, NeedsReview
+from connector.model.errors import Hold, NeedsReview
 from connector.sandbox.faults import Faults
 
 from .gate import BEFORE_IT_ARRIVED, LOST

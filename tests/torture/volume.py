@@ -22,11 +22,11 @@ from acceptance.world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, FarSides
 
 from connector.config import Config, load
 from connector.connections import Connections, connect
-from connector.errors import RemoteError
 from connector.locks import IdentityLocks
+from connector.model.deliveries import Delivery
+from connector.model.errors import RemoteError
 from connector.registry import Registry
 from connector.store import Store
-from connector.store.inbox import Delivery
 from connector.store.views import queue
 from connector.sync import Sync
 from connector.worker import Worker

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
-from connector.appointments import Client, Event, Reading
-from connector.health import Check
+from connector.model.bookings import Client, Event, Reading
+from connector.model.deliveries import Delivery
+from connector.model.problems import Check
 from connector.signatures import VerificationFailed, Verified
-from connector.store.inbox import Delivery
 from connector.web.access import Access
 from connector.web.app import build_app
 from connector.web.ports import Source

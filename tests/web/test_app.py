@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from connector.errors import StoreError
-from connector.health import Check
+from connector.model.errors import StoreError
+from connector.model.problems import Check
 from connector.web.metrics import render
 from connector.web.stats import ReceiverStats
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from connector.errors import ConnectorError
+from connector.model.errors import ConnectorError
 from connector.web.decide import KEPT
 
 from .fakes import NOW, TOKEN, World, busy_page

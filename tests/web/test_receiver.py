@@ -12,7 +12,7 @@ import structlog.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.errors import Overloaded, StoreError
+from connector.model.errors import Overloaded, StoreError
 from connector.signatures import Verified
 from connector.web import receiver as receiver_module
 from connector.web.ports import Source

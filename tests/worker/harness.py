@@ -14,11 +14,11 @@ from typing import Any
 import structlog
 from store.samples import delivery, execute
 
-from connector.errors import StoreError
 from connector.logs import set_up
+from connector.model.errors import StoreError
+from connector.model.jobs import Verdict, Work
 from connector.outbound import Availability
 from connector.store import Store
-from connector.store.lanes import Verdict, Work
 from connector.worker import Worker
 
 #: What a run of an event comes to: nothing, an error, or something to wait for first.

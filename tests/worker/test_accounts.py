@@ -10,7 +10,7 @@ import pytest
 from store.virtual_time import in_virtual_time
 
 from connector.accounts import RELAPSE, Watcher
-from connector.errors import AccountPaused, RemoteError, StoreError, Unavailable
+from connector.model.errors import AccountPaused, RemoteError, StoreError, Unavailable
 from connector.outbound import FAILURES_BEFORE_DOWN, Availability
 
 from .harness import captured

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector import errors
-from connector.errors import (
+from connector.matching import NothingToIdentify
+from connector.model import errors
+from connector.model.errors import (
     AccountPaused,
     Conflict,
     ConnectorError,
@@ -23,9 +24,8 @@ from connector.errors import (
     Unavailable,
     UnknownOutcome,
 )
-from connector.matching import NothingToIdentify
+from connector.model.jobs import Verdict
 from connector.outbound import Availability
-from connector.store.lanes import Verdict
 from connector.worker import GIVE_UP_AFTER, GIVE_UP_ATTEMPTS, LAST_RETRY, PATIENT_SNOOZES, Worker
 
 from .harness import work

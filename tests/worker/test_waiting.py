@@ -9,9 +9,9 @@ import json
 import pytest
 from store.virtual_time import in_virtual_time
 
-from connector.errors import AccountPaused, Transient
+from connector.model.errors import AccountPaused, Transient
+from connector.model.jobs import StaleClaim
 from connector.outbound import Availability
-from connector.store.lanes import StaleClaim
 from connector.worker import Worker
 
 from .harness import MemoryStore, Runner, captured

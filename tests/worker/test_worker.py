@@ -10,10 +10,10 @@ import time
 import pytest
 from tenacity import wait_fixed
 
-from connector.errors import AccountPaused, Ignore, NeedsReview, Rejected, StoreError, Transient
 from connector.matching import NothingToIdentify
+from connector.model.errors import AccountPaused, Ignore, NeedsReview, Rejected, StoreError, Transient
+from connector.model.jobs import StaleClaim
 from connector.store import views
-from connector.store.lanes import StaleClaim
 
 from .harness import Job, events
 

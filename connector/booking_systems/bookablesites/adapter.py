@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.appointments import Appointment, Client, Event, Reading
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.bookablesites import webhook
 from connector.booking_systems.bookablesites.appointments import Appointments
@@ -20,8 +19,9 @@ from connector.booking_systems.bookablesites.walk import Walk
 from connector.booking_systems.keyed_address import keyed_verifier
 from connector.booking_systems.values import read_text
 from connector.config import BookingSettings
-from connector.errors import Rejected
-from connector.health import Check
+from connector.model.bookings import Appointment, Client, Event, Reading
+from connector.model.errors import Rejected
+from connector.model.problems import Check
 from connector.quota import QuotaFor
 from connector.signatures import Verifier
 

@@ -16,7 +16,7 @@ import httpx
 
 from connector.booking_systems.bookablesites.settings import BookablesitesSettings
 from connector.booking_systems.values import read_object, read_objects, read_text
-from connector.errors import AccountPaused, Rejected, RemoteError, Transient
+from connector.model.errors import AccountPaused, Rejected, RemoteError, Transient
 from connector.outbound import Answer, Remote
 from connector.quota import Quota
 

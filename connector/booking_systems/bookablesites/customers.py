@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connector.appointments import Client
 from connector.booking_systems.bookablesites.client import BookablesitesClient, Sheet
 from connector.booking_systems.bookablesites.values import customer_id, read_customer
-from connector.errors import Transient
+from connector.model.bookings import Client
+from connector.model.errors import Transient
 
 #: A bound on the pages of a list, against a server that never ends it.
 MAX_PAGES = 100_000

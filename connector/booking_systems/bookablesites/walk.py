@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from connector.appointments import Event
 from connector.booking_systems.base import Page
 from connector.booking_systems.bookablesites.appointments import Appointments, start_of
 from connector.booking_systems.bookablesites.client import BookablesitesClient, Sheet
 from connector.booking_systems.bookablesites.customers import MAX_PAGES, Customers, Pager
 from connector.booking_systems.bookablesites.settings import BookablesitesSettings
 from connector.booking_systems.bookablesites.values import in_utc
-from connector.errors import Rejected, Transient
+from connector.model.bookings import Event
+from connector.model.errors import Rejected, Transient
 
 #: The widest a time zone may be from UTC: a naive time without a zone to read it in may be meant anywhere within.
 WIDEST = timedelta(hours=14)

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, Self
 
 import httpx
 
-from connector.appointments import Client, Reading
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.bookeo import webhook
 from connector.booking_systems.bookeo.client import ABSENT, BookeoClient
@@ -19,8 +18,9 @@ from connector.booking_systems.bookeo.signature import BookeoVerifier
 from connector.booking_systems.bookeo.walk import Walk
 from connector.booking_systems.values import read_object, read_text
 from connector.config import BookingSettings
-from connector.errors import RemoteError
-from connector.health import Check
+from connector.model.bookings import Client, Reading
+from connector.model.errors import RemoteError
+from connector.model.problems import Check
 from connector.quota import QuotaFor
 from connector.signatures import Verifier
 

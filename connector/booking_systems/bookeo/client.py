@@ -15,7 +15,7 @@ import httpx
 
 from connector.booking_systems.bookeo.settings import BookeoSettings
 from connector.booking_systems.values import write_time
-from connector.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient
+from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient
 from connector.outbound import Answer, Remote, retry_after
 from connector.quota import Quota
 

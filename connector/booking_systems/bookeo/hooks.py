@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from connector.addresses import is_exposed
 from connector.booking_systems.bookeo.client import BookeoClient
 from connector.booking_systems.values import read_object, read_objects, read_text, read_time
-from connector.errors import Rejected
-from connector.health import Check
+from connector.model.errors import Rejected
+from connector.model.problems import Check
 
 #: One webhook for each. A customer's deletion asks nothing of us.
 WANTED = (

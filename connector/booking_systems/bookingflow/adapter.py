@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.appointments import Appointment, Client, Event, Reading, Status
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.bookingflow import webhook
 from connector.booking_systems.bookingflow.bookings import booking_in, read_appointment, read_client
@@ -22,8 +21,9 @@ from connector.booking_systems.bookingflow.walk import Walk
 from connector.booking_systems.keyed_address import keyed_verifier
 from connector.booking_systems.values import read_key
 from connector.config import BookingSettings
-from connector.errors import Rejected, Transient
-from connector.health import Check
+from connector.model.bookings import Appointment, Client, Event, Reading, Status
+from connector.model.errors import Rejected, Transient
+from connector.model.problems import Check
 from connector.quota import QuotaFor
 from connector.signatures import Verifier
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from connector.appointments import Appointment, Client, Event, Kind, Status
 from connector.booking_systems.bookingflow.settings import Record
 from connector.booking_systems.bookingflow.webhook import CLIENT, first, read_booking_id
 from connector.booking_systems.values import at, read_object, read_text, read_time
+from connector.model.bookings import Appointment, Client, Event, Kind, Status
 
 #: `confirmed` and `canceled` are in the public source; the others are what such products commonly say (assumed).
 STATUSES = {

@@ -14,7 +14,7 @@ import httpx
 
 from connector.booking_systems.bookingflow.settings import BookingFlowSettings
 from connector.booking_systems.values import at, read_object
-from connector.errors import Rejected, RemoteError, Transient
+from connector.model.errors import Rejected, RemoteError, Transient
 from connector.outbound import Answer, Remote
 from connector.quota import Quota
 

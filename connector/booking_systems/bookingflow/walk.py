@@ -14,13 +14,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from connector.appointments import Event
 from connector.booking_systems.base import Page
 from connector.booking_systems.bookingflow.bookings import read_event
 from connector.booking_systems.bookingflow.client import BookingFlowClient
 from connector.booking_systems.bookingflow.settings import BookingFlowSettings
 from connector.booking_systems.values import at, read_key, read_objects
-from connector.errors import Rejected, Transient
+from connector.model.bookings import Event
+from connector.model.errors import Rejected, Transient
 from connector.outbound import Answer
 
 #: Pages of one step; beyond it the list is taken to be endless.

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.appointments import Client, Reading
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.booxi import webhook
 from connector.booking_systems.booxi.client import ABSENT, BooxiClient, ClientMerged
@@ -16,8 +15,9 @@ from connector.booking_systems.booxi.settings import BooxiSettings
 from connector.booking_systems.booxi.values import read_id, read_key, read_object
 from connector.booking_systems.booxi.walk import Walk
 from connector.config import BookingSettings
-from connector.errors import Rejected, Transient
-from connector.health import Check
+from connector.model.bookings import Client, Reading
+from connector.model.errors import Rejected, Transient
+from connector.model.problems import Check
 from connector.outbound import Answer
 from connector.quota import QuotaFor
 

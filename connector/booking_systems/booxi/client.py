@@ -12,7 +12,7 @@ import httpx
 from connector.booking_systems.booxi.settings import BooxiSettings
 from connector.booking_systems.booxi.values import read_id
 from connector.booking_systems.values import write_time
-from connector.errors import Rejected, RemoteError, Transient
+from connector.model.errors import Rejected, RemoteError, Transient
 from connector.outbound import Answer, Remote
 from connector.quota import Quota
 

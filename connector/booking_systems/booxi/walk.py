@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from connector.appointments import Event, Kind
 from connector.booking_systems.base import Page
 from connector.booking_systems.booxi.client import BooxiClient
 from connector.booking_systems.booxi.values import MAX_TEXT, read_id, read_object, read_objects, read_time
 from connector.booking_systems.booxi.webhook import read_booking
-from connector.errors import Rejected, Transient
+from connector.model.bookings import Event, Kind
+from connector.model.errors import Rejected, Transient
 from connector.outbound import Answer
 
 #: Merchants asked for in one call, and a bound on the calls.

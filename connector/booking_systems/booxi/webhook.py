@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from connector.appointments import Appointment, Client, Event, Kind, Reading, Status
 from connector.booking_systems.booxi.settings import Fields
 from connector.booking_systems.booxi.values import (
     at,
@@ -21,6 +20,7 @@ from connector.booking_systems.booxi.values import (
     read_text,
     read_time,
 )
+from connector.model.bookings import Appointment, Client, Event, Kind, Reading, Status
 
 #: The event types named on Booxi's public pages that this adapter acts on.
 KINDS = {

@@ -9,14 +9,15 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.appointments import Appointment
-from connector.crms.base import CRM, Customer, NewCustomer
+from connector.crms.base import CRM
 from connector.crms.hubspot import mapping
 from connector.crms.hubspot.client import Client
 from connector.crms.hubspot.refusals import HINT_FIX, Refusals
 from connector.crms.hubspot.settings import HubSpotSettings
-from connector.errors import AccountPaused, Conflict, Rejected, RemoteError, Transient, UnknownOutcome
-from connector.health import Check
+from connector.model.bookings import Appointment
+from connector.model.errors import AccountPaused, Conflict, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.persons import Customer, NewCustomer
+from connector.model.problems import Check
 from connector.outbound import Answer, Remote
 from connector.quota import QuotaFor
 

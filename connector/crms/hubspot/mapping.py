@@ -9,8 +9,8 @@ from typing import Any
 
 import phonenumbers
 
-from connector.appointments import Appointment, Status
-from connector.crms.base import Customer, NewCustomer
+from connector.model.bookings import Appointment, Status
+from connector.model.persons import Customer, NewCustomer
 
 #: Our field → HubSpot's property.
 FIELDS = {

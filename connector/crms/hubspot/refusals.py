@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from connector.crms.hubspot.client import CONTACT_WRITES
-from connector.errors import AccountPaused, Conflict, RateLimited, Rejected, RemoteError, Transient
+from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, RemoteError, Transient
 from connector.outbound import Answer, retry_after
 from connector.quota import Quota
 

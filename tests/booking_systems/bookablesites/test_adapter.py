@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from connector.appointments import Appointment, Event, Status
 from connector.booking_systems.base import ClientLink
-from connector.errors import Hold, Rejected, UnknownOutcome
+from connector.model.bookings import Appointment, Event, Status
+from connector.model.errors import Hold, Rejected, UnknownOutcome
 from connector.sandbox.bookablesites import BookablesitesSandbox
 from connector.sandbox.faults import Faults
 from connector.signatures import NoVerification, VerificationFailed
@@ -269,7 +269,7 @@ async def test_a_customer_in_an_unexpected_shape_is_not_absent(connect, record):
         listed = {"data": [{"id": 1, "email": "ada@example.com"}], "pagination": {"pages": 1}}
         return httpx.Response(200, json=listed if request.url.path.endswith("customers") else record)
 
-    from connector.errors import Transient
+    from connector.model.errors import Transient
 
     with pytest.raises(Transient, match="unexpected shape"):
         await connect(handle).client(key("ada@example.com"))

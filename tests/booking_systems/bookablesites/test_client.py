@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from connector.errors import AccountPaused, RateLimited, Rejected, Transient, Unavailable
+from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, Unavailable
 from connector.sandbox.bookablesites import BookablesitesSandbox
 from connector.sandbox.faults import Faults
 

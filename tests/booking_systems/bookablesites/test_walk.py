@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from connector.errors import Rejected
+from connector.model.errors import Rejected
 from connector.sandbox.bookablesites import BookablesitesSandbox
 
 from .conftest import key

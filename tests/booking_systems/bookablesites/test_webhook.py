@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.appointments import Kind, Status
 from connector.booking_systems.bookablesites.settings import BookablesitesSettings
 from connector.booking_systems.bookablesites.values import (
     client_key,
@@ -19,6 +18,7 @@ from connector.booking_systems.bookablesites.values import (
     read_status,
 )
 from connector.booking_systems.bookablesites.webhook import SAID, read
+from connector.model.bookings import Kind, Status
 
 from .conftest import MINIMAL, key
 

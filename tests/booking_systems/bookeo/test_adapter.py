@@ -7,7 +7,7 @@ import pytest
 
 from connector.booking_systems.base import ClientLink
 from connector.booking_systems.bookeo.hooks import WANTED, category
-from connector.errors import AccountPaused, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
+from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
 from connector.quota import Quota
 from connector.sandbox.bookeo import BookeoSandbox
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from connector.booking_systems.base import ClientLink
-from connector.errors import AccountPaused, Rejected, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, Rejected, Transient, UnknownOutcome
 from connector.sandbox.bookeo import BookeoSandbox
 from connector.sandbox.faults import Faults
 

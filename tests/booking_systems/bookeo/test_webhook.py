@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.appointments import Appointment, Client, Kind, Status
 from connector.booking_systems.bookeo.webhook import customer_of, read, read_appointment, read_client, read_moment
+from connector.model.bookings import Appointment, Client, Kind, Status
 
 SAMPLE = json.loads((Path(__file__).parent / "fixtures" / "customer_created.json").read_bytes())
 BOOKING = {

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from connector.appointments import Appointment, Client, Event, Status
 from connector.booking_systems.base import ClientLink
 from connector.booking_systems.bookingflow.bookings import booking_in, read_event, read_status
-from connector.errors import AccountPaused, RateLimited, Rejected, Transient, UnknownOutcome
+from connector.model.bookings import Appointment, Client, Event, Status
+from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, UnknownOutcome
 from connector.sandbox.bookingflow import BookingFlowSandbox
 from connector.sandbox.faults import Faults
 from connector.signatures import VerificationFailed

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from connector.errors import Rejected, Transient
+from connector.model.errors import Rejected, Transient
 from connector.sandbox.bookingflow import BookingFlowSandbox
 
 pytestmark = pytest.mark.anyio

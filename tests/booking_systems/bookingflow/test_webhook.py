@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.appointments import Kind
 from connector.booking_systems.bookingflow.webhook import read, usable_id
+from connector.model.bookings import Kind
 
 from .conftest import made
 

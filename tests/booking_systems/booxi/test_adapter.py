@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from connector.booking_systems.base import ClientLink
-from connector.errors import AccountPaused, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
+from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
 from connector.sandbox.booxi import BooxiSandbox
 from connector.sandbox.faults import Faults
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from connector.appointments import Kind
-from connector.errors import Rejected, Transient
+from connector.model.bookings import Kind
+from connector.model.errors import Rejected, Transient
 from connector.sandbox.booxi import BooxiSandbox
 
 pytestmark = pytest.mark.anyio

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.appointments import Kind, Reading, Status
 from connector.booking_systems.booxi.settings import Fields
 from connector.booking_systems.booxi.values import at, read_event_id, read_id, read_text, read_time
 from connector.booking_systems.booxi.webhook import KINDS, linked_customers, read, read_booking, read_status
+from connector.model.bookings import Kind, Reading, Status
 
 MODULE = "your_crm_module"
 FIXTURES = sorted(Path(__file__).with_name("fixtures").glob("*.json"))

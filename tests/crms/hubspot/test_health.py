@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from connector.crms.hubspot.adapter import HubSpot
 from connector.crms.hubspot.settings import HubSpotSettings
-from connector.errors import AccountPaused, RateLimited, Transient, Unavailable
+from connector.model.errors import AccountPaused, RateLimited, Transient, Unavailable
 from connector.quota import Quota
 from connector.registry import crm as registered
 from connector.sandbox.faults import Faults

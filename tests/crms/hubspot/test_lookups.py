@@ -2,8 +2,8 @@
 
 import pytest
 
-from connector.crms.base import NewCustomer
-from connector.errors import Rejected, RemoteError, Transient, Unavailable
+from connector.model.errors import Rejected, RemoteError, Transient, Unavailable
+from connector.model.persons import NewCustomer
 from connector.sandbox.faults import Faults
 from connector.sandbox.hubspot import Rules
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from connector.appointments import Appointment, Status
-from connector.errors import Rejected, Transient, UnknownOutcome
+from connector.model.bookings import Appointment, Status
+from connector.model.errors import Rejected, Transient, UnknownOutcome
 from connector.sandbox.faults import Faults
 
 pytestmark = pytest.mark.anyio

@@ -2,8 +2,8 @@
 
 import pytest
 
-from connector.crms.base import NewCustomer
-from connector.errors import AccountPaused, Conflict, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
+from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
+from connector.model.persons import NewCustomer
 
 pytestmark = pytest.mark.anyio
 ADA = NewCustomer(email="ada@example.com")

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from connector.crms.base import Customer, NewCustomer
-from connector.errors import AccountPaused, Conflict, Rejected, UnknownOutcome
+from connector.model.errors import AccountPaused, Conflict, Rejected, UnknownOutcome
+from connector.model.persons import Customer, NewCustomer
 from connector.sandbox.faults import Faults
 from connector.sandbox.hubspot import Rules
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.appointments import Client
 from connector.identity import (
     MAX_EMAIL,
     Identity,
@@ -18,6 +17,7 @@ from connector.identity import (
     normalise_phone,
     person_key,
 )
+from connector.model.bookings import Client
 from connector.names import PersonName
 
 #: Any text JSON can carry, lone surrogates included.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from connector.appointments import Model
+from connector.model.bookings import Model
 
 Level = Literal["ok", "warning", "error"]
 

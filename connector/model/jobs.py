@@ -1,0 +1,57 @@
+"""A claimed event on its way through the sync, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.model.bookings import Event
+from connector.model.errors import StoreError
+from connector.model.links import Link
+from connector.model.reviews import Decision
+
+
+class StaleClaim(StoreError):
+    """Somebody else runs this lane by now; whatever this claim found out is void."""
+
+
+@dataclass(slots=True)
+class Work:
+    """A claimed event: everything the sync needs to know from our side."""
+
+    event_id: int
+    lane_id: int
+    token: int
+    source: str
+    client_id: str
+    #: The de-duplication id of the delivery: the one id that follows it through the logs.
+    delivery: str
+    type: str
+    event: Event
+    step: str
+    attempts: int
+    snoozes: int
+    received_at: float
+    #: Unix time of the first failure since it was queued, or since the account it waited for came back.
+    failing_since: float | None = None
+    link: Link | None = None
+    decision: Decision | None = None
+    trace: list[dict[str, Any]] = field(default_factory=list)
+    #: True once this event itself stored an id in the booking system.
+    written_back: bool = False
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a claimed event."""
+
+    state: str
+    reason: str | None = None
+    hint: str | None = None
+    #: Unix time of the next try, for `queued` and `retrying`.
+    due: float | None = None
+    #: The account whose recovery wakes the lane; then `due` does not count.
+    waits_for: str | None = None
+    #: False for a snooze: this try does not count as an attempt.
+    counts: bool = True
