@@ -11,7 +11,7 @@ import uvloop
 from measuring import machine, table
 from world import fill, world
 
-from connector.sandbox.booxi import BooxiSandbox
+from connector.sandbox.booxi.app import BooxiSandbox
 
 LIMITS = ("{ per_second = 5, per_minute = 300 }", "{ per_10_seconds = 100, search_per_second = 5 }")
 

@@ -12,19 +12,19 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
-from connector import logs
+from connector.app import calm_the_collector
 from connector.booking_systems.booxi.adapter import Booxi
 from connector.booking_systems.booxi.settings import BooxiSettings
-from connector.config import WebhookSettings
+from connector.config import logs
+from connector.config.settings import WebhookSettings
 from connector.model.deliveries import Delivery
-from connector.quota import Quota
-from connector.service import calm_the_collector
-from connector.signatures import verifier_for
+from connector.remote.rate_limit import Quota
+from connector.remote.signatures import verifier_for
 from connector.store import Store
 from connector.web.access import Access
 from connector.web.app import build_app
-from connector.web.ports import Intake, Source
-from connector.web.stats import ReceiverStats
+from connector.web.interfaces import Intake, Source
+from connector.web.receiver.stats import ReceiverStats
 
 TOKEN = "benchmark"
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import httpx
 
-from connector.sandbox.booxi import BooxiSandbox
-from connector.sandbox.booxi_webhooks import Target
-from connector.sandbox.hubspot import HubSpotSandbox
-from connector.sandbox.server import Server
+from connector.sandbox.booxi.app import BooxiSandbox
+from connector.sandbox.booxi.webhooks import Target
+from connector.sandbox.hubspot.app import HubSpotSandbox
+from connector.sandbox.kit.server import Server
 
 CONFIG = """\
 [server]

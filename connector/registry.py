@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import Any
 
 from connector.booking_systems.base import BookingSystem
-from connector.config import BookingSettings, CrmSettings, WebhookSettings
+from connector.config.settings import BookingSettings, CrmSettings, WebhookSettings
 from connector.crms.base import CRM
 from connector.model.errors import ConfigError
-from connector.signatures import verifier_for
+from connector.remote.signatures import verifier_for
 
 BOOKING_SYSTEMS = {
     "bookablesites": "connector.booking_systems.bookablesites.adapter:Bookablesites",
@@ -41,7 +41,7 @@ def _class(dotted: str) -> Any:
 
 
 class Registry:
-    """`connector.config.Systems` for `load`: the built-in systems, or others given by name."""
+    """`connector.config.settings.Systems` for `load`: the built-in systems, or others given by name."""
 
     def __init__(self, booking_systems: Mapping[str, str] = BOOKING_SYSTEMS, crms: Mapping[str, str] = CRMS) -> None:
         self._booking_systems = booking_systems

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 import pytest
 from pydantic import Field, SecretStr
 
-from connector.config import BookingSettings, Config, CrmSettings, Section, load
+from connector.config.settings import BookingSettings, Config, CrmSettings, Section, load
 from connector.model.errors import ConfigError
 
 SECRET = "s3cret-that-must-not-be-seen"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.store.schema import MOVES
+from connector.store.sqlite.schema import MOVES
 
 PAGE = (Path(__file__).parent.parent / "docs" / "events.md").read_text(encoding="utf-8")
 #: The states in which the inbox may store an event: one for each way a delivery can be read.
@@ -40,7 +40,7 @@ def test_every_state_is_explained(state):
 
 
 def test_the_steps_are_those_of_the_database():
-    from connector.store import schema
+    from connector.store.sqlite import schema
 
     allowed = re.search(r"CHECK \(step IN \(([^)]*)\)\)", schema._TABLES)
     assert allowed is not None

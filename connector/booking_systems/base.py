@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.config import BookingSettings
+from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Model, Reading
 from connector.model.problems import Check
-from connector.outbound import Remote
-from connector.quota import QuotaFor
-from connector.signatures import Verifier
+from connector.remote.http import Remote
+from connector.remote.rate_limit import QuotaFor
+from connector.remote.signatures import Verifier
 
 
 class ClientLink(Model):

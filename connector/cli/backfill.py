@@ -14,7 +14,7 @@ import click
 from connector.cli.common import config_option, ends_well, json_option, load_config, run
 
 if TYPE_CHECKING:
-    from connector.config import Config
+    from connector.config.settings import Config
 
 #: Seconds between two looks at the progress.
 LOOK = 0.25
@@ -33,7 +33,7 @@ def backfill(source: str, config_path: Path, since: str | None, until: str | Non
 
     Days are whole and inclusive, in UTC unless a date carries an offset. The same command goes on where it was stopped.
     """
-    from connector.backfill import period
+    from connector.operations.backfill import period
 
     config = load_config(config_path)
     if source not in config.booking:
@@ -52,8 +52,8 @@ def backfill(source: str, config_path: Path, since: str | None, until: str | Non
 
 
 async def _follow(config: Config, source: str, since: str | None, until: str | None, dry_run: bool) -> Mapping[str, Any]:
-    from connector.control import operator
-    from connector.terminal import Follow
+    from connector.cli.admin_client import operator
+    from connector.cli.output import Follow
 
     async with operator(config, work=not dry_run) as ask:
         with Follow() as follow:
@@ -67,7 +67,7 @@ async def _follow(config: Config, source: str, since: str | None, until: str | N
 
 
 def _conclude(progress: Mapping[str, Any], as_json: bool) -> None:
-    from connector import terminal
+    from connector.cli import output as terminal
 
     result = {"source": progress["source"], **progress["counts"], "dry_run": progress["dry_run"]}
     if as_json:

@@ -13,7 +13,7 @@ import click
 from connector.cli.common import config_option, ends_well, json_option, load_config, operate, run
 
 if TYPE_CHECKING:
-    from connector.config import Config
+    from connector.config.settings import Config
 
 #: Seconds between two looks at the progress.
 LOOK = 0.25
@@ -39,7 +39,7 @@ def check(config_path: Path, fix: bool, source: str | None, sample: int | None, 
     if source is not None:
         _drift(config, source, sample, fix, as_json)
         return
-    from connector import terminal
+    from connector.cli import output as terminal
 
     found = operate(config, "check", fix=fix)
     if as_json:
@@ -60,7 +60,7 @@ def _drift(config: Config, source: str, sample: int | None, fix: bool, as_json: 
         click.echo("Stopped. What was begun to be repaired goes on with the next service.", err=True)
         sys.exit(1)
     if as_json:
-        from connector import terminal
+        from connector.cli import output as terminal
 
         keys = ("source", "busy", "findings")
         terminal.show_json({**{key: found[key] for key in keys}, "links": found["counts"]["seen"] - found["open"], "fix": fix})
@@ -73,8 +73,8 @@ def _drift(config: Config, source: str, sample: int | None, fix: bool, as_json: 
 
 
 async def _follow(config: Config, source: str, sample: int | None, fix: bool) -> Mapping[str, Any]:
-    from connector.control import operator
-    from connector.terminal import Follow
+    from connector.cli.admin_client import operator
+    from connector.cli.output import Follow
 
     async with operator(config, work=fix) as ask:
         with Follow() as follow:

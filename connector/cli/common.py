@@ -15,7 +15,7 @@ import click
 from connector.model.errors import ConfigError, ConnectorError, StoreError
 
 if TYPE_CHECKING:
-    from connector.config import Config
+    from connector.config.settings import Config
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +59,9 @@ def ends_well(command: Callable[P, T]) -> Callable[P, T]:
 
 def load_config(path: Path) -> Config:
     """Read the configuration and set up quiet logging. Raises ConfigError."""
-    from connector import config, logs, registry
+    from connector import registry
+    from connector.config import logs
+    from connector.config import settings as config
 
     loaded = config.load(path, systems=registry.Registry())
     logs.set_up(json=False, level="warning")
@@ -96,8 +98,8 @@ def _exists(path: Path) -> bool:
 
 
 def operate(config: Config, name: str, **arguments: Any) -> Any:
-    """Do one operation on the live database; see `connector.operations`."""
-    from connector.control import operator
+    """Do one operation on the live database; see `connector.operations.operations`."""
+    from connector.cli.admin_client import operator
 
     async def job() -> Any:
         async with operator(config) as ask:

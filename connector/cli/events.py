@@ -29,7 +29,7 @@ def list_events(
     config_path: Path, state: str | None, source: str | None, client_id: str | None, limit: int, as_json: bool
 ) -> None:
     """List events, newest first."""
-    from connector import terminal
+    from connector.cli import output as terminal
     from connector.store import views
 
     config = load_config(config_path)
@@ -48,7 +48,7 @@ def list_events(
 @ends_well
 def show_event(event_id: int, with_body: bool, config_path: Path, as_json: bool) -> None:
     """Show one event with its trace: what was found out, and why it is where it is."""
-    from connector import terminal
+    from connector.cli import output as terminal
     from connector.store import views
 
     config = load_config(config_path)
@@ -105,7 +105,7 @@ def links() -> None:
 @ends_well
 def list_links(config_path: Path, as_json: bool) -> None:
     """List all links, oldest first."""
-    from connector import terminal
+    from connector.cli import output as terminal
     from connector.store import views
 
     found = read(load_config(config_path), views.links, absent=[])
@@ -117,7 +117,7 @@ def list_links(config_path: Path, as_json: bool) -> None:
 
 
 def _report(deed: str, done: list[int], asked: tuple[int, ...], why_not: str, as_json: bool) -> None:
-    from connector import terminal
+    from connector.cli import output as terminal
 
     missed = [event_id for event_id in asked if event_id not in done]
     if as_json:

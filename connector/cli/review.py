@@ -11,7 +11,7 @@ import click
 from connector.cli.common import ID, config_option, ends_well, json_option, load_config, operate, read, whoami
 
 if TYPE_CHECKING:
-    from connector.config import Config
+    from connector.config.settings import Config
 
 reveal_option = click.option("--reveal", is_flag=True, help="Read the candidates from the CRM and show personal data.")
 review_argument = click.argument("review_id", metavar="ID", type=ID)
@@ -29,7 +29,7 @@ def review() -> None:
 @ends_well
 def list_reviews(config_path: Path, reveal: bool, as_json: bool) -> None:
     """List what waits for a decision, oldest first."""
-    from connector import terminal
+    from connector.cli import output as terminal
     from connector.store import views
 
     config = load_config(config_path)
@@ -53,7 +53,7 @@ def list_reviews(config_path: Path, reveal: bool, as_json: bool) -> None:
 @ends_well
 def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) -> None:
     """Show one item, its candidates side by side with the evidence for each."""
-    from connector import terminal
+    from connector.cli import output as terminal
     from connector.store import views
 
     config = load_config(config_path)
@@ -125,7 +125,7 @@ def _decide(config_path: Path, review_id: int, decision: str, customer_id: str |
 
 def _tell(config: Config, review_id: int, said: str, as_json: bool) -> None:
     """Print what was done; as JSON, the item as `show --json` would answer it now."""
-    from connector import terminal
+    from connector.cli import output as terminal
     from connector.store import views
 
     if as_json:

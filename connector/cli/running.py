@@ -17,11 +17,15 @@ from connector.model.errors import ConnectorError
 
 #: Every stand-in: its class, where its API begins, and what it names its keys.
 SANDBOXES = {
-    "bookablesites": ("connector.sandbox.bookablesites:BookablesitesSandbox", "/api/v2", ("client_id", "client_secret")),
-    "bookeo": ("connector.sandbox.bookeo:BookeoSandbox", "/v2", ("api_key", "secret_key")),
-    "bookingflow": ("connector.sandbox.bookingflow:BookingFlowSandbox", "/api/v1", ("api_key",)),
-    "booxi": ("connector.sandbox.booxi:BooxiSandbox", "/booking/v1", ("partner_key",)),
-    "hubspot": ("connector.sandbox.hubspot:HubSpotSandbox", "", ("token",)),
+    "bookablesites": (
+        "connector.sandbox.bookablesites.app:BookablesitesSandbox",
+        "/api/v2",
+        ("client_id", "client_secret"),
+    ),
+    "bookeo": ("connector.sandbox.bookeo.app:BookeoSandbox", "/v2", ("api_key", "secret_key")),
+    "bookingflow": ("connector.sandbox.bookingflow.app:BookingFlowSandbox", "/api/v1", ("api_key",)),
+    "booxi": ("connector.sandbox.booxi.app:BooxiSandbox", "/booking/v1", ("partner_key",)),
+    "hubspot": ("connector.sandbox.hubspot.app:HubSpotSandbox", "", ("token",)),
 }
 _HINTS = {
     errno.EADDRNOTAVAIL: "Set [server] host to an address of this machine.",
@@ -43,7 +47,7 @@ CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 @ends_well
 def demo(once: bool, port: int, booking: str) -> None:
     """Show everything without an account: both far sides as sandboxes, sample webhooks, links made, the status page."""
-    from connector.demo import run_demo
+    from connector.cli.demo import run_demo
 
     _loop(lambda: run_demo(once=once, port=port, booking=booking))
 
@@ -54,8 +58,10 @@ def demo(once: bool, port: int, booking: str) -> None:
 @ends_well
 def serve(config_path: Path, no_worker: bool) -> None:
     """Run the webhook receiver, the worker and the status page in one process. SIGTERM drains and ends it."""
-    from connector import config, logs, registry
-    from connector.service import Service
+    from connector import registry
+    from connector.app import Service
+    from connector.config import logs
+    from connector.config import settings as config
 
     loaded = config.load(config_path, systems=registry.Registry())
     logs.set_up(json={"auto": None, "json": True, "console": False}[loaded.log.format], level=loaded.log.level)
@@ -74,7 +80,7 @@ def serve(config_path: Path, no_worker: bool) -> None:
 @ends_well
 def sandbox(system: str, port: int, faults_path: Path | None) -> None:
     """Run a stand-in for a far side, with its rules and limits, and faults on request."""
-    from connector.sandbox.faults import Faults
+    from connector.sandbox.kit.faults import Faults
 
     faults = Faults.load(faults_path) if faults_path else Faults()
 
@@ -85,7 +91,7 @@ def sandbox(system: str, port: int, faults_path: Path | None) -> None:
 
 
 async def _serve_sandbox(system: str, port: int, faults: Any) -> None:
-    from connector.sandbox.server import Server
+    from connector.sandbox.kit.server import Server
 
     dotted, api, keys = SANDBOXES[system]
     module, _, name = dotted.partition(":")

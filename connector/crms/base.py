@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.config import CrmSettings
+from connector.config.settings import CrmSettings
 from connector.model.bookings import Appointment
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
-from connector.outbound import Remote
-from connector.quota import QuotaFor
+from connector.remote.http import Remote
+from connector.remote.rate_limit import QuotaFor
 
 
 class CRM(ABC):

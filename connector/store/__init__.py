@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from connector.store.backfills import Backfills
-from connector.store.database import Database, connect_read_only, explained
 from connector.store.errands import Errands
 from connector.store.inbox import Inbox
 from connector.store.journal import Journal
 from connector.store.lanes import Lanes
 from connector.store.links import Links
-from connector.store.lockfile import read_lock
-from connector.store.reviews import Reviews
-from connector.store.upkeep import Upkeep
+from connector.store.maintenance import Upkeep
+from connector.store.reviews.decisions import Reviews
+from connector.store.sqlite.database import Database, connect_read_only, explained
+from connector.store.sqlite.lock import read_lock
 
 T = TypeVar("T")
 

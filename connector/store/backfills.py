@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from connector.model.bookings import Event
-from connector.store.database import Database
 from connector.store.inbox import BACKFILL, queue_events
+from connector.store.sqlite.database import Database
 
 #: The counts of a run, in the order of the public contract.
 COUNTS = ("seen", "already_linked", "matched", "created", "written_back", "held", "failed", "skipped")

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from connector.model.bookings import Client, Event
 from connector.model.links import Link
-from connector.store.database import Database
 from connector.store.inbox import BACKFILL, queue_events
 from connector.store.links import link_of, save_alias, save_link
+from connector.store.sqlite.database import Database
 
 
 class Errands:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from connector.model.bookings import Event, Reading
 from connector.model.deliveries import Delivery
-from connector.store.database import Batched, Database
+from connector.store.sqlite.database import Batched, Database
 
 T = TypeVar("T")
 

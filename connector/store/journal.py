@@ -13,10 +13,10 @@ from dataclasses import replace
 from connector.model.errors import Postponed
 from connector.model.jobs import Work
 from connector.model.links import Link
-from connector.store.database import Database
 from connector.store.intents import forget
 from connector.store.lanes import fence, reach_step
 from connector.store.links import link_of, remember, save_alias, save_link, survivor_of
+from connector.store.sqlite.database import Database
 
 #: Seconds after which an event looks again whether the other client's create has been settled.
 LOOK_AGAIN = 3.0

@@ -12,11 +12,11 @@ from collections.abc import Collection
 
 from connector.model.bookings import Event
 from connector.model.jobs import StaleClaim, Verdict, Work
-from connector.store.database import Database
 from connector.store.inbox import BACKFILL, LIVE, tally
 from connector.store.intents import forget_open
 from connector.store.links import link_of
-from connector.store.reviews import decision_of, follow
+from connector.store.reviews.decisions import decision_of, follow
+from connector.store.sqlite.database import Database
 
 #: Trace entries kept per event; the oldest go first.
 LONGEST_TRACE = 60

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from connector.model.links import Link
-from connector.store.database import Database
+from connector.store.sqlite.database import Database
 
 
 class Links:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connector.model.reviews import Decision
-from connector.store.reviews import decision_of
-from connector.store.schema import STATES
+from connector.store.reviews.decisions import decision_of
+from connector.store.sqlite.schema import STATES
 
 Row = dict[str, Any]
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from connector.addresses import is_loopback
+from connector.config.addresses import is_loopback
 
 #: Seconds a login lasts.
 SESSION = 12 * 3600

@@ -14,13 +14,13 @@ from starlette.routing import BaseRoute, Route
 
 from connector.model.problems import Check
 from connector.web.access import Access
-from connector.web.decide import Desk, Operate
-from connector.web.login import Login
-from connector.web.pages import PRIVATE, Pages
-from connector.web.ports import Intake, Ready, Source, StatusData
-from connector.web.receiver import Receiver
-from connector.web.stats import ReceiverStats
-from connector.web.status import StatusPages
+from connector.web.interfaces import Intake, Ready, Source, StatusData
+from connector.web.receiver.receiver import Receiver
+from connector.web.receiver.stats import ReceiverStats
+from connector.web.status.decide import Desk, Operate
+from connector.web.status.login import Login
+from connector.web.status.page import StatusPages
+from connector.web.status.pages import PRIVATE, Pages
 
 
 def build_app(

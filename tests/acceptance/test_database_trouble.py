@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from connector.store.database import Database
+from connector.store.sqlite.database import Database
 
 from .world import FarSides, Service, post, rows, run, states
 

@@ -15,11 +15,11 @@ from typing import Any, Self
 
 import httpx
 
-from connector.sandbox.booxi import BooxiSandbox
-from connector.sandbox.booxi_webhooks import Target
-from connector.sandbox.faults import Faults
-from connector.sandbox.hubspot import HubSpotSandbox
-from connector.sandbox.server import Server
+from connector.sandbox.booxi.app import BooxiSandbox
+from connector.sandbox.booxi.webhooks import Target
+from connector.sandbox.hubspot.app import HubSpotSandbox
+from connector.sandbox.kit.faults import Faults
+from connector.sandbox.kit.server import Server
 
 KEY = "connector_person_key"
 PARTNER_KEY = "partner-key-of-the-acceptance-tests"

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from connector.quota import Quota
+from connector.remote.rate_limit import Quota
 
 
 @asynccontextmanager

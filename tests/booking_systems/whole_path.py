@@ -9,12 +9,13 @@ from typing import Any
 
 import httpx
 
-from connector import config, registry
-from connector.backfill import Backfill
-from connector.sandbox.faults import Faults
-from connector.sandbox.hubspot import HubSpotSandbox
-from connector.sandbox.letters import Target
-from connector.service import Service
+from connector import registry
+from connector.app import Service
+from connector.config import settings as config
+from connector.operations.backfill import Backfill
+from connector.sandbox.hubspot.app import HubSpotSandbox
+from connector.sandbox.kit.faults import Faults
+from connector.sandbox.kit.json_outbox import Target
 from connector.store import views
 
 KEY = "connector_person_key"

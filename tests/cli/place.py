@@ -21,10 +21,11 @@ from acceptance.world import CONNECTOR, FarSides, Service, pending, rows
 from anyio.from_thread import BlockingPortal
 from click.testing import CliRunner, Result
 
-from connector import config, registry
+from connector import registry
 from connector.cli import main
-from connector.engine import Engine
+from connector.config import settings as config
 from connector.model.deliveries import Delivery
+from connector.worker.engine import Engine
 
 T = TypeVar("T")
 

@@ -19,13 +19,13 @@ from connector.booking_systems.bookablesites.values import client_key
 from connector.crms.base import CRM
 from connector.model.bookings import Client
 from connector.model.persons import NewCustomer
-from connector.quota import Quota
-from connector.sandbox.bookablesites import BookablesitesSandbox
-from connector.sandbox.bookeo import BookeoSandbox
-from connector.sandbox.bookingflow import BookingFlowSandbox
-from connector.sandbox.booxi import BooxiSandbox
-from connector.sandbox.faults import Faults
-from connector.sandbox.hubspot import HubSpotSandbox
+from connector.remote.rate_limit import Quota
+from connector.sandbox.bookablesites.app import BookablesitesSandbox
+from connector.sandbox.bookeo.app import BookeoSandbox
+from connector.sandbox.bookingflow.app import BookingFlowSandbox
+from connector.sandbox.booxi.app import BooxiSandbox
+from connector.sandbox.hubspot.app import HubSpotSandbox
+from connector.sandbox.kit.faults import Faults
 
 NOWHERE = "http://far.test"
 
@@ -52,7 +52,7 @@ class FarSide(ABC):
         """How many writes it has carried out."""
 
     def disturb(self, **faults: Any) -> None:
-        """Misbehave from now on as `connector.sandbox.faults.Faults` says."""
+        """Misbehave from now on as `connector.sandbox.kit.faults.Faults` says."""
         self.sandbox.faults = Faults(**faults)
 
     def disturb_writes(self, **faults: Any) -> None:

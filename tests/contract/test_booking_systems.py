@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from connector import registry
 from connector.booking_systems.base import BookingSystem, ClientLink
-from connector.identity import identify
 from connector.model.bookings import Client, Kind, Reading
 from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
-from connector.sandbox.server import Server
+from connector.sandbox.kit.server import Server
+from connector.sync.person.identity import identify
 
 from .conftest import FAILURES
 from .far_sides import BOOKING_SYSTEMS, BookingFarSide

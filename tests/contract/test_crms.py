@@ -20,7 +20,7 @@ from connector.model.errors import (
     UnknownOutcome,
 )
 from connector.model.persons import Customer, NewCustomer
-from connector.sandbox.server import Server
+from connector.sandbox.kit.server import Server
 
 from .conftest import FAILURES
 from .far_sides import CRMS, CrmFarSide

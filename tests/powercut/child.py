@@ -18,7 +18,7 @@ from connector.model.bookings import Client, Event, Kind, Reading
 from connector.model.deliveries import Delivery
 from connector.model.jobs import Verdict, Work
 from connector.store import Store
-from connector.store.database import Database
+from connector.store.sqlite.database import Database
 
 DATABASE = "connector.db"
 PROMISES = "promises"

@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from connector.model.errors import ConfigError
-from connector.sandbox.faults import FaultInjector, Faults
-from connector.sandbox.server import Server
+from connector.sandbox.kit.faults import FaultInjector, Faults
+from connector.sandbox.kit.server import Server
 
 pytestmark = pytest.mark.anyio
 

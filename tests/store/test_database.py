@@ -12,7 +12,7 @@ import pytest
 
 from connector.model.errors import ConfigError, StoreError
 from connector.store import Store, connect_read_only, read_lock
-from connector.store.database import explained
+from connector.store.sqlite.database import explained
 
 from .processes import LOCKING, SERVING, child
 from .samples import NOW, accept, busy_writer, delivery, execute, handed_over, opened, refused, rows, settle, states
@@ -109,7 +109,7 @@ async def test_while_another_program_locks_the_file_nothing_is_acknowledged_and_
 async def test_a_locked_file_is_not_opened(path, monkeypatch):
     async with opened(path):
         pass
-    monkeypatch.setattr("connector.store.database._BUSY_SECONDS", 0.02)
+    monkeypatch.setattr("connector.store.sqlite.database._BUSY_SECONDS", 0.02)
     with child(LOCKING, path) as process:
         assert process.stdout.readline() == "ready\n"
         assert "locked by another program" in str(refused(path))

@@ -11,7 +11,8 @@ import pytest
 
 from connector.model.bookings import Reading
 from connector.model.errors import Overloaded
-from connector.store import database, views
+from connector.store import views
+from connector.store.sqlite import database
 
 from .samples import HOUR, NOW, accept, busy_writer, claim_one, delivery, event, handed_over, hold, opened, rows, settle, states
 

@@ -8,8 +8,8 @@ import pytest
 from sqlite_utils import Database
 
 from connector.model.errors import StoreError
-from connector.store import schema
-from connector.store.schema import MOVES, STATES, migrate
+from connector.store.sqlite import schema
+from connector.store.sqlite.schema import MOVES, STATES, migrate
 
 NOW = 1_795_000_000.0
 

@@ -8,7 +8,8 @@ import pytest
 
 from connector.model.bookings import Reading
 from connector.model.jobs import Verdict
-from connector.store import upkeep, views
+from connector.store import maintenance as upkeep
+from connector.store import views
 
 from .samples import HOUR, NOW, accept, claim_one, delivery, event, hold, rows, settle, states
 

@@ -29,7 +29,7 @@ WRITTEN = {
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads are tried again without a pause."""
-    monkeypatch.setattr("connector.outbound.wait_random_exponential", lambda *_, **__: wait_none())
+    monkeypatch.setattr("connector.remote.http.wait_random_exponential", lambda *_, **__: wait_none())
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from connector.sandbox.faults import Faults
+from connector.sandbox.kit.faults import Faults
 
 #: What may go wrong: a fault of the sandbox, an answer in its place, an exception in its place, or a deed that comes first.
 Mishap = Faults | httpx.Response | Exception | Callable[[], Any]

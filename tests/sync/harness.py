@@ -16,11 +16,9 @@ from typing import Any
 
 from connector.booking_systems.booxi.adapter import Booxi
 from connector.booking_systems.booxi.settings import BooxiSettings
-from connector.config import SyncSettings
+from connector.config.settings import SyncSettings
 from connector.crms.hubspot.adapter import HubSpot
 from connector.crms.hubspot.settings import HubSpotSettings
-from connector.identity import person_key
-from connector.locks import IdentityLocks
 from connector.model.deliveries import Delivery
 from connector.model.errors import (
     AccountPaused,
@@ -34,12 +32,14 @@ from connector.model.errors import (
     Unavailable,
 )
 from connector.model.jobs import Verdict, Work
-from connector.quota import Quota
-from connector.sandbox.booxi import BooxiSandbox
-from connector.sandbox.faults import Faults
-from connector.sandbox.hubspot import HubSpotSandbox
+from connector.remote.rate_limit import Quota
+from connector.sandbox.booxi.app import BooxiSandbox
+from connector.sandbox.hubspot.app import HubSpotSandbox
+from connector.sandbox.kit.faults import Faults
 from connector.store import Store, views
-from connector.sync import Sync
+from connector.sync.locks import IdentityLocks
+from connector.sync.person.identity import person_key
+from connector.sync.pipeline import Sync
 
 from .gate import Gate
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from connector.sandbox.faults import Faults
+from connector.sandbox.kit.faults import Faults
 from connector.store import views
 
 from .harness import ADA, PHONE, World

@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from connector.model.errors import Conflict, Rejected, Transient, UnknownOutcome
-from connector.sandbox.faults import Faults
-from connector.sandbox.hubspot import Rules
+from connector.sandbox.hubspot.app import Rules
+from connector.sandbox.kit.faults import Faults
 
 from .gate import BEFORE_IT_ARRIVED, LOST
 from .harness import ADA, KEY, PHONE, World

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connector.store import views
-from connector.worker import Worker
+from connector.worker.worker import Worker
 
 from .harness import ADA, PHONE, World
 

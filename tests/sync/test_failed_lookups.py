@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from connector.model.errors import ConnectorError
-from connector.sandbox.faults import Faults
+from connector.sandbox.kit.faults import Faults
 
 from .harness import World
 

@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from connector.model.persons import Customer, NewCustomer
-from connector.sandbox.faults import Faults
-from connector.sync import missing_fields
+from connector.sandbox.kit.faults import Faults
+from connector.sync.pipeline import missing_fields
 
 from .gate import LOST
 from .harness import ADA, PHONE, World

@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from connector.model.errors import ConnectorError, NeedsReview
-from connector.sandbox.faults import Faults
+from connector.sandbox.kit.faults import Faults
 
 from .gate import BEFORE_IT_ARRIVED, LOST
 from .harness import ADA, PHONE, World

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from store.virtual_time import in_virtual_time, run
 
-from connector.locks import IdentityLocks
+from connector.sync.locks import IdentityLocks
 
 
 class Room:

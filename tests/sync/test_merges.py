@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.sandbox.hubspot import Rules
+from connector.sandbox.hubspot.app import Rules
 
 from .harness import ADA, PHONE, World
 

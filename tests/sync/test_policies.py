@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.config import SyncSettings
+from connector.config.settings import SyncSettings
 from connector.model.errors import Hold, NeedsReview
 from connector.model.persons import Customer
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from connector.model.errors import Rejected, UnknownOutcome
-from connector.sandbox.faults import Faults
+from connector.sandbox.kit.faults import Faults
 
 from .gate import BEFORE_IT_ARRIVED, LOST
 from .harness import Ended, World

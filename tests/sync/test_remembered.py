@@ -3,7 +3,7 @@
 import pytest
 
 from connector.model.errors import NeedsReview
-from connector.sandbox.faults import Faults
+from connector.sandbox.kit.faults import Faults
 
 from .harness import ADA, PHONE, World
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.sandbox.faults import Faults
+from connector.sandbox.kit.faults import Faults
 
 from .gate import LOST
 from .harness import Crash, World

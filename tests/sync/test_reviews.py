@@ -3,7 +3,7 @@
 import pytest
 
 from connector.model.errors import Hold, NeedsReview
-from connector.sandbox.faults import Faults
+from connector.sandbox.kit.faults import Faults
 
 from .gate import BEFORE_IT_ARRIVED, LOST
 from .harness import ADA, PHONE, Ended, World

@@ -18,10 +18,12 @@ from typing import Any
 
 import httpx
 
-from connector import config, logs, registry
-from connector.sandbox.faults import Faults
-from connector.sandbox.hubspot import HubSpotSandbox
-from connector.service import Service
+from connector import registry
+from connector.app import Service
+from connector.config import logs
+from connector.config import settings as config
+from connector.sandbox.hubspot.app import HubSpotSandbox
+from connector.sandbox.kit.faults import Faults
 from connector.store import views
 
 from .stages import STAGES, TOMORROW, Person, Stage

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.sandbox.bookablesites import BookablesitesSandbox
-from connector.sandbox.bookeo import BookeoSandbox
-from connector.sandbox.bookingflow import BookingFlowSandbox
-from connector.sandbox.booxi import BooxiSandbox
-from connector.sandbox.booxi_webhooks import Target as BooxiTarget
-from connector.sandbox.letters import Target
+from connector.sandbox.bookablesites.app import BookablesitesSandbox
+from connector.sandbox.bookeo.app import BookeoSandbox
+from connector.sandbox.bookingflow.app import BookingFlowSandbox
+from connector.sandbox.booxi.app import BooxiSandbox
+from connector.sandbox.booxi.webhooks import Target as BooxiTarget
+from connector.sandbox.kit.json_outbox import Target
 
 TOKEN, PATH_KEY = "a-fixed-token-of-the-sender", "a-secret-part-of-the-address"
 WEBHOOK = f'[booking.place.webhook]\nverify = "token"\ntokens = ["{TOKEN}"]'

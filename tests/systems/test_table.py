@@ -5,9 +5,10 @@ import asyncio
 import httpx
 import pytest
 
-from connector import config, registry
-from connector.sandbox.hubspot import HubSpotSandbox
-from connector.service import Service
+from connector import registry
+from connector.app import Service
+from connector.config import settings as config
+from connector.sandbox.hubspot.app import HubSpotSandbox
 from connector.store import views
 
 from .__main__ import CONFIG, NO_LIMITS, play

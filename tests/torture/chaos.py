@@ -8,8 +8,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connector.sandbox.faults import Faults
-from connector.sandbox.hubspot import HubSpotSandbox
+from connector.sandbox.hubspot.app import HubSpotSandbox
+from connector.sandbox.kit.faults import Faults
 
 #: Seconds which the service waits for an answer, and which a withheld answer takes.
 TIMEOUT, WITHHELD = 2.0, 3.0

@@ -15,9 +15,9 @@ from typing import Any
 
 from acceptance.world import rows
 
-from connector.identity import person_key
-from connector.sandbox.hubspot import HubSpotSandbox
+from connector.sandbox.hubspot.app import HubSpotSandbox
 from connector.store import look, views
+from connector.sync.person.identity import person_key
 
 from .courier import Courier
 from .people import Person

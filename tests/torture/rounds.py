@@ -12,7 +12,7 @@ from pathlib import Path
 
 from acceptance.world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, FarSides, Service, pending, run, states
 
-from connector.sandbox.server import Server
+from connector.sandbox.kit.server import Server
 
 from .chaos import TIMEOUT, Chaos, determined
 from .courier import Courier

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.sandbox.booxi import BooxiSandbox
-from connector.sandbox.hubspot import HubSpotSandbox
+from connector.sandbox.booxi.app import BooxiSandbox
+from connector.sandbox.hubspot.app import HubSpotSandbox
 
 from .people import People, Person
 

@@ -20,16 +20,16 @@ from typing import Any
 import httpx
 from acceptance.world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, FarSides, states
 
-from connector.config import Config, load
-from connector.connections import Connections, connect
-from connector.locks import IdentityLocks
+from connector.config.settings import Config, load
 from connector.model.deliveries import Delivery
 from connector.model.errors import RemoteError
 from connector.registry import Registry
 from connector.store import Store
 from connector.store.views import queue
-from connector.sync import Sync
-from connector.worker import Worker
+from connector.sync.locks import IdentityLocks
+from connector.sync.pipeline import Sync
+from connector.worker.accounts import Connections, connect
+from connector.worker.worker import Worker
 
 from .invariants import Inspection, Ledger
 from .town import Town

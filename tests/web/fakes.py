@@ -13,11 +13,11 @@ from starlette.applications import Starlette
 from connector.model.bookings import Client, Event, Reading
 from connector.model.deliveries import Delivery
 from connector.model.problems import Check
-from connector.signatures import VerificationFailed, Verified
+from connector.remote.signatures import VerificationFailed, Verified
 from connector.web.access import Access
 from connector.web.app import build_app
-from connector.web.ports import Source
-from connector.web.stats import ReceiverStats
+from connector.web.interfaces import Source
+from connector.web.receiver.stats import ReceiverStats
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC).timestamp()
 TOKEN = "a-status-token-of-tests"

@@ -11,11 +11,12 @@ from typing import Any
 
 import httpx
 
-from connector import config, registry
-from connector.sandbox.booxi import BooxiSandbox
-from connector.sandbox.booxi_webhooks import Target
-from connector.sandbox.hubspot import HubSpotSandbox
-from connector.service import Service
+from connector import registry
+from connector.app import Service
+from connector.config import settings as config
+from connector.sandbox.booxi.app import BooxiSandbox
+from connector.sandbox.booxi.webhooks import Target
+from connector.sandbox.hubspot.app import HubSpotSandbox
 from connector.store import views
 
 from .fakes import TOKEN

@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from connector.model.errors import StoreError
 from connector.model.problems import Check
-from connector.web.metrics import render
-from connector.web.stats import ReceiverStats
+from connector.web.receiver.stats import ReceiverStats
+from connector.web.status.metrics import render
 
 from .fakes import World, busy_page, quiet_page
 

@@ -14,12 +14,12 @@ from typing import Any
 import structlog
 from store.samples import delivery, execute
 
-from connector.logs import set_up
+from connector.config.logs import set_up
 from connector.model.errors import StoreError
 from connector.model.jobs import Verdict, Work
-from connector.outbound import Availability
+from connector.remote.http import Availability
 from connector.store import Store
-from connector.worker import Worker
+from connector.worker.worker import Worker
 
 #: What a run of an event comes to: nothing, an error, or something to wait for first.
 Deed = BaseException | Callable[[Work], Awaitable[None]] | None

@@ -9,9 +9,9 @@ import json
 import pytest
 from store.virtual_time import in_virtual_time
 
-from connector.accounts import RELAPSE, Watcher
 from connector.model.errors import AccountPaused, RemoteError, StoreError, Unavailable
-from connector.outbound import FAILURES_BEFORE_DOWN, Availability
+from connector.remote.http import FAILURES_BEFORE_DOWN, Availability
+from connector.worker.probes import RELAPSE, Watcher
 
 from .harness import captured
 

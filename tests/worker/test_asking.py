@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from backfill.world import World
+from operations.backfill.world import World
 
-from connector.operations import Operations
+from connector.operations.operations import Operations
 from connector.store import views
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from backfill.world import KEY, World
+from operations.backfill.world import KEY, World
 
 from connector.store import views
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def world(lines, tmp_path, monkeypatch):
     # The real ones are measured in test_accounts.
-    monkeypatch.setattr("connector.accounts.INTERVALS", (0.2, 0.4))
+    monkeypatch.setattr("connector.worker.probes.INTERVALS", (0.2, 0.4))
     return World(tmp_path)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.matching import NothingToIdentify
 from connector.model import errors
 from connector.model.errors import (
     AccountPaused,
@@ -25,8 +24,9 @@ from connector.model.errors import (
     UnknownOutcome,
 )
 from connector.model.jobs import Verdict
-from connector.outbound import Availability
-from connector.worker import GIVE_UP_AFTER, GIVE_UP_ATTEMPTS, LAST_RETRY, PATIENT_SNOOZES, Worker
+from connector.remote.http import Availability
+from connector.sync.matching.rules import NothingToIdentify
+from connector.worker.worker import GIVE_UP_AFTER, GIVE_UP_ATTEMPTS, LAST_RETRY, PATIENT_SNOOZES, Worker
 
 from .harness import work
 

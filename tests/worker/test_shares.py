@@ -8,7 +8,7 @@ import time
 import pytest
 from store.samples import delivery, opened
 
-from connector.worker import Worker
+from connector.worker.worker import Worker
 
 pytestmark = pytest.mark.anyio
 

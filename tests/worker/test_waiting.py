@@ -11,8 +11,8 @@ from store.virtual_time import in_virtual_time
 
 from connector.model.errors import AccountPaused, Transient
 from connector.model.jobs import StaleClaim
-from connector.outbound import Availability
-from connector.worker import Worker
+from connector.remote.http import Availability
+from connector.worker.worker import Worker
 
 from .harness import MemoryStore, Runner, captured
 

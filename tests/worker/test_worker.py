@@ -10,10 +10,10 @@ import time
 import pytest
 from tenacity import wait_fixed
 
-from connector.matching import NothingToIdentify
 from connector.model.errors import AccountPaused, Ignore, NeedsReview, Rejected, StoreError, Transient
 from connector.model.jobs import StaleClaim
 from connector.store import views
+from connector.sync.matching.rules import NothingToIdentify
 
 from .harness import Job, events
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(autouse=True)
 def _when_told(monkeypatch):
     """Retries come when the test says so; when they really come is said in test_judge."""
-    monkeypatch.setattr("connector.worker._backoff", wait_fixed(60))
+    monkeypatch.setattr("connector.worker.worker._backoff", wait_fixed(60))
 
 
 def held_until(gate: asyncio.Event):
@@ -288,8 +288,8 @@ async def test_a_verdict_that_cannot_be_stored_while_stopping_leaves_the_event_t
 
 
 async def test_what_waits_follows_a_clock_that_is_put_back(store, monkeypatch):
-    monkeypatch.setattr("connector.worker.CLOCK_LOOK", 0.02)
-    monkeypatch.setattr("connector.worker._backoff", wait_fixed(0.3))
+    monkeypatch.setattr("connector.worker.worker.CLOCK_LOOK", 0.02)
+    monkeypatch.setattr("connector.worker.worker._backoff", wait_fixed(0.3))
     ahead = [3 * 3600.0]
     async with Job(store, clock=lambda: time.time() + ahead[0]) as job:
         job.runner.on("c-1", Transient("locked"), None)

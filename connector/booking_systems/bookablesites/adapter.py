@@ -10,20 +10,20 @@ import httpx
 
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.bookablesites import webhook
+from connector.booking_systems.bookablesites.api import BookablesitesClient
 from connector.booking_systems.bookablesites.appointments import Appointments
-from connector.booking_systems.bookablesites.client import BookablesitesClient
 from connector.booking_systems.bookablesites.customers import Customers
 from connector.booking_systems.bookablesites.settings import BookablesitesSettings
 from connector.booking_systems.bookablesites.values import camel, customer_id, member, read_customer, read_phone
 from connector.booking_systems.bookablesites.walk import Walk
-from connector.booking_systems.keyed_address import keyed_verifier
-from connector.booking_systems.values import read_text
-from connector.config import BookingSettings
+from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Reading
 from connector.model.errors import Rejected
 from connector.model.problems import Check
-from connector.quota import QuotaFor
-from connector.signatures import Verifier
+from connector.remote.keyed_address import keyed_verifier
+from connector.remote.rate_limit import QuotaFor
+from connector.remote.signatures import Verifier
+from connector.remote.values import read_text
 
 
 class Bookablesites(BookingSystem):

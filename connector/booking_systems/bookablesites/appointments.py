@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from connector.booking_systems.bookablesites.client import BookablesitesClient
+from connector.booking_systems.bookablesites.api import BookablesitesClient
 from connector.booking_systems.bookablesites.customers import MAX_PAGES, Customers, Pager
 from connector.booking_systems.bookablesites.settings import BookablesitesSettings
 from connector.booking_systems.bookablesites.values import in_utc, member, name_of, read_api_time, read_status
-from connector.booking_systems.values import read_key, read_object, read_objects, read_text
 from connector.model.bookings import Appointment, Event, Kind, Status
 from connector.model.errors import Hold, Transient
+from connector.remote.values import read_key, read_object, read_objects, read_text
 
 #: Deliveries whose appointment is remembered, so that it is known when it has vanished from the list.
 REMEMBERED = 10_000

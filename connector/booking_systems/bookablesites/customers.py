@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connector.booking_systems.bookablesites.client import BookablesitesClient, Sheet
+from connector.booking_systems.bookablesites.api import BookablesitesClient, Sheet
 from connector.booking_systems.bookablesites.values import customer_id, read_customer
 from connector.model.bookings import Client
 from connector.model.errors import Transient

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from connector.booking_systems.keyed_address import PathKey
-from connector.booking_systems.limits import CallLimits, Calls
-from connector.config import BookingSettings, Section
+from connector.config.settings import BookingSettings, Section
+from connector.remote.keyed_address import PathKey
+from connector.remote.limits import CallLimits, Calls
 
 Api = Literal["v1", "v2"]
 Encoding = Literal["json", "form"]

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 
-from connector.booking_systems.values import read_key, read_object, read_text
 from connector.model.bookings import Client, Status
+from connector.remote.values import read_key, read_object, read_text
 
 #: https://trafft.com/docs/custom-features/api/ ; spellings differ between clients of the API.
 STATUSES = {

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connector.booking_systems.base import Page
+from connector.booking_systems.bookablesites.api import BookablesitesClient, Sheet
 from connector.booking_systems.bookablesites.appointments import Appointments, start_of
-from connector.booking_systems.bookablesites.client import BookablesitesClient, Sheet
 from connector.booking_systems.bookablesites.customers import MAX_PAGES, Customers, Pager
 from connector.booking_systems.bookablesites.settings import BookablesitesSettings
 from connector.booking_systems.bookablesites.values import in_utc

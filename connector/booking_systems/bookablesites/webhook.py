@@ -11,9 +11,9 @@ from typing import Any
 
 from connector.booking_systems.bookablesites.settings import BookablesitesSettings
 from connector.booking_systems.bookablesites.values import client_key, digest, read_local, read_status
-from connector.booking_systems.keyed_address import query
-from connector.booking_systems.values import read_text
 from connector.model.bookings import Appointment, Client, Event, Kind, Reading, Status
+from connector.remote.keyed_address import query
+from connector.remote.values import read_text
 
 #: `event` in the address → type, kind, and the status it implies. The five are Bookablesites' own; the words are ours.
 EVENTS: dict[str, tuple[str, Kind, Status | None]] = {

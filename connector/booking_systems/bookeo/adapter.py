@@ -10,19 +10,19 @@ import httpx
 
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.bookeo import webhook
-from connector.booking_systems.bookeo.client import ABSENT, BookeoClient
+from connector.booking_systems.bookeo.api import ABSENT, BookeoClient
 from connector.booking_systems.bookeo.hooks import Hooks
 from connector.booking_systems.bookeo.links import FieldLinks, Links, NoLinks, ReferenceLinks
 from connector.booking_systems.bookeo.settings import BookeoSettings
 from connector.booking_systems.bookeo.signature import BookeoVerifier
 from connector.booking_systems.bookeo.walk import Walk
-from connector.booking_systems.values import read_object, read_text
-from connector.config import BookingSettings
+from connector.config.settings import BookingSettings
 from connector.model.bookings import Client, Reading
 from connector.model.errors import RemoteError
 from connector.model.problems import Check
-from connector.quota import QuotaFor
-from connector.signatures import Verifier
+from connector.remote.rate_limit import QuotaFor
+from connector.remote.signatures import Verifier
+from connector.remote.values import read_object, read_text
 
 
 class Bookeo(BookingSystem):

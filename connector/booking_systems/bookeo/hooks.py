@@ -6,11 +6,11 @@ import re
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from connector.addresses import is_exposed
-from connector.booking_systems.bookeo.client import BookeoClient
-from connector.booking_systems.values import read_object, read_objects, read_text, read_time
+from connector.booking_systems.bookeo.api import BookeoClient
+from connector.config.addresses import is_exposed
 from connector.model.errors import Rejected
 from connector.model.problems import Check
+from connector.remote.values import read_object, read_objects, read_text, read_time
 
 #: One webhook for each. A customer's deletion asks nothing of us.
 WANTED = (

@@ -11,11 +11,11 @@ import copy
 from typing import Any, Protocol
 
 from connector.booking_systems.base import ClientLink
-from connector.booking_systems.bookeo.client import ABSENT, BookeoClient
+from connector.booking_systems.bookeo.api import ABSENT, BookeoClient
 from connector.booking_systems.bookeo.settings import MAX_EXTERNAL_REF, BookeoSettings
 from connector.booking_systems.bookeo.webhook import customer_of
-from connector.booking_systems.values import read_key, read_object, read_objects, read_text
 from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
+from connector.remote.values import read_key, read_object, read_objects, read_text
 
 _GONE_HINT = "Look for it in Bookeo; if it was deleted there, discard the event."
 

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from connector.booking_systems.limits import CallLimits, Calls
-from connector.config import BookingSettings
+from connector.config.settings import BookingSettings
+from connector.remote.limits import CallLimits, Calls
 
 #: The vendor's address: https://www.bookeo.com/api/
 BASE_URL = "https://api.bookeo.com/v2"

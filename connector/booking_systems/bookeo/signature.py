@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from connector.signatures import HmacVerifier, VerificationFailed, Verified
+from connector.remote.signatures import HmacVerifier, VerificationFailed, Verified
 
 TIMESTAMP, MESSAGE_ID, SIGNATURE = "x-bookeo-timestamp", "x-bookeo-messageid", "x-bookeo-signature"
 #: Unix milliseconds, from 2001 to 2286.

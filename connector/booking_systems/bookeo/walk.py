@@ -9,12 +9,12 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from connector.booking_systems.base import Page
-from connector.booking_systems.bookeo.client import BookeoClient
+from connector.booking_systems.bookeo.api import BookeoClient
 from connector.booking_systems.bookeo.webhook import read_booking, read_client, read_customer, read_moment
-from connector.booking_systems.values import read_object, read_objects, read_text
 from connector.model.bookings import Event, Kind
 from connector.model.errors import Rejected, Transient
-from connector.outbound import Answer
+from connector.remote.http import Answer
+from connector.remote.values import read_object, read_objects, read_text
 
 _SECOND = timedelta(seconds=1)
 

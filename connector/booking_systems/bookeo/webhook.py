@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from connector.booking_systems.bookeo.signature import MESSAGE_ID
-from connector.booking_systems.values import read_event_id, read_key, read_object, read_objects, read_text, read_time
 from connector.model.bookings import Appointment, Client, Event, Kind, Reading, Status
+from connector.remote.values import read_event_id, read_key, read_object, read_objects, read_text, read_time
 
 KINDS = {"created": Kind.CREATED, "updated": Kind.UPDATED, "deleted": Kind.DELETED}
 #: What is registered; what Bookeo has besides (payments, seat blocks …) concerns no customer.

@@ -14,18 +14,18 @@ import httpx
 
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.bookingflow import webhook
+from connector.booking_systems.bookingflow.api import ABSENT, BookingFlowClient
 from connector.booking_systems.bookingflow.bookings import booking_in, read_appointment, read_client
-from connector.booking_systems.bookingflow.client import ABSENT, BookingFlowClient
 from connector.booking_systems.bookingflow.settings import BookingFlowSettings
 from connector.booking_systems.bookingflow.walk import Walk
-from connector.booking_systems.keyed_address import keyed_verifier
-from connector.booking_systems.values import read_key
-from connector.config import BookingSettings
+from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Reading, Status
 from connector.model.errors import Rejected, Transient
 from connector.model.problems import Check
-from connector.quota import QuotaFor
-from connector.signatures import Verifier
+from connector.remote.keyed_address import keyed_verifier
+from connector.remote.rate_limit import QuotaFor
+from connector.remote.signatures import Verifier
+from connector.remote.values import read_key
 
 
 class BookingFlow(BookingSystem):

@@ -7,8 +7,8 @@ from typing import Any
 
 from connector.booking_systems.bookingflow.settings import Record
 from connector.booking_systems.bookingflow.webhook import CLIENT, first, read_booking_id
-from connector.booking_systems.values import at, read_object, read_text, read_time
 from connector.model.bookings import Appointment, Client, Event, Kind, Status
+from connector.remote.values import at, read_object, read_text, read_time
 
 #: `confirmed` and `canceled` are in the public source; the others are what such products commonly say (assumed).
 STATUSES = {

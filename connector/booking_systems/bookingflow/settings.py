@@ -10,9 +10,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from connector.booking_systems.keyed_address import PathKey
-from connector.booking_systems.limits import CallLimits, Calls
-from connector.config import BookingSettings, Section
+from connector.config.settings import BookingSettings, Section
+from connector.remote.keyed_address import PathKey
+from connector.remote.limits import CallLimits, Calls
 
 
 def _pointer(value: str) -> str:

@@ -15,13 +15,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connector.booking_systems.base import Page
+from connector.booking_systems.bookingflow.api import BookingFlowClient
 from connector.booking_systems.bookingflow.bookings import read_event
-from connector.booking_systems.bookingflow.client import BookingFlowClient
 from connector.booking_systems.bookingflow.settings import BookingFlowSettings
-from connector.booking_systems.values import at, read_key, read_objects
 from connector.model.bookings import Event
 from connector.model.errors import Rejected, Transient
-from connector.outbound import Answer
+from connector.remote.http import Answer
+from connector.remote.values import at, read_key, read_objects
 
 #: Pages of one step; beyond it the list is taken to be endless.
 MAX_PAGES = 10_000

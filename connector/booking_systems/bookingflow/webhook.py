@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from connector.booking_systems.bookingflow.settings import BookingFlowSettings
-from connector.booking_systems.values import at, read_event_id, read_text
 from connector.model.bookings import Appointment, Client, Event, Kind, Reading
+from connector.remote.values import at, read_event_id, read_text
 
 #: The announced events. https://www.bookingflowai.com/developers
 KINDS = {

@@ -10,16 +10,16 @@ import httpx
 
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.booxi import webhook
-from connector.booking_systems.booxi.client import ABSENT, BooxiClient, ClientMerged
+from connector.booking_systems.booxi.api import ABSENT, BooxiClient, ClientMerged
 from connector.booking_systems.booxi.settings import BooxiSettings
 from connector.booking_systems.booxi.values import read_id, read_key, read_object
 from connector.booking_systems.booxi.walk import Walk
-from connector.config import BookingSettings
+from connector.config.settings import BookingSettings
 from connector.model.bookings import Client, Reading
 from connector.model.errors import Rejected, Transient
 from connector.model.problems import Check
-from connector.outbound import Answer
-from connector.quota import QuotaFor
+from connector.remote.http import Answer
+from connector.remote.rate_limit import QuotaFor
 
 _MERGED_HINT = "Look at both clients in Booxi and settle which customer is right, then retry the event."
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from connector.booking_systems.limits import CallLimits, Calls
-from connector.config import BookingSettings, Section
+from connector.config.settings import BookingSettings, Section
+from connector.remote.limits import CallLimits, Calls
 
 #: The vendor's two regions; an account lives in exactly one of them.
 REGIONS = {"na": "https://api.booxi.com/booking/v1", "eu": "https://api.booxi.eu/booking/v1"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.booking_systems.values import (
+from connector.remote.values import (
     MAX_DIGITS,
     MAX_TEXT,
     at,

@@ -1,4 +1,4 @@
-"""HubSpot as a CRM: answers truthfully, decides nothing. Who is who is decided in `connector.sync`."""
+"""HubSpot as a CRM: answers truthfully, decides nothing. Who is who is decided in `connector.sync.pipeline`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import phonenumbers
 
 from connector.crms.base import CRM
 from connector.crms.hubspot import mapping
-from connector.crms.hubspot.client import Client
+from connector.crms.hubspot.api import Client
 from connector.crms.hubspot.refusals import HINT_FIX, Refusals
 from connector.crms.hubspot.settings import HubSpotSettings
 from connector.model.bookings import Appointment
 from connector.model.errors import AccountPaused, Conflict, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
-from connector.outbound import Answer, Remote
-from connector.quota import QuotaFor
+from connector.remote.http import Answer, Remote
+from connector.remote.rate_limit import QuotaFor
 
 #: Pages of 100 search results that are read before the answer counts as cut short.
 SEARCH_PAGES = 5

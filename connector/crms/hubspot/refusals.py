@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from connector.crms.hubspot.client import CONTACT_WRITES
+from connector.crms.hubspot.api import CONTACT_WRITES
 from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, RemoteError, Transient
-from connector.outbound import Answer, retry_after
-from connector.quota import Quota
+from connector.remote.http import Answer, retry_after
+from connector.remote.rate_limit import Quota
 
 #: Seconds to wait for each policy: HubSpot sends no Retry-After with a 429. The daily limit is asked again every 15 minutes.
 WAITS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0, "DAILY": 900.0}

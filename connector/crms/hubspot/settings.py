@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from connector.addresses import base_url as web_address
-from connector.config import CrmSettings, Section
-from connector.quota import Window
+from connector.config.addresses import base_url as web_address
+from connector.config.settings import CrmSettings, Section
+from connector.remote.rate_limit import Window
 
 #: HubSpot's API versions are dates; each is supported for 18 months. Change it here and nowhere else.
 API_VERSION = "2026-09"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connector.booking_systems.bookablesites.adapter import Bookablesites
-from connector.sandbox.bookablesites import BookablesitesSandbox
+from connector.sandbox.bookablesites.app import BookablesitesSandbox
 
 from ..connecting import connecting
 

@@ -8,9 +8,9 @@ import pytest
 from connector.booking_systems.base import ClientLink
 from connector.model.bookings import Appointment, Event, Status
 from connector.model.errors import Hold, Rejected, UnknownOutcome
-from connector.sandbox.bookablesites import BookablesitesSandbox
-from connector.sandbox.faults import Faults
-from connector.signatures import NoVerification, VerificationFailed
+from connector.remote.signatures import NoVerification, VerificationFailed
+from connector.sandbox.bookablesites.app import BookablesitesSandbox
+from connector.sandbox.kit.faults import Faults
 
 from .conftest import key
 
@@ -198,7 +198,7 @@ async def test_a_customer_without_a_phone(connect, sandbox):
 
 
 async def test_a_write_that_changes_more_is_told_to_a_person(connect, sandbox, ada, monkeypatch):
-    monkeypatch.setattr("connector.sandbox.bookablesites_state.cut_phone", lambda phone: {"phone_number": "5550199"})
+    monkeypatch.setattr("connector.sandbox.bookablesites.state.cut_phone", lambda phone: {"phone_number": "5550199"})
     with pytest.raises(Rejected, match="reads back differently") as caught:
         await connect(sandbox, write_back="description").write_link(ClientLink(client_id=key("ada@example.com")), "6001")
     assert "write_back" in caught.value.hint

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, Unavailable
-from connector.sandbox.bookablesites import BookablesitesSandbox
-from connector.sandbox.faults import Faults
+from connector.sandbox.bookablesites.app import BookablesitesSandbox
+from connector.sandbox.kit.faults import Faults
 
 from .conftest import key
 

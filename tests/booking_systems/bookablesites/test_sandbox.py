@@ -8,8 +8,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from connector.sandbox.bookablesites import BookablesitesSandbox, Target
-from connector.sandbox.faults import Faults
+from connector.sandbox.bookablesites.app import BookablesitesSandbox, Target
+from connector.sandbox.kit.faults import Faults
 
 pytestmark = pytest.mark.anyio
 

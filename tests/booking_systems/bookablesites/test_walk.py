@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from connector.model.errors import Rejected
-from connector.sandbox.bookablesites import BookablesitesSandbox
+from connector.sandbox.bookablesites.app import BookablesitesSandbox
 
 from .conftest import key
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from connector.comparison import Comparison
-from connector.sandbox.bookablesites import BookablesitesSandbox
-from connector.sandbox.faults import Faults
+from connector.operations.drift.comparison import Comparison
+from connector.sandbox.bookablesites.app import BookablesitesSandbox
+from connector.sandbox.kit.faults import Faults
 
 from ..whole_path import PATH_KEY, TOKEN, World
 

@@ -8,8 +8,8 @@ import pytest
 from connector.booking_systems.base import ClientLink
 from connector.booking_systems.bookeo.hooks import WANTED, category
 from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
-from connector.quota import Quota
-from connector.sandbox.bookeo import BookeoSandbox
+from connector.remote.rate_limit import Quota
+from connector.sandbox.bookeo.app import BookeoSandbox
 
 from .conftest import ADDRESS, MINIMAL, answers
 

@@ -7,8 +7,8 @@ import pytest
 
 from connector.booking_systems.base import ClientLink
 from connector.model.errors import AccountPaused, Rejected, Transient, UnknownOutcome
-from connector.sandbox.bookeo import BookeoSandbox
-from connector.sandbox.faults import Faults
+from connector.sandbox.bookeo.app import BookeoSandbox
+from connector.sandbox.kit.faults import Faults
 
 from .conftest import answers
 

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from connector.sandbox.bookeo import BookeoSandbox
-from connector.sandbox.bookeo_webhooks import signature
-from connector.sandbox.faults import Faults
-from connector.sandbox.server import Server
+from connector.sandbox.bookeo.app import BookeoSandbox
+from connector.sandbox.bookeo.webhooks import signature
+from connector.sandbox.kit.faults import Faults
+from connector.sandbox.kit.server import Server
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from connector.booking_systems.bookeo.settings import BookeoSettings
-from connector.quota import Window
+from connector.remote.rate_limit import Window
 
 LEFT_OUT = object()
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from connector.booking_systems.bookeo.signature import BookeoVerifier
-from connector.sandbox.bookeo_webhooks import signature
-from connector.signatures import VerificationFailed, Verified
+from connector.remote.signatures import VerificationFailed, Verified
+from connector.sandbox.bookeo.webhooks import signature
 
 #: The vendor's published sample (recomputed); the body is in fixtures/customer_created.json. Not a live secret.
 SECRET = "iWQlbsuksGUqStFPk46WVjpGO7vVQoeO"

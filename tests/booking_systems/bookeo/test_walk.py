@@ -8,7 +8,7 @@ import pytest
 
 from connector.model.bookings import Kind
 from connector.model.errors import Rejected, Transient
-from connector.sandbox.bookeo import BookeoSandbox
+from connector.sandbox.bookeo.app import BookeoSandbox
 
 pytestmark = pytest.mark.anyio
 

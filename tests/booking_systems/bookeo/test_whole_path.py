@@ -11,11 +11,12 @@ import httpx
 import pytest
 from worker.harness import captured
 
-from connector import config, registry
-from connector.sandbox.bookeo import BookeoSandbox
-from connector.sandbox.faults import Faults
-from connector.sandbox.hubspot import HubSpotSandbox
-from connector.service import Service
+from connector import registry
+from connector.app import Service
+from connector.config import settings as config
+from connector.sandbox.bookeo.app import BookeoSandbox
+from connector.sandbox.hubspot.app import HubSpotSandbox
+from connector.sandbox.kit.faults import Faults
 from connector.store import views
 
 from .conftest import ADA
@@ -111,7 +112,7 @@ class World:
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.backfill.LOOK_AGAIN", 0.04)
+    monkeypatch.setattr("connector.operations.backfill.LOOK_AGAIN", 0.04)
 
 
 async def test_a_booking_becomes_a_linked_customer(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from connector.booking_systems.bookingflow.adapter import BookingFlow
 from connector.booking_systems.bookingflow.settings import BookingFlowSettings
-from connector.sandbox.bookingflow import BookingFlowSandbox
+from connector.sandbox.bookingflow.app import BookingFlowSandbox
 
 from ..connecting import connecting
 

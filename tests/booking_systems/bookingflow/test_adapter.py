@@ -9,9 +9,9 @@ from connector.booking_systems.base import ClientLink
 from connector.booking_systems.bookingflow.bookings import booking_in, read_event, read_status
 from connector.model.bookings import Appointment, Client, Event, Status
 from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, UnknownOutcome
-from connector.sandbox.bookingflow import BookingFlowSandbox
-from connector.sandbox.faults import Faults
-from connector.signatures import VerificationFailed
+from connector.remote.signatures import VerificationFailed
+from connector.sandbox.bookingflow.app import BookingFlowSandbox
+from connector.sandbox.kit.faults import Faults
 
 from .conftest import made
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from connector.sandbox.bookingflow import BookingFlowSandbox
+from connector.sandbox.bookingflow.app import BookingFlowSandbox
 
 pytestmark = pytest.mark.anyio
 

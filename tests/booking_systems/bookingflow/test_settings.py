@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from connector.booking_systems.bookingflow.settings import BookingFlowSettings
-from connector.quota import Window
+from connector.remote.rate_limit import Window
 
 from .conftest import MINIMAL, made
 

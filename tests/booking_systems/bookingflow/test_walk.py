@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from connector.model.errors import Rejected, Transient
-from connector.sandbox.bookingflow import BookingFlowSandbox
+from connector.sandbox.bookingflow.app import BookingFlowSandbox
 
 pytestmark = pytest.mark.anyio
 

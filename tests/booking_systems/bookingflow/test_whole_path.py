@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.responses import JSONResponse
 
-from connector.sandbox.bookingflow import BookingFlowSandbox
-from connector.sandbox.faults import Faults
+from connector.sandbox.bookingflow.app import BookingFlowSandbox
+from connector.sandbox.kit.faults import Faults
 
 from ..whole_path import PATH_KEY, World
 

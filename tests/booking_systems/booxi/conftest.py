@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connector.booking_systems.booxi.adapter import Booxi
-from connector.sandbox.booxi import BooxiSandbox
+from connector.sandbox.booxi.app import BooxiSandbox
 
 from ..connecting import connecting
 

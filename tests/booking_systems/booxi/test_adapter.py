@@ -5,8 +5,8 @@ import pytest
 
 from connector.booking_systems.base import ClientLink
 from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
-from connector.sandbox.booxi import BooxiSandbox
-from connector.sandbox.faults import Faults
+from connector.sandbox.booxi.app import BooxiSandbox
+from connector.sandbox.kit.faults import Faults
 
 pytestmark = pytest.mark.anyio
 
@@ -346,7 +346,7 @@ async def test_checks_warn_when_no_merchant_is_visible(connect):
 def test_sources_with_one_key_share_one_quota(minimal):
     from connector.booking_systems.booxi.adapter import Booxi
     from connector.booking_systems.booxi.settings import BooxiSettings
-    from connector.quota import Quota
+    from connector.remote.rate_limit import Quota
 
     asked = []
 

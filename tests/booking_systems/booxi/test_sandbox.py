@@ -13,9 +13,9 @@ from starlette.routing import Route
 
 from connector.booking_systems.booxi.settings import Fields
 from connector.booking_systems.booxi.webhook import read
-from connector.sandbox.booxi import BooxiSandbox, Meter, Target
-from connector.sandbox.faults import Faults
-from connector.sandbox.server import Server
+from connector.sandbox.booxi.app import BooxiSandbox, Meter, Target
+from connector.sandbox.kit.faults import Faults
+from connector.sandbox.kit.server import Server
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ import pytest
 
 from connector.model.bookings import Kind
 from connector.model.errors import Rejected, Transient
-from connector.sandbox.booxi import BooxiSandbox
+from connector.sandbox.booxi.app import BooxiSandbox
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ import pytest
 
 from connector.crms.hubspot.adapter import HubSpot
 from connector.crms.hubspot.settings import HubSpotSettings
-from connector.quota import Quota
-from connector.sandbox.hubspot import HubSpotSandbox
+from connector.remote.rate_limit import Quota
+from connector.sandbox.hubspot.app import HubSpotSandbox
 
 TOKEN = "pat-test-0000"
 KEY = "connector_person_key"

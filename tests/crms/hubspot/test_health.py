@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from connector.crms.hubspot.adapter import HubSpot
 from connector.crms.hubspot.settings import HubSpotSettings
 from connector.model.errors import AccountPaused, RateLimited, Transient, Unavailable
-from connector.quota import Quota
 from connector.registry import crm as registered
-from connector.sandbox.faults import Faults
-from connector.sandbox.hubspot import HubSpotSandbox
+from connector.remote.rate_limit import Quota
+from connector.sandbox.hubspot.app import HubSpotSandbox
+from connector.sandbox.kit.faults import Faults
 
 pytestmark = pytest.mark.anyio
 KEY = "connector_person_key"

@@ -4,8 +4,8 @@ import pytest
 
 from connector.model.errors import Rejected, RemoteError, Transient, Unavailable
 from connector.model.persons import NewCustomer
-from connector.sandbox.faults import Faults
-from connector.sandbox.hubspot import Rules
+from connector.sandbox.hubspot.app import Rules
+from connector.sandbox.kit.faults import Faults
 
 pytestmark = pytest.mark.anyio
 KEY = "connector_person_key"

@@ -7,7 +7,7 @@ import pytest
 
 from connector.model.bookings import Appointment, Status
 from connector.model.errors import Rejected, Transient, UnknownOutcome
-from connector.sandbox.faults import Faults
+from connector.sandbox.kit.faults import Faults
 
 pytestmark = pytest.mark.anyio
 START = datetime(2026, 12, 1, 10, 0, tzinfo=timezone(timedelta(hours=-5)))

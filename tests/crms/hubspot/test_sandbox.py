@@ -4,10 +4,10 @@ import httpx
 import pytest
 
 from connector.crms.hubspot.settings import API_VERSION
-from connector.sandbox.faults import Faults
-from connector.sandbox.hubspot import HubSpotSandbox, Rules
-from connector.sandbox.hubspot_rest import VERSION
-from connector.sandbox.server import Server
+from connector.sandbox.hubspot.app import HubSpotSandbox, Rules
+from connector.sandbox.hubspot.rest import VERSION
+from connector.sandbox.kit.faults import Faults
+from connector.sandbox.kit.server import Server
 
 pytestmark = pytest.mark.anyio
 KEY = "connector_person_key"

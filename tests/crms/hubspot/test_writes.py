@@ -7,8 +7,8 @@ import pytest
 
 from connector.model.errors import AccountPaused, Conflict, Rejected, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
-from connector.sandbox.faults import Faults
-from connector.sandbox.hubspot import Rules
+from connector.sandbox.hubspot.app import Rules
+from connector.sandbox.kit.faults import Faults
 
 pytestmark = pytest.mark.anyio
 KEY = "connector_person_key"

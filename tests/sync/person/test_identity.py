@@ -8,17 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.identity import (
-    MAX_EMAIL,
-    Identity,
-    identify,
-    mailbox,
-    normalise_email,
-    normalise_phone,
-    person_key,
-)
 from connector.model.bookings import Client
-from connector.names import PersonName
+from connector.sync.person.identity import MAX_EMAIL, Identity, identify, mailbox, normalise_email, normalise_phone, person_key
+from connector.sync.person.names import PersonName
 
 #: Any text JSON can carry, lone surrogates included.
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)

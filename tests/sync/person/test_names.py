@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from connector.names import MAX_NAME, Agreement, PersonName, name_key, names_agree, read_name
+from connector.sync.person.names import MAX_NAME, Agreement, PersonName, name_key, names_agree, read_name
 
 #: Any text JSON can carry, lone surrogates included.
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)

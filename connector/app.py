@@ -1,0 +1,227 @@
+"""`connector serve`: the receiver, the worker and the status page in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+
+from connector import __version__
+from connector.config.settings import Config
+from connector.model.deliveries import Delivery
+from connector.model.errors import ConfigError, StoreError
+from connector.operations.operations import Operations
+from connector.operations.status import Overview
+from connector.remote.signatures import verifier_for
+from connector.web.access import Access
+from connector.web.admin_api import admin_route
+from connector.web.app import build_app
+from connector.web.interfaces import KEPT_HEADERS, Source
+from connector.web.receiver.connection import Door
+from connector.web.receiver.stats import ReceiverStats
+from connector.worker.accounts import Transports
+from connector.worker.engine import Engine
+
+#: Seconds which requests in progress get when the service stops.
+GRACE = 5
+
+
+class Intake:
+    """The inbox, and a nudge to the worker for every delivery that gives it something to do."""
+
+    def __init__(self, engine: Engine, repair: Callable[[str], None]) -> None:
+        self._accept = engine.store.inbox.accept
+        self._wake = engine.worker.wake
+        self._repair = repair
+
+    async def accept(self, delivery: Delivery) -> str:
+        """Store durably; see `connector.store.inbox.Inbox.accept`."""
+        status = await self._accept(delivery)
+        if status == "queued":
+            self._wake()
+        if delivery.reading.lost_before and status != "duplicate":
+            self._repair(delivery.source)
+        return status
+
+
+class Service:
+    """Made by `open`; `start`, then `stop`. `url` is known once started."""
+
+    def __init__(self, config: Config, engine: Engine, *, works: bool = True) -> None:
+        self.config = config
+        self.engine = engine
+        self._stats = ReceiverStats()
+        self._overview = Overview(engine, self._stats, works=works)
+        self.operations = Operations(engine, works=works, troubles=self._overview.troubles)
+        self.url = ""
+        self._works = works
+        self._log = structlog.get_logger("connector.app").bind()
+
+    @classmethod
+    async def open(cls, config: Config, *, works: bool = True, transports: Transports | None = None) -> Service:
+        """Open the database and connect the accounts. Raises StoreError."""
+        return cls(config, await Engine.open(config, transports=transports), works=works)
+
+    async def start(self) -> None:
+        """Listen first, then work: what arrives during the start is stored.
+
+        Raises:
+            OSError: the address is taken.
+            ConfigError: the host is none.
+        """
+        token = secrets.token_urlsafe(32)
+        listener = _listen(self.config)
+        port = listener.getsockname()[1]
+        self._server = _Server(self._uvicorn_config(token))
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        # From here on there is something to stop.
+        self.url = _url(self.config.server.host, port)
+        ready = asyncio.create_task(self._server.ready.wait())
+        await asyncio.wait({self._serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if self._serving.done():
+            await self._serving
+        self._announce({"pid": os.getpid(), "url": _url("", port, self.config.server.host), "token": token})
+        if self._works:
+            await self.engine.start()
+            await self.operations.resume()
+        self._log.info("listening", url=self.url, version=__version__, worker=self._works)
+
+    def _announce(self, details: dict[str, Any]) -> None:
+        try:
+            self.engine.store.database.announce(details)
+        except OSError as error:
+            name = self.config.database.path.name
+            hint = f"Check the disk that holds {name}: its space, and the owner and permissions of the file."
+            raise StoreError(f"The lock file {name}.lock cannot be written: {error.strerror}.", hint=hint) from error
+
+    async def stop(self) -> None:
+        """Refuse what comes, let what runs end within `worker.drain_seconds`, close."""
+        self._log.info("stopping", drain_seconds=self.config.worker.drain_seconds)
+        self._server.should_exit = True
+        await self.operations.stop()
+        await asyncio.gather(self._serving, self.engine.worker.drain(self.config.worker.drain_seconds))
+        await self.engine.stop()
+        self._log.info("stopped")
+
+    async def run_until_signal(self) -> None:
+        """Start, wait for SIGTERM or SIGINT (or the server's end), stop. A second signal ends the process at once."""
+        signalled = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(one, lambda: os._exit(1) if signalled.is_set() else signalled.set())
+        try:
+            await self.start()
+            calm_the_collector()
+            waiting = asyncio.create_task(signalled.wait())
+            await asyncio.wait({waiting, self._serving}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+        finally:
+            if self.url:
+                await self.stop()
+            else:
+                await self.engine.stop()
+
+    def _uvicorn_config(self, token: str) -> uvicorn.Config:
+        config, overview = self.config, self._overview
+        status_token = config.status.token.get_secret_value() if config.status.token else None
+        app = build_app(
+            sources=self._sources(),
+            intake=Intake(self.engine, self.operations.repair),
+            stats=self._stats,
+            data=overview,
+            ready=overview.ready,
+            access=Access(host=config.server.host, public_url=config.server.public_url, token=status_token),
+            max_body_bytes=config.server.max_body_bytes,
+            config_file=str(config.path),
+            extra_routes=[admin_route(token, self.operations.call)],
+            operate=self.operations.call,
+        )
+        return uvicorn.Config(
+            app,
+            http=Door,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            ws="none",
+            lifespan="off",
+            timeout_graceful_shutdown=GRACE,
+            backlog=2048,
+        )
+
+    def _sources(self) -> dict[str, Source]:
+        faults: list[str] = []
+        found: dict[str, Source] = {}
+        for name, settings in self.config.booking.items():
+            adapter = self.engine.connections.booking[name]
+            try:
+                verifier = adapter.verifier()
+                if verifier is None and settings.webhook is not None:
+                    verifier = verifier_for(settings.webhook, where=f"booking.{name}.webhook")
+            except ConfigError as error:
+                faults += error.faults
+                continue
+            if verifier is not None:
+                keep = KEPT_HEADERS | {":path"} if adapter.reads_path else KEPT_HEADERS
+                found[name] = Source(name, adapter.read_delivery, verifier, keep, adapter.accepts_forms)
+        if faults:
+            raise ConfigError([f"{self.config.path}: {fault}" for fault in faults])
+        return found
+
+
+def calm_the_collector() -> None:
+    """Let the garbage collector leave alone what the start has built, and look less often at the rest.
+
+    Requests that wait for their commit keep many young objects alive; at the interpreter's own thresholds a tenth of the
+    receiver's time went into looking at them (docs/benchmarks.md).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that leaves the signals to us and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signals."""
+        yield
+
+
+def _listen(config: Config) -> socket.socket:
+    host, port = config.server.host.strip("[]"), config.server.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError):
+        text = 'is no address of this machine that can be found; give one, for example "127.0.0.1"'
+        raise ConfigError([f"{config.path}: [server] host: {text}"]) from None
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def _url(host: str, port: int, listening: str = "") -> str:
+    """How to reach us: at `host`, or at the loopback of the address family we listen on."""
+    if not host:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listening.strip("[]"), listening)  # noqa: S104 - only compared
+    host = host.strip("[]")
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

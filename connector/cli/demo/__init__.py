@@ -1,0 +1,187 @@
+"""`connector demo`: both far sides as stand-ins, a handful of sample webhooks, and what became of each.
+
+Everything is real but the far sides: HTTP both ways, the database file, the sync. Nothing leaves the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from connector import registry
+from connector.app import Service
+from connector.cli import output as terminal
+from connector.cli.demo.stages import STAGES, LinkingStage, Stage
+from connector.config import logs
+from connector.config import settings as config
+from connector.model.errors import ConnectorError
+from connector.sandbox.hubspot.app import HubSpotSandbox
+from connector.sandbox.kit.server import Server
+from connector.store import views
+
+#: Seconds the samples may take.
+PATIENCE = 60.0
+STATUS_TOKEN = "demo-status-token"  # noqa: S105 - for the one page of the demo
+
+CONFIG = """\
+[server]
+port = PORT
+PUBLIC
+[database]
+url = "sqlite:///demo.db"
+
+[booking.stores]
+system = "SYSTEM"
+default_country = "CA"
+BOOKING
+[crm.main]
+system = "hubspot"
+base_url = "HUBSPOT"
+token = { file = "hubspot-token" }
+
+[[sync]]
+booking = "stores"
+crm = "main"
+record_appointments = true
+"""
+
+
+async def run_demo(*, once: bool, port: int, booking: str = "booxi") -> None:
+    """Run it. With `once` it ends after printing the decisions.
+
+    Raises:
+        ConnectorError: a sample did not come to its end. OSError: the port is taken.
+    """
+    logs.set_up(json=False, level="error")
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="connector-demo-")))
+        stage, hubspot = STAGES[booking](), HubSpotSandbox(unique_properties=("connector_person_key",))
+        far_side = await stack.enter_async_context(Server(stage.sandbox.app))
+        crm = await stack.enter_async_context(Server(hubspot.app))
+        file = _write_config(folder, booking, stage, far_side.url, crm.url, hubspot.token, 0 if once else port)
+        service = await Service.open(config.load(file, systems=registry.Registry()))
+        await service.start()
+        stack.push_async_callback(service.stop)
+        stage.aim(service.url)
+        click.echo(f"{stage.title} stand-in    {far_side.url}\nHubSpot stand-in  {crm.url}")
+        click.echo(f"connector         {service.url}/webhooks/stores, database {folder / 'demo.db'}\n")
+        if stage.public_url is not None:
+            await service.operations.check(fix=True)
+        await Play(service, stage, hubspot).run()
+        if not once:
+            await _stay(service.url, locked=stage.public_url is not None)
+
+
+def _write_config(
+    folder: Path, system: str, stage: Stage, booking_url: str, hubspot_url: str, hubspot_token: str, port: int
+) -> Path:
+    public = f'public_url = "{stage.public_url}"\n\n[status]\ntoken = {{ file = "status-token" }}\n' if stage.public_url else ""
+    text = CONFIG.replace("PORT", str(port)).replace("PUBLIC", public).replace("SYSTEM", system)
+    text = text.replace("BOOKING", stage.settings.replace("BASE", booking_url + stage.api)).replace("HUBSPOT", hubspot_url)
+    file = folder / "connector.toml"
+    # The keys in files of their own, so that commands in another terminal can use this configuration too.
+    contents = {file.name: text, "hubspot-token": hubspot_token, "status-token": STATUS_TOKEN, **stage.secrets}
+    for name, content in contents.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return file
+
+
+class Play:
+    """The samples, one client after the other; what is new in the database after each is its story."""
+
+    def __init__(self, service: Service, stage: Stage, hubspot: HubSpotSandbox) -> None:
+        self._service = service
+        self._stage = stage
+        self._hubspot = hubspot
+        self._read = service.engine.store.read
+        self._told = 0
+
+    async def run(self) -> None:
+        """Book, let the webhooks arrive, and tell what became of them."""
+        stage, hubspot = self._stage, self._hubspot
+        click.echo(f"Appointments are booked; {stage.title} calls the webhook, once twice over.\n")
+        ada = stage.add("Ada", "Moreau", "ada@example.com", "+1 514-555-0101")
+        first = stage.book(ada)
+        twice = stage.sandbox.outbox.waiting[-1]
+        await self._tell("new client")
+        hubspot.add_contact(age=3600, email="ben@example.com", firstname="Ben", lastname="Okafor")
+        stage.book(stage.add("Ben", "Okafor", "Ben@Example.com", "+1 514-555-0102"))
+        await self._tell("client with a known e-mail")
+        if isinstance(stage, LinkingStage):
+            known = hubspot.add_contact(age=3600, email="chloe@example.com", firstname="Chloé", lastname="Roy")
+            chloe = stage.add("Chloé", "Roy", "chloe@example.com")
+            stage.link(chloe, known)
+            stage.book(chloe)
+            await self._tell("client already linked")
+        hubspot.add_contact(age=3600, firstname="Dana", lastname="Lewis", mobilephone="+15145550104")
+        stage.book(stage.add("Dan", "Lee", "dan@example.com", "+1 514-555-0104"))
+        await self._tell("ambiguous client")
+        if stage.nameless:
+            stage.book(stage.add("Walk-in", ""))
+            await self._tell("client without e-mail and phone")
+        await stage.sandbox.outbox.deliver(twice)
+        stage.sandbox.cancel(first)
+        click.echo("The first appointment is cancelled.\n")
+        await self._tell("new client")
+        await self._report()
+
+    async def _tell(self, story: str) -> None:
+        """Send what waits, wait until all is decided, and print the events that are new."""
+        while self._stage.sandbox.outbox.waiting:
+            await self._stage.sandbox.send_webhooks()
+            await self._settled()
+        found = [event for event in await self._read(views.events) if event["id"] > self._told]
+        for event in reversed(found):
+            self._told = max(self._told, event["id"])
+            click.echo(f"{story} {event['client_id']}, {event['type']}: {event['state']}")
+            terminal.trace(event["trace"], indent="    ")
+            if event["reason"]:
+                click.echo(f"    → {event['reason']}")
+            click.echo("")
+
+    async def _settled(self) -> None:
+        """Wait until every event is final or waits for a person."""
+        concluded = asyncio.Event()
+        forget = self._service.engine.worker.watch(concluded)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    concluded.clear()
+                    queue = await self._read(views.queue)
+                    if not queue["queued"] + queue["running"] + queue["retrying"]:
+                        return
+                    await concluded.wait()
+        except TimeoutError:
+            hint = "Run it again; if it stays so, report it."
+            raise ConnectorError("The samples did not come to their end in time.", hint=hint) from None
+        finally:
+            forget()
+
+    async def _report(self) -> None:
+        events: dict[str, dict[str, Any]] = {event["event"]: event for event in await self._read(views.events)}
+        duplicates = sum([(await self._read(views.event, e["id"]) or {}).get("duplicates", 0) for e in events.values()])
+        click.echo(f"Delivered twice: {duplicates} delivery recognised as a duplicate, and not worked on again.\n")
+        links = await self._read(views.links)
+        columns = ("client_id", "customer_id", "origin", "written_back_at")
+        there = "(was there)" if self._service.engine.connections.booking["stores"].writes_links else "(no place)"
+        terminal.table(columns, [[link[column] or there for column in columns] for link in links], empty="No links.")
+        click.echo(f"\n{self._stage.stored()}")
+        contacts, meetings = self._hubspot.contacts(), self._hubspot.meetings()
+        outcomes = ", ".join(meeting.get("hs_meeting_outcome", "?") for meeting in meetings)
+        click.echo(f"HubSpot now has {len(contacts)} contacts and {len(meetings)} meetings ({outcomes}).")
+
+
+async def _stay(url: str, *, locked: bool) -> None:
+    click.echo(f"\nStatus page: {url}/status (Ctrl-C ends the demo). Commands for another terminal are on it.")
+    if locked:
+        click.echo(f"Log in with: {STATUS_TOKEN}")
+    stopped = asyncio.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(one, stopped.set)
+    await stopped.wait()

@@ -1,0 +1,357 @@
+"""TOML → frozen, validated settings. Secrets are resolved here; every fault names the file, the key and the fix."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
+
+from phonenumbers import SUPPORTED_REGIONS
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+
+from connector.config.addresses import base_url, is_exposed, is_loopback
+from connector.config.reader import Tables, nearest, parse
+from connector.model.errors import ConfigError
+
+#: Characters; a shorter status token could be guessed from outside.
+MIN_STATUS_TOKEN = 16
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+S = TypeVar("S")
+TABLES = ("server", "database", "worker", "status", "log", "booking", "crm", "sync")
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class ServerSettings(Section):
+    """Where we listen and how senders see us."""
+
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    public_url: str | None = None
+    max_body_bytes: Annotated[int, Field(ge=1)] = 1_048_576
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, value: str | None) -> str | None:
+        return None if value is None else base_url(value)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach us: a loopback host and no address for the world."""
+        return is_loopback(self.host) and self.public_url is None
+
+
+class DatabaseSettings(Section):
+    """Where the inbox, the journal and the links are kept."""
+
+    url: str = "sqlite:///connector.db"
+    _base: Path = PrivateAttr(default=Path())
+
+    def model_post_init(self, context: Any) -> None:
+        """Take the folder of the configuration file, which relative paths start from."""
+        if context:
+            self._base = context["base"]
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        scheme, _, rest = value.partition("://")
+        if scheme.startswith("postgres"):
+            raise ValueError('postgresql is not built yet; use "sqlite:///connector.db"')
+        if scheme != "sqlite" or not rest.startswith("/"):
+            raise ValueError('must look like "sqlite:///connector.db" (four slashes make the path absolute)')
+        if rest in ("/", "//") or rest.endswith("/") or ":memory:" in rest or "?" in rest:
+            raise ValueError('must name a file and nothing more, for example "sqlite:///connector.db"')
+        return value
+
+    @property
+    def path(self) -> Path:
+        """The database file; relative ones start from the configuration file's folder."""
+        return self._base / self.url.removeprefix("sqlite:///")
+
+
+class WorkerSettings(Section):
+    """How much is done at once and how long a stop may take."""
+
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    drain_seconds: Annotated[float, Field(ge=0)] = 10.0
+
+
+class StatusSettings(Section):
+    """Who may see the status page, /status.json and /metrics."""
+
+    token: SecretStr | None = None
+
+
+class LogSettings(Section):
+    """How the program talks: `auto` is console on a terminal and JSON elsewhere."""
+
+    format: Literal["auto", "console", "json"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class WebhookSettings(Section):
+    """How a delivery proves itself; see `connector.remote.signatures`."""
+
+    verify: Literal["token", "hmac", "standard-webhooks", "none"]
+    header: str | None = None
+    tokens: tuple[SecretStr, ...] = ()
+    secrets: tuple[SecretStr, ...] = ()
+    algorithm: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: str = ""
+    signed: str = "{body}"
+    timestamp_header: str | None = None
+    tolerance_seconds: Annotated[float, Field(gt=0)] = 300.0
+
+
+class BookingSettings(Section):
+    """What every `[booking.NAME]` has; each system's own settings extend it."""
+
+    #: False for a system that never calls us; then `[booking.NAME.webhook]` need not be there.
+    receives_webhooks: ClassVar[bool] = True
+    #: True for a system that proves its deliveries in its own way (`BookingSystem.verifier`).
+    own_verification: ClassVar[bool] = False
+
+    system: str
+    default_country: str | None = None
+    webhook: WebhookSettings | None = None
+
+    @field_validator("default_country")
+    @classmethod
+    def _country(cls, value: str | None) -> str | None:
+        country = None if value is None else value.upper()
+        if country is not None and country not in SUPPORTED_REGIONS:
+            raise ValueError('must be a country\'s two letters (ISO 3166), for example "CA"; the United Kingdom is "GB"')
+        return country
+
+
+class CrmSettings(Section):
+    """What every `[crm.NAME]` has; each system's own settings extend it."""
+
+    system: str
+    base_url: str | None = None
+
+
+#: Who is taken where more than one customer fits.
+SeveralCandidates = Literal["hold", "oldest", "latest_activity"]
+
+
+class SyncSettings(Section):
+    """One sync: from one source to one CRM."""
+
+    booking: str
+    crm: str
+    create: bool = True
+    record_appointments: bool = False
+    fill_blanks: bool = True
+    several_candidates: SeveralCandidates = "hold"
+    deleted_customer: Literal["hold", "create"] = "hold"
+    name_mismatch: Literal["link", "hold"] = "link"
+    match_phone: bool = True
+    shared_email_domains: tuple[str, ...] = ()
+    ignore_dots_and_tags: tuple[str, ...] = ()
+    minimum_identity: Literal["phone_and_name", "email", "email_and_name"] = "phone_and_name"
+
+    @field_validator("shared_email_domains", "ignore_dots_and_tags")
+    @classmethod
+    def _domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for domain in value:
+            if not re.fullmatch(r"[^\s@.]+(\.[^\s@.]+)+", domain):
+                raise ValueError(f'"{domain}" is not a domain; write what stands behind the @, such as "example.com"')
+        return tuple(domain.lower() for domain in value)
+
+
+class Systems(Protocol):
+    """What can be connected; `connector.registry` is the real one. The configuration never imports an integration."""
+
+    def booking_systems(self) -> Sequence[str]:
+        """Names that `[booking.NAME] system` may have."""
+
+    def crms(self) -> Sequence[str]:
+        """Names that `[crm.NAME] system` may have."""
+
+    def booking(self, system: str) -> type[BookingSettings] | None:
+        """The settings of a booking system; None: no such system."""
+
+    def crm(self, system: str) -> type[CrmSettings] | None:
+        """The settings of a CRM; None: no such CRM."""
+
+    def webhook_faults(self, webhook: WebhookSettings, *, where: str) -> Sequence[str]:
+        """What makes these settings unusable, one line each that begins with `where`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file, validated. `plain_secrets` are the keys of secrets that stand in the file itself."""
+
+    path: Path
+    server: ServerSettings
+    database: DatabaseSettings
+    worker: WorkerSettings
+    status: StatusSettings
+    log: LogSettings
+    booking: dict[str, BookingSettings]
+    crm: dict[str, CrmSettings]
+    sync: tuple[SyncSettings, ...]
+    plain_secrets: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def load(path: Path, *, systems: Systems, environ: Mapping[str, str] | None = None) -> Config:
+    """Read, resolve and validate the file.
+
+    Raises:
+        ConfigError: with every fault found, one line each, naming file, table, key and fix.
+    """
+    tables = Tables(file=path, base=path.absolute().parent, environ=os.environ if environ is None else environ)
+    document = parse(path)
+    for key in document.keys() - set(TABLES):
+        tables.unknown("", key, TABLES)
+    server = tables.read(ServerSettings, document.get("server", {}), "server")
+    database = tables.read(DatabaseSettings, document.get("database", {}), "database")
+    worker = tables.read(WorkerSettings, document.get("worker", {}), "worker")
+    status = tables.read(StatusSettings, document.get("status", {}), "status")
+    log = tables.read(LogSettings, document.get("log", {}), "log")
+    accounts = _Accounts(tables, systems, document)
+    booking, crm, sync = accounts.booking(), accounts.crm(), accounts.sync()
+    if server is not None and status is not None:
+        _check_status(tables, server, status)
+    if tables.faults or server is None or database is None or worker is None or status is None or log is None:
+        raise ConfigError(sorted(set(tables.faults), key=tables.faults.index))
+    found = (tuple(tables.plain_secrets), tuple(tables.warnings))
+    return Config(path, server, database, worker, status, log, booking, crm, sync, *found)
+
+
+def _check_status(tables: Tables, server: ServerSettings, status: StatusSettings) -> None:
+    """The status page is never open to the world."""
+    if server.is_local:
+        return
+    why = "because [server] public_url is set" if server.public_url else "because [server] host is not loopback"
+    if status.token is None:
+        tables.fault("status", "token", f'is required {why}; add: token = {{ env = "CONNECTOR_STATUS_TOKEN" }}')
+    elif len(status.token.get_secret_value()) < MIN_STATUS_TOKEN:
+        tables.warn("status", "token", f"is short enough to be guessed; give it at least {MIN_STATUS_TOKEN} characters {why}")
+
+
+@dataclass
+class _Accounts:
+    """The tables that name each other: sources, CRMs and what joins them."""
+
+    tables: Tables
+    systems: Systems
+    document: dict[str, Any]
+
+    def booking(self) -> dict[str, BookingSettings]:
+        """Every usable `[booking.NAME]`."""
+        found = {}
+        for name, table, model in self._named("booking", self.systems.booking_systems(), self.systems.booking):
+            where, given = f"booking.{name}", dict(table)
+            if model.receives_webhooks and not model.own_verification and "webhook" not in table:
+                text = 'is missing; say how deliveries prove themselves, for example verify = "token" ("none" must be said)'
+                self.tables.fault(f"{where}.webhook", "verify", text)
+                given["webhook"] = {"verify": "none"}
+            settings = self.tables.read(model, given, where)
+            if settings is not None:
+                found[name] = settings
+                self._check_booking(where, settings)
+        return found
+
+    def crm(self) -> dict[str, CrmSettings]:
+        """Every usable `[crm.NAME]`."""
+        found = {}
+        for name, table, model in self._named("crm", self.systems.crms(), self.systems.crm):
+            settings = self.tables.read(model, table, f"crm.{name}")
+            if settings is not None:
+                found[name] = settings
+                self._check_base_url(f"crm.{name}", settings.base_url)
+        return found
+
+    def sync(self) -> tuple[SyncSettings, ...]:
+        """Every usable `[[sync]]`; each source has exactly one."""
+        given = self.document.get("sync", [])
+        if not isinstance(given, list):
+            self.tables.fault("[[sync]]", "", "must be written with two brackets on each side: [[sync]]")
+            return ()
+        found = []
+        for number, table in enumerate(given, 1):
+            settings = self.tables.read(SyncSettings, table, f"[[sync]] number {number}")
+            if settings is not None:
+                found.append(settings)
+                self._check_sync(f"[[sync]] number {number}", settings, found[:-1])
+        if len(found) == len(given):
+            self._check_joined(found)
+        return tuple(found)
+
+    def _named(
+        self, kind: str, systems: Sequence[str], model_of: Callable[[str], type[S] | None]
+    ) -> Iterator[tuple[str, dict[str, Any], type[S]]]:
+        """Every `[kind.NAME]` whose name and system are usable, with the system's settings."""
+        given = self.document.get(kind, {})
+        if not isinstance(given, dict) or not all(isinstance(table, dict) for table in given.values()):
+            self.tables.fault(kind, "", f"must hold one table for each account; write [{kind}.NAME]")
+            return
+        for name, table in given.items():
+            where, system = f"{kind}.{name}", table.get("system")
+            if not NAME.fullmatch(name):
+                self.tables.fault(where, "", "the name may have a-z, 0-9, - and _ only, at most 63, a letter or digit first")
+            elif not isinstance(system, str):
+                self.tables.fault(where, "system", f"must name the product: {', '.join(systems)}")
+            elif (model := model_of(system)) is None:
+                self.tables.fault(where, "system", f"unknown system; {nearest(system, systems)}")
+            else:
+                yield name, table, model
+
+    def _check_booking(self, where: str, settings: BookingSettings) -> None:
+        self._check_base_url(where, getattr(settings, "base_url", None))
+        if settings.webhook is None:
+            return
+        if settings.webhook.verify == "none":
+            text = 'is "none": whoever knows the address can post bookings; use "token" or "hmac" where the sender can'
+            self.tables.warn(f"{where}.webhook", "verify", text)
+        for line in self.systems.webhook_faults(settings.webhook, where=f"{where}.webhook"):
+            self.tables.faults.append(f"{self.tables.file}: {line}")
+
+    def _check_base_url(self, where: str, url: str | None) -> None:
+        if url is None:
+            return
+        try:
+            base_url(url)
+        except ValueError as error:
+            self.tables.fault(where, "base_url", str(error))
+        else:
+            if is_exposed(url):
+                self.tables.warn(where, "base_url", "is plain http to another machine: keys travel readable; use https")
+
+    def _check_sync(self, where: str, settings: SyncSettings, before: Sequence[SyncSettings]) -> None:
+        for kind, name in (("booking", settings.booking), ("crm", settings.crm)):
+            known = self._names(kind)
+            if name not in known:
+                self.tables.fault(where, kind, f"there is no [{kind}.{name}]; {nearest(name, known)}")
+        if any(other.booking == settings.booking for other in before):
+            self.tables.fault(where, "booking", f'"{settings.booking}" has a sync already; remove one of the two')
+        if settings.create and not settings.match_phone and settings.minimum_identity == "phone_and_name":
+            text = 'is false: each client without an e-mail address becomes a new customer; set minimum_identity = "email"'
+            self.tables.warn(where, "match_phone", text)
+
+    def _check_joined(self, syncs: Sequence[SyncSettings]) -> None:
+        """Every source needs a sync; a CRM without one is odd but harmless."""
+        sources, crms = self._names("booking"), self._names("crm")
+        if not sources:
+            self.tables.fault("booking", "", "no source is configured; add [booking.NAME] (see config.example.toml)")
+        for name in sources - {s.booking for s in syncs}:
+            crm = next(iter(sorted(crms)), "NAME")
+            self.tables.fault(f"booking.{name}", "", f'has no sync; add: [[sync]] with booking = "{name}" and crm = "{crm}"')
+        for name in crms - {s.crm for s in syncs}:
+            self.tables.warn(f"crm.{name}", "", "is used by no [[sync]]; remove it or add the sync")
+
+    def _names(self, kind: str) -> set[str]:
+        given = self.document.get(kind, {})
+        return set(given) if isinstance(given, dict) else set()

@@ -1,0 +1,1 @@
+"""What a person can ask for, by command or on the status page."""

@@ -1,0 +1,237 @@
+"""Walks the past of a source and queues what it finds; the worker does the rest, live events first.
+
+The cursor is stored with each page, so a run that was killed goes on where it was when the same request comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Literal, Protocol
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from connector.model.errors import AccountPaused, ConnectorError, RateLimited, RemoteError, StoreError, Transient, Unavailable
+from connector.store.backfills import COUNTS, Run
+from connector.worker.engine import Engine
+
+#: How far back and ahead a backfill looks when it is not told.
+DEFAULT_PAST, DEFAULT_FUTURE = timedelta(days=365), timedelta(days=365)
+#: Seconds between looks at what is still open.
+LOOK_AGAIN = 1.0
+#: Trouble that ends by itself.
+PASSING = (Unavailable, RateLimited, Transient)
+#: A day as ISO 8601 writes it: 2026-01-31, 20260131 or 2026-W05-6.
+_DAY = re.compile(r"(\d{4}-\d{2}-\d{2}|\d{8}|\d{4}-?W\d{2}-?\d)(Z|[+-]\d{2}:?\d{2})?")
+
+
+def period(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:
+    """Read the two dates as [from, to): days are whole and inclusive, in UTC unless they carry an offset.
+
+    Raises:
+        ValueError: not a date, or the end lies before the beginning; the text says which.
+    """
+    start = _moment(since, "--since", end=False) if since else datetime.combine(now.date() - DEFAULT_PAST, time(), UTC)
+    end = _moment(until, "--until", end=True) if until else datetime.combine(now.date() + DEFAULT_FUTURE, time(), UTC)
+    if start >= end:
+        raise ValueError("--until lies before --since")
+    return start, end
+
+
+def _moment(text: str, option: str, *, end: bool) -> datetime:
+    try:
+        if day := _DAY.fullmatch(text.strip()):
+            zone = datetime.strptime(day[2].replace(":", ""), "%z").tzinfo if day[2] else UTC
+            found = datetime.combine(date.fromisoformat(day[1]), time(), zone) + (timedelta(days=1) if end else timedelta())
+        else:
+            found = datetime.fromisoformat(text.strip())
+        # The ends of the calendar may lie beyond it in UTC.
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{option}: {text!r} is not a date; write it like 2026-01-31") from None
+
+
+class Progress:
+    """How far a run is; `as_dict` is what the command line shows."""
+
+    def __init__(self, source: str, *, dry_run: bool) -> None:
+        self.source = source
+        self.dry_run = dry_run
+        self.state: Literal["walking", "working", "done", "failed"] = "walking"
+        self.counts = dict.fromkeys(COUNTS, 0)
+        self.open = 0
+        self.fraction = 0.0
+        self.resumed = False
+        #: Why nothing moves at the moment, or why the run failed.
+        self.reason = ""
+        self.hint = ""
+
+    def fail(self, error: ConnectorError) -> None:
+        """The run cannot go on."""
+        self.state, self.reason, self.hint = "failed", str(error), error.hint
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as JSON-able data."""
+        return dict(vars(self))
+
+
+class Job(Protocol):
+    """A run in this process: the real one or its rehearsal."""
+
+    progress: Progress
+    #: What was asked for; the same request joins a running job.
+    asked: str
+
+    async def run(self) -> None:
+        """Run to the end; failures are in `progress`."""
+
+    async def refresh(self) -> None:
+        """Bring `progress` up to date."""
+
+
+class Backfill:
+    """One run. With `patient`, trouble that a person must mend is waited out; otherwise the run ends as failed.
+
+    With `changes`, the period is when something changed and not when bookings start: the repair after lost deliveries.
+    """
+
+    def __init__(
+        self, engine: Engine, source: str, since: str | None, until: str | None, *, patient: bool, changes: bool = False
+    ) -> None:
+        self.progress = Progress(source, dry_run=False)
+        self._engine = engine
+        self._source = source
+        self.asked = json.dumps([since, until, "changes"] if changes else [since, until])
+        self._period = period(since, until, datetime.now(UTC))
+        self._patient = patient
+        #: What the walk may wait for.
+        self._passing = (*PASSING, AccountPaused) if patient else PASSING
+        self._run: Run | None = None
+        self._booking = engine.connections.booking[source]
+        self._pages = self._booking.changes if changes else self._booking.walk
+        self._sync = engine.syncs[source]
+        self._log = structlog.get_logger("connector.operations.backfill").bind(source=source)
+
+    async def run(self) -> None:
+        """Walk, then wait until everything the walk found is decided; a database in trouble is waited for."""
+        try:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(StoreError),
+                stop=stop_after_attempt(1000 if self._patient else 5),
+                wait=wait_random_exponential(0.5, max=60),
+                before_sleep=lambda state: self._log.warning("backfill waits for the database", attempt=state.attempt_number),
+                reraise=True,
+            ):
+                with attempt:
+                    await self._run_on()
+        except ConnectorError as error:
+            with suppress(StoreError):
+                await self.refresh()
+            self.progress.fail(error)
+            self._log.error("backfill ended early", reason=str(error), hint=error.hint)
+
+    async def _run_on(self) -> None:
+        """Begin, or go on where the run of the same request was."""
+        store, clock = self._engine.store, self._engine.clock
+        since, until = self._period
+        run = await store.backfills.begin(
+            self._source, self.asked, since.timestamp(), until.timestamp(), self._patient, clock()
+        )
+        if self._run is None:
+            self.progress.resumed = run.resumed
+        self._run = run
+        self._log.info("backfill goes on" if run.resumed else "backfill begins", run=run.id)
+        if run.state == "walking":
+            await self._walk(run)
+            await store.backfills.move(run, "working", clock())
+        self.progress.state = "working"
+        await self._settle(run)
+        await self.refresh()
+        await store.backfills.move(run, "done", clock())
+        self.progress.state = "done"
+        self._log.info("backfill done", **self.progress.counts)
+
+    async def refresh(self) -> None:
+        """Read the figures; say what stands in the way, if anything does."""
+        if self._run is None:
+            return
+        progress = self.progress
+        progress.counts, progress.open, progress.fraction = await self._engine.store.backfills.progress(self._run)
+        progress.reason = progress.hint = ""
+        if (trouble := self._trouble()) is not None:
+            progress.reason, progress.hint = str(trouble), trouble.hint
+
+    async def _walk(self, run: Run) -> None:
+        """Walk to the end. What uses up the patience is trouble without a page in between."""
+        cursor, finished = run.cursor, False
+        while not finished:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(self._passing),
+                stop=stop_after_attempt(1000 if self._patient else 20),
+                wait=wait_random_exponential(0.5, max=60),
+                reraise=True,
+            ):
+                with attempt:
+                    cursor, finished = await self._walk_on(run, cursor)
+
+    async def _walk_on(self, run: Run, cursor: dict[str, Any] | None) -> tuple[dict[str, Any] | None, bool]:
+        """Queue page after page, to the end or to the first trouble; raise the trouble if no page came before it."""
+        await self._ready()
+        store, begun = self._engine.store, cursor
+        since, until = datetime.fromtimestamp(run.since, UTC), datetime.fromtimestamp(run.until, UTC)
+        every = self._sync.settings.record_appointments or self._booking.links_appointments
+        # What a page says is as old as the moment it was asked for: a webhook received since knows better.
+        asked_at = self._engine.clock()
+        try:
+            async for page in self._pages(since, until, cursor):
+                await store.backfills.add_page(
+                    run, page.events, page.cursor, page.fraction, every_appointment=every, now=asked_at
+                )
+                cursor = page.cursor
+                self._engine.worker.wake()
+                asked_at = self._engine.clock()
+        except self._passing:
+            if cursor is begun:
+                raise
+            return cursor, False
+        return cursor, True
+
+    async def _ready(self) -> None:
+        """Wait until the booking system can be used; a pause for a person's work ends an impatient run."""
+        availability = self._booking.remote.availability
+        while not availability.usable.is_set():
+            if not self._patient and isinstance(availability.error, AccountPaused):
+                raise availability.error
+            # Not only when it can be used: the first probe may find the key refused.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN):
+                    await availability.usable.wait()
+
+    async def _settle(self, run: Run) -> None:
+        concluded = asyncio.Event()
+        forget = self._engine.worker.watch(concluded)
+        try:
+            while (await self._engine.store.backfills.progress(run))[1]:
+                trouble = self._trouble()
+                if not self._patient and isinstance(trouble, AccountPaused):
+                    raise trouble
+                concluded.clear()
+                # Not only when something ends: an account may get into trouble meanwhile.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AGAIN):
+                        await concluded.wait()
+                # Many end at once, and each look counts all clients of the run.
+                await asyncio.sleep(LOOK_AGAIN / 4)
+        finally:
+            forget()
+
+    def _trouble(self) -> RemoteError | None:
+        """What keeps one of our two accounts from being used."""
+        for adapter in (self._booking, self._sync.crm):
+            if (error := adapter.remote.availability.error) is not None:
+                return error
+        return None

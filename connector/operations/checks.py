@@ -1,0 +1,87 @@
+"""What `connector check` finds out: the file, the database, and both sides as they answer now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.booking_systems.base import BookingSystem
+from connector.config.settings import Config
+from connector.crms.base import CRM
+from connector.model.errors import RemoteError
+from connector.model.problems import Check
+from connector.worker.accounts import Connections
+
+
+def configuration(config: Config) -> list[Check]:
+    """What deserves a word in the file itself; it has been validated before."""
+    name = config.path.name
+    found = [
+        Check(
+            id="config.secrets",
+            level="warning",
+            message=f"{key} stands in {name} itself",
+            hint='Move it out of the file: { env = "NAME" } or { file = "path" }.',
+        )
+        for key in config.plain_secrets
+    ]
+    found += [Check(id="config.file", level="warning", message=text) for text in config.warnings]
+    for source, booking in config.booking.items():
+        if booking.default_country is None:
+            text = "phone numbers without a country code are not used to find anybody"
+            hint = f'Set default_country in [booking.{source}], for example "CA".'
+            found.append(Check(id=f"booking.{source}.default_country", level="warning", message=text, hint=hint))
+    return found or [Check(id="config.file", level="ok", message=f"{name} is valid")]
+
+
+async def accounts(connections: Connections) -> list[Check]:
+    """Ask every account whether it works, and what else it has to say."""
+    return [check for adapter in connections.adapters() for check in await _account(adapter)]
+
+
+async def fix(connections: Connections) -> list[Check]:
+    """Create what is missing at either side; one check for each thing made, or for what could not be."""
+    found = []
+    for adapter in connections.adapters():
+        account = adapter.remote.account
+        try:
+            found += [Check(id=f"{account}.fixed", level="ok", message=text) for text in await adapter.fix()]
+        except RemoteError as error:
+            found.append(Check(id=f"{account}.fix", level="error", message=str(error), hint=error.hint))
+    return found
+
+
+def states(connections: Connections) -> list[Check]:
+    """What is known of the accounts without asking them."""
+    found = []
+    for adapter in connections.adapters():
+        availability = adapter.remote.availability
+        if (error := availability.error) is not None:
+            found.append(_trouble(adapter.remote.account, error))
+    return found
+
+
+def _trouble(account: str, error: RemoteError) -> Check:
+    """What keeps an account from being used; a far side that is merely down brings no advice of its own."""
+    hint = error.hint or (
+        "Nothing is lost: events wait and go on by themselves when it answers."
+        f" If it lasts, look at base_url in [{account}] and at what stands in between: DNS, firewall, proxy."
+    )
+    return Check(id=f"{account}.account", level="error", message=str(error), hint=hint)
+
+
+async def _account(adapter: BookingSystem | CRM) -> Sequence[Check]:
+    account = adapter.remote.account
+    try:
+        await adapter.probe()
+    except RemoteError as error:
+        found = [_trouble(account, error)]
+    else:
+        # What was wrong may just have been mended; whoever watches the account wakes its events at the next probe.
+        adapter.remote.availability.reopen()
+        found = [Check(id=f"{account}.account", level="ok", message=f"{adapter.title} answers and accepts the key")]
+    try:
+        more = await adapter.checks()
+    except RemoteError as error:
+        more = [Check(id=f"{account}.checks", level="error", message=str(error), hint=error.hint)]
+    said = {check.message for check in found}
+    return [*found, *(check for check in more if check.message not in said)]

@@ -1,0 +1,1 @@
+"""Comparing our links with both sides, and repairing what differs."""

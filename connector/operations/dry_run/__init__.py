@@ -1,0 +1,1 @@
+"""A backfill that changes nothing and counts what the real one would do."""

@@ -1,0 +1,229 @@
+"""What a dry run puts in front of both far sides and our own records: everything is read, and every write stays in memory.
+
+What would have been written is remembered for the rest of the run, so that the second client of a new person is matched
+with the customer that the first one would have become, as in the real run.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Self
+
+from connector.booking_systems.base import BookingSystem, ClientLink, Page
+from connector.crms.base import CRM
+from connector.model.bookings import Appointment, Client, Reading
+from connector.model.errors import Conflict
+from connector.model.jobs import Work
+from connector.model.links import Link
+from connector.model.persons import Customer, NewCustomer
+from connector.remote.rate_limit import QuotaFor
+from connector.store import Store
+from connector.sync.person.identity import normalise_email
+
+
+class DryBooking(BookingSystem):
+    """A booking system whose links are only written in memory."""
+
+    def __init__(self, real: BookingSystem) -> None:
+        super().__init__(real.source, real.remote)
+        self.writes_links = real.writes_links
+        self.reads_links = real.reads_links
+        self.links_appointments = real.links_appointments
+        self.ids_may_move = real.ids_may_move
+        self._real = real
+        self._written: dict[str, str] = {}
+
+    @classmethod
+    def connect(cls, source: str, settings: Any, quota_for: QuotaFor, *, transport: Any = None) -> Self:
+        """Not used: a rehearsal wraps what is connected."""
+        raise NotImplementedError
+
+    def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:
+        """As the real one."""
+        return self._real.read_delivery(headers, data)
+
+    async def client(self, client_id: str) -> Client | None:
+        """As the real one."""
+        return await self._real.client(client_id)
+
+    async def read_link(self, client_id: str, appointment_id: str | None = None) -> ClientLink:
+        """As the real one, with what would have been written."""
+        stored = await self._real.read_link(client_id, appointment_id)
+        written = self._written.get(stored.client_id)
+        return stored.model_copy(update={"customer_id": written}) if written else stored
+
+    async def write_link(self, link: ClientLink, customer_id: str) -> ClientLink:
+        """Remember instead of writing."""
+        self._written[link.client_id] = customer_id
+        return link.model_copy(update={"customer_id": customer_id})
+
+    async def walk(self, since: datetime, until: datetime, cursor: dict[str, Any] | None) -> AsyncIterator[Page]:
+        """As the real one."""
+        async for page in self._real.walk(since, until, cursor):
+            yield page
+
+    async def probe(self) -> None:
+        """As the real one."""
+        await self._real.probe()
+
+
+class DryCRM(CRM):
+    """A CRM whose customers are only created and filled in memory."""
+
+    def __init__(self, real: CRM) -> None:
+        super().__init__(real.name, real.remote)
+        self.title = real.title  # type: ignore[misc]
+        self._real = real
+        self._changed: dict[str, Customer] = {}
+        self._numbers = itertools.count(1)
+
+    @classmethod
+    def connect(cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: Any = None) -> Self:
+        """Not used: a rehearsal wraps what is connected."""
+        raise NotImplementedError
+
+    async def get(self, customer_id: str) -> Customer | None:
+        """As the real one, with what would have been created and filled."""
+        if customer_id in self._changed:
+            return self._changed[customer_id]
+        return self._now(await self._real.get(customer_id))
+
+    async def by_key(self, person_key: str) -> Customer | None:
+        """As the real one, with what would have been created."""
+        for customer in self._changed.values():
+            if customer.person_key == person_key:
+                return customer
+        return self._now(await self._real.by_key(person_key))
+
+    async def by_email(self, email: str) -> list[Customer]:
+        """As the real one, with what would have been created and filled."""
+        changed = [c for c in self._changed.values() if email in {normalise_email(raw) for raw in c.emails}]
+        return self._merged(await self._real.by_email(email), changed)
+
+    async def by_phone(self, phone: str) -> list[Customer]:
+        """As the real one, with what would have been created and filled."""
+        changed = [c for c in self._changed.values() if phone in (c.mobile_phone, c.phone)]
+        return self._merged(await self._real.by_phone(phone), changed)
+
+    async def create(self, new: NewCustomer, person_key: str) -> Customer:
+        """Remember instead of creating. Raises Conflict where the address is taken, as the real one does."""
+        if new.email and (there := await self.by_email(new.email)):
+            raise Conflict(f"{self.title} has this e-mail address already", by="email", winner=there[0].id)
+        emails = (new.email,) if new.email else ()
+        fields = new.model_dump(exclude={"email"})
+        customer = Customer(id=f"new:{next(self._numbers)}", emails=emails, person_key=person_key, **fields)
+        self._changed[customer.id] = customer
+        return customer
+
+    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
+        """Remember instead of writing; an address that another customer has is left out."""
+        said = {name: value for name, value in new.model_dump().items() if value}
+        email = said.pop("email", None)
+        if email and any(other.id != customer.id for other in await self.by_email(email)):
+            email = None
+        emails = (*customer.emails, email) if email else customer.emails
+        self._changed[customer.id] = customer.model_copy(update={**said, "emails": emails})
+        return tuple(said)
+
+    async def record_appointment(self, customer_id: str, appointment: Appointment, marker: str, record_id: str | None) -> str:
+        """Record nothing."""
+        return record_id or f"new:{customer_id}:{appointment.id}:{marker}"
+
+    async def find_appointment(self, customer_id: str, marker: str) -> str | None:
+        """Find nothing: there is no unsettled write to look for."""
+        return None
+
+    async def probe(self) -> None:
+        """As the real one."""
+        await self._real.probe()
+
+    def _now(self, customer: Customer | None) -> Customer | None:
+        return None if customer is None else self._changed.get(customer.id, customer)
+
+    def _merged(self, found: list[Customer], changed: list[Customer]) -> list[Customer]:
+        together = {customer.id: self._changed.get(customer.id, customer) for customer in found}
+        return list((together | {customer.id: customer for customer in changed}).values())
+
+
+class DryMemory:
+    """Links and journal: what the store remembers, and on top what would have been written."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._links: dict[tuple[str, str], Link] = {}
+        self._remembered: dict[tuple[str, str], dict[str, None]] = {}
+        self._aliases: dict[tuple[str, str], str] = {}
+
+    async def find(self, source: str, client_id: str) -> Link | None:
+        """The link, stored or rehearsed."""
+        return self._links.get((source, client_id)) or await self._store.links.find(source, client_id)
+
+    async def remembered(self, crm: str, keys: Sequence[str]) -> list[str]:
+        """The customers tied to these keys, stored or rehearsed."""
+        stored = await self._store.links.remembered(crm, keys)
+        rehearsed = [customer for key in keys for customer in self._remembered.get((crm, key), {})]
+        return list(dict.fromkeys([*stored, *rehearsed]))
+
+    async def unsaid(self, link: Link, keys: Sequence[str]) -> list[str]:
+        """The keys that are not tied to the customer, whoever said them."""
+        return [key for key in keys if link.customer_id not in await self.remembered(link.crm, [key])]
+
+    async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
+        """Whether a merge is known."""
+        if self._aliases.get((crm, customer_id)) == survivor_id:
+            return True
+        return await self._store.links.is_alias(crm, customer_id, survivor_id)
+
+    async def begin(self, work: Work, key: str, kind: str, now: float, *, crm: str = "", identity: Sequence[str] = ()) -> bool:
+        """Whether an earlier, real run left the effect unsettled."""
+        return await self._store.journal.is_open(key)
+
+    async def is_open(self, key: str) -> bool:
+        """As `begin`."""
+        return await self._store.journal.is_open(key)
+
+    async def unknown(self, key: str, now: float) -> None:
+        """Nothing to note."""
+
+    async def undone(self, key: str) -> None:
+        """Nothing to note."""
+
+    async def linked(
+        self,
+        work: Work,
+        links: Sequence[Link],
+        step: str,
+        now: float,
+        *,
+        keys: Sequence[str] = (),
+        merged_from: str | None = None,
+        intent: str | None = None,
+    ) -> None:
+        """Remember the links for the rest of the rehearsal."""
+        own = links[0]
+        self._links |= {(link.source, link.client_id): link for link in links}
+        for key in keys:
+            self._remembered.setdefault((own.crm, key), {})[own.customer_id] = None
+        if merged_from is not None:
+            self._aliases[own.crm, merged_from] = own.customer_id
+
+    async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:
+        """Remember what the booking system would hold."""
+        self._links[link.source, link.client_id] = replace(link, stored_id=link.customer_id)
+
+    async def settled(self, work: Work, key: str, now: float) -> None:
+        """Nothing to note."""
+
+    async def recorded(self, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float) -> None:
+        """Nothing to note."""
+
+    async def recorded_as(self, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
+        """What the store says."""
+        return await self._store.journal.recorded_as(source, appointment_id, client_id)
+
+    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
+        """What the store says."""
+        return await self._store.journal.recorded_beside(link, appointment_id)

@@ -1,0 +1,154 @@
+"""The figures behind the status page, `/status.json`, `/metrics` and `/readyz`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from connector import __version__
+from connector.booking_systems.base import BookingSystem
+from connector.crms.base import CRM
+from connector.model.errors import AccountPaused, ConnectorError
+from connector.model.problems import Check
+from connector.operations import checks
+from connector.store import views
+from connector.worker.engine import Engine
+
+#: Seconds which the writer gets to show that it lives.
+WRITER_PATIENCE = 3.0
+#: Held events shown on the page at most.
+HELD = 500
+#: So many refusals in a row, with nothing accepted in between, are no stranger's chance visit.
+REFUSALS = 3
+#: Refusals that a real sender may meet and a person can mend; a browser's GET or a lost connection is none.
+_MENDABLE = {
+    "verification": "Compare the token or secret at the sender with [booking.{}.webhook]",
+    "not_json": "The sender must send JSON in UTF-8",
+    "too_large": "Raise server.max_body_bytes",
+    "too_slow": "Look at the network and the proxy",
+    "overloaded": "Look at the disk that holds the database",
+    "store": "Look at the disk that holds the database",
+}
+
+
+class Received(Protocol):
+    """What the receiver counts; `connector.web.receiver.stats.ReceiverStats`."""
+
+    @property
+    def refused_since(self) -> Mapping[str, Mapping[str, int]]:
+        """Source → what was refused since its last delivery answered 202, by reason."""
+
+    def received(self, source: str) -> int:
+        """How many deliveries of `source` were answered 202."""
+
+    def refused(self, source: str) -> Mapping[str, int]:
+        """How many requests to `source` were refused, by reason."""
+
+
+class Overview:
+    """`connector.web.interfaces.StatusData`, read from the store and the accounts."""
+
+    def __init__(self, engine: Engine, received: Received, *, works: bool) -> None:
+        self._engine = engine
+        self._received = received
+        self._works = works
+        self._found = checks.configuration(engine.config)
+
+    async def status(self) -> dict[str, Any]:
+        """Answer what `/status.json` shows."""
+        read = self._engine.store.read
+        now = time.time()
+        last = await read(views.last_deliveries)
+        return {
+            "version": __version__,
+            "queue": await read(views.queue),
+            "oldest_waiting_seconds": await read(views.oldest_waiting, now),
+            "sources": {name: self._source(a, last.get(name)) for name, a in self._engine.connections.booking.items()},
+            "crms": {name: self._account(a) for name, a in self._engine.connections.crms.items()},
+            "links": await read(views.link_count),
+            "checks": [check.model_dump() for check in await self.checks()],
+        }
+
+    async def page(self) -> dict[str, Any]:
+        """Answer `status()` and what only the page shows."""
+        read = self._engine.store.read
+        held = await read(views.events, state="held", limit=HELD)
+        reviews = await read(views.desk)
+        # What waits for the decision about a person is shown once, with the candidates.
+        reviewed = {(client["source"], client["client_id"]) for review in reviews for client in review["clients"]}
+        held = [event for event in held if (event["source"], event["client_id"]) not in reviewed]
+        return {
+            **await self.status(),
+            "decisions": await read(views.decisions),
+            "held": [{**event, "since": event["updated_at"]} for event in held],
+            "reviews": reviews,
+            "decided": await read(views.decided),
+            "ignored_without_identity": await read(views.ignored_clients),
+            "chart": await read(views.last_day, time.time()),
+        }
+
+    async def ready(self) -> list[Check]:
+        """Whether this process can take deliveries: far sides do not count."""
+        database = self._engine.store.database
+        try:
+            async with asyncio.timeout(WRITER_PATIENCE):
+                # A write that writes nothing would also succeed on a disk that takes nothing.
+                await self._engine.store.upkeep.count("readiness checks")
+        except TimeoutError:
+            return [Check(id="database", level="error", message="The database's writer does not answer.")]
+        except ConnectorError as error:
+            return [Check(id="database", level="error", message=str(error), hint=error.hint)]
+        if not database.has_space():
+            hint = "Free some space; deliveries are refused with 503 until then."
+            return [Check(id="disk", level="error", message="The disk is nearly full.", hint=hint)]
+        return [Check(id="database", level="ok", message="Deliveries can be stored.")]
+
+    async def checks(self) -> list[Check]:
+        """What is known of file, database and accounts, without asking a far side."""
+        seen = [check for checks_of_one in self._engine.findings.values() for check in checks_of_one]
+        return [*await self.ready(), *self._found, *self._own(), *checks.states(self._engine.connections), *seen]
+
+    async def troubles(self) -> list[Check]:
+        """What is wrong with this process itself; `connector check` says it beside what the far sides answer."""
+        return [check for check in [*await self.ready(), *self._own()] if check.level != "ok"]
+
+    def _own(self) -> list[Check]:
+        found = []
+        if not self._works:
+            text = "the worker is off (--no-worker): deliveries are stored and wait"
+            found.append(Check(id="worker", level="warning", message=text, hint="Start `connector serve` without --no-worker."))
+        if (trouble := self._engine.worker.trouble) is not None:
+            hint = "Nothing is worked on until it can; the log has the details."
+            found.append(Check(id="worker", level="error", message=f"the queue cannot be read: {trouble}", hint=hint))
+        return [*found, *(check for source in self._engine.connections.booking if (check := self._refusals(source)))]
+
+    def _refusals(self, source: str) -> Check | None:
+        """A sender that is turned away every time looks like one that has nothing to send."""
+        since = self._received.refused_since.get(source)
+        refused = {reason: n for reason, n in since.items() if reason in _MENDABLE} if since else {}
+        if sum(refused.values()) < REFUSALS:
+            return None
+        most = max(refused, key=lambda reason: refused[reason])
+        text = f"the last {sum(refused.values()):,} deliveries to {source} were refused, most of them for: {most}"
+        hint = f"{_MENDABLE[most].format(source)}; `delivery refused` in the log says more."
+        return Check(id=f"booking.{source}.deliveries", level="warning", message=text, hint=hint)
+
+    def _source(self, adapter: BookingSystem, last: float | None) -> dict[str, Any]:
+        return {
+            **self._account(adapter),
+            "last_delivery_at": views.moment(last),
+            "received": self._received.received(adapter.source),
+            "refused": sum(self._received.refused(adapter.source).values()),
+        }
+
+    def _account(self, adapter: BookingSystem | CRM) -> dict[str, Any]:
+        error = adapter.remote.availability.error
+        state = "ok" if error is None else "paused" if isinstance(error, AccountPaused) else "down"
+        return {
+            "system": adapter.system,
+            "state": state,
+            "reason": None if error is None else str(error),
+            "quota": adapter.remote.quota.usage(),
+        }

@@ -1,0 +1,313 @@
+"""The one way out: every request to a far side goes through `Remote.call`.
+
+It waits for the quota, sends, and turns whatever comes back into an answer or into one of our errors. Reads are tried
+again at once a few times; writes never are, because a write without a clear answer may have happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+import math
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpx
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
+from connector.remote.rate_limit import Quota
+
+#: Bytes; a larger answer is refused.
+MAX_ANSWER = 16 * 1024 * 1024
+#: Content codings that are undone. One at a time: a few kilobytes that were packed twice can become gigabytes.
+CODINGS = frozenset({"", "identity", "gzip", "deflate"})
+#: A far side that is never silent for as long as the timeout, and never done, is given up after this many timeouts.
+TIMEOUTS_IN_ALL = 2
+#: Calls in a row that must find a far side unavailable before everything else stops asking it.
+FAILURES_BEFORE_DOWN = 3
+#: Statuses that speak of the server as a whole, not of the one request.
+OVERLOAD = frozenset({408, 425, 502, 503, 504, 521, 522, 523, 524})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: `data` is the parsed JSON, or None for an empty body."""
+
+    status: int
+    data: Any
+    headers: Mapping[str, str]
+    #: False where the body was neither empty nor JSON: an error page, perhaps of something that stands in between.
+    readable: bool = True
+
+
+#: Turns a product's own statuses into our errors: `(what, answer, writes)` → error, or None for the common treatment.
+Interpret = Callable[[str, Answer, bool], RemoteError | None]
+
+
+class Availability:
+    """Whether an account can be used now, and why not. Fed by every call, asked before every call."""
+
+    def __init__(self, account: str, *, clock: Callable[[], float] = time.time) -> None:
+        self.account = account
+        self.error: RemoteError | None = None
+        self.since: float | None = None
+        self.last_success: float | None = None
+        #: Set whenever the account stops being usable, so that somebody starts to probe it.
+        self.trouble = asyncio.Event()
+        #: The opposite: set while the account can be used.
+        self.usable = asyncio.Event()
+        self.usable.set()
+        self._clock = clock
+        self._failures = 0
+
+    def check(self) -> None:
+        """Raise Unavailable or AccountPaused if the account is closed, with the words of the error that closed it.
+
+        Whatever that error was, this request is not sent: it can neither have had an effect nor have been refused.
+        """
+        if self.error is not None:
+            kind = AccountPaused if isinstance(self.error, AccountPaused) else Unavailable
+            raise kind(str(self.error), account=self.account, status=self.error.status, hint=self.error.hint)
+
+    def succeeded(self) -> None:
+        """Some call was answered sensibly."""
+        self._failures = 0
+        self.last_success = self._clock()
+
+    def failed(self, error: RemoteError) -> None:
+        """A call found the far side unavailable (counts) or the account refused (closes at once)."""
+        self._failures += 1
+        if isinstance(error, AccountPaused) or self._failures >= FAILURES_BEFORE_DOWN:
+            self.close(error)
+
+    def close(self, error: RemoteError) -> None:
+        """Stop using the account until a probe succeeds."""
+        if self.error is None:
+            self.since = self._clock()
+        self.error = error
+        self.usable.clear()
+        self.trouble.set()
+
+    def reopen(self) -> None:
+        """The account works again."""
+        self.error = None
+        self.since = None
+        self._failures = 0
+        self.trouble.clear()
+        self.usable.set()
+
+
+class Remote:
+    """One account of a far side: base address, credentials, quota, availability.
+
+    `account` is the configured name (`crm.main`); `title` what people call the product. Texts of errors use both and
+    never the path, which may hold an e-mail address. `cost_of` maps an answer's status to what the call costs of the
+    quota; `interpret` is asked first about every status that was not accepted.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        base_url: str,
+        *,
+        title: str,
+        headers: Mapping[str, str],
+        quota: Quota,
+        timeout: float = 20.0,
+        cost_of: Callable[[int], int] = lambda _status: 1,
+        interpret: Interpret = lambda *_: None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.account = account
+        self.title = title
+        self.quota = quota
+        self.availability = Availability(account)
+        self._in_all = timeout * TIMEOUTS_IN_ALL
+        self._cost_of = cost_of
+        self._interpret = interpret
+        self._http = httpx.AsyncClient(
+            base_url=base_url.rstrip("/") + "/",
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip, deflate", **headers},
+            # None is kept: they would grow without bound, and no API needs them.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            timeout=httpx.Timeout(timeout, connect=5.0),
+            follow_redirects=False,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=30),
+            transport=transport,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def call(
+        self,
+        what: str,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        accept: Collection[int] = (200, 201, 204),
+        writes: bool | None = None,
+        budget: Quota | None = None,
+        probe: bool = False,
+    ) -> Answer:
+        """Send one request and return the answer when its status is in `accept`.
+
+        Args:
+            what: the deed in plain words, for error texts: "look up the contact by e-mail".
+            path: relative to the base address; the caller has percent-encoded its segments.
+            form: sent as an HTML form instead of JSON.
+            headers: for this request only, such as a token that has to be renewed now and then.
+            writes: whether it may have an effect; by default everything but GET. A write is sent once.
+            budget: a further quota this call also counts in (HubSpot's search).
+            probe: ask although the account is marked as down.
+
+        Raises:
+            Unavailable, RateLimited, AccountPaused, Transient, UnknownOutcome, Rejected: see `connector.model.errors`.
+        """
+        writes = method != "GET" if writes is None else writes
+        request = self._request(what, method, path, params=params, json=json, data=form, headers=headers)
+        attempts = 1 if writes or probe else 3
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(Unavailable),
+            stop=stop_after_attempt(attempts),
+            wait=wait_random_exponential(0.1, max=1.0),
+            reraise=True,
+        ):
+            with attempt:
+                return await self._attempt(what, request, accept, writes, budget, probe)
+        raise AssertionError("tenacity re-raises the last error")
+
+    def _request(
+        self, what: str, method: str, path: str, *, json: Any, headers: Mapping[str, str] | None, **more: Any
+    ) -> httpx.Request:
+        """Build it. JSON goes out as ASCII: half of a surrogate pair in what is sent back stays what it was."""
+        try:
+            if json is not None:
+                headers = {"Content-Type": "application/json", **(headers or {})}
+                more["content"] = jsonlib.dumps(json, separators=(",", ":"), allow_nan=False)
+            return self._http.build_request(method, path.lstrip("/"), headers=headers, **more)
+        except (ValueError, RecursionError, httpx.InvalidURL):
+            hint = "A value that belongs to this record cannot be sent; correct it there, then retry the event."
+            raise self._trouble(Rejected, what, "what is to be sent cannot be written down", hint=hint) from None
+
+    async def _attempt(
+        self, what: str, request: httpx.Request, accept: Collection[int], writes: bool, budget: Quota | None, probe: bool
+    ) -> Answer:
+        if not probe:
+            self.availability.check()
+        try:
+            async with AsyncExitStack() as spending:
+                calls = [await spending.enter_async_context(q.spend()) for q in (budget, self.quota) if q is not None]
+                if not probe:
+                    # The wait for the quota may have been long enough for the account to go down.
+                    self.availability.check()
+                answer = await self._send(what, request, writes)
+                for call in calls:
+                    call.cost = max(call.cost, self._cost_of(answer.status))
+            if answer.status not in accept:
+                raise self._error(what, answer, writes)
+            if not answer.readable:
+                # A page of whatever stands in between must not pass for the far side's "there is none".
+                kind = UnknownOutcome if writes else Transient
+                how = f"answered {answer.status} with something that is not JSON; is base_url right?"
+                raise self._trouble(kind, what, how, answer.status)
+        except (Unavailable, AccountPaused, UnknownOutcome) as error:
+            if self.availability.error is None:
+                self.availability.failed(error)
+            raise
+        self.availability.succeeded()
+        return answer
+
+    async def _send(self, what: str, request: httpx.Request, writes: bool) -> Answer:
+        try:
+            async with asyncio.timeout(self._in_all):
+                response = await self._http.send(request, stream=True)
+                try:
+                    body = await self._read(response)
+                finally:
+                    await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise self._trouble(Unavailable, what, f"no connection ({type(error).__name__})") from None
+        except (httpx.HTTPError, TimeoutError) as error:
+            kind = UnknownOutcome if writes else Unavailable
+            raise self._trouble(kind, what, f"no complete answer ({type(error).__name__})") from None
+        try:
+            data = httpx.Response(response.status_code, content=body).json() if body.strip() else None
+        except (ValueError, RecursionError):
+            if response.status_code < 400:
+                kind = UnknownOutcome if writes else Unavailable
+                raise self._trouble(kind, what, f"answered {response.status_code} with something that is not JSON") from None
+            return Answer(response.status_code, None, response.headers, readable=False)
+        return Answer(response.status_code, data, response.headers)
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        if response.headers.get("content-encoding", "").strip().lower() not in CODINGS:
+            raise httpx.DecodingError("answer packed in a way nobody asked for")
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > MAX_ANSWER:
+                raise httpx.DecodingError("answer too large")
+        return bytes(body)
+
+    def _error(self, what: str, answer: Answer, writes: bool) -> RemoteError:
+        """The error for a status nobody asked for; adapters handle the statuses that mean something to them before."""
+        if (error := self._interpret(what, answer, writes)) is not None:
+            return error
+        status, after = answer.status, retry_after(answer.headers)
+        if status in (401, 403):
+            hint = f"Check the key and its scopes in [{self.account}]; nothing is lost, events wait and go on by themselves."
+            how = f"answered {status}: the credentials were refused"
+            if not answer.readable:
+                how = f"answered {status} with a page instead of JSON"
+                hint = f"Perhaps a firewall or proxy in between, or base_url. {hint}"
+            return self._trouble(AccountPaused, what, how, status, hint=hint)
+        if status == 429:
+            self.quota.block(after if after is not None else 1.0)
+            return self._trouble(RateLimited, what, "answered 429: too many calls", status, after=after or 1.0)
+        if status in OVERLOAD or status >= 500:
+            harmless: type[RemoteError] = Unavailable if status in OVERLOAD else Transient
+            return self._trouble(UnknownOutcome if writes else harmless, what, f"answered {status}", status, after=after)
+        if 300 <= status < 400:
+            hint = f"Redirects are not followed; correct base_url in [{self.account}]."
+            return self._trouble(AccountPaused, what, f"answered {status}, a redirect", status, hint=hint)
+        return self._trouble(Rejected, what, f"answered {status}", status)
+
+    def _trouble(
+        self,
+        kind: type[RemoteError],
+        what: str,
+        how: str,
+        status: int | None = None,
+        *,
+        after: float | None = None,
+        hint: str = "",
+    ) -> RemoteError:
+        return kind(f"{self.title}: {what}: {how}", account=self.account, status=status, retry_after=after, hint=hint)
+
+
+def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.time) -> float | None:
+    """Seconds from a Retry-After header (a number or an HTTP date), at most a day; None where there is none."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now()
+        except (ValueError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), 86_400.0) if not math.isnan(seconds) else None

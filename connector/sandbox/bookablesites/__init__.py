@@ -1,0 +1,1 @@
+"""A local imitation of Bookablesites: its documented rules, with configurable faults."""

@@ -1,0 +1,1 @@
+"""A local imitation of Bookeo: its documented rules, with configurable faults."""

@@ -1,0 +1,1 @@
+"""A local imitation of BookingFlow: its documented rules, with configurable faults."""

@@ -1,0 +1,1 @@
+"""A local imitation of Booxi: its documented rules, with configurable faults."""

@@ -1,0 +1,1 @@
+"""A local imitation of HubSpot: its documented rules, with configurable faults."""

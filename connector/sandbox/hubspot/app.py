@@ -1,0 +1,234 @@
+"""A stateful stand-in for HubSpot over real HTTP, for the demo, the tests and the benchmarks.
+
+It enforces what the adapter relies on: unique e-mail addresses and own keys, HubSpot's texts of refusal, limits, merges,
+an index that lags. It is not HubSpot: what is not documented is labelled synthetic where it is decided.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from connector.sandbox.hubspot.model import Refusal
+from connector.sandbox.hubspot.records import Records, Rules
+from connector.sandbox.hubspot.rest import Rest, given
+from connector.sandbox.hubspot.search import MAX_BODY
+from connector.sandbox.kit.faults import CONTROL, FaultInjector, Faults
+
+__all__ = ["HubSpotSandbox", "Rules"]
+
+
+class Rate:
+    """A sliding window of `calls` in `seconds`; refused calls take no place, which is synthetic. None: no limit."""
+
+    def __init__(self, calls: int | None, seconds: float) -> None:
+        self.calls = calls
+        self.seconds = seconds
+        self._times: deque[float] = deque()
+
+    def admit(self, now: float) -> bool:
+        """Count one call unless the window is full."""
+        while self._times and self._times[0] <= now - self.seconds:
+            self._times.popleft()
+        if self.calls is not None and len(self._times) >= self.calls:
+            return False
+        self._times.append(now)
+        return True
+
+    @property
+    def remaining(self) -> int:
+        """Calls that would still be admitted now."""
+        return max(0, (self.calls or 0) - len(self._times))
+
+
+class HubSpotSandbox:
+    """One account. `app` is the ASGI application; the other methods act as a person in HubSpot's pages would.
+
+    `unique_properties` exist from the start; without them `connector check --fix` has something to do.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str = "sandbox-token",  # noqa: S107
+        faults: Faults | None = None,
+        rules: Rules | None = None,
+        unique_properties: tuple[str, ...] = (),
+        per_10_seconds: int | None = 100,
+        search_per_second: int | None = 5,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.token = token
+        self.faults = faults or Faults()
+        self.rules = rules or Rules()
+        self.app = FaultInjector(self._serve, lambda: self.faults)
+        self._clock = clock
+        self._unique_properties = unique_properties
+        self._limits = (per_10_seconds, search_per_second)
+        self.reset()
+
+    # ---- by hand ----
+
+    def reset(self) -> None:
+        """Forget every record and count."""
+        self.records = Records(self._clock, self.rules)
+        for name in self._unique_properties:
+            self.add_unique_property(name)
+        self._calls, self._searches = Rate(self._limits[0], 10.0), Rate(self._limits[1], 1.0)
+        self._rest = Rest(self.records, lambda: self.faults.search_lag_seconds)
+        self.statuses: Counter[int] = Counter()
+
+    def add_unique_property(self, name: str) -> None:
+        """Create the property that carries a unique key."""
+        fixed = {"label": name, "type": "string", "fieldType": "text", "groupName": "contactinformation"}
+        self.records.create_property({"name": name, "hasUniqueValue": True, **fixed})
+
+    def add_contact(self, *, age: float = 0.0, **properties: str) -> str:
+        """Make a contact and return its id; `age` in seconds makes it known to a lagging search."""
+        return self.records.create_contact(properties, age=age).id
+
+    def add_email(self, contact: str, email: str) -> None:
+        """Give a contact an additional address."""
+        self.records.add_email(contact, email)
+
+    def merge(self, primary: str, other: str) -> str:
+        """Merge two contacts and return the survivor's id."""
+        return self.records.merge(primary, other).id
+
+    def archive(self, contact: str) -> None:
+        """Move a contact to the recycle bin."""
+        self.records.archive_contact(contact)
+
+    def archive_meeting(self, meeting: str) -> None:
+        """Delete a meeting."""
+        self.records.meeting(meeting).archived = True
+
+    def contacts(self) -> list[dict[str, str]]:
+        """The live contacts: `{"id", …properties}`, oldest first."""
+        return [{"id": r.id, **r.properties} for r in self.records.contacts.values() if not r.archived]
+
+    def meetings(self) -> list[dict[str, Any]]:
+        """The live meetings: `{"id", "contacts", …properties}`, oldest first."""
+        return [{"id": r.id, "contacts": r.contacts, **r.properties} for r in self.records.meetings.values() if not r.archived]
+
+    def stats(self) -> dict[str, Any]:
+        """Counts since the start: requests by endpoint, answers by status, 429s of its own, faults injected."""
+        return {
+            "requests": sum(self._rest.requests.values()),
+            "endpoints": dict(self._rest.requests),
+            "statuses": {str(status): count for status, count in self.statuses.items()},
+            "rate_limited": self.statuses[429],
+            "injected": dict(self.app.injected),
+        }
+
+    @property
+    def requests(self) -> Counter[str]:
+        """Requests that reached an endpoint, by its name."""
+        return self._rest.requests
+
+    # ---- over HTTP ----
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        body = await request.body()
+        # The raw path: an e-mail address in it may hold an encoded slash.
+        raw = (scope.get("raw_path") or scope["path"].encode()).decode("ascii")
+        path = [unquote(part) for part in raw.split("/") if part]
+        response: Response
+        try:
+            if raw.startswith(CONTROL):
+                status, data = self._control(request.method, path[1:], _parsed(body))
+                response = JSONResponse(data, status)
+            else:
+                response = self._answer(request, path, body)
+        except Refusal as refusal:
+            response = JSONResponse(refusal.body, refusal.status)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            response = JSONResponse(Refusal(400, f"Invalid input: {error!r}", "VALIDATION_ERROR").body, 400)
+        if not raw.startswith(CONTROL):
+            self.statuses[response.status_code] += 1
+        await response(scope, receive, send)
+
+    def _answer(self, request: Request, path: list[str], body: bytes) -> Response:
+        shown = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(shown, f"Bearer {self.token}".encode()):
+            raise Refusal(401, "Authentication credentials not found.", "INVALID_AUTHENTICATION")
+        is_search = path[-1:] == ["search"]
+        self._admit(is_search)
+        if is_search and len(body.decode("utf-8", "replace")) > MAX_BODY:
+            raise Refusal(400, "The search is too long.", "VALIDATION_ERROR")
+        status, data = self._rest.answer(request.method, path, dict(request.query_params), _parsed(body))
+        headers = {} if is_search else self._limit_headers()
+        return Response(status_code=status, headers=headers) if data is None else JSONResponse(data, status, headers)
+
+    def _admit(self, is_search: bool) -> None:
+        now = self._clock()
+        if is_search and not self._searches.admit(now):
+            self._too_many("SECONDLY", "You have reached your secondly limit.")
+        if not self._calls.admit(now):
+            self._too_many("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.")
+
+    def _too_many(self, policy: str, text: str) -> None:
+        raise Refusal(429, text, "RATE_LIMITS", errorType="RATE_LIMIT", policyName=policy)
+
+    def _limit_headers(self) -> dict[str, str]:
+        if self._calls.calls is None:
+            return {}
+        return {
+            "X-HubSpot-RateLimit-Max": str(self._calls.calls),
+            "X-HubSpot-RateLimit-Remaining": str(self._calls.remaining),
+            "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
+            "X-HubSpot-RateLimit-Daily": "250000",
+            "X-HubSpot-RateLimit-Daily-Remaining": str(250_000 - sum(self._rest.requests.values())),
+        }
+
+    def _control(self, method: str, path: list[str], data: Any) -> tuple[int, Any]:  # noqa: PLR0911 - a table of routes
+        """Steer the sandbox; faults, limits and the token do not apply here."""
+        match method, path:
+            case "GET", ["state"]:
+                properties = list(self.records.properties.values())
+                return 200, {"contacts": self.contacts(), "meetings": self.meetings(), "properties": properties}
+            case "GET", ["stats"]:
+                return 200, self.stats()
+            case "POST", ["contacts"]:
+                identity = self.add_contact(age=float(data.get("age", 0)), **given(data))
+                for email in data.get("additional_emails", []):
+                    self.add_email(identity, email)
+                return 201, {"id": identity}
+            case "POST", ["merge"]:
+                return 200, {"id": self.merge(str(data["primary"]), str(data["other"]))}
+            case "POST", ["archive"]:
+                self.archive(str(data["id"]))
+                return 200, {}
+            case "POST", ["reset"]:
+                self.reset()
+                return 200, {}
+            case "GET", ["faults"]:
+                return 200, self.faults.model_dump()
+            case "PUT", ["faults"]:
+                try:
+                    self.faults = Faults.model_validate(data)
+                except ValidationError as error:
+                    raise Refusal(400, str(error), "VALIDATION_ERROR") from None
+                return 200, self.faults.model_dump()
+        raise Refusal(404, "No such control route.", "OBJECT_NOT_FOUND")
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        data = json.loads(body) if body.strip() else {}
+    except ValueError:
+        raise Refusal(400, "Invalid input JSON", "VALIDATION_ERROR") from None
+    if not isinstance(data, dict):
+        raise Refusal(400, "Invalid input JSON: an object was expected", "VALIDATION_ERROR")
+    return data

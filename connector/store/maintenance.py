@@ -1,0 +1,113 @@
+"""What a person or the clock does to stored events: retry, discard, prune; and the ledger of counted calls."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from connector.store.intents import forget_open
+from connector.store.sqlite.database import Database
+
+#: Rows handled per commit while pruning, so that nobody waits long for the writer.
+PRUNE_BATCH = 500
+
+
+class Upkeep:
+    """Acts on stored events that are not part of running them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def retry(self, ids: Sequence[int], now: float) -> list[int]:
+        """Queue held or waiting events again, at once and with all their attempts; returns the ids that could be."""
+        return await self._database.write(lambda connection: [i for i in ids if _retry(connection, i, now)])
+
+    async def discard(self, ids: Sequence[int], by: str, now: float) -> list[int]:
+        """Give events up for good; returns the ids that could be. A running or final event cannot be discarded."""
+        return await self._database.write(lambda connection: [i for i in ids if _discard(connection, i, by, now)])
+
+    async def prune(self, before: float) -> int:
+        """Drop bodies and payloads of deliveries received before a moment whose events are all final. Ids stay."""
+        total = 0
+        while pruned := await self._database.write(lambda connection: _prune(connection, before)):
+            total += pruned
+        return total
+
+    async def count_call(self, quota: str, at: float, cost: int) -> None:
+        """Remember a counted call, so that a restart does not forget what was spent."""
+        # Starting again after a power cut takes longer than the windows that matter.
+        await self._database.write(
+            lambda connection: connection.execute("INSERT INTO calls (quota, at, cost) VALUES (?, ?, ?)", (quota, at, cost)),
+            durable=False,
+        )
+
+    async def forget_calls(self, before: float) -> None:
+        """Drop counted calls that no window reaches any more."""
+        await self._database.write(lambda connection: connection.execute("DELETE FROM calls WHERE at < ?", (before,)))
+
+    async def count(self, name: str) -> None:
+        """Add one to a counter of all time."""
+        await self._database.write(
+            lambda connection: connection.execute(
+                "INSERT INTO tallies (hour, name, n) VALUES (0, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", (name,)
+            )
+        )
+
+
+def _retry(connection: sqlite3.Connection, event_id: int, now: float) -> bool:
+    row = connection.execute(
+        "UPDATE events SET state = 'queued', step = 'resolve', attempts = 0, failing_since = NULL, outcome = NULL,"
+        " reason = 'retried by hand', hint = NULL,"
+        " updated_at = ?"
+        " WHERE id = ? AND state IN ('held', 'retrying', 'queued') AND lane_id IS NOT NULL AND payload IS NOT NULL"
+        " RETURNING lane_id",
+        (now, event_id),
+    ).fetchone()
+    if row is None:
+        return False
+    connection.execute("UPDATE lanes SET due = ?, waits_for = NULL WHERE id = ? AND boot IS NULL", (now, row[0]))
+    return True
+
+
+def _discard(connection: sqlite3.Connection, event_id: int, by: str, now: float) -> bool:
+    row = connection.execute(
+        "UPDATE events SET state = 'discarded', reason = 'discarded by ' || ?, hint = NULL, updated_at = ?"
+        " WHERE id = ? AND state IN ('held', 'retrying', 'queued') RETURNING source, client_id, lane_id",
+        (by, now, event_id),
+    ).fetchone()
+    if row is None:
+        return False
+    if row["client_id"] is not None:
+        # Another event of the client may be in the middle of an effect; its intents stay.
+        forget_open(connection, row["source"], row["client_id"], event_id)
+        connection.execute("UPDATE lanes SET due = ?, waits_for = NULL WHERE id = ? AND boot IS NULL", (now, row["lane_id"]))
+    return True
+
+
+def _prune(connection: sqlite3.Connection, before: float) -> int:
+    rows = connection.execute(
+        "SELECT d.id FROM deliveries d WHERE d.received_at < ? AND d.headers IS NOT NULL AND NOT EXISTS (SELECT 1 FROM events e"
+        " WHERE e.delivery_id = d.id AND e.state NOT IN ('done', 'ignored', 'discarded')) ORDER BY d.id LIMIT ?",
+        (before, PRUNE_BATCH),
+    ).fetchall()
+    ids = [(row[0],) for row in rows]
+    if ids:
+        # The foreign keys between the two tables hold again before the commit.
+        connection.execute("PRAGMA defer_foreign_keys = ON")
+        _rewrite(connection, "deliveries", "id", ids, {"body": "NULL", "headers": "NULL"})
+        _rewrite(connection, "events", "delivery_id", ids, {"payload": "NULL"})
+    return len(ids)
+
+
+def _rewrite(connection: sqlite3.Connection, table: str, key: str, ids: Sequence[tuple[int]], changes: dict[str, str]) -> None:
+    """Change rows by deleting and inserting them, which lets SQLite join the emptied pages; an UPDATE never would."""
+    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    shrunk = ", ".join(f"{changes[name]} AS {name}" if name in changes else name for name in columns)
+    connection.execute("DROP TABLE IF EXISTS temp.rewritten")
+    connection.execute(f"CREATE TEMP TABLE rewritten AS SELECT {shrunk} FROM {table} WHERE 0")
+    insert = f"INSERT INTO temp.rewritten SELECT {shrunk} FROM {table} WHERE {key} = ?"
+    connection.executemany(insert, ids)
+    connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", ids)
+    connection.execute(
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns)} FROM temp.rewritten ORDER BY id"
+    )

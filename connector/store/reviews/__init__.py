@@ -1,0 +1,1 @@
+"""Reviews: clients whose customer a person must choose, and what was chosen."""

@@ -1,0 +1,108 @@
+"""Taking a decision back: what it made is undone as far as nobody else knows of it, and the item is open again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from connector.model.links import Link
+from connector.store.links import link_of, retie, save_link
+from connector.store.reviews.items import clients_of
+
+
+def undo(connection: sqlite3.Connection, review_id: int, by: str, now: float) -> tuple[str | None, list[str]]:
+    """The statement behind `Reviews.undo`."""
+    row = connection.execute("SELECT * FROM reviews WHERE id = ?", (review_id,)).fetchone()
+    if row is None:
+        return f"There is no review {review_id}.", []
+    if row["decision"] is None:
+        return f"Review {review_id} is open: there is nothing to undo.", []
+    if (refusal := _in_the_way(connection, row)) is not None:
+        return refusal, []
+    said = []
+    for client in clients_of(connection, review_id):
+        stays, sentence = _take_back(connection, row, client, now)
+        said.append(sentence)
+        connection.execute(
+            "UPDATE review_clients SET told = NULL, replaced = NULL, standing = max(standing, ?) WHERE id = ?",
+            (stays, client["id"]),
+        )
+    connection.execute(
+        "UPDATE reviews SET decision = NULL, customer_id = NULL, decided_by = NULL, decided_at = NULL WHERE id = ?",
+        (review_id,),
+    )
+    connection.execute(
+        "UPDATE review_decisions SET undone_by = ?, undone_at = ? WHERE review_id = ? AND undone_at IS NULL",
+        (by, now, review_id),
+    )
+    return None, said
+
+
+def _in_the_way(connection: sqlite3.Connection, review: sqlite3.Row) -> str | None:
+    """Why a decision cannot be taken back now."""
+    for client in clients_of(connection, review["id"]):
+        key, who = (client["source"], client["client_id"]), f"client {client['client_id']} of {client['source']}"
+        running = connection.execute(
+            "SELECT 1 FROM lanes WHERE source = ? AND client_id = ? AND boot IS NOT NULL", key
+        ).fetchone()
+        if running is not None:
+            return f"An event of {who} is being worked on. Try again in a moment."
+        other = connection.execute(
+            "SELECT r.id, r.decision FROM review_clients c JOIN reviews r ON r.id = c.review_id"
+            " WHERE c.source = ? AND c.client_id = ? AND r.id <> ? AND (r.decided_at IS NULL OR (r.decided_at, r.id) > (?, ?))"
+            " ORDER BY r.id LIMIT 1",
+            (*key, review["id"], review["decided_at"], review["id"]),
+        ).fetchone()
+        if other is not None:
+            todo = "decide that one" if other["decision"] is None else "undo that one first"
+            return f"Review {other['id']} about {who} is newer: {todo}."
+    same = connection.execute(
+        "SELECT id FROM reviews WHERE crm = ? AND person = ? AND decision IS NULL", (review["crm"], review["person"])
+    ).fetchone()
+    return f"Review {same[0]} about the same person is open: decide that one." if same else None
+
+
+def _take_back(connection: sqlite3.Connection, review: sqlite3.Row, client: sqlite3.Row, now: float) -> tuple[bool, str]:
+    """Withdraw the decision for one client; answers whether a link of it stays, and a sentence for people."""
+    source, client_id, told = client["source"], client["client_id"], client["told"]
+    who = f"Client {client_id} of {source}"
+    if told == "dismiss":
+        return False, f"{who}: coming events are held again; what was discarded stays discarded."
+    link = link_of(connection, source, client_id)
+    before = Link(*json.loads(client["replaced"])) if client["replaced"] else None
+    if told == "wait":
+        connection.execute(
+            "UPDATE events SET reason = ?, updated_at = ? WHERE source = ? AND client_id = ? AND state = 'held'",
+            (review["reason"], now, source, client_id),
+        )
+    if link is None or told == "wait":
+        return False, f"{who}: nothing had been done yet; what is waiting is looked at again."
+    if told == "create" or link.origin != "review" or _is_in_use(connection, link, review["decided_at"]):
+        return True, f"{who} stays linked to {link.customer_id} until you decide anew: the link was in use already."
+    connection.execute("DELETE FROM links WHERE source = ? AND client_id = ?", (source, client_id))
+    theirs = before.customer_id if before is not None and before.crm == link.crm else None
+    retie(connection, link.crm, source, client_id, theirs)
+    # What was on its way with that link begins anew.
+    connection.execute(
+        "UPDATE events SET step = 'resolve' WHERE source = ? AND client_id = ? AND state IN ('queued', 'retrying', 'held')",
+        (source, client_id),
+    )
+    if before is not None:
+        save_link(connection, before, now)
+        return False, f"{who}: the link to {link.customer_id} is gone and the one to {before.customer_id} holds again."
+    return False, f"{who}: the link to {link.customer_id} is gone; nothing had been written back."
+
+
+def _is_in_use(connection: sqlite3.Connection, link: Link, since: float) -> bool:
+    """Whether the booking system may hold the link, or an event has used it: the customer may carry the client's e-mail now.
+
+    Without the link the next event would find the same customer by that, and nobody would have decided so.
+    """
+    if link.stored_id is not None or link.written_back_at is not None:
+        return True
+    query = (
+        "SELECT 1 FROM intents WHERE source = ?1 AND client_id = ?2 AND kind = 'write_back' AND state <> 'done' UNION ALL"
+        " SELECT 1 FROM intents WHERE source = ?1 AND client_id = ?2 AND updated_at >= ?3 UNION ALL"
+        " SELECT 1 FROM events WHERE source = ?1 AND client_id = ?2 AND state = 'done' AND updated_at >= ?3"
+    )
+    return connection.execute(query, (link.source, link.client_id, since)).fetchone() is not None

@@ -1,0 +1,1 @@
+"""What is SQLite's own: the connection, the lock file, the schema."""

@@ -1,0 +1,1 @@
+"""Who is who, and what is written: one event from its client to the linked customer."""

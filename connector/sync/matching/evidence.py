@@ -1,0 +1,109 @@
+"""Comparing a person with the customers that could be it: names, phones, evidence, and who is chosen among several."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+
+from connector.config.settings import SeveralCandidates
+from connector.model.errors import NeedsReview
+from connector.model.persons import Customer, NewCustomer
+from connector.sync.person.identity import Identity, mailbox, normalise_email, normalise_phone
+from connector.sync.person.names import Agreement, PersonName, name_key, names_agree
+
+CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
+_NAMES = {Agreement.AGREE: "the name agrees", Agreement.DISAGREE: "the name differs", Agreement.UNKNOWN: "a name is missing"}
+
+
+def review(reason: str, found: Sequence[Customer], person: Identity, by: str) -> NeedsReview:
+    """The error that asks a person to choose; `by` is what all candidates share with the client."""
+    candidates = [{"customer_id": c.id, "evidence": _evidence(c, person, by)} for c in found]
+    return NeedsReview(reason, candidates=candidates, hint=CHOOSE)
+
+
+def _evidence(customer: Customer, person: Identity, by: str) -> list[str]:
+    evidence = [f"same {by}", _NAMES[agreement(person, customer)]]
+    if person.email is not None and by == "phone" and customer.emails:
+        evidence.append("the e-mail address differs")
+    return evidence
+
+
+def chosen(found: Sequence[Customer], policy: SeveralCandidates) -> Customer | None:
+    """The one that the policy prefers; None where it prefers nobody or a candidate's dates are not known."""
+    if policy == "hold":
+        return None
+    dates = [c.created_at if policy == "oldest" else c.active_at for c in found]
+    known = [(date, customer) for date, customer in zip(dates, found, strict=True) if date is not None]
+    if len(known) < len(found):
+        return None
+    pick = min if policy == "oldest" else max
+    return pick(known, key=lambda pair: pair[0])[1]
+
+
+def agreement(person: Identity, customer: Customer) -> Agreement:
+    """Whether the names speak of one person."""
+    return names_agree(person.name, PersonName(customer.first_name, customer.last_name))
+
+
+def same_name(person: Identity, customer: Customer) -> bool:
+    """Whether both names are known and agree."""
+    return agreement(person, customer) is Agreement.AGREE
+
+
+def has_email(customer: Customer, person: Identity, plain_domains: Collection[str]) -> bool:
+    """Whether one of the customer's addresses is the person's mailbox."""
+    theirs = {normalise_email(raw) for raw in customer.emails}
+    return bool({mailbox(email, plain_domains) for email in theirs if email} & set(person.emails[-1:]))
+
+
+def has_phone(customer: Customer, person: Identity, country: str | None) -> bool:
+    """Whether one of the customer's numbers is one of the person's own; behind a switchboard everybody has the same."""
+    theirs = {normalise_phone(raw, country) or "" for raw in (customer.mobile_phone, customer.phone)}
+    own = {phone for phone in person.phones if phone == number(phone)}
+    return bool({number(phone) for phone in theirs if phone} & own)
+
+
+def number(phone: str) -> str:
+    """An E.164 number without its extension."""
+    return phone.partition(";")[0]
+
+
+def one_person(known: Identity) -> str | None:
+    """A key for clients who are certainly one person: the same e-mail address, or the same phone, and the same name.
+
+    They share a review item. A household shares an address or a phone too, so without the name nobody is taken for
+    somebody else. None where there is too little to say. Like all identity keys it stays in our own database.
+    """
+    name = name_key(known.name)
+    key = known.email_key or (known.phone_keys[0] if known.phones and name else None)
+    return key and hashlib.sha256(json.dumps([key, name]).encode()).hexdigest()
+
+
+def new_customer(person: Identity) -> NewCustomer:
+    """What a CRM is told of a person; extensions do not belong into an E.164 field."""
+    mobile, home = (number(phone or "") for phone in (person.mobile_phone, person.home_phone))
+    return NewCustomer(
+        first_name=person.name.first, last_name=person.name.last, email=person.email or "", mobile_phone=mobile, phone=home
+    )
+
+
+def missing_fields(customer: Customer, new: NewCustomer) -> NewCustomer | None:
+    """Those fields of `new` that are blank in `customer`; None when there are none.
+
+    Half a name is only completed where the other half agrees, so that two people's names are never mixed. An e-mail address
+    finds a customer alone, so one that comes with another name is not given away.
+    """
+    ours, theirs = PersonName(new.first_name, new.last_name), PersonName(customer.first_name, customer.last_name)
+    missing = NewCustomer(
+        email="" if customer.emails or names_agree(ours, theirs) is Agreement.DISAGREE else new.email,
+        mobile_phone="" if customer.mobile_phone else new.mobile_phone,
+        phone="" if customer.phone else new.phone,
+        first_name="" if customer.first_name or not _half_agrees(customer.last_name, new.last_name) else new.first_name,
+        last_name="" if customer.last_name or not _half_agrees(customer.first_name, new.first_name) else new.last_name,
+    )
+    return missing if missing != NewCustomer() else None
+
+
+def _half_agrees(theirs: str, ours: str) -> bool:
+    return not theirs or names_agree(PersonName("", theirs), PersonName("", ours)) is Agreement.AGREE

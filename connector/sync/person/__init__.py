@@ -1,0 +1,1 @@
+"""Who a client is: names and normalised keys. Pure."""

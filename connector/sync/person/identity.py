@@ -1,0 +1,222 @@
+"""Who a client is: normalised e-mail, phones and name. Pure.
+
+Everything here is compared, stored as a digest or written to a CRM, so a rule that changes what comes out changes who
+is recognised. Where a rule could make one person of two, it does not: the event then waits for a person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from connector.model.bookings import Client
+from connector.sync.person.names import NAMELESS, PersonName, read_name, words_of
+
+#: Characters; longer values are neither e-mail addresses nor phone numbers.
+MAX_EMAIL = 320
+MAX_PHONE = 100
+
+# fmt: off
+#: What people paste around a value without seeing it: spaces of all kinds, zero-width and direction marks.
+_INVISIBLE = "".join(map(chr, [
+    *range(0x21), *range(0x7F, 0xA1), 0xAD, 0x1680, 0x180E, *range(0x2000, 0x2010), *range(0x2028, 0x2030),
+    0x205F, *range(0x2060, 0x2070), 0x3000, 0xFEFF,
+]))
+# ASSUMPTION: no booking system documents what it leaves behind when it anonymises a client (Booxi's scrubbed values are
+# unknown), so these are the words and shapes that such software commonly writes.
+_PLACEHOLDER_WORDS = frozenset({
+    "anonymous", "anonymized", "anonymised", "anonym", "anonyme", "anonymise", "anonymisiert", "deleted", "redacted", "unknown",
+})
+_PLACEHOLDER_COMPANY = frozenset({"client", "customer", "guest", "user", "name"})
+_PLACEHOLDER_EMAIL = re.compile(r"anonym|deleted|redacted|no-?reply[+@]")
+# fmt: on
+
+
+@lru_cache(maxsize=4096)
+def normalise_email(raw: str) -> str | None:
+    """Return the address in the one spelling we compare and store, or None when it is not an e-mail address.
+
+    Lower case, NFC, and the domain in its ASCII (IDNA) form. Dots and +tags stay: they make different addresses with most
+    providers. Letters are lower-cased rather than case-folded, because folding "ß" to "ss" names another mailbox. Whether
+    the address receives mail is not asked; `.test` and `.example` are accepted, `.invalid` and dotless domains are not.
+    """
+    if len(raw) > MAX_EMAIL:
+        return None
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", raw.strip(_INVISIBLE)).lower())
+    try:
+        address = validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return None
+    domain = address.ascii_domain
+    return f"{address.local_part}@{domain}" if "." in domain else None
+
+
+def mailbox(email: str, ignoring: Collection[str]) -> str:
+    """Return the plain address of the same mailbox: at the domains in `ignoring`, dots and +tags do not make another one."""
+    local, _, domain = email.rpartition("@")
+    plain = local.partition("+")[0].replace(".", "")
+    return f"{plain}@{domain}" if plain and domain in ignoring else email
+
+
+@lru_cache(maxsize=4096)
+def normalise_phone(raw: str, country: str | None) -> str | None:
+    """Return the number as E.164, or None when it is not one or its country is not known.
+
+    `country` (ISO 3166, two letters) reads national numbers. The number must be *possible*, that is of a length its
+    country uses; a *valid* range is not demanded, since new and fictional ranges are missing from every list. A local
+    number without its area code ("555-0123") is refused: others have the same one elsewhere. Behind one switchboard an
+    extension makes another phone, so it is kept in the manner of RFC 3966: `+15145550123;ext=12`.
+    """
+    number = _parse_phone(raw, country)
+    if number is None or phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None
+    plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    again = _parse_phone(plain, None)
+    # A surplus trunk prefix (+33 0 0…) survives one reading and not the next: such a number has no one spelling.
+    if again is None or phonenumbers.format_number(again, phonenumbers.PhoneNumberFormat.E164) != plain:
+        return None
+    extension = phonenumbers.normalize_digits_only(number.extension or "")
+    return f"{plain};ext={extension}" if extension else plain
+
+
+def _parse_phone(raw: str, country: str | None) -> phonenumbers.PhoneNumber | None:
+    if len(raw) > MAX_PHONE:
+        return None
+    try:
+        return phonenumbers.parse(raw.strip(_INVISIBLE), country.upper() if country else None)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is known of a person, normalised; None and a blank name mean "not said"."""
+
+    email: str | None = None
+    mobile_phone: str | None = None
+    home_phone: str | None = None
+    name: PersonName = NAMELESS
+    #: The plain address of the same mailbox, where that is another one than `email`.
+    plain_email: str | None = None
+
+    @property
+    def emails(self) -> tuple[str, ...]:
+        """The e-mail address as it was given, and the plain one of the same mailbox."""
+        return tuple(dict.fromkeys(email for email in (self.email, self.plain_email) if email))
+
+    @property
+    def phones(self) -> tuple[str, ...]:
+        """The distinct phones, mobile first."""
+        return tuple(dict.fromkeys(phone for phone in (self.mobile_phone, self.home_phone) if phone))
+
+    @property
+    def matchable(self) -> bool:
+        """True when there is something to look a customer up by."""
+        return bool(self.email or self.phones)
+
+    @property
+    def blank(self) -> bool:
+        """True when nothing at all is known."""
+        return not self.matchable and self.name.blank
+
+    def lacks(self, minimum: str) -> str:
+        """What is missing for a new customer, in words; empty when there is enough.
+
+        The least is what would be recognised again: an e-mail, or a phone and a name (`phone_and_name`). `email` and
+        `email_and_name` ask for more.
+        """
+        if minimum != "phone_and_name" and not self.email:
+            return "an e-mail address is missing"
+        if minimum == "email_and_name" and self.name.blank:
+            return "a name is missing"
+        if self.email or (self.phones and not self.name.blank):
+            return ""
+        return (
+            "there is a phone number without a name" if self.phones else "there is neither an e-mail address nor a phone number"
+        )
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the digests under which this person is locked, sorted so that two tasks never wait for each other.
+
+        Plain SHA-256: whoever holds a phone number can compute its key, so keys stay in our own database.
+        """
+        return tuple(sorted([*self.phone_keys, *self.email_keys]))
+
+    @property
+    def email_key(self) -> str | None:
+        """The digest of the e-mail address; one for all spellings of a mailbox."""
+        return _digest("email", self.emails[-1]) if self.email else None
+
+    @property
+    def email_keys(self) -> tuple[str, ...]:
+        """The digests of the address as given and of the plain one: a sync that tells spellings apart knows only the first."""
+        return tuple(_digest("email", email) for email in self.emails)
+
+    @property
+    def phone_keys(self) -> tuple[str, ...]:
+        """The digests of the phones without extensions: a CRM keeps the number alone, so two clients may meet there."""
+        return tuple(dict.fromkeys(_digest("phone", phone.partition(";")[0]) for phone in self.phones))
+
+
+def identify(
+    client: Client, country: str | None, shared_domains: Collection[str] = (), plain_domains: Collection[str] = ()
+) -> Identity:
+    """Normalise what a booking system says of a client; anonymised and placeholder values count as not said.
+
+    So does an address at one of `shared_domains` (lower case): it belongs to a desk, not to a person. At `plain_domains`
+    (lower case) all spellings of a mailbox are one: see `mailbox`.
+    """
+    email = _real_email(client.email)
+    if email is not None and email.rpartition("@")[2] in shared_domains:
+        email = None
+    plain = mailbox(email, plain_domains) if email else None
+    name = read_name(client.first_name, client.last_name)
+    return Identity(
+        email=email,
+        mobile_phone=_real_phone(client.mobile_phone, country),
+        home_phone=_real_phone(client.home_phone, country),
+        name=NAMELESS if _is_placeholder(name) else name,
+        plain_email=plain if plain != email else None,
+    )
+
+
+def _real_email(raw: str) -> str | None:
+    email = normalise_email(raw)
+    return None if email and _PLACEHOLDER_EMAIL.match(email) else email
+
+
+def _real_phone(raw: str, country: str | None) -> str | None:
+    """Return the normalised phone unless its national part repeats one digit, as in 000 000 0000."""
+    phone = normalise_phone(raw, country)
+    number = _parse_phone(phone, None) if phone else None
+    return phone if number and len(set(phonenumbers.national_significant_number(number))) > 1 else None
+
+
+def _is_placeholder(name: PersonName) -> bool:
+    """True when the whole name consists of placeholder words, perhaps with a "user" or a number beside them."""
+    text = re.sub(r"\bn\s?/\s?a\b", "unknown", f"{name.first} {name.last}".casefold())
+    words = ["unknown" if re.fullmatch("x{3,}", word) else word for word in words_of(text)]
+    real = [word for word in words if word not in _PLACEHOLDER_WORDS | _PLACEHOLDER_COMPANY and not word.isdigit()]
+    return not real and any(word in _PLACEHOLDER_WORDS for word in words)
+
+
+def person_key(source: str, client_id: str) -> str:
+    """Return our own key for a client of a source: it goes on the CRM record, so it never changes and reveals nothing."""
+    return _sha256(["person", source, client_id])
+
+
+def _digest(kind: str, *parts: str) -> str:
+    return f"{kind}:{_sha256([kind, *parts])}"
+
+
+def _sha256(parts: Iterable[str]) -> str:
+    # JSON keeps ("a", "b:c") and ("a:b", "c") apart, and writes lone surrogates, which no encoding would take.
+    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()

@@ -1,0 +1,186 @@
+"""The use case: event → resolve the customer → write the id back → fill blanks → record the appointment.
+
+Each step commits on its own; a retry resumes at the one that failed. How the customer is found is in `matching`, how
+appointments are kept in `recording`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from connector.booking_systems.base import BookingSystem, ClientLink
+from connector.config.settings import SyncSettings
+from connector.crms.base import CRM
+from connector.model.bookings import Client
+from connector.model.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Rejected, UnknownOutcome
+from connector.model.jobs import Work
+from connector.model.links import Link
+from connector.model.persons import Customer, NewCustomer
+from connector.sync.locks import IdentityLocks
+from connector.sync.matching.evidence import CHOOSE, missing_fields, new_customer
+from connector.sync.matching.rules import Matcher, Seen
+from connector.sync.repositories import EffectsJournal, LinksMemory
+from connector.sync.timeline import Recorder
+from connector.sync.trace import note
+
+
+class Sync:
+    """One source into one CRM. `run` returns when everything is done and raises one of our errors otherwise."""
+
+    def __init__(
+        self,
+        settings: SyncSettings,
+        booking: BookingSystem,
+        crm: CRM,
+        *,
+        links: LinksMemory,
+        journal: EffectsJournal,
+        locks: IdentityLocks,
+        country: str | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self.booking = booking
+        self.crm = crm
+        self.links = links
+        self.journal = journal
+        self.country = country
+        self.clock = clock
+        self.matcher = Matcher(settings, booking, crm, links=links, journal=journal, locks=locks, country=country, clock=clock)
+        self.recorder = Recorder(booking, crm, journal=journal, locks=locks, clock=clock)
+
+    async def run(self, work: Work) -> None:
+        """Do every step that is left of `work`; its trace, outcome and step are kept up to date."""
+        if work.decision is not None and work.decision.decision == "dismiss":
+            raise Ignore(f"dismissed in review {work.decision.review_id}")
+        seen = Seen()
+        if work.step == "resolve":
+            await self.matcher.resolve(work, seen)
+        if work.step == "write_back":
+            await self.write_back(work, seen)
+        if work.step == "fill":
+            await self.fill(work, seen)
+        if work.step == "record":
+            await self.record(work)
+
+    # Step 2: tell the booking system.
+
+    async def write_back(self, work: Work, seen: Seen) -> None:
+        """Store the customer's id in the booking system, unless it is there."""
+        link = self._link(work)
+        appointment_id = work.event.appointment.id if work.event.appointment else None
+        if not self._must_write(work, link, appointment_id):
+            work.step = "fill"
+            return
+        stored = seen.stored or await self.booking.read_link(work.client_id, appointment_id)
+        place = appointment_id if self.booking.links_appointments else work.client_id
+        intent = f"write_back:{work.source}:{place}:{link.customer_id}"
+        if stored.customer_id == link.customer_id:
+            ours = intent if await self.journal.is_open(intent) else None
+            note(work, "write_back", "present", "the booking system holds the id already", link.customer_id)
+        elif not stored.writable:
+            note(work, "write_back", "no place", "the place for the id is in use by others, or gone; nothing was written")
+            work.step = "fill"
+            return
+        elif not await self._is_free(link, stored):
+            await self._dispute(work, seen, link, stored)
+            return
+        else:
+            ours = intent
+            await self._write(work, intent, stored, link.customer_id)
+            note(work, "write_back", "written", "the id was stored in the booking system and confirmed", link.customer_id)
+        work.written_back = work.written_back or ours is not None
+        await self.journal.wrote_back(work, link, "fill", self.clock(), intent=ours)
+        work.link = replace(link, stored_id=link.customer_id)
+        work.step = "fill"
+
+    def _must_write(self, work: Work, link: Link, appointment_id: str | None) -> bool:
+        """Whether the booking system has a place for the id that may not hold it yet."""
+        if self.booking.links_appointments:
+            told = work.event.linked_customer_id == link.customer_id
+            return self.booking.writes_links and appointment_id is not None and not told
+        return self.booking.writes_links and link.stored_id != link.customer_id
+
+    async def _write(self, work: Work, intent: str, stored: ClientLink, customer_id: str) -> None:
+        unsettled = await self.journal.begin(work, intent, "write_back", self.clock())
+        try:
+            await self.booking.write_link(stored, customer_id)
+        except UnknownOutcome:
+            await self.journal.unknown(intent, self.clock())
+            raise
+        except ConnectorError:
+            if not unsettled:
+                await self.journal.undone(intent)
+            raise
+
+    async def _is_free(self, link: Link, stored: ClientLink) -> bool:
+        """Whether what is there is nothing, or ours; an id that somebody else stored is only replaced if a person said so."""
+        there = stored.customer_id
+        if not there or there == link.stored_id or link.origin == "review":
+            return True
+        if await self.links.is_alias(self.crm.name, there, link.customer_id):
+            return True
+        # A merge of clients brings ids of other clients here, and theirs may have been merged without our having heard of it.
+        alive = await self.crm.get(there)
+        if alive is None:
+            return self.settings.deleted_customer == "create"
+        return alive.id == link.customer_id
+
+    async def _dispute(self, work: Work, seen: Seen, link: Link, stored: ClientLink) -> None:
+        """Another id is there. Our customer may have been merged into it meanwhile: then write back that; else ask a person."""
+        await self.matcher.resolve(work, seen)
+        if self._link(work).customer_id != link.customer_id:
+            await self.write_back(work, seen)
+            return
+        candidates: list[dict[str, Any]] = [
+            {"customer_id": stored.customer_id, "evidence": ["stored in the booking system"]},
+            {"customer_id": link.customer_id, "evidence": [f"our link ({link.origin})"]},
+        ]
+        reason = "the booking system holds another customer's id for this client"
+        raise NeedsReview(reason, candidates=candidates, hint=CHOOSE)
+
+    # Step 3: fill what the CRM does not know.
+
+    async def fill(self, work: Work, seen: Seen) -> None:
+        """Write blanks only; a CRM that refuses a field does not undo the link."""
+        if self.settings.fill_blanks:
+            link = self._link(work)
+            customer = seen.customer or await self.crm.get(link.customer_id)
+            person = self.matcher.identity(await self._client(work, seen))
+            missing = missing_fields(customer, new_customer(person)) if customer else None
+            if customer is not None and missing is not None:
+                await self._fill(work, customer, missing)
+        work.step = "record"
+
+    async def _client(self, work: Work, seen: Seen) -> Client:
+        """What is known of the client. What an earlier try read beside a delivery that says nothing is read again."""
+        client = seen.client or work.event.client
+        if work.attempts > 1 and self.matcher.identity(client).blank:
+            client = await self.booking.client(work.client_id) or client
+        return client
+
+    async def _fill(self, work: Work, customer: Customer, missing: NewCustomer) -> None:
+        intent = f"fill:{work.event_id}"
+        await self.journal.begin(work, intent, "fill", self.clock())
+        try:
+            written = await self.crm.fill(customer, missing)
+        except (Rejected, Conflict) as error:
+            note(work, "fill", "refused", str(error), customer.id)
+        else:
+            note(work, "fill", "written", "blanks filled: " + (", ".join(written) or "none"), customer.id)
+        await self.journal.settled(work, intent, self.clock())
+
+    # Step 4: the appointment on the customer's timeline.
+
+    async def record(self, work: Work) -> None:
+        """Keep one record per appointment and client, brought up to date by newer statements only."""
+        if self.settings.record_appointments and (appointment := await self.booking.appointment(work.event)) is not None:
+            await self.recorder.record(work, self._link(work), appointment)
+
+    def _link(self, work: Work) -> Link:
+        if work.link is None:
+            raise Hold("the link of this client is missing although it was resolved before", hint="Retry the event.")
+        return work.link

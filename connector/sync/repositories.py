@@ -1,0 +1,72 @@
+"""What the sync remembers, as it needs it: links and the journal of effects.
+
+The store keeps both for good; a dry run puts an overlay in front that forgets (`connector.operations.dry_run.overlay`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from connector.model.jobs import Work
+from connector.model.links import Link
+
+
+class LinksMemory(Protocol):
+    """Links and identities; `connector.store.links.Links` describes each question."""
+
+    async def find(self, source: str, client_id: str) -> Link | None:
+        """Answer the link of a client."""
+
+    async def remembered(self, crm: str, keys: Sequence[str]) -> list[str]:
+        """Answer the customers that we tied to any of these identity keys."""
+
+    async def unsaid(self, link: Link, keys: Sequence[str]) -> list[str]:
+        """Answer those keys that are not yet tied to the link's customer by its client."""
+
+    async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
+        """Answer whether a merge made `survivor_id` of `customer_id`."""
+
+
+class EffectsJournal(Protocol):
+    """Effects, before and after; `connector.store.journal.Journal` describes each deed."""
+
+    async def begin(self, work: Work, key: str, kind: str, now: float, *, crm: str = "", identity: Sequence[str] = ()) -> bool:
+        """Write the intent down; True when it was open before."""
+
+    async def is_open(self, key: str) -> bool:
+        """Answer whether the intent was begun and never settled."""
+
+    async def unknown(self, key: str, now: float) -> None:
+        """Note that the effect may have happened."""
+
+    async def undone(self, key: str) -> None:
+        """Note that the effect did not happen."""
+
+    async def linked(
+        self,
+        work: Work,
+        links: Sequence[Link],
+        step: str,
+        now: float,
+        *,
+        keys: Sequence[str] = (),
+        merged_from: str | None = None,
+        intent: str | None = None,
+    ) -> None:
+        """Commit the links, what is remembered with them, and the next step."""
+
+    async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:
+        """Commit that the booking system holds the id."""
+
+    async def settled(self, work: Work, key: str, now: float) -> None:
+        """Commit that an effect is done."""
+
+    async def recorded(self, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float) -> None:
+        """Commit which record holds the appointment."""
+
+    async def recorded_as(self, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
+        """Answer (record id, version) of an appointment."""
+
+    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
+        """Answer the same for the customer's other clients; None for one whose record was begun and is not settled."""

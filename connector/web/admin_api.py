@@ -1,0 +1,47 @@
+"""The local way in for the command line: one route, protected by a token that only the owner of the database can read."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from connector.model.errors import ConnectorError
+from connector.web.receiver.body import BodyTooLarge, read_body
+
+#: Where operations are asked for; the command line appends the name.
+PATH = "/-/operations/"
+MAX_BODY = 1_048_576
+
+#: `(operation, arguments)` → JSON-able result. Raises KeyError for an unknown name, ConnectorError with a hint otherwise.
+Operate = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+
+
+def admin_route(token: str, operate: Operate) -> Route:
+    """Build the route; `token` is made anew at each start and never leaves the machine."""
+    expected = f"Bearer {token}".encode()
+    log = structlog.get_logger("connector.admin")
+
+    async def answer(request: Request) -> Response:
+        given = request.headers.get("authorization", "").encode("latin-1")
+        # A stranger is told nothing, not even that there is something here.
+        if not hmac.compare_digest(given, expected):
+            return JSONResponse({"error": "not_found", "message": "Not Found."}, 404)
+        name = request.path_params["name"]
+        try:
+            arguments = json.loads(await read_body(dict(request.headers), request.receive, MAX_BODY) or b"{}")
+            return JSONResponse({"result": await operate(name, arguments)})
+        except (KeyError, TypeError, ValueError, BodyTooLarge) as error:
+            log.error("operation not understood", operation=name, error=type(error).__name__, exc_info=True)
+            text = "The running service does not understand this command; is it of another version? Restart it."
+            return JSONResponse({"error": "not_understood", "message": text}, 400)
+        except ConnectorError as error:
+            return JSONResponse({"error": "refused", "message": str(error), "hint": error.hint}, 409)
+
+    return Route(PATH + "{name}", answer, methods=["POST"])

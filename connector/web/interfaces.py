@@ -1,0 +1,72 @@
+"""What the web needs from the rest of the program, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from connector.model.bookings import Reading
+from connector.model.deliveries import Delivery
+from connector.model.problems import Check
+from connector.remote.signatures import Verifier
+
+#: Request headers that are stored with a delivery. Nothing that proves anything belongs here: no token, no signature.
+KEPT_HEADERS = frozenset(
+    {
+        "content-type",
+        "user-agent",
+        "webhook-id",
+        "webhook-timestamp",
+        "x-request-id",
+        "x-bookeo-messageid",
+        "x-bookeo-timestamp",
+    }
+)
+
+
+class Intake(Protocol):
+    """Where verified deliveries go."""
+
+    async def accept(self, delivery: Delivery) -> str:
+        """Store durably, then answer `queued`, `duplicate`, `ignored` or `held`.
+
+        Raises:
+            Overloaded: there is no room now; nothing was stored.
+            StoreError: the database cannot do it; nothing was stored.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One configured account of a booking system, as the receiver sees it.
+
+    `read` is the adapter's pure reading of `(headers, parsed JSON)`; `keep` names the headers stored with a delivery.
+    """
+
+    name: str
+    read: Callable[[Mapping[str, str], Any], Reading]
+    verifier: Verifier
+    keep: frozenset[str] = KEPT_HEADERS
+    #: Whether HTML forms are taken as well as JSON.
+    forms: bool = False
+
+
+class StatusData(Protocol):
+    """The figures behind the status page. Ids only, no personal data."""
+
+    async def status(self) -> dict[str, Any]:
+        """Answer exactly what `/status.json` shows."""
+        ...
+
+    async def page(self) -> dict[str, Any]:
+        """Answer `status()` and, for the page: `decisions`, `held`, `reviews`, `ignored_without_identity`, `chart`.
+
+        Optional: `decided` (the last decisions about persons) and, in a review, its `clients` and whether one is `linked`.
+        """
+        ...
+
+
+#: Whether this process can take deliveries now. Far sides do not count: their trouble must not take the receiver away.
+Ready = Callable[[], Awaitable[Sequence[Check]]]

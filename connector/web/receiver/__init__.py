@@ -1,0 +1,1 @@
+"""The webhook endpoint: verify, read, store, answer 202."""

@@ -1,0 +1,80 @@
+"""`/metrics`: the status figures and the receiver's counters as Prometheus text. Names of accounts, no personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from connector.web.receiver.stats import ReceiverStats
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+def render(status: Mapping[str, Any], stats: ReceiverStats) -> bytes:
+    """Write what `/status.json` says, and what the receiver counted, in the Prometheus text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Snapshot([*_queue(status), *_accounts(status), *_receiver(stats)]))
+    return generate_latest(registry)
+
+
+class _Snapshot:
+    """Hands out figures that were read a moment ago, so that a scrape asks the database once."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        """Answer the metrics."""
+        return self._metrics
+
+
+def _queue(status: Mapping[str, Any]) -> Iterable[Metric]:
+    info = GaugeMetricFamily("connector_build_info", "Always 1; the version is a label.", labels=["version"])
+    info.add_metric([str(status["version"])], 1)
+    yield info
+    events = GaugeMetricFamily("connector_events", "Events by state.", labels=["state"])
+    for state, number in status["queue"].items():
+        events.add_metric([state], number)
+    yield events
+    oldest = "Age of the oldest event that waits for its turn; 0 when none waits."
+    yield GaugeMetricFamily("connector_oldest_waiting_seconds", oldest, value=status["oldest_waiting_seconds"] or 0)
+    yield GaugeMetricFamily("connector_links", "Clients linked to a customer.", value=status["links"])
+    checks = GaugeMetricFamily("connector_check_ok", "1 when the check is well, 0 otherwise.", labels=["check"])
+    bad = {check["id"] for check in status["checks"] if check["level"] != "ok"}
+    for name in sorted({check["id"] for check in status["checks"]}):
+        checks.add_metric([name], float(name not in bad))
+    yield checks
+
+
+def _accounts(status: Mapping[str, Any]) -> Iterable[Metric]:
+    labels = ["account", "system"]
+    up = GaugeMetricFamily("connector_account_up", "1 when the account can be used, 0 when down or paused.", labels=labels)
+    used = GaugeMetricFamily("connector_quota_used", "Calls counted in the current quota window.", labels=labels)
+    limit = GaugeMetricFamily("connector_quota_limit", "Calls allowed in the quota window.", labels=labels)
+    for kind, accounts in (("booking", status["sources"]), ("crm", status["crms"])):
+        for name, account in accounts.items():
+            values = [f"{kind}.{name}", str(account["system"])]
+            up.add_metric(values, float(account["state"] == "ok"))
+            if quota := account.get("quota"):
+                used.add_metric(values, quota["used"])
+                limit.add_metric(values, quota["limit"])
+    return up, used, limit
+
+
+def _receiver(stats: ReceiverStats) -> Iterable[Metric]:
+    deliveries = CounterMetricFamily(
+        "connector_deliveries", "Deliveries answered 202 since the start.", labels=["source", "status"]
+    )
+    for (source, status), number in sorted(stats.accepted.items()):
+        deliveries.add_metric([source, status], number)
+    refusals = CounterMetricFamily("connector_refusals", "Requests refused since the start.", labels=["source", "reason"])
+    for (source, reason), number in sorted(stats.refusals.items()):
+        refusals.add_metric([source, reason], number)
+    last = GaugeMetricFamily("connector_last_delivery_timestamp_seconds", "Unix time of the last delivery.", labels=["source"])
+    for source, at in sorted(stats.last_delivery_at.items()):
+        last.add_metric([source], at)
+    return deliveries, refusals, last

@@ -1,0 +1,119 @@
+"""The status page, the same as JSON, and the metrics: one protection for all three."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from connector.model.errors import ConnectorError
+from connector.web.access import Access
+from connector.web.interfaces import StatusData
+from connector.web.receiver.stats import ReceiverStats
+from connector.web.status import metrics
+from connector.web.status.decide import Desk
+from connector.web.status.login import Login
+from connector.web.status.pages import PRIVATE, Pages
+from connector.web.status.present import present
+
+_BEARER = {"WWW-Authenticate": 'Bearer realm="connector"'}
+_UNCONFIGURED = "There is nothing to log in with: set token in the [status] table of the configuration and restart."
+_NOT_ADMITTED = "Send the status token as `Authorization: Bearer <token>`."
+
+
+class StatusPages:
+    """Answers `/status`, `/status.json` and `/metrics`.
+
+    `config_file` is the path shown in commands to copy. With a `desk` the page has buttons that decide.
+    """
+
+    def __init__(
+        self,
+        data: StatusData,
+        stats: ReceiverStats,
+        access: Access,
+        pages: Pages,
+        login: Login,
+        *,
+        config_file: str,
+        desk: Desk | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._data = data
+        self._stats = stats
+        self._access = access
+        self._pages = pages
+        self._login = login
+        self._config_file = config_file
+        self._desk = desk
+        self._clock = clock
+        self._log = structlog.get_logger("connector.status")
+
+    def routes(self) -> list[Route]:
+        """Answer the three routes."""
+        return [
+            Route("/status", self.page, methods=["GET"]),
+            Route("/status.json", self.json, methods=["GET"]),
+            Route("/metrics", self.metrics, methods=["GET"]),
+        ]
+
+    async def page(self, request: Request) -> Response:
+        """Show the page, or the way to log in."""
+        if not self._admits(request):
+            return RedirectResponse("/login", 303, PRIVATE) if self._access.configured else self._login.refusal()
+        try:
+            view = present(await self._data.page(), now=self._clock(), config_file=self._config_file)
+        except ConnectorError as error:
+            self._log.error("status page failed", error=str(error))
+            return self._pages.render("trouble.html", status=503, message=str(error), hint=error.hint)
+        leave = not self._access.is_open(request.headers)
+        token, said = (self._desk.token(request), self._desk.said(request)) if self._desk else ("", None)
+        # A form says where it comes from only if the page may tell its own site.
+        response = self._pages.render(
+            "status.html", headers={"Referrer-Policy": "same-origin"}, view=view, leave=leave, token=token, said=said
+        )
+        if self._desk is not None:
+            self._desk.mark(request, response)
+        return response
+
+    async def json(self, request: Request) -> Response:
+        """Answer the figures as data."""
+        return await self._machine(request, self._json)
+
+    async def metrics(self, request: Request) -> Response:
+        """Answer the figures for Prometheus."""
+        return await self._machine(request, self._metrics)
+
+    async def _machine(self, request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
+        as_json = request.url.path.endswith(".json")
+        if not self._admits(request):
+            if self._access.configured:
+                return _error(401, _NOT_ADMITTED, as_json=as_json, headers=_BEARER)
+            return _error(403, _UNCONFIGURED, as_json=as_json)
+        try:
+            return await answer()
+        except ConnectorError as error:
+            self._log.error("status failed", error=str(error))
+            return _error(503, f"{error} {error.hint}".strip(), as_json=as_json)
+
+    async def _json(self) -> Response:
+        return JSONResponse(await self._data.status(), headers=PRIVATE)
+
+    async def _metrics(self) -> Response:
+        text = metrics.render(await self._data.status(), self._stats)
+        return Response(text, headers={**PRIVATE, "Content-Type": metrics.CONTENT_TYPE})
+
+    def _admits(self, request: Request) -> bool:
+        return self._access.admits(request.headers, request.cookies.get(self._access.cookie))
+
+
+def _error(status: int, message: str, *, as_json: bool, headers: dict[str, str] | None = None) -> Response:
+    every = {**PRIVATE, **(headers or {})}
+    if not as_json:
+        return PlainTextResponse(message + "\n", status, every)
+    codes = {401: "login_required", 403: "not_configured", 503: "unavailable"}
+    return JSONResponse({"error": codes[status], "message": message}, status, every)

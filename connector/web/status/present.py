@@ -1,0 +1,279 @@
+"""From figures to what the status page says. Pure: the same data and time give the same page.
+
+The page is quiet when all is well, so this module decides what deserves to be said aloud, and in which order.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.web.status.view import Account, Bar, Decided, Decision, Tile, Tone, View, Waiting
+from connector.web.status.wording import count, duration, moment
+
+#: Seconds; an event that waits longer than this is worth a word.
+LATE = 900.0
+#: At most this many groups, reviews and ids are listed; the command line lists the rest.
+MANY = 20
+FEW = 5
+
+_TONES: dict[str, Tone] = {"ok": "ok", "down": "warn", "paused": "bad", "warning": "warn", "error": "bad"}
+_MEANINGS = {
+    "queued": "wait for their turn",
+    "running": "are being worked on",
+    "retrying": "failed and are tried again",
+    "held": "wait for a person",
+    "done": "are finished",
+    "ignored": "needed nothing",
+    "discarded": "were given up by a person",
+}
+
+
+@dataclass(slots=True)
+class _Findings:
+    bad: list[str] = field(default_factory=list)
+    warn: list[str] = field(default_factory=list)
+    #: What to do, by sentence.
+    hints: dict[str, str] = field(default_factory=dict)
+
+
+def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
+    """Turn the data of `StatusData.page()` into what is shown; `now` is Unix time in seconds."""
+    queue: Mapping[str, int] = page["queue"]
+    accounts = (*_accounts("booking", page["sources"], now), *_accounts("crm", page["crms"], now))
+    findings = _findings(page, accounts)
+    groups = _groups(page["held"])
+    checks = _checks(page["checks"])
+    tone: Tone = "bad" if findings.bad else "warn" if findings.warn else "ok"
+    said = [*findings.bad, *findings.warn]
+    todo = [hint] if said and (hint := findings.hints.get(said[0])) else []
+    nameless = int(page["ignored_without_identity"])
+    option = f"--config {shlex.quote(config_file)}"
+    return View(
+        version=str(page["version"]),
+        now=moment(now, now),
+        tone=tone,
+        headline=said[0] if said else _all_well(page),
+        remarks=(*todo, *said[1:], *_remarks(page)),
+        tiles=_tiles(queue, int(page["links"])),
+        oldest=duration(page["oldest_waiting_seconds"]) if page["oldest_waiting_seconds"] is not None else "",
+        accounts=accounts,
+        held=tuple(_held(group, now, option) for group in groups[:MANY]),
+        more_held=f"connector events list --state held {option}" if len(groups) > MANY else "",
+        reviews=tuple(_review(item, now, option) for item in page["reviews"][:MANY]),
+        more_reviews=f"connector review list {option}" if len(page["reviews"]) > MANY else "",
+        decisions=tuple(_decision(item, now) for item in page["decisions"]),
+        checks=tuple(check for check in checks if check[0] != "ok"),
+        well=tuple(check for check in checks if check[0] == "ok"),
+        bars=_bars(page["chart"]),
+        chart_summary=_chart_summary(page["chart"]),
+        ignored_without_identity=count(nameless, "event") if nameless else "",
+        decided=tuple(_decided(item, now) for item in page.get("decided", ())),
+    )
+
+
+def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings:
+    """What deserves the headline, gravest first."""
+    found = _Findings()
+    # That a far side is down is no fault of ours; the account's own sentence below says that nothing is lost.
+    down = {f"{account.kind}.{account.name}.account" for account in accounts if account.tone == "warn"}
+    for check in page["checks"]:
+        stops = check["id"] == "worker" or check["id"].endswith(".deliveries")
+        if (check["level"] == "error" and check["id"] not in down) or (check["level"] == "warning" and stops):
+            sentence = _sentence(check["message"])
+            (found.bad if check["level"] == "error" else found.warn).append(sentence)
+            found.hints[sentence] = check["hint"]
+    broken = [check["id"] for check in page["checks"] if check["level"] == "error" and check["id"] not in down]
+    for account in accounts:
+        if any(name.startswith(f"{account.kind}.{account.name}.") for name in broken):
+            continue  # the check has said it better
+        if account.tone == "bad":
+            found.bad.append(f"{account.kind}.{account.name} is paused until somebody mends it; its events wait.")
+        elif account.tone == "warn":
+            found.warn.append(
+                f"{account.kind}.{account.name} does not answer. Nothing is lost: its events go on when it is back."
+            )
+    if held := int(page["queue"]["held"]):
+        found.warn.append(f"{count(held, 'event waits', 'events wait')} for your decision.")
+    elif page["reviews"]:
+        found.warn.append(f"{count(len(page['reviews']), 'person waits', 'people wait')} to be told apart.")
+    oldest = page["oldest_waiting_seconds"]
+    if oldest is not None and oldest > LATE and not any(account.tone != "ok" for account in accounts):
+        found.warn.append(f"The oldest unfinished event has been waiting for {duration(oldest)}.")
+    return found
+
+
+def _all_well(page: Mapping[str, Any]) -> str:
+    queue = page["queue"]
+    if not any(queue.values()) and not page["links"]:
+        return "Ready. No delivery has arrived yet."
+    moving = queue["queued"] + queue["running"] + queue["retrying"]
+    way = f"{moving:,} on {'its' if moving == 1 else 'their'} way" if moving else "nothing waiting"
+    return f"All is well: {count(page['links'], 'client')} linked, {way}."
+
+
+def _remarks(page: Mapping[str, Any]) -> list[str]:
+    warnings = sum(check["level"] == "warning" for check in page["checks"])
+    return [f"{count(warnings, 'warning')} below."] if warnings else []
+
+
+def _tiles(queue: Mapping[str, int], links: int) -> tuple[Tile, ...]:
+    tones = {"held": "warn", "retrying": "warn"}
+    states = [
+        Tile(state, f"{number:,}", f"events that {_MEANINGS.get(state, '')}", tones.get(state, "") if number else "quiet")
+        for state, number in queue.items()
+    ]
+    return (Tile("linked", f"{links:,}", "clients linked to a customer"), *states)
+
+
+def _accounts(kind: str, accounts: Mapping[str, Any], now: float) -> tuple[Account, ...]:
+    return tuple(
+        Account(
+            name=name,
+            kind=kind,
+            system=account["system"],
+            state=account["state"],
+            tone=_TONES.get(account["state"], "warn"),
+            reason=account.get("reason") or "",
+            last=moment(account["last_delivery_at"], now) if "last_delivery_at" in account else None,
+            received=int(account.get("received") or 0),
+            refused=int(account.get("refused") or 0),
+            quota=_quota(account.get("quota")),
+        )
+        for name, account in sorted(accounts.items())
+    )
+
+
+def _quota(quota: Mapping[str, Any] | None) -> tuple[str, int, int] | None:
+    if not quota or not quota.get("limit"):
+        return None
+    used, limit = int(quota["used"]), int(quota["limit"])
+    return f"{used:,} of {limit:,} calls in {duration(quota['seconds'])}", min(used, limit), limit
+
+
+def _groups(held: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Events held for the same reason belong together: one cause is mended once."""
+    groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for item in held:
+        groups.setdefault((item["source"], item["reason"] or "", item["hint"] or ""), []).append(item)
+    return sorted(groups.values(), key=len, reverse=True)
+
+
+def _held(group: Sequence[Mapping[str, Any]], now: float, option: str) -> Waiting:
+    first = group[0]
+    clients = [item["client_id"] for item in group if item["client_id"] is not None]
+    number = shlex.quote(str(first["id"]))
+    return Waiting(
+        title=f"Event {first['id']}" if len(group) == 1 else f"{len(group):,} events",
+        source=first["source"],
+        who=f"client {_some(clients)}" if clients else "",
+        reason=_sentence(first["reason"] or "no reason was recorded"),
+        hint=first["hint"] or "",
+        since=min((moment(item["since"], now) for item in group), key=lambda at: at.exact),
+        commands=(f"connector events show {number} {option}", f"connector events retry {number} {option}"),
+        others=f"The same for {_some([item['id'] for item in group[1:]])}." if len(group) > 1 else "",
+    )
+
+
+def _some(ids: Sequence[Any]) -> str:
+    """The first few of many ids."""
+    rest = f" and {len(ids) - FEW:,} more" if len(ids) > FEW else ""
+    return ", ".join(str(one) for one in ids[:FEW]) + rest
+
+
+def _review(item: Mapping[str, Any], now: float, option: str) -> Waiting:
+    number = shlex.quote(str(item["id"]))
+    candidates = tuple((str(c["customer_id"]), ", ".join(map(str, c["evidence"]))) for c in item["candidates"])
+    links = [f"connector review link {number} {shlex.quote(customer)} {option}" for customer, _ in candidates[:FEW]]
+    return Waiting(
+        title=f"Review {item['id']}",
+        source=item["source"],
+        who=_clients(item),
+        reason=_sentence(item["reason"] or "the identity is ambiguous"),
+        hint="",
+        since=moment(item["since"], now),
+        commands=(*links, f"connector review create {number} {option}", f"connector review show {number} {option}"),
+        candidates=candidates,
+        review=str(item["id"]),
+        may_create=not item.get("linked", False),
+    )
+
+
+def _clients(item: Mapping[str, Any]) -> str:
+    """The clients of a review, each with its source where it is not the first one's."""
+    given = item.get("clients") or [{"source": item["source"], "client_id": one} for one in item["client_ids"]]
+    names = [c["client_id"] if c["source"] == item["source"] else f"{c['client_id']} of {c['source']}" for c in given]
+    return f"{'client' if len(names) == 1 else 'clients'} {_some(names)}"
+
+
+def _decided(item: Mapping[str, Any], now: float) -> Decided:
+    said = {"link": f"linked to customer {item['customer_id']}", "create": "a customer is created", "dismiss": "dismissed"}
+    return Decided(
+        review=str(item["id"]),
+        source=item["source"],
+        who=_clients(item),
+        what=said[item["decision"]],
+        by=str(item["decided_by"] or ""),
+        at=moment(item["decided_at"], now),
+    )
+
+
+def _decision(item: Mapping[str, Any], now: float) -> Decision:
+    return Decision(
+        id=str(item["id"]),
+        source=item["source"],
+        client_id=str(item["client_id"] or ""),
+        type=item["type"],
+        customer_id=next((str(e["customer_id"]) for e in reversed(item["trace"]) if e.get("customer_id")), ""),
+        state=item["state"],
+        tone={"done": "ok", "held": "warn", "retrying": "warn"}.get(item["state"], "quiet"),
+        reason=item["reason"] or "",
+        at=moment(item["at"], now),
+        trace=tuple(_step(entry) for entry in item["trace"]),
+    )
+
+
+def _step(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    more = [f"{key.replace('_', ' ')} {value}" for key, value in entry.items() if key not in {"rule", "result", "note"}]
+    note = "; ".join(part for part in (str(entry.get("note") or ""), *more) if part)
+    return str(entry.get("rule", "")).replace("_", " "), str(entry.get("result", "")), note
+
+
+def _checks(checks: Sequence[Mapping[str, Any]]) -> tuple[tuple[Tone, str, str, str], ...]:
+    """As (tone, id, message, hint): errors first, then warnings, then what is well."""
+    order = {"bad": 0, "warn": 1, "ok": 2}
+    shown = [(_TONES.get(c["level"], "warn"), str(c["id"]), _sentence(c["message"]), str(c["hint"] or "")) for c in checks]
+    return tuple(sorted(shown, key=lambda check: order[check[0]]))
+
+
+def _bars(chart: Sequence[Mapping[str, Any]]) -> tuple[Bar, ...]:
+    top = max((max(hour["received"], hour["linked"], hour["held"]) for hour in chart), default=0) or 1
+    return tuple(
+        Bar(
+            label=str(hour["hour"])[11:16],
+            received=hour["received"],
+            linked=hour["linked"],
+            held=hour["held"],
+            heights=(_percent(hour["received"], top), _percent(hour["linked"], top), _percent(hour["held"], top)),
+        )
+        for hour in chart
+    )
+
+
+def _percent(number: int, top: int) -> float:
+    # Something that happened must be visible beside something that happened a thousand times.
+    return 0.0 if not number else max(2.5, round(100 * number / top, 1))
+
+
+def _chart_summary(chart: Sequence[Mapping[str, Any]]) -> str:
+    received, linked, held = (sum(hour[key] for hour in chart) for key in ("received", "linked", "held"))
+    return f"Last 24 hours: {received:,} received, {linked:,} done, {held:,} held."
+
+
+def _sentence(text: str) -> str:
+    """A message as a sentence: full stop at the end, a capital at the start unless it starts with a setting's name."""
+    text = text.strip()
+    named = any(mark in text.partition(" ")[0].rstrip(".") for mark in "._`")
+    return (text if named else text[:1].upper() + text[1:]) + ("" if text.endswith((".", "!", "?")) else ".")

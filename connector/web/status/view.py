@@ -1,0 +1,118 @@
+"""What the status template is given: values ready to be shown, nothing left to compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from connector.web.status.wording import Moment
+
+Tone = Literal["ok", "warn", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One number at the top of the page."""
+
+    label: str
+    value: str
+    meaning: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One source or CRM. `quota` is (text, used, limit) or None."""
+
+    name: str
+    kind: str
+    system: str
+    state: str
+    tone: Tone
+    reason: str
+    last: Moment | None
+    received: int
+    refused: int
+    quota: tuple[str, int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Something that a person must decide, and the commands that do it."""
+
+    title: str
+    source: str
+    who: str
+    reason: str
+    hint: str
+    since: Moment
+    commands: tuple[str, ...]
+    candidates: tuple[tuple[str, str], ...] = ()
+    others: str = ""
+    #: Of a review: its number, and whether a customer may still be created for it.
+    review: str = ""
+    may_create: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision about a person that holds, and can be undone."""
+
+    review: str
+    source: str
+    who: str
+    what: str
+    by: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One event and the recorded reasons for what became of it."""
+
+    id: str
+    source: str
+    client_id: str
+    type: str
+    customer_id: str
+    state: str
+    tone: str
+    reason: str
+    at: Moment
+    trace: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One hour of the chart; heights are percent of the tallest."""
+
+    label: str
+    received: int
+    linked: int
+    held: int
+    heights: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that the template shows."""
+
+    version: str
+    now: Moment
+    tone: Tone
+    headline: str
+    remarks: tuple[str, ...]
+    tiles: tuple[Tile, ...]
+    oldest: str
+    accounts: tuple[Account, ...]
+    held: tuple[Waiting, ...]
+    more_held: str
+    reviews: tuple[Waiting, ...]
+    more_reviews: str
+    decisions: tuple[Decision, ...]
+    checks: tuple[tuple[Tone, str, str, str], ...]
+    well: tuple[tuple[Tone, str, str, str], ...]
+    bars: tuple[Bar, ...]
+    chart_summary: str
+    ignored_without_identity: str = ""
+    decided: tuple[Decided, ...] = ()

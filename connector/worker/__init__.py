@@ -1,0 +1,1 @@
+"""The queue at work: accounts, probes, the worker and its housekeeping."""

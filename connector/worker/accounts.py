@@ -1,0 +1,82 @@
+"""The configured accounts, connected: adapters by name, and one quota per key, however many accounts use it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import httpx
+
+from connector import registry
+from connector.booking_systems.base import BookingSystem
+from connector.config.settings import Config
+from connector.crms.base import CRM
+from connector.remote.http import Availability, Remote
+from connector.remote.rate_limit import Quota, Window
+from connector.store import Store, views
+
+#: Instead of the network, by account name (`booking.stores`); for tests.
+Transports = Mapping[str, httpx.AsyncBaseTransport]
+
+
+@dataclass
+class Connections:
+    """What `connect` built. `quotas` are keyed by a hash of the secret they belong to."""
+
+    booking: dict[str, BookingSystem] = field(default_factory=dict)
+    crms: dict[str, CRM] = field(default_factory=dict)
+    quotas: dict[str, Quota] = field(default_factory=dict)
+
+    def adapters(self) -> list[BookingSystem | CRM]:
+        """Every account's adapter, booking systems first."""
+        return [*self.booking.values(), *self.crms.values()]
+
+    def remotes(self) -> dict[str, Remote]:
+        """Every account's remote, by account name."""
+        return {adapter.remote.account: adapter.remote for adapter in self.adapters()}
+
+    def availabilities(self) -> dict[str, Availability]:
+        """Whether each account can be used now, by account name."""
+        return {account: remote.availability for account, remote in self.remotes().items()}
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for remote in self.remotes().values():
+            await remote.aclose()
+
+
+async def connect(config: Config, store: Store | None, *, transports: Transports | None = None) -> Connections:
+    """Build the adapters; makes no request.
+
+    With a store, every counted call is written there, and the calls which an earlier process made still count.
+    """
+    found = Connections()
+    given = transports or {}
+
+    def quota_for(key: str, windows: Iterable[Window]) -> Quota:
+        name = hashlib.sha256(key.encode()).hexdigest()[:16]
+        if name not in found.quotas:
+            record = store.upkeep.count_call if store else None
+            found.quotas[name] = Quota(name, windows, record=record)
+        return found.quotas[name]
+
+    for name, booking in config.booking.items():
+        system = registry.booking_system(booking.system)
+        found.booking[name] = system.connect(name, booking, quota_for, transport=given.get(f"booking.{name}"))
+        if config.server.public_url is not None:
+            found.booking[name].address = f"{config.server.public_url.rstrip('/')}/webhooks/{name}"
+    for name, crm in config.crm.items():
+        found.crms[name] = registry.crm(crm.system).connect(name, crm, quota_for, transport=given.get(f"crm.{name}"))
+    if store is not None:
+        await _restore(found.quotas, store)
+    return found
+
+
+async def _restore(quotas: Mapping[str, Quota], store: Store) -> None:
+    now = time.time()
+    for name, quota in quotas.items():
+        longest = max((window.seconds for window in quota.windows), default=0.0)
+        calls = await store.read(views.recent_calls, name, now - longest - 1.0)
+        quota.restore((now - at, cost) for at, cost in calls)

@@ -1,0 +1,356 @@
+"""How the way out holds back: Retry-After, the quota, and accounts that cannot be used at the moment."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from contextlib import suppress
+from email.utils import formatdate
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from store.virtual_time import in_virtual_time
+
+from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
+from connector.remote.http import FAILURES_BEFORE_DOWN, Availability, Remote, retry_after
+from connector.remote.rate_limit import PATIENCE, Quota, Window
+
+from .test_http import PATH, FarSide, error_of, remote, says
+
+NOW = 1_795_262_400.0
+
+# ---- Retry-After and the quota ----
+
+
+@pytest.mark.parametrize(("given_", "expected"), [("7", 7.0), ("0.5", 0.5), ("", 1.0), ("nonsense", 1.0)])
+@in_virtual_time
+async def test_after_429_everybody_waits_as_long_as_the_far_side_says(given_, expected):
+    account = remote(FarSide(says(429, Retry_After=given_), says(200)))
+    error = await error_of(None, account=account)
+    assert (type(error), error.retry_after) == (RateLimited, expected)
+    began = asyncio.get_running_loop().time()
+    await account.call("look", "GET", PATH)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(expected)
+
+
+@in_virtual_time
+async def test_an_overloaded_server_s_wish_is_passed_on():
+    assert (await error_of(FarSide(says(503, Retry_After="30")), "POST")).retry_after == 30.0
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120.0),
+        (" 2.5 ", 2.5),
+        ("-3", 0.0),
+        ("1e9", 86_400.0),
+        ("inf", 86_400.0),
+        ("nan", None),
+        ("", None),
+        ("soon", None),
+        (formatdate(NOW + 90, usegmt=True), 90.0),
+        (formatdate(NOW - 90, usegmt=True), 0.0),
+        (formatdate(NOW + 90 * 86_400, usegmt=True), 86_400.0),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+    ],
+)
+def test_retry_after_is_a_number_or_a_date(value, seconds):
+    assert retry_after({"retry-after": value}, now=lambda: NOW) == seconds
+
+
+def test_without_a_retry_after_there_is_none():
+    assert retry_after({}) is None
+
+
+@given(st.one_of(st.text(max_size=60), st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ \d+:\d+:\d+ (GMT|[+-]\d+)")))
+def test_no_retry_after_is_too_odd(value):
+    found = retry_after({"retry-after": value}, now=lambda: NOW)
+    assert found is None or 0 <= found <= 86_400
+
+
+@in_virtual_time
+async def test_a_call_counts_in_its_own_budget_and_the_account_s():
+    account = remote(FarSide(says(200)), windows=[Window(10, 1.0)])
+    search = Quota("search", [Window(1, 1.0)], clock=asyncio.get_running_loop().time)
+    await account.call("search", "GET", PATH, budget=search)
+    assert (account.quota.used(1.0), search.used(1.0)) == (1, 1)
+    began = asyncio.get_running_loop().time()
+    await account.call("look", "GET", PATH)
+    assert asyncio.get_running_loop().time() == began
+    await account.call("search", "GET", PATH, budget=search)
+    assert asyncio.get_running_loop().time() - began > 1.0
+
+
+@in_virtual_time
+async def test_every_try_counts_also_one_without_an_answer():
+    account = remote(FarSide(httpx.ReadError("cut"), says(503), says(429)), windows=[Window(10, 60.0)])
+    await error_of(None, account=account)
+    assert account.quota.used(60.0) == 3
+
+
+@in_virtual_time
+async def test_an_answer_may_cost_more_than_one():
+    account = remote(FarSide(says(400)), windows=[Window(10, 60.0)], cost_of=lambda status: 2 if status == 400 else 1)
+    await error_of(None, account=account)
+    assert account.quota.used(60.0) == 2
+
+
+@in_virtual_time
+async def test_a_product_may_read_its_own_statuses():
+    asked = []
+
+    def interpret(what, answer, writes):
+        asked.append((what, answer.status, answer.data, writes))
+        return Transient("Rolodex: look the contact up: locked", account="crm.main") if answer.status == 423 else None
+
+    account = remote(FarSide(says(423, '{"code": 1}'), says(404)), interpret=interpret)
+    assert type(await error_of(None, account=account)) is Transient
+    assert type(await error_of(None, account=account)) is Rejected
+    assert asked == [("look the contact up", 423, {"code": 1}, False), ("look the contact up", 404, {}, False)]
+
+
+@in_virtual_time
+async def test_a_pause_too_long_to_wait_for_sends_nothing():
+    far_side = FarSide(says(200))
+    account = remote(far_side)
+    account.quota.block(PATIENCE * 2)
+    with pytest.raises(RateLimited) as caught:
+        await account.call("look", "GET", PATH)
+    assert caught.value.retry_after == pytest.approx(PATIENCE * 2)
+    assert far_side.requests == []
+
+
+# ---- availability ----
+
+
+def down(account: str = "crm.main") -> Unavailable:
+    return Unavailable("Rolodex: look: answered 503", account=account, status=503)
+
+
+@in_virtual_time
+async def test_an_account_is_closed_after_a_few_failures_in_a_row():
+    availability = Availability("crm.main", clock=lambda: NOW)
+    for _ in range(FAILURES_BEFORE_DOWN - 1):
+        availability.failed(down())
+        availability.check()
+    assert (availability.trouble.is_set(), availability.usable.is_set(), availability.since) == (False, True, None)
+    availability.failed(down())
+    assert (availability.trouble.is_set(), availability.usable.is_set(), availability.since) == (True, False, NOW)
+    with pytest.raises(Unavailable, match="answered 503") as caught:
+        availability.check()
+    assert (caught.value.account, caught.value.status) == ("crm.main", 503)
+
+
+@in_virtual_time
+async def test_a_success_in_between_starts_the_count_again():
+    availability = Availability("crm.main", clock=lambda: NOW)
+    for _ in range(5):
+        availability.failed(down())
+        availability.failed(down())
+        availability.succeeded()
+    availability.check()
+    assert availability.last_success == NOW
+
+
+@in_virtual_time
+async def test_a_refused_account_is_closed_at_once():
+    availability = Availability("crm.main")
+    availability.failed(AccountPaused("the key was refused", account="crm.main", status=401, hint="Check the key."))
+    with pytest.raises(AccountPaused, match="the key was refused") as caught:
+        availability.check()
+    assert (caught.value.status, caught.value.hint) == (401, "Check the key.")
+
+
+@in_virtual_time
+async def test_a_reopened_account_has_all_its_chances_again():
+    now = NOW
+    availability = Availability("crm.main", clock=lambda: now)
+    availability.close(down())
+    now += 60
+    availability.close(AccountPaused("the key was refused"))
+    assert availability.since == NOW
+    availability.reopen()
+    availability.check()
+    assert (availability.error, availability.since) == (None, None)
+    assert (availability.trouble.is_set(), availability.usable.is_set()) == (False, True)
+    availability.failed(down())
+    availability.check()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnknownOutcome("Rolodex: create: answered 503"),
+        Rejected("Rolodex: probe: answered 404"),
+        RateLimited("Rolodex: probe: answered 429"),
+        Transient("Rolodex: probe: answered 500"),
+        Conflict("Rolodex: create: answered 409", by="key", winner=None),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@in_virtual_time
+async def test_whatever_closed_an_account_what_it_keeps_from_being_sent_just_waits(error):
+    availability = Availability("crm.main")
+    availability.close(error)
+    with pytest.raises(Unavailable, match="Rolodex") as caught:
+        availability.check()
+    assert type(caught.value) is Unavailable
+
+
+@in_virtual_time
+async def test_a_closed_account_is_not_asked_but_probed():
+    far_side = FarSide(says(503))
+    account = remote(far_side)
+    await error_of(None, account=account)
+    assert account.availability.trouble.is_set()
+    asked = len(far_side.requests)
+    assert type(await error_of(None, "POST", account=account)) is Unavailable
+    assert len(far_side.requests) == asked
+    await error_of(None, account=account, probe=True)
+    assert len(far_side.requests) == asked + 1
+
+
+@in_virtual_time
+async def test_a_good_probe_does_not_open_the_account_by_itself():
+    account = remote(FarSide(says(200)))
+    account.availability.close(down())
+    await account.call("probe", "GET", "me", probe=True)
+    assert account.availability.error is not None
+
+
+@in_virtual_time
+async def test_writes_without_an_answer_close_the_account_too():
+    account = remote(FarSide(says(502)))
+    for _ in range(FAILURES_BEFORE_DOWN):
+        assert type(await error_of(None, "POST", account=account)) is UnknownOutcome
+    assert type(await error_of(None, "POST", account=account)) is Unavailable
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 429, 500])
+@in_virtual_time
+async def test_refusing_one_request_does_not_close_the_account(status):
+    account = remote(FarSide(says(status, Retry_After="0")))
+    for _ in range(2 * FAILURES_BEFORE_DOWN):
+        await error_of(None, account=account)
+    account.availability.check()
+
+
+@in_virtual_time
+async def test_refused_credentials_close_the_account_at_once():
+    far_side = FarSide(says(401))
+    account = remote(far_side)
+    await error_of(None, account=account)
+    assert type(await error_of(None, account=account)) is AccountPaused
+    assert len(far_side.requests) == 1
+
+
+@in_virtual_time
+async def test_whoever_waited_for_the_quota_while_the_account_went_down_sends_nothing():
+    far_side = FarSide(says(200))
+    account = remote(far_side, windows=[Window(1, 30.0)])
+    await account.call("look", "GET", PATH)
+    waiting = asyncio.create_task(account.call("create", "POST", PATH, json={}))
+    await asyncio.sleep(1)
+    account.availability.close(down())
+    with pytest.raises(Unavailable):
+        await waiting
+    assert len(far_side.requests) == 1
+
+
+@in_virtual_time
+async def test_a_success_is_dated():
+    account = remote(FarSide(says(200)))
+    assert account.availability.last_success is None
+    await account.call("look", "GET", PATH)
+    assert account.availability.last_success is not None
+
+
+# ---- answers that would cost us more than they are worth ----
+
+
+@pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"])
+@pytest.mark.anyio
+async def test_an_answer_that_trickles_for_ever_is_given_up(begin):
+    done = asyncio.Event()
+
+    async def trickle(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(begin)
+        with suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b"x: y\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        done.set()
+
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    account = Remote("crm.main", url, title="Rolodex", headers={}, quota=Quota("crm.main"), timeout=0.2)
+    async with asyncio.timeout(3):
+        with pytest.raises(UnknownOutcome, match=r"no complete answer \(TimeoutError\)"):
+            await account.call("create", "POST", PATH, json={})
+        await account.aclose()
+        await done.wait()
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "br", "gzip, identity"])
+@in_virtual_time
+async def test_an_answer_packed_otherwise_than_asked_for_is_not_unpacked(coding):
+    packed = gzip.compress(gzip.compress(b"{}"))
+    far_side = FarSide(lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": coding}))
+    assert type(await error_of(far_side, "POST")) is UnknownOutcome
+
+
+@in_virtual_time
+async def test_a_packed_answer_is_unpacked():
+    packed = gzip.compress(b'{"id": 1}')
+    far_side = FarSide(lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": "gzip"}))
+    assert (await remote(far_side).call("look", "GET", PATH)).data == {"id": 1}
+    assert far_side.requests[0].headers["accept-encoding"] == "gzip, deflate"
+
+
+@in_virtual_time
+async def test_cookies_are_not_kept():
+    far_side = FarSide(says(200, Set_Cookie="a=b; Path=/"))
+    account = remote(far_side)
+    for _ in range(2):
+        await account.call("look", "GET", PATH)
+    assert "cookie" not in far_side.requests[1].headers
+
+
+# ---- what is sent ----
+
+
+@in_virtual_time
+async def test_what_came_broken_goes_back_as_it_came():
+    far_side = FarSide(says(200))
+    await remote(far_side).call("write", "PUT", PATH, json={"note": "half \ud83d", "é": 1})
+    (request,) = far_side.requests
+    assert (request.content, request.headers["content-type"]) == (b'{"note":"half \\ud83d","\\u00e9":1}', "application/json")
+
+
+@pytest.mark.parametrize(
+    "more", [{"json": {"a": float("inf")}}, {"params": {"after": "\ud83d"}}, {"params": {"after": "x" * 70_000}}]
+)
+@in_virtual_time
+async def test_what_cannot_be_sent_is_held(more):
+    far_side = FarSide(says(200))
+    with pytest.raises(Rejected, match="Rolodex: write: what is to be sent cannot be written down"):
+        await remote(far_side).call("write", "PUT", PATH, **more)
+    assert far_side.requests == []
+
+
+@in_virtual_time
+async def test_a_refusal_that_is_a_page_points_at_what_stands_in_between():
+    far_side = FarSide(lambda _: httpx.Response(403, text="<html>Blocked</html>"))
+    error = await error_of(far_side)
+    assert (type(error), "a page instead of JSON" in str(error)) == (AccountPaused, True)
+    assert error.hint.startswith("Perhaps a firewall or proxy in between, or base_url.")

@@ -1,0 +1,90 @@
+"""The connection before a request is one: a real server, and clients that never get to the point."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+
+from connector.web.receiver import connection as door
+from connector.web.receiver.connection import MAX_HEAD, Door
+
+pytestmark = pytest.mark.anyio
+HEADERS: list[list[tuple[bytes, bytes]]] = []
+
+
+async def _app(scope, receive, send) -> None:
+    while (await receive()).get("more_body"):
+        pass
+    HEADERS.append(scope["headers"])
+    await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "HEAD_TIMEOUT", 0.3)
+    HEADERS.clear()
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(_app, http=Door, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=30)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve([listener]))
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    await serving
+
+
+async def said(port: int, *parts: bytes, pause: float = 0.1) -> bytes:
+    """Send the parts with pauses between them; everything that comes back until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reading = asyncio.create_task(reader.read())
+    for part in parts:
+        writer.write(part)
+        await asyncio.sleep(pause)
+    try:
+        async with asyncio.timeout(3):
+            return await reading
+    finally:
+        writer.close()
+
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def test_a_connection_without_a_request_is_closed(port):
+    assert await said(port) == b""
+
+
+@pytest.mark.parametrize("drop", [b"X: y\r\n", b"X", b"\r\n"])
+async def test_a_head_in_drops_is_not_waited_for(port, drop):
+    assert await said(port, b"" if drop == b"\r\n" else b"GET / HTTP/1.1\r\n", *[drop] * 5) == b""
+
+
+async def test_neither_is_the_second_one(port):
+    answer = await said(port, GET, *[b"\r\n"] * 5)
+    assert answer.count(b"HTTP/1.1 202") == 1
+
+
+async def test_a_request_that_takes_its_time_with_the_body_is_answered(port):
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 6\r\n\r\n"
+    assert b"HTTP/1.1 202" in await said(port, head, *[b"x"] * 6)
+
+
+@pytest.mark.parametrize("more", [b"X: " + b"y" * MAX_HEAD * 8, b"X: y\r\n" * (MAX_HEAD // 2)])
+async def test_an_endless_head_is_refused(port, more):
+    parts = [more[at : at + 65_536] for at in range(0, len(more), 65_536)]
+    answer = await said(port, b"GET / HTTP/1.1\r\nHost: x\r\n", *parts, pause=0.005)
+    assert answer.startswith(b"HTTP/1.1 400")
+
+
+async def test_what_follows_a_body_is_no_header(port):
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert b"HTTP/1.1 202" in await said(port, head + b"2\r\n{}\r\n0\r\nAuthorization: x\r\n\r\n")
+    assert [name for name, _ in HEADERS[0]] == [b"host", b"connection", b"transfer-encoding"]

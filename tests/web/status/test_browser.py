@@ -1,0 +1,201 @@
+"""The status page in a real browser: nothing overflows, nothing is fetched from elsewhere, nobody gets in without the token."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+from starlette.applications import Starlette
+
+from connector.store import views
+
+from ..fakes import TOKEN, World, busy_page
+from ..live import shop_elsewhere
+
+pytestmark = pytest.mark.browser
+
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("CONNECTOR_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium()
+    if path is None:
+        if os.environ.get("CONNECTOR_REQUIRE_BROWSER") == "1":
+            pytest.fail("no Chromium was found; install one or set CONNECTOR_CHROMIUM")
+        pytest.skip("no Chromium was found")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=SWITCHES)
+        yield browser
+        browser.close()
+
+
+class Announced(uvicorn.Server):
+    """Tells when it listens, so that nobody has to poll."""
+
+    def __init__(self, app: Starlette) -> None:
+        super().__init__(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+        self.ready = threading.Event()
+        self.port = 0
+
+    async def startup(self, sockets: object = None) -> None:
+        await super().startup(None)
+        self.port = self.servers[0].sockets[0].getsockname()[1]
+        self.ready.set()
+
+
+@contextmanager
+def served(world: World) -> Iterator[str]:
+    server = Announced(world.app)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert server.ready.wait(10)
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@contextmanager
+def opened(browser: Browser, width: int, scheme: str = "light", *, javascript: bool = True) -> Iterator[tuple[Page, list[str]]]:
+    """A page and the list of what went wrong on it: console messages, failed scripts, requests to other hosts."""
+    size = {"width": width, "height": 900}
+    context = browser.new_context(viewport=size, color_scheme=scheme, java_script_enabled=javascript)  # type: ignore[arg-type]
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda r: None if r.url.startswith(("http://127.0.0.1:", "data:")) else wrong.append(r.url))
+    try:
+        yield page, wrong
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("busy", [False, True])
+def test_the_page_fits_and_keeps_to_itself(browser: Browser, width: int, scheme: str, busy: bool) -> None:
+    world = World()
+    if busy:
+        world.data._page = busy_page()
+        world.data._page["held"][0]["reason"] = "an_endless_word_" * 30
+    with served(world) as url, opened(browser, width, scheme) as (page, wrong):
+        page.goto(f"{url}/status")
+        headline = page.get_by_role("heading", level=1)
+        assert headline.inner_text() == (
+            "The key of booking.tours was refused." if busy else "All is well: 1,204 clients linked, nothing waiting."
+        )
+        for details in page.locator("details").all():
+            details.evaluate("element => { element.open = true }")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert background == ("rgb(245, 246, 248)" if scheme == "light" else "rgb(16, 20, 24)"), "the style sheet was refused"
+        assert wrong == []
+
+
+def test_a_trace_opens_with_the_keyboard_and_the_chart_speaks(browser: Browser) -> None:
+    with served(World()) as url, opened(browser, 1280) as (page, wrong):
+        page.goto(f"{url}/status")
+        step = page.get_by_text("the only customer with this e-mail address").first
+        assert not step.is_visible()
+        page.locator("#event-1204 summary").focus()
+        page.keyboard.press("Enter")
+        assert step.is_visible()
+        assert page.get_by_role("img", name="Last 24 hours: 452 received").count() == 1
+        assert wrong == []
+
+
+def test_login_and_logout(browser: Browser) -> None:
+    with served(World(host="0.0.0.0")) as url, opened(browser, 390) as (page, wrong):
+        page.goto(f"{url}/")
+        assert page.url == f"{url}/login"
+        page.get_by_label("Status token").fill("wrong")
+        page.get_by_role("button", name="Log in").click()
+        assert "not the status token" in page.get_by_role("alert").inner_text()
+        assert all("401" in text for text in wrong)
+        wrong.clear()
+        page.get_by_label("Status token").fill(TOKEN)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(f"{url}/status")
+        assert page.evaluate("document.cookie") == ""
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url(f"{url}/login")
+        page.goto(f"{url}/status")
+        assert page.url == f"{url}/login"
+        assert wrong == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_person_is_decided_about_behind_the_login(browser: Browser, tmp_path: Path, width: int) -> None:
+    """Without JavaScript, and with nothing but the buttons."""
+    server = 'public_url = "http://hooks.example.com"'
+    with (
+        shop_elsewhere(tmp_path, server=server) as (shop, elsewhere),
+        opened(browser, width, javascript=False) as (page, wrong),
+    ):
+        grace = shop.customer(firstname="Grace", lastname="Hopper", mobilephone="+15145550104")
+        shop.customer(firstname="Mary", lastname="Somerville", phone="+15145550104")
+        dan, again = shop.client(), shop.client()
+        elsewhere.run(shop.book(dan, again))
+        page.goto(f"{shop.service.url}/status")
+        page.get_by_label("Status token").fill(TOKEN)
+        page.get_by_role("button", name="Log in").click()
+        candidates = page.locator(".sides > li")
+        candidates.nth(1).wait_for()
+        assert candidates.count() == 2
+        assert "the name differs" in candidates.first.inner_text()
+        boxes = [box for box in (one.bounding_box() for one in candidates.all()) if box]
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+        assert (boxes[0]["y"] == boxes[1]["y"]) is (width > 400), "side by side where there is room"
+        candidates.filter(has_text=f"Customer {grace}").get_by_role("button", name="This one").click()
+        assert page.get_by_role("status").inner_text() == f"Review 1: linked to customer {grace}."
+        elsewhere.run(shop.settled())
+        assert elsewhere.run(shop.links()) == {dan: grace, again: grace}
+        assert shop.stored(dan) == shop.stored(again) == grace
+        page.goto(f"{shop.service.url}/status")
+        assert page.locator(".sides").count() == 0
+        page.get_by_role("button", name="Undo review 1").click()
+        assert "Review 1 is open again." in page.get_by_role("status").inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.get_by_label("Another customer").count() == 1
+        assert wrong == []
+
+
+def test_another_site_s_form_decides_nothing(browser: Browser, tmp_path: Path) -> None:
+    """The page is open on this machine, and a hostile page posts to it from another port."""
+    with shop_elsewhere(tmp_path) as (shop, elsewhere), opened(browser, 1280) as (page, _), served(World()) as foreign:
+        shop.customer(firstname="Grace", lastname="Hopper", mobilephone="+15145550104")
+        elsewhere.run(shop.book(shop.client()))
+        page.goto(f"{shop.service.url}/status")
+        token = page.locator('input[name="token"]').first.get_attribute("value")
+        form = (
+            f'<form method="post" action="{shop.service.url}/status/reviews/1"><input name="token" value="{token}">'
+            '<button name="choice" value="dismiss">You have won</button></form>'
+        )
+        page.route(f"{foreign}/trap", lambda route: route.fulfill(content_type="text/html", body=form))
+        page.goto(f"{foreign}/trap")
+        page.get_by_role("button", name="You have won").click()
+        assert "comes from another site" in page.get_by_role("alert").inner_text()
+        assert len(elsewhere.run(shop.read(views.reviews))) == 1

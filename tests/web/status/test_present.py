@@ -1,0 +1,188 @@
+"""What the page says, and what it leaves unsaid."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.web.status.present import present
+from connector.web.status.view import View
+from connector.web.status.wording import count, duration, moment
+
+from ..fakes import NOW, World, busy_page, queue, quiet_page
+
+
+def show(**changes: object) -> View:
+    return present({**quiet_page(), **changes}, now=NOW, config_file="connector.toml")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "0 s"),
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (172_799, "47 h"),
+        (172_800, "2 days"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_moments_are_relative_and_exact() -> None:
+    assert moment(NOW - 180, NOW) == ("3 min ago", "2026-11-21 11:57:00 UTC")
+    assert moment("2026-11-21T11:57:00.000Z", NOW) == moment("2026-11-21T12:57:00+01:00", NOW) == moment(NOW - 180, NOW)
+    assert moment(NOW + 100, NOW).ago == "just now"
+    assert moment(None, NOW) == moment("", NOW) == ("", "")
+
+
+def test_numbers_agree_with_their_nouns() -> None:
+    assert (count(1, "event"), count(1204, "event"), count(0, "person", "people")) == ("1 event", "1,204 events", "0 people")
+
+
+def test_quiet_when_all_is_well() -> None:
+    view = show()
+    assert (view.tone, view.headline, view.remarks) == ("ok", "All is well: 1,204 clients linked, nothing waiting.", ())
+    assert show(queue=queue(queued=3, running=1)).headline == "All is well: 1,204 clients linked, 4 on their way."
+    assert show(queue=queue(queued=1)).headline == "All is well: 1,204 clients linked, 1 on its way."
+    assert show(queue=queue(), links=0).headline == "Ready. No delivery has arrived yet."
+
+
+def test_a_warning_is_mentioned_without_alarm() -> None:
+    view = show(checks=[{"id": "config.plain", "level": "warning", "message": "a secret is in the file", "hint": ""}])
+    assert (view.tone, view.remarks) == ("ok", ("1 warning below.",))
+
+
+@pytest.mark.parametrize("id", ["worker", "booking.stores.deliveries"])
+def test_a_warning_that_stops_the_work_is_the_headline(id: str) -> None:
+    view = show(checks=[{"id": id, "level": "warning", "message": "nothing moves", "hint": "Mend it."}])
+    assert (view.tone, view.headline) == ("warn", "Nothing moves.")
+
+
+def test_a_far_side_that_is_down_is_said_with_what_becomes_of_its_events() -> None:
+    crms = {"main": {"system": "hubspot", "state": "down", "reason": "answered 503", "quota": None}}
+    checks = [{"id": "crm.main.account", "level": "error", "message": "answered 503", "hint": ""}]
+    view = show(crms=crms, checks=checks)
+    assert (view.tone, view.headline) == (
+        "warn",
+        "crm.main does not answer. Nothing is lost: its events go on when it is back.",
+    )
+
+
+def test_the_gravest_comes_first() -> None:
+    page = busy_page()
+    view = present(page, now=NOW, config_file="c.toml")
+    assert (view.tone, view.headline) == ("bad", "The key of booking.tours was refused.")
+    assert view.remarks[0] == "Set partner_key and restart.", "what to do comes right behind it"
+    assert view.remarks[1].startswith("crm.main does not answer. Nothing is lost")
+    assert view.remarks[2] == "9 events wait for your decision."
+    assert [tone for tone, *_ in view.checks] == ["bad", "warn"]
+    assert [tone for tone, *_ in view.well] == ["ok"]
+
+
+def test_a_paused_account_is_told_once() -> None:
+    page = busy_page()
+    page["checks"] = []
+    view = present(page, now=NOW, config_file="c.toml")
+    assert view.headline == "booking.tours is paused until somebody mends it; its events wait."
+
+
+def test_a_late_event_is_told_unless_an_outage_explains_it() -> None:
+    assert show(oldest_waiting_seconds=901).headline == "The oldest unfinished event has been waiting for 15 min."
+    assert show(oldest_waiting_seconds=899).tone == "ok"
+    crms = {"main": {"system": "hubspot", "state": "down", "reason": "no answer", "quota": None}}
+    assert show(oldest_waiting_seconds=901, crms=crms).remarks == ()
+
+
+def test_reviews_without_held_events_are_told() -> None:
+    review = {"id": 1, "source": "s", "client_ids": ["1"], "reason": "", "since": NOW, "candidates": []}
+    assert show(reviews=[review]).headline == "1 person waits to be told apart."
+    assert show(reviews=[review] * 2).headline == "2 people wait to be told apart."
+
+
+def test_one_cause_is_one_card_with_commands_to_copy() -> None:
+    groups = present(busy_page(), now=NOW, config_file="my shop.toml").held
+    assert [group.title for group in groups] == ["7 events", "Event 80"]
+    assert groups[0].commands == (
+        "connector events show 90 --config 'my shop.toml'",
+        "connector events retry 90 --config 'my shop.toml'",
+    )
+    assert groups[0].others == "The same for 91, 92, 93, 94, 95 and 1 more."
+    assert groups[0].since.ago == "12 h ago"
+    assert (groups[1].who, groups[1].others) == ("", "")
+
+
+def test_a_review_offers_each_candidate() -> None:
+    (review,) = present(busy_page(), now=NOW, config_file="c.toml").reviews
+    assert review.candidates == (("201", "same phone, name agrees"), ("202", "same phone"))
+    assert review.commands == (
+        "connector review link 5 201 --config c.toml",
+        "connector review link 5 202 --config c.toml",
+        "connector review create 5 --config c.toml",
+        "connector review show 5 --config c.toml",
+    )
+
+
+def test_ids_from_outside_cannot_break_out_of_a_command() -> None:
+    review = {
+        "id": 1,
+        "source": "s",
+        "client_ids": ["1"],
+        "reason": "x",
+        "since": NOW,
+        "candidates": [{"customer_id": "1; rm -rf x", "evidence": []}],
+    }
+    assert show(reviews=[review]).reviews[0].commands[0] == "connector review link 1 '1; rm -rf x' --config connector.toml"
+
+
+def test_long_lists_are_cut_and_say_where_the_rest_is() -> None:
+    held = [{"id": n, "source": "s", "client_id": n, "reason": f"reason {n}", "hint": "", "since": NOW} for n in range(30)]
+    review = {"source": "s", "client_ids": ["1"], "reason": "x", "since": NOW, "candidates": []}
+    view = show(held=held, reviews=[{**review, "id": n} for n in range(30)])
+    assert (len(view.held), view.more_held) == (20, "connector events list --state held --config connector.toml")
+    assert (len(view.reviews), view.more_reviews) == (20, "connector review list --config connector.toml")
+
+
+def test_a_decision_names_the_customer_and_every_step() -> None:
+    decision = show().decisions[0]
+    assert decision.customer_id == "501"
+    assert decision.trace[1] == ("email", "match", "the only customer with this e-mail address; customer id 501")
+    assert decision.at == ("3 min ago", "2026-11-21 11:56:55 UTC")
+
+
+def test_the_chart_never_hides_what_happened() -> None:
+    hours = [{"hour": "2026-11-21T00:00:00.000Z", "received": 10_000, "linked": 1, "held": 0}] * 2
+    view = show(chart=hours)
+    assert view.bars[0].heights == (100.0, 2.5, 0.0)
+    assert view.chart_summary == "Last 24 hours: 20,000 received, 2 done, 0 held."
+    assert show(chart=[{**hours[0], "received": 0, "linked": 0}]).bars[0].heights == (0, 0, 0)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"chart": [], "decisions": [], "checks": [], "sources": {}, "crms": {}, "ignored_without_identity": 0},
+        {
+            "sources": {
+                "a": {
+                    "system": "booxi",
+                    "last_delivery_at": None,
+                    "received": 0,
+                    "refused": 0,
+                    "quota": None,
+                    "state": "odd",
+                    "reason": None,
+                }
+            }
+        },
+    ],
+)
+async def test_the_page_renders_with_hardly_any_data(changes: dict[str, object]) -> None:
+    world = World()
+    world.data._page = {**quiet_page(), **changes}
+    async with world.client() as client:
+        assert (await client.get("/status")).status_code == 200
