@@ -19,6 +19,7 @@ from connector import __version__
 from connector.config.settings import Config
 from connector.model.deliveries import Delivery
 from connector.model.errors import ConfigError, StoreError
+from connector.operations.engine import Engine
 from connector.operations.operations import Operations
 from connector.operations.status import Overview
 from connector.remote.signatures import verifier_for
@@ -29,7 +30,6 @@ from connector.web.interfaces import KEPT_HEADERS, Source
 from connector.web.receiver.connection import Door
 from connector.web.receiver.stats import ReceiverStats
 from connector.worker.accounts import Transports
-from connector.worker.engine import Engine
 
 #: Seconds which requests in progress get when the service stops.
 GRACE = 5

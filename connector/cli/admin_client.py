@@ -10,10 +10,10 @@ import httpx
 
 from connector.config.settings import Config
 from connector.model.errors import ConnectorError, StoreError
+from connector.operations.engine import Engine
 from connector.operations.operations import Operations
 from connector.store import read_lock
 from connector.web.admin_api import PATH
-from connector.worker.engine import Engine
 
 #: Seconds a single operation may take in the service: `check` asks every account.
 PATIENCE = 120.0

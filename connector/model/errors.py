@@ -9,6 +9,7 @@
     ├── Hold                   the event waits for a person
     │   └── NeedsReview        … because the person's identity is ambiguous
     ├── Ignore                 the event ends as `ignored`
+    │   └── NothingToIdentify  … and is counted on the status page
     ├── Postponed              snooze: something of our own has to end first
     └── RemoteError            a far side did not do what was asked
         ├── Unavailable        snooze until the account answers again
@@ -59,7 +60,14 @@ class Hold(ConnectorError):
 
 
 class NeedsReview(Hold):
-    """It is not clear which customer the client is; `candidates` are `{"customer_id", "evidence": [...]}`."""
+    """It is not clear which customer the client is; `candidates` are `{"customer_id", "evidence": [...]}`.
+
+    `crm` names the CRM of the question. `person` is a key that clients who are certainly one person share; None: the
+    question concerns this client alone.
+    """
+
+    crm = ""
+    person: str | None = None
 
     def __init__(self, message: str, *, candidates: Sequence[dict[str, Any]], hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -68,6 +76,10 @@ class NeedsReview(Hold):
 
 class Ignore(ConnectorError):
     """There is nothing to do for this event, and there never will be."""
+
+
+class NothingToIdentify(Ignore):
+    """The client has no e-mail, no phone, and at most a bare name: nobody can be found or created by that."""
 
 
 class Postponed(ConnectorError):

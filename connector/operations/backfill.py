@@ -16,8 +16,8 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connector.model.errors import AccountPaused, ConnectorError, RateLimited, RemoteError, StoreError, Transient, Unavailable
+from connector.operations.engine import Engine
 from connector.store.backfills import COUNTS, Run
-from connector.worker.engine import Engine
 
 #: How far back and ahead a backfill looks when it is not told.
 DEFAULT_PAST, DEFAULT_FUTURE = timedelta(days=365), timedelta(days=365)

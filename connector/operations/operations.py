@@ -20,9 +20,9 @@ from connector.operations import checks
 from connector.operations.backfill import Backfill, Job
 from connector.operations.drift.run import Drift
 from connector.operations.dry_run.run import Rehearsal
+from connector.operations.engine import Engine
 from connector.remote import payload
 from connector.store import views
-from connector.worker.engine import Engine
 
 #: Events that one command can act on at most.
 MANY = 100_000
@@ -149,7 +149,7 @@ class Operations:
         if fix:
             found += await checks.fix(connections)
         answers = await checks.accounts(connections)
-        self._engine.note_findings(answers)
+        self._engine.account_checks.save(answers)
         return [check.model_dump() for check in [*found, *answers]]
 
     async def backfill(self, source: str, since: str | None, until: str | None, dry_run: bool = False) -> dict[str, Any]:

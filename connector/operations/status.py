@@ -13,8 +13,8 @@ from connector.crms.base import CRM
 from connector.model.errors import AccountPaused, ConnectorError
 from connector.model.problems import Check
 from connector.operations import checks
+from connector.operations.engine import Engine
 from connector.store import views
-from connector.worker.engine import Engine
 
 #: Seconds which the writer gets to show that it lives.
 WRITER_PATIENCE = 3.0
@@ -107,7 +107,7 @@ class Overview:
 
     async def checks(self) -> list[Check]:
         """What is known of file, database and accounts, without asking a far side."""
-        seen = [check for checks_of_one in self._engine.findings.values() for check in checks_of_one]
+        seen = [check for checks_of_one in self._engine.account_checks.findings.values() for check in checks_of_one]
         return [*await self.ready(), *self._found, *self._own(), *checks.states(self._engine.connections), *seen]
 
     async def troubles(self) -> list[Check]:

@@ -41,14 +41,6 @@ class Journal:
         query = "SELECT 1 FROM intents WHERE key = ? AND state <> 'done'"
         return await self._database.read(lambda connection: connection.execute(query, (key,)).fetchone() is not None)
 
-    async def unknown(self, key: str, now: float) -> None:
-        """The effect may or may not have happened."""
-        await self._database.write(
-            lambda connection: connection.execute(
-                "UPDATE intents SET state = 'unknown', updated_at = ? WHERE key = ? AND state = 'intent'", (now, key)
-            )
-        )
-
     async def undone(self, key: str) -> None:
         """The effect certainly did not happen: forget the intent and what it claims."""
         await self._database.write(lambda connection: forget(connection, key))
@@ -103,8 +95,7 @@ def _begin(
     connection.execute(
         "INSERT INTO intents (key, kind, state, source, client_id, event_id, begun_at, updated_at)"
         " VALUES (?, ?, 'intent', ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-        " state = CASE intents.state WHEN 'done' THEN 'intent' ELSE 'unknown' END,"
-        " event_id = excluded.event_id, updated_at = excluded.updated_at",
+        " state = 'intent', event_id = excluded.event_id, updated_at = excluded.updated_at",
         (key, kind, work.source, work.client_id, work.event_id, now, now),
     )
     for identity_key in identity:

@@ -15,12 +15,13 @@ from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.config.settings import SyncSettings
 from connector.crms.base import CRM
 from connector.model.bookings import Client
-from connector.model.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Rejected, UnknownOutcome
+from connector.model.errors import Conflict, Hold, Ignore, NeedsReview, Rejected
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.persons import Customer, NewCustomer
+from connector.sync.effects import effect
 from connector.sync.locks import IdentityLocks
-from connector.sync.matching.evidence import CHOOSE, missing_fields, new_customer
+from connector.sync.matching.evidence import CHOOSE, missing_fields, new_customer, one_person
 from connector.sync.matching.rules import Matcher, Seen
 from connector.sync.repositories import EffectsJournal, LinksMemory
 from connector.sync.timeline import Recorder
@@ -56,7 +57,13 @@ class Sync:
         """Do every step that is left of `work`; its trace, outcome and step are kept up to date."""
         if work.decision is not None and work.decision.decision == "dismiss":
             raise Ignore(f"dismissed in review {work.decision.review_id}")
-        seen = Seen()
+        try:
+            await self._steps(work, Seen())
+        except NeedsReview as review:
+            review.crm, review.person = self.crm.name, one_person(self.matcher.identity(work.event.client))
+            raise
+
+    async def _steps(self, work: Work, seen: Seen) -> None:
         if work.step == "resolve":
             await self.matcher.resolve(work, seen)
         if work.step == "write_back":
@@ -105,16 +112,8 @@ class Sync:
         return self.booking.writes_links and link.stored_id != link.customer_id
 
     async def _write(self, work: Work, intent: str, stored: ClientLink, customer_id: str) -> None:
-        unsettled = await self.journal.begin(work, intent, "write_back", self.clock())
-        try:
+        async with effect(self.journal, work, intent, "write_back", self.clock()):
             await self.booking.write_link(stored, customer_id)
-        except UnknownOutcome:
-            await self.journal.unknown(intent, self.clock())
-            raise
-        except ConnectorError:
-            if not unsettled:
-                await self.journal.undone(intent)
-            raise
 
     async def _is_free(self, link: Link, stored: ClientLink) -> bool:
         """Whether what is there is nothing, or ours; an id that somebody else stored is only replaced if a person said so."""
@@ -164,13 +163,13 @@ class Sync:
 
     async def _fill(self, work: Work, customer: Customer, missing: NewCustomer) -> None:
         intent = f"fill:{work.event_id}"
-        await self.journal.begin(work, intent, "fill", self.clock())
-        try:
-            written = await self.crm.fill(customer, missing)
-        except (Rejected, Conflict) as error:
-            note(work, "fill", "refused", str(error), customer.id)
-        else:
-            note(work, "fill", "written", "blanks filled: " + (", ".join(written) or "none"), customer.id)
+        async with effect(self.journal, work, intent, "fill", self.clock()):
+            try:
+                written = await self.crm.fill(customer, missing)
+            except (Rejected, Conflict) as error:
+                note(work, "fill", "refused", str(error), customer.id)
+            else:
+                note(work, "fill", "written", "blanks filled: " + (", ".join(written) or "none"), customer.id)
         await self.journal.settled(work, intent, self.clock())
 
     # Step 4: the appointment on the customer's timeline.

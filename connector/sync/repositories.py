@@ -37,9 +37,6 @@ class EffectsJournal(Protocol):
     async def is_open(self, key: str) -> bool:
         """Answer whether the intent was begun and never settled."""
 
-    async def unknown(self, key: str, now: float) -> None:
-        """Note that the effect may have happened."""
-
     async def undone(self, key: str) -> None:
         """Note that the effect did not happen."""
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from connector.booking_systems.base import BookingSystem
 from connector.crms.base import CRM
 from connector.model.bookings import Appointment, Kind
-from connector.model.errors import Postponed, Rejected, UnknownOutcome
+from connector.model.errors import Postponed, Rejected
 from connector.model.jobs import Work
 from connector.model.links import Link
+from connector.sync.effects import effect
 from connector.sync.locks import IdentityLocks
 from connector.sync.person.identity import person_key
 from connector.sync.repositories import EffectsJournal
@@ -65,18 +66,15 @@ class Recorder:
         if known is not None and known[1] > version:
             note(work, "record", "skipped", "a newer state of this appointment has been recorded already")
             return
-        await self.journal.begin(work, intent, "record", self.clock())
-        try:
-            record_id = await self.crm.record_appointment(link.customer_id, appointment, marker, record_id)
-        except UnknownOutcome:
-            await self.journal.unknown(intent, self.clock())
-            raise
-        except Rejected as error:
-            if error.status != 404 or record_id is None:
-                raise
-            note(work, "record", "skipped", "somebody deleted this appointment's record in the CRM; it is not made again")
-            await self.journal.settled(work, intent, self.clock())
-            return
+        async with effect(self.journal, work, intent, "record", self.clock()):
+            try:
+                record_id = await self.crm.record_appointment(link.customer_id, appointment, marker, record_id)
+            except Rejected as error:
+                if error.status != 404 or record_id is None:
+                    raise
+                note(work, "record", "skipped", "somebody deleted this appointment's record in the CRM; it is not made again")
+                await self.journal.settled(work, intent, self.clock())
+                return
         note(work, "record", "recorded", f"the appointment is record {record_id}: {appointment.status}", link.customer_id)
         await self.journal.recorded(work, appointment.id, record_id, version, intent, self.clock())
 

@@ -23,6 +23,7 @@ from connector.model.errors import (
     Hold,
     Ignore,
     NeedsReview,
+    NothingToIdentify,
     Postponed,
     RateLimited,
     Rejected,
@@ -34,9 +35,6 @@ from connector.model.errors import (
 from connector.model.jobs import StaleClaim, Verdict, Work
 from connector.remote.http import Availability
 from connector.store import Store
-from connector.sync.matching.evidence import one_person
-from connector.sync.matching.rules import NothingToIdentify
-from connector.sync.pipeline import Sync
 
 #: Seconds: the first retry comes within two, the later ones within an hour of each other.
 FIRST_RETRY, LAST_RETRY = 2.0, 3600.0
@@ -56,7 +54,7 @@ _backoff = wait_random_exponential(multiplier=FIRST_RETRY, max=LAST_RETRY)
 
 
 class Runner(Protocol):
-    """What does an event's steps; `connector.sync.pipeline.Sync`."""
+    """What does an event's steps; `connector.sync.pipeline.Sync` in the service."""
 
     async def run(self, work: Work) -> None:
         """Return when everything is done; raise one of our errors otherwise."""
@@ -68,7 +66,7 @@ class Worker:
     def __init__(
         self,
         store: Store,
-        syncs: Mapping[str, Runner | Sync],
+        syncs: Mapping[str, Runner],
         accounts: Mapping[str, Availability],
         *,
         concurrency: int = 8,
@@ -239,7 +237,7 @@ class Worker:
             log.error("event failed unexpectedly", error=type(error).__name__, exc_info=bare(error))
             return self._again(work, f"unexpected {type(error).__name__}; the log has the details", "Report it, with the log.")
 
-    async def _attempt(self, work: Work, sync: Runner | Sync) -> Verdict:
+    async def _attempt(self, work: Work, sync: Runner) -> Verdict:
         try:
             await sync.run(work)
         except StaleClaim:
@@ -264,17 +262,14 @@ class Worker:
 
     async def _ask(self, work: Work, error: NeedsReview) -> ConnectorError:
         """Open a review, unless somebody has answered the same question for another client of this person."""
-        sync, now = self._syncs[work.source], self._clock()
-        crm = getattr(getattr(sync, "crm", None), "name", "")
-        person = one_person(sync.matcher.identity(work.event.client)) if isinstance(sync, Sync) else None
-        asked = (work.source, work.client_id, crm, str(error))
+        asked, now = (work.source, work.client_id, error.crm, str(error)), self._clock()
         # Only who the client is: what the booking system holds for one client says nothing of another.
-        if person is not None and work.step == "resolve":
+        if error.person is not None and work.step == "resolve":
             ids = [candidate["customer_id"] for candidate in error.candidates]
-            if (entry := await self._store.reviews.answered(*asked, ids, now, person=person)) is not None:
+            if (entry := await self._store.reviews.answered(*asked, ids, now, person=error.person)) is not None:
                 work.trace.append(entry)
                 return Postponed("linked as decided for another client of this person", retry_after=0.0)
-        await self._store.reviews.open(*asked, error.candidates, now, person=person)
+        await self._store.reviews.open(*asked, error.candidates, now, person=error.person)
         return error
 
     def judge(self, work: Work, error: ConnectorError) -> Verdict:  # noqa: PLR0911 - one return per row of the table

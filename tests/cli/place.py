@@ -25,7 +25,7 @@ from connector import registry
 from connector.cli import main
 from connector.config import settings as config
 from connector.model.deliveries import Delivery
-from connector.worker.engine import Engine
+from connector.operations.engine import Engine
 
 T = TypeVar("T")
 

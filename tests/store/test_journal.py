@@ -41,14 +41,12 @@ async def test_an_intent_is_on_the_disk_before_the_effect_is_attempted(path):
         assert await claims(store) == [("main", EMAIL, CREATE)]
 
 
-async def test_intent_unknown_settled(store):
+async def test_an_intent_is_open_until_it_is_settled(store):
     await accept(store, "e-1")
     work = await claim_one(store)
     assert not await store.journal.is_open("fill:1")
     assert await store.journal.begin(work, "fill:1", "fill", NOW) is False
     assert await intent_states(store) == {"fill:1": "intent"}
-    await store.journal.unknown("fill:1", NOW)
-    assert await intent_states(store) == {"fill:1": "unknown"}
     assert await store.journal.is_open("fill:1")
     assert await store.journal.begin(work, "fill:1", "fill", NOW) is True
     await store.journal.settled(work, "fill:1", NOW)
@@ -64,7 +62,7 @@ async def test_an_intent_that_a_crash_left_open_may_have_happened(path):
         await store.lanes.recover(NOW)
         work = await claim_one(store)
         assert await store.journal.begin(work, "record:1", "record", NOW) is True
-        assert await intent_states(store) == {"record:1": "unknown"}
+        assert await intent_states(store) == {"record:1": "intent"}
 
 
 async def test_a_settled_effect_may_be_begun_again(store):
@@ -76,12 +74,11 @@ async def test_a_settled_effect_may_be_begun_again(store):
     assert await store.journal.is_open("record:1")
 
 
-async def test_a_settled_intent_cannot_become_unknown_or_undone(store):
+async def test_a_settled_intent_cannot_be_undone(store):
     await accept(store, "e-1")
     work = await claim_one(store)
     await store.journal.begin(work, "fill:1", "fill", NOW)
     await store.journal.settled(work, "fill:1", NOW)
-    await store.journal.unknown("fill:1", NOW)
     await store.journal.undone("fill:1")
     assert await intent_states(store) == {"fill:1": "done"}
 
@@ -102,7 +99,6 @@ async def test_a_second_client_with_the_same_identity_waits_and_leaves_no_intent
 async def test_an_unknown_outcome_keeps_the_second_client_waiting(store):
     first, second = await two_clients(store)
     await begin_create(store, first, CREATE, EMAIL)
-    await store.journal.unknown(CREATE, NOW)
     await store.lanes.conclude(first, Verdict("retrying", due=NOW + 60), NOW)
     with pytest.raises(Postponed):
         await begin_create(store, second, RIVAL, EMAIL)
@@ -186,7 +182,6 @@ async def test_a_decision_that_makes_the_create_needless_lets_others_go_on(store
 async def test_an_event_that_has_ended_holds_nobody_up(store, state):
     first, second = await two_clients(store)
     await begin_create(store, first, CREATE, EMAIL)
-    await store.journal.unknown(CREATE, NOW)
     await store.lanes.conclude(first, Verdict(state), NOW)
     assert await begin_create(store, second, RIVAL, EMAIL) is False
 

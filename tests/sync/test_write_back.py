@@ -80,7 +80,7 @@ async def test_a_lost_answer_is_one_effect_and_counts_as_ours(world: World, mish
     assert (ended.state, type(ended.error)) == ("retrying", UnknownOutcome)
     assert await written_back_at(world, ada) is None
     assert await world.rows("SELECT key, state FROM intents WHERE kind = 'write_back'") == [
-        (f"write_back:stores:{ada}:{world.stored(ada)}", "unknown")
+        (f"write_back:stores:{ada}:{world.stored(ada)}", "intent")
     ]
 
     (ended,) = await world.again()

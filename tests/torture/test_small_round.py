@@ -104,7 +104,7 @@ CLIENT = "(SELECT client_id FROM links WHERE origin = 'created' ORDER BY id LIMI
         (f"UPDATE events SET state = 'held' WHERE id = (SELECT max(id) FROM events WHERE client_id = {CLIENT})", "final"),
         (f"DELETE FROM links WHERE client_id = {CLIENT}", "right_links"),
         (f"UPDATE links SET customer_id = '1' WHERE client_id = {CLIENT}", "equal_links"),
-        (f"UPDATE intents SET state = 'unknown' WHERE client_id = {CLIENT}", "settled"),
+        (f"UPDATE intents SET state = 'intent' WHERE client_id = {CLIENT}", "settled"),
     ],
 )
 def test_the_inspection_sees_what_is_wrong_in_the_database(inspect, statement, breach):

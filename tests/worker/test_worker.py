@@ -10,10 +10,9 @@ import time
 import pytest
 from tenacity import wait_fixed
 
-from connector.model.errors import AccountPaused, Ignore, NeedsReview, Rejected, StoreError, Transient
+from connector.model.errors import AccountPaused, Ignore, NeedsReview, NothingToIdentify, Rejected, StoreError, Transient
 from connector.model.jobs import StaleClaim
 from connector.store import views
-from connector.sync.matching.rules import NothingToIdentify
 
 from .harness import Job, events
 

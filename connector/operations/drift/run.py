@@ -19,8 +19,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from connector.model.errors import AccountPaused, ConnectorError, RateLimited, Transient, Unavailable
 from connector.model.links import Link
 from connector.operations.drift.comparison import Comparison, Finding
+from connector.operations.engine import Engine
 from connector.store import views
-from connector.worker.engine import Engine
 
 #: Links compared at once: few, because whatever waits for the quota is served in the order in which it asked.
 AT_ONCE = 2

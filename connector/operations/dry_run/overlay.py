@@ -185,9 +185,6 @@ class DryMemory:
         """As `begin`."""
         return await self._store.journal.is_open(key)
 
-    async def unknown(self, key: str, now: float) -> None:
-        """Nothing to note."""
-
     async def undone(self, key: str) -> None:
         """Nothing to note."""
 

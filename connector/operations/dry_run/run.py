@@ -16,12 +16,11 @@ from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.operations.backfill import Progress, period
 from connector.operations.dry_run.overlay import DryBooking, DryCRM, DryMemory
+from connector.operations.engine import Engine
 from connector.store import views
 from connector.store.reviews.decisions import earlier
 from connector.sync.locks import IdentityLocks
-from connector.sync.matching.evidence import one_person
 from connector.sync.pipeline import Sync
-from connector.worker.engine import Engine
 
 _PASSING = (Unavailable, RateLimited, Transient)
 
@@ -130,13 +129,12 @@ class Rehearsal:
 
     async def _answered(self, work: Work, error: NeedsReview) -> bool:
         """Link the client, for this run only, where an earlier decision about this person would."""
-        person = one_person(self._sync.matcher.identity(work.event.client))
-        if person is None or work.step != "resolve":
+        if error.person is None or work.step != "resolve":
             return False
-        crm, ids = self._sync.crm.name, [candidate["customer_id"] for candidate in error.candidates]
-        found = await self._store.read(earlier, (work.source, work.client_id, crm, person), str(error), ids)
+        ids = [candidate["customer_id"] for candidate in error.candidates]
+        found = await self._store.read(earlier, (work.source, work.client_id, error.crm, error.person), str(error), ids)
         if found is not None:
-            work.link = Link(work.source, work.client_id, crm, found["customer_id"], "review")
+            work.link = Link(work.source, work.client_id, error.crm, found["customer_id"], "review")
         return found is not None
 
 

@@ -120,6 +120,7 @@ CREATE TABLE identities (
 CREATE TABLE intents (
     key TEXT PRIMARY KEY,
     kind TEXT NOT NULL CHECK (kind IN ('create', 'write_back', 'fill', 'record')),
+    -- 'unknown' was written by earlier versions; it means what 'intent' means: begun, and not known to be done.
     state TEXT NOT NULL CHECK (state IN ('intent', 'done', 'unknown')),
     source TEXT NOT NULL,
     client_id TEXT NOT NULL,

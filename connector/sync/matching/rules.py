@@ -14,12 +14,15 @@ from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.config.settings import SyncSettings
 from connector.crms.base import CRM
 from connector.model.bookings import Client, Kind
-from connector.model.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Transient, UnknownOutcome
+from connector.model.errors import Conflict, Hold, Ignore, NothingToIdentify, Transient
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.persons import Customer
+from connector.sync.effects import effect
 from connector.sync.locks import IdentityLocks
-from connector.sync.matching.evidence import agreement, chosen, has_email, new_customer, review, same_name
+from connector.sync.matching import decisions
+from connector.sync.matching.decisions import Ask, Take
+from connector.sync.matching.evidence import agreement, has_email, new_customer, review
 from connector.sync.matching.lookup import Customers
 from connector.sync.person.identity import Identity, identify, person_key
 from connector.sync.person.names import Agreement
@@ -29,10 +32,6 @@ from connector.sync.trace import note
 _COMPLETE = "Create or complete the customer in the CRM and retry the event, or set `create = true` in its [[sync]]."
 #: Seconds after which an id in a delivery may have been corrected in the booking system: then that is asked.
 FRESH_FOR = 3600.0
-
-
-class NothingToIdentify(Ignore):
-    """The client has no e-mail, no phone, and at most a bare name: nobody can be found or created by that."""
 
 
 @dataclass(slots=True)
@@ -173,60 +172,40 @@ class Matcher:
         """Rule 5: exactly one customer has the same e-mail address, by a fresh read."""
         if person.email is None:
             return None
-        found, remembered = await self.customers.by_email(person)
-        if not found and remembered:
-            # Tied to this address by us, but the record has lost it or was never given it.
-            if len(remembered) > 1 or remembered[0].emails:
-                reason = "a customer we knew by this e-mail has another one now"
-                raise self._ask(work, reason, remembered, person, "e-mail (earlier)")
-            if agreement(person, remembered[0]) is Agreement.DISAGREE:
-                reason = "a customer we knew by this e-mail does not have it, and has another name"
-                raise self._ask(work, reason, remembered, person, "e-mail (earlier)")
-            found = remembered
-        if not found:
-            note(work, "email", "none", "no customer has this e-mail address")
-            return None
-        if len(found) > 1:
-            customer = self._choose(work, f"{len(found)} customers have this e-mail address", found, person, "e-mail")
-            return Found(customer, "email", "matched", keys=person.email_keys)
-        differ = agreement(person, found[0]) is Agreement.DISAGREE
-        if differ and self.settings.name_mismatch == "hold":
-            raise self._ask(work, "the e-mail address matches, the name does not", found, person, "e-mail")
-        how = "the only customer with this e-mail address" + ("; the names differ" if differ else "")
-        note(work, "email", "match", how, found[0].id)
-        return Found(found[0], "email", "matched", keys=person.email_keys)
+        found, known = await self.customers.by_email(person)
+        answer = decisions.by_email(person, found, known, self.settings)
+        return self._answered(work, person, "email", answer, person.email_keys, "no customer has this e-mail address")
 
     async def by_phone(self, work: Work, person: Identity) -> Found | None:
         """Rule 6: exactly one customer has the same phone and a name that agrees."""
         if not person.phones or not self.settings.match_phone:
             return None
-        found = await self.customers.by_phone(person)
-        if not found:
-            note(work, "phone", "none", "no customer has this phone number")
-            return None
-        agreeing = [customer for customer in found if same_name(person, customer)]
-        if not agreeing:
-            raise self._ask(work, "the phone number matches, the name does not", found, person, "phone")
-        if len(agreeing) > 1:
-            reason = f"{len(agreeing)} customers have this phone number and name"
-            return Found(self._choose(work, reason, agreeing, person, "phone"), "phone", "matched", keys=person.keys())
-        note(work, "phone", "match", "the only customer with this phone number and an agreeing name", agreeing[0].id)
-        return Found(agreeing[0], "phone", "matched", keys=person.keys())
+        answer = decisions.by_phone(person, await self.customers.by_phone(person), self.settings)
+        return self._answered(work, person, "phone", answer, person.keys(), "no customer has this phone number")
 
     async def by_newcomer(self, work: Work, person: Identity) -> Found | None:
-        """A person said that it is none of the customers shown; whoever came since then was not among them."""
+        """Rule 6 after a person said that it is none of the customers shown."""
         if work.decision is None or not person.phones or not self.settings.match_phone:
             return None
-        found = [customer for customer in await self.customers.by_phone(person) if same_name(person, customer)]
+        found = await self.customers.by_phone(person)
         shown = {*work.decision.shown, *(c.id for c in await self.customers.alive(work.decision.shown))} if found else set()
-        since = [customer for customer in found if customer.id not in shown]
-        if not since:
-            return None
-        if len(since) > 1:
-            reason = f"{len(since)} customers with this phone number and name came after the decision"
-            return Found(self._choose(work, reason, since, person, "phone"), "phone", "matched", keys=person.keys())
-        note(work, "phone", "match", "a customer with this phone number and name came after the decision", since[0].id)
-        return Found(since[0], "phone", "matched", keys=person.keys())
+        answer = decisions.since_decision(person, found, shown, self.settings)
+        return self._answered(work, person, "phone", answer, person.keys(), "")
+
+    def _answered(
+        self, work: Work, person: Identity, rule: str, answer: Take | Ask | None, keys: Sequence[str], none: str
+    ) -> Found | None:
+        """The one place where an answer becomes a line of the trace, a match, or a question for a person."""
+        match answer:
+            case Take():
+                note(work, rule, "match", answer.how, answer.customer.id)
+                return Found(answer.customer, rule, "matched", keys=keys)
+            case Ask():
+                note(work, rule, "ambiguous", answer.reason)
+                raise review(answer.reason, answer.among, person, answer.shared)
+        if none:
+            note(work, rule, "none", none)
+        return None
 
     async def create(self, work: Work, person: Identity) -> Found:
         """Rule 7: nobody was found, by answered and empty look-ups."""
@@ -237,18 +216,9 @@ class Matcher:
             raise Hold("no customer matches, and this sync only links existing ones", hint=_COMPLETE)
         if (lacking := person.lacks(self.settings.minimum_identity)) and not told:
             raise Hold(f"no customer matches, and too little is known to create one: {lacking}", hint=_COMPLETE)
-        intent = self._create_intent(work)
-        unsettled = await self.journal.begin(work, intent, "create", self.clock(), crm=self.crm.name, identity=person.keys())
-        try:
-            return await self._create(work, person, intent, unsettled=unsettled)
-        except UnknownOutcome:
-            await self.journal.unknown(intent, self.clock())
-            raise
-        except ConnectorError:
-            # Refused for certain: what the intent claims must not hold up others who share the e-mail or the phone.
-            if not unsettled:
-                await self.journal.undone(intent)
-            raise
+        intent, now = self._create_intent(work), self.clock()
+        async with effect(self.journal, work, intent, "create", now, crm=self.crm.name, identity=person.keys()) as may_exist:
+            return await self._create(work, person, intent, unsettled=may_exist)
 
     async def _create(self, work: Work, person: Identity, intent: str, *, unsettled: bool) -> Found:
         try:
@@ -366,28 +336,15 @@ class Matcher:
             way = f"`connector review undo {work.decision.review_id}`, then link it to {customer.id}" if work.decision else ""
             raise Hold("the CRM refuses a second customer with this e-mail address", hint=f"Take the decision back: {way}.")
         if not ours and self.settings.name_mismatch == "hold" and agreement(person, customer) is Agreement.DISAGREE:
-            raise self._ask(work, "the e-mail address matches, the name does not", [customer], person, "e-mail")
+            self._answered(
+                work, person, "email", Ask("the e-mail address matches, the name does not", [customer], "e-mail"), (), ""
+            )
         if ours:
             origin, outcome = ("created", "created") if unsettled else ("crm_key", "matched")
         else:
             origin, outcome = "email", "matched"
         note(work, "create", "conflict", f"the CRM already had this person (same {conflict.by})", customer.id)
         return Found(customer, origin, outcome, keys=person.keys(), intent=intent)
-
-    def _choose(self, work: Work, reason: str, found: Sequence[Customer], person: Identity, by: str) -> Customer:
-        """Who it is among several, if the sync has a rule for that. Raises NeedsReview otherwise."""
-        rule = by.partition(" ")[0].replace("-", "")
-        customer = chosen(found, self.settings.several_candidates)
-        if customer is None:
-            note(work, rule, "ambiguous", reason)
-            raise review(reason, found, person, by)
-        how = "oldest" if self.settings.several_candidates == "oldest" else "most recently active"
-        note(work, rule, "match", f"{reason}; the {how} one is taken (several_candidates)", customer.id)
-        return customer
-
-    def _ask(self, work: Work, reason: str, found: Sequence[Customer], person: Identity, by: str) -> NeedsReview:
-        note(work, by.partition(" ")[0].replace("-", ""), "ambiguous", reason)
-        return review(reason, found, person, by)
 
     def _told_to_create(self, work: Work) -> bool:
         decision = work.decision

@@ -19,12 +19,12 @@ from connector.config import settings as config
 from connector.model.deliveries import Delivery
 from connector.operations.backfill import Backfill
 from connector.operations.dry_run.run import Rehearsal
+from connector.operations.engine import Engine
 from connector.sandbox.booxi.app import BooxiSandbox
 from connector.sandbox.hubspot.app import HubSpotSandbox
 from connector.sandbox.kit.faults import Faults
 from connector.store import views
 from connector.store.backfills import COUNTS
-from connector.worker.engine import Engine
 
 KEY = "connector_person_key"
 #: The bookings of these tests start at noon of days counted from here.

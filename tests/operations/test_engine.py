@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from operations.backfill.world import KEY, World
 
 from connector.store import views
+
+from .backfill.world import KEY, World
 
 pytestmark = pytest.mark.anyio
 
@@ -91,10 +92,10 @@ async def test_what_an_account_has_to_say_is_looked_up_without_being_asked(world
     world.booxi.state.merchants.clear()
     async with world.running():
         async with asyncio.timeout(10):
-            while "booking.stores" not in world.engine.findings:
+            while "booking.stores" not in world.engine.account_checks.findings:
                 await asyncio.sleep(0.02)
-        (found,) = world.engine.findings["booking.stores"]
+        (found,) = world.engine.account_checks.findings["booking.stores"]
         assert (found.id, found.level) == ("booking.stores.merchants", "warning")
-        world.engine.note_findings([])
-        assert world.engine.findings["booking.stores"] == []
+        world.engine.account_checks.save([])
+        assert world.engine.account_checks.findings["booking.stores"] == []
     assert [line["check"] for line in lines() if line["event"] == "account needs attention"] == ["booking.stores.merchants"]

@@ -7,29 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
 
 from connector.config.settings import Config
-from connector.model.errors import ConnectorError
-from connector.model.problems import Check
 from connector.store import Store
 from connector.sync.locks import IdentityLocks
 from connector.sync.pipeline import Sync
 from connector.worker.accounts import Connections, Transports, connect
+from connector.worker.housekeeping import AccountChecks, prune_forever
 from connector.worker.probes import Watcher
 from connector.worker.worker import Worker
 
 #: Seconds which the accounts get to answer their first probe before the worker begins anyway.
 FIRST_PROBES = 5.0
-#: Seconds between rounds of housekeeping, between looks at the accounts, and how long bodies of finished deliveries are kept.
-HOUSEKEEPING = 3600.0
-LOOK_AROUND = 3600.0
-KEEP_BODIES = 30 * 86_400.0
-#: Seconds after which no quota window reaches a counted call any more.
-KEEP_CALLS = 2 * 86_400.0
 
 
 class Engine:
@@ -44,10 +37,9 @@ class Engine:
         self.syncs = self._build_syncs()
         self.worker = Worker(store, self.syncs, self.availabilities, concurrency=config.worker.concurrency, clock=clock)
         self.watchers: list[Watcher] = []
-        #: What the hourly look at each account found, by account name.
-        self.findings: dict[str, list[Check]] = {}
+        self.account_checks = AccountChecks(connections)
         self._tasks: list[asyncio.Task[None]] = []
-        self._log = structlog.get_logger("connector.worker.engine").bind()
+        self._log = structlog.get_logger("connector.operations.engine").bind()
 
     @classmethod
     async def open(cls, config: Config, *, transports: Transports | None = None) -> Engine:
@@ -86,8 +78,8 @@ class Engine:
         for watcher in self.watchers:
             self._spawn(watcher.run())
         self._spawn(self._begin())
-        self._spawn(self._keep_house())
-        self._spawn(self._look_around())
+        self._spawn(prune_forever(store=self.store, clock=self.clock))
+        self._spawn(self.account_checks.run(self.watchers))
 
     async def stop(self) -> None:
         """Drain the worker within `worker.drain_seconds`, then close everything."""
@@ -114,49 +106,3 @@ class Engine:
         if woken:
             self._log.info("events go on", account=account, clients=woken)
         self.worker.wake()
-
-    async def _look_around(self) -> None:
-        """Ask the accounts that work what else they have to say: a blocked webhook, a property that is gone."""
-        for watcher in self.watchers:
-            await watcher.checked.wait()
-        while True:
-            for adapter in self.connections.adapters():
-                if not adapter.remote.availability.usable.is_set():
-                    continue
-                try:
-                    found = [check for check in await adapter.checks() if check.level != "ok"]
-                except ConnectorError as error:
-                    # An account in trouble has a watcher of its own; this look comes again.
-                    self._log.warning("account could not be looked at", account=adapter.remote.account, reason=str(error))
-                    continue
-                except Exception as error:
-                    # A defect in one adapter must not end the look at the others; its text may hold anything.
-                    self._log.error(
-                        "account could not be looked at", account=adapter.remote.account, error=type(error).__name__
-                    )
-                    continue
-                for check in found:
-                    if check not in self.findings.get(adapter.remote.account, []):
-                        self._log.warning("account needs attention", check=check.id, reason=check.message, hint=check.hint)
-                self.findings[adapter.remote.account] = found
-            await asyncio.sleep(LOOK_AROUND)
-
-    def note_findings(self, found: Sequence[Check]) -> None:
-        """Take over what somebody has just found out with `connector check`."""
-        for account in self.availabilities:
-            mine = [check for check in found if check.id.startswith(f"{account}.") and not check.id.endswith(".account")]
-            self.findings[account] = [check for check in mine if check.level != "ok"]
-
-    async def _keep_house(self) -> None:
-        while True:
-            try:
-                pruned = await self.store.upkeep.prune(self.clock() - KEEP_BODIES)
-                await self.store.upkeep.forget_calls(time.time() - KEEP_CALLS)
-            except ConnectorError as error:
-                self._log.error("housekeeping failed; it is tried again later", error=str(error), hint=error.hint)
-            except Exception as error:
-                self._log.error("housekeeping failed; it is tried again later", error=type(error).__name__)
-            else:
-                if pruned:
-                    self._log.info("dropped old bodies; ids and links stay", deliveries=pruned)
-            await asyncio.sleep(HOUSEKEEPING)

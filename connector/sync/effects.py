@@ -1,0 +1,31 @@
+"""One law for every write to a remote system: the intent is durable before, the outcome decides what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from connector.model.errors import ConnectorError, StoreError, UnknownOutcome
+from connector.model.jobs import Work
+from connector.sync.repositories import EffectsJournal
+
+
+@asynccontextmanager
+async def effect(
+    journal: EffectsJournal, work: Work, key: str, kind: str, now: float, *, crm: str = "", identity: Sequence[str] = ()
+) -> AsyncIterator[bool]:
+    """Begin the intent `key`, then run the body; yields whether an earlier try may have had this effect already.
+
+    What the body raises decides. An unknown outcome leaves the intent open, and so does a database that cannot record
+    what happened. Every other error of ours is a refusal that is certain: the intent, and the identity keys it claims,
+    are forgotten, unless an earlier try is still unclear. The body itself commits what a success leads to.
+    """
+    may_exist = await journal.begin(work, key, kind, now, crm=crm, identity=identity)
+    try:
+        yield may_exist
+    except (UnknownOutcome, StoreError):
+        raise
+    except ConnectorError:
+        if not may_exist:
+            await journal.undone(key)
+        raise

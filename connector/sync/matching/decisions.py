@@ -1,0 +1,78 @@
+"""Who is taken among the customers that a look-up found: pure tables, first row that fits. No I/O, no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connector.config.settings import SyncSettings
+from connector.model.persons import Customer
+from connector.sync.matching.evidence import agreement, chosen, same_name
+from connector.sync.person.identity import Identity
+from connector.sync.person.names import Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """This customer; `how` is what the trace says."""
+
+    customer: Customer
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person must choose among these; `shared` is what they have in common with the client."""
+
+    reason: str
+    among: Sequence[Customer]
+    shared: str
+
+
+def by_email(person: Identity, found: Sequence[Customer], known: Sequence[Customer], policy: SyncSettings) -> Take | Ask | None:
+    """`found` have the address now; `known` are those whom we ourselves tied to it, whether they have it or not."""
+    if not found and known:
+        if len(known) > 1 or known[0].emails:
+            return Ask("a customer we knew by this e-mail has another one now", known, "e-mail (earlier)")
+        if agreement(person, known[0]) is Agreement.DISAGREE:
+            return Ask("a customer we knew by this e-mail does not have it, and has another name", known, "e-mail (earlier)")
+        found = known
+    if not found:
+        return None
+    if len(found) > 1:
+        return among(f"{len(found)} customers have this e-mail address", found, "e-mail", policy)
+    differ = agreement(person, found[0]) is Agreement.DISAGREE
+    if differ and policy.name_mismatch == "hold":
+        return Ask("the e-mail address matches, the name does not", found, "e-mail")
+    return Take(found[0], "the only customer with this e-mail address" + ("; the names differ" if differ else ""))
+
+
+def by_phone(person: Identity, found: Sequence[Customer], policy: SyncSettings) -> Take | Ask | None:
+    """A phone number alone is never enough: the name must agree."""
+    agreeing = [customer for customer in found if same_name(person, customer)]
+    if not found:
+        return None
+    if not agreeing:
+        return Ask("the phone number matches, the name does not", found, "phone")
+    if len(agreeing) > 1:
+        return among(f"{len(agreeing)} customers have this phone number and name", agreeing, "phone", policy)
+    return Take(agreeing[0], "the only customer with this phone number and an agreeing name")
+
+
+def since_decision(person: Identity, found: Sequence[Customer], shown: set[str], policy: SyncSettings) -> Take | Ask | None:
+    """A person said that it is none of those shown; whoever came since then was not among them."""
+    since = [customer for customer in found if same_name(person, customer) and customer.id not in shown]
+    if not since:
+        return None
+    if len(since) > 1:
+        return among(f"{len(since)} customers with this phone number and name came after the decision", since, "phone", policy)
+    return Take(since[0], "a customer with this phone number and name came after the decision")
+
+
+def among(reason: str, found: Sequence[Customer], shared: str, policy: SyncSettings) -> Take | Ask:
+    """Several fit: whom `several_candidates` prefers, if anybody."""
+    customer = chosen(found, policy.several_candidates)
+    if customer is None:
+        return Ask(reason, found, shared)
+    how = "oldest" if policy.several_candidates == "oldest" else "most recently active"
+    return Take(customer, f"{reason}; the {how} one is taken (several_candidates)")
