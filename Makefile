@@ -11,7 +11,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-head
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --build-deps-for editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench torture systems lock clean
+.PHONY: help demo test check bench torture identity systems lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -36,6 +36,9 @@ bench: .venv/.installed-dev ## every benchmark in benchmarks/ (takes minutes)
 
 torture: .venv/.installed-dev ## kill real processes between lying far sides, and count what was lost (TORTURE_ARGS=--help)
 	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
+
+identity: .venv/.installed-dev ## who is who on real kinds of booking data: wrong links, duplicates, drops, reviews, as one table
+	@$(BIN)/python -m tests.identity $(IDENTITY_ARGS)
 
 systems: .venv/.installed-dev ## every booking system through its stand-in with faults on, as one table
 	@$(BIN)/python -m tests.systems

@@ -154,9 +154,11 @@ class SyncSettings(Section):
     fill_blanks: bool = True
     several_candidates: SeveralCandidates = "hold"
     deleted_customer: Literal["hold", "create"] = "hold"
-    name_mismatch: Literal["link", "hold"] = "link"
+    name_mismatch: Literal["link", "hold"] = "hold"
     match_phone: bool = True
+    shared_emails: tuple[str, ...] = ()
     shared_email_domains: tuple[str, ...] = ()
+    shared_phones: tuple[str, ...] = ()
     ignore_dots_and_tags: tuple[str, ...] = ()
     minimum_identity: Literal["phone_and_name", "email", "email_and_name"] = "phone_and_name"
 
@@ -167,6 +169,22 @@ class SyncSettings(Section):
             if not re.fullmatch(r"[^\s@.]+(\.[^\s@.]+)+", domain):
                 raise ValueError(f'"{domain}" is not a domain; write what stands behind the @, such as "example.com"')
         return tuple(domain.lower() for domain in value)
+
+    @field_validator("shared_emails")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            if not re.fullmatch(r"[^\s@]+@[^\s@.]+(\.[^\s@.]+)+", address):
+                raise ValueError('must hold e-mail addresses, for example "info@example.com"')
+        return tuple(address.lower() for address in value)
+
+    @field_validator("shared_phones")
+    @classmethod
+    def _numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        plain = tuple(re.sub(r"[ ().\-]", "", number) for number in value)
+        if not all(re.fullmatch(r"\+[1-9]\d{6,14}", number) for number in plain):
+            raise ValueError('must hold numbers with their country code, for example "+1 514 555 0100"')
+        return plain
 
 
 class Systems(Protocol):

@@ -149,7 +149,7 @@ class Sync:
             link = self._link(work)
             customer = seen.customer or await self.crm.get(link.customer_id)
             person = self.matcher.identity(await self._client(work, seen))
-            missing = missing_fields(customer, new_customer(person)) if customer else None
+            missing = missing_fields(customer, new_customer(person), origin=link.origin) if customer else None
             if customer is not None and missing is not None:
                 await self._fill(work, customer, missing)
         work.step = "record"

@@ -11,7 +11,7 @@ from .harness import ADA, PHONE, World
 
 pytestmark = pytest.mark.anyio
 BY_PHONE = {name: value for name, value in ADA.items() if name != "email"}
-GRACE = {"firstname": "Grace", "lastname": "King", "mobilephone": PHONE}
+GRACE = {"lastname": "Byron", "mobilephone": PHONE}
 
 
 async def run(world: World, seconds: float = 0.0) -> None:

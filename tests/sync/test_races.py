@@ -129,6 +129,7 @@ async def test_a_phone_that_came_with_another_name_makes_nobody_its_owner(world:
         world.client(**BY_PHONE),
         world.client(**{**BY_PHONE, "firstName": "Grace", "lastName": "Hopper"}),
     )
+    world.use(name_mismatch="link")
     world.hubspot.faults = LAG
     await world.process(first)
     assert await world.link(first) == (grace, "email")

@@ -14,8 +14,8 @@ CREATE = ("POST", "/contacts$")
 
 @pytest.fixture
 async def ambiguous(world: World) -> tuple[str, str]:
-    """Ada, held because somebody with another name has her phone: (client id, the candidate's id)."""
-    contact = world.contact(firstname="Grace", lastname="Hopper", mobilephone=PHONE)
+    """Ada, held because somebody who may be her has her phone: (client id, the candidate's id)."""
+    contact = world.contact(lastname="Byron", mobilephone=PHONE)
     ada = world.client()
     ended = await world.process(ada)
     assert isinstance(ended.error, NeedsReview)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from connector.model.errors import Hold
+
 from .harness import ADA, PHONE, World
 
 pytestmark = pytest.mark.anyio
@@ -186,15 +188,29 @@ async def test_a_second_booking_of_a_linked_client_writes_nothing(world: World):
         {"firstName": "Deleted", "lastName": "User", "email": "deleted-17@example.com"},
         {"firstName": "***", "email": "anonymised@example.invalid", "mobilePhoneNumber": "000 000 0000"},
         {"firstName": "Ada", "email": "not an address", "mobilePhoneNumber": "12"},
-        {"firstName": "Ada", "mobilePhoneNumber": "555-0123"},
     ],
-    ids=["blank", "bare name", "anonymised", "anonymised with a number", "unreadable", "local number"],
+    ids=["blank", "bare name", "anonymised", "anonymised with a number", "unreadable"],
 )
 async def test_nothing_to_identify_ends_as_ignored_and_creates_nobody(world: World, fields):
     ended = await world.process(world.client(**fields))
     assert (ended.state, type(ended.error).__name__) == ("ignored", "NothingToIdentify")
     assert world.contacts() == {}
     assert await world.links() == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"firstName": "Ada", "mobilePhoneNumber": "555-0123"}, "mobile phone"),
+        ({"firstName": "Ada", "email": "ada@@example", "homePhoneNumber": "555-0123"}, "email, home phone"),
+    ],
+)
+async def test_what_is_said_and_cannot_be_read_is_held(world: World, fields, named):
+    ended = await world.process(world.client(**fields))
+    assert (ended.state, type(ended.error)) == ("held", Hold)
+    assert f"what is written as {named} cannot be read" in str(ended.error)
+    assert "[booking.stores]" in ended.error.hint
+    assert world.contacts() == {}
 
 
 async def test_a_blank_client_with_a_link_is_still_linked(world: World):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from connector.config.settings import SyncSettings
 from connector.model.persons import Customer
 from connector.sync.matching.evidence import agreement, chosen, same_name
+from connector.sync.person.agreement import Agreement
 from connector.sync.person.identity import Identity
-from connector.sync.person.names import Agreement
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +30,43 @@ class Ask:
 
 
 def by_email(person: Identity, found: Sequence[Customer], known: Sequence[Customer], policy: SyncSettings) -> Take | Ask | None:
-    """`found` have the address now; `known` are those whom we ourselves tied to it, whether they have it or not."""
+    """`found` have the address now; `known` are those whom we ourselves tied to it, whether they have it or not.
+
+    An address that identifies links unless the names speak against it; then `name_mismatch` decides.
+    """
     if not found and known:
         if len(known) > 1 or known[0].emails:
             return Ask("a customer we knew by this e-mail has another one now", known, "e-mail (earlier)")
-        if agreement(person, known[0]) is Agreement.DISAGREE:
+        if agreement(person, known[0]) is Agreement.AGAINST:
             return Ask("a customer we knew by this e-mail does not have it, and has another name", known, "e-mail (earlier)")
         found = known
     if not found:
         return None
     if len(found) > 1:
         return among(f"{len(found)} customers have this e-mail address", found, "e-mail", policy)
-    differ = agreement(person, found[0]) is Agreement.DISAGREE
+    differ = agreement(person, found[0]) is Agreement.AGAINST
     if differ and policy.name_mismatch == "hold":
         return Ask("the e-mail address matches, the name does not", found, "e-mail")
     return Take(found[0], "the only customer with this e-mail address" + ("; the names differ" if differ else ""))
 
 
 def by_phone(person: Identity, found: Sequence[Customer], policy: SyncSettings) -> Take | Ask | None:
-    """A phone number alone is never enough: the name must agree."""
-    agreeing = [customer for customer in found if same_name(person, customer)]
+    """A phone number alone is never enough: the names must agree strongly.
+
+    Where every name speaks against it and the person has an e-mail address that nobody has, this is another person of
+    the same household: nobody is taken. Otherwise a person decides.
+    """
     if not found:
         return None
-    if not agreeing:
-        return Ask("the phone number matches, the name does not", found, "phone")
-    if len(agreeing) > 1:
-        return among(f"{len(agreeing)} customers have this phone number and name", agreeing, "phone", policy)
-    return Take(agreeing[0], "the only customer with this phone number and an agreeing name")
+    grades = [agreement(person, customer) for customer in found]
+    strong = [customer for customer, grade in zip(found, grades, strict=True) if grade is Agreement.STRONG]
+    if len(strong) > 1:
+        return among(f"{len(strong)} customers have this phone number and name", strong, "phone", policy)
+    if strong:
+        return Take(strong[0], "the only customer with this phone number and an agreeing name")
+    if person.email is not None and all(grade is Agreement.AGAINST for grade in grades):
+        return None
+    return Ask("the phone number matches, the name does not", found, "phone")
 
 
 def since_decision(person: Identity, found: Sequence[Customer], shown: set[str], policy: SyncSettings) -> Take | Ask | None:

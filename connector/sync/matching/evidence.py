@@ -9,11 +9,17 @@ from collections.abc import Collection, Sequence
 from connector.config.settings import SeveralCandidates
 from connector.model.errors import NeedsReview
 from connector.model.persons import Customer, NewCustomer
-from connector.sync.person.identity import Identity, mailbox, normalise_email, normalise_phone
-from connector.sync.person.names import Agreement, PersonName, name_key, names_agree
+from connector.sync.person.agreement import Agreement, names_agree
+from connector.sync.person.identity import Identity, mailbox, normalise_email, normalise_phone, phone_variants
+from connector.sync.person.names import PersonName, name_key, words_of
 
 CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
-_NAMES = {Agreement.AGREE: "the name agrees", Agreement.DISAGREE: "the name differs", Agreement.UNKNOWN: "a name is missing"}
+_NAMES = {
+    Agreement.STRONG: "the name agrees",
+    Agreement.WEAK: "the name agrees in part",
+    Agreement.NONE: "a name is missing",
+    Agreement.AGAINST: "the name differs",
+}
 
 
 def review(reason: str, found: Sequence[Customer], person: Identity, by: str) -> NeedsReview:
@@ -48,7 +54,7 @@ def agreement(person: Identity, customer: Customer) -> Agreement:
 
 def same_name(person: Identity, customer: Customer) -> bool:
     """Whether both names are known and agree."""
-    return agreement(person, customer) is Agreement.AGREE
+    return agreement(person, customer) is Agreement.STRONG
 
 
 def has_email(customer: Customer, person: Identity, plain_domains: Collection[str]) -> bool:
@@ -60,8 +66,8 @@ def has_email(customer: Customer, person: Identity, plain_domains: Collection[st
 def has_phone(customer: Customer, person: Identity, country: str | None) -> bool:
     """Whether one of the customer's numbers is one of the person's own; behind a switchboard everybody has the same."""
     theirs = {normalise_phone(raw, country) or "" for raw in (customer.mobile_phone, customer.phone)}
-    own = {phone for phone in person.phones if phone == number(phone)}
-    return bool({number(phone) for phone in theirs if phone} & own)
+    own = {phone for phone in person.phones if phone == number(phone) and phone not in person.shared_phones}
+    return bool({number(phone) for phone in theirs if phone} & {variant for phone in own for variant in phone_variants(phone)})
 
 
 def number(phone: str) -> str:
@@ -88,22 +94,28 @@ def new_customer(person: Identity) -> NewCustomer:
     )
 
 
-def missing_fields(customer: Customer, new: NewCustomer) -> NewCustomer | None:
+def missing_fields(customer: Customer, new: NewCustomer, *, origin: str = "") -> NewCustomer | None:
     """Those fields of `new` that are blank in `customer`; None when there are none.
 
-    Half a name is only completed where the other half agrees, so that two people's names are never mixed. An e-mail address
-    finds a customer alone, so one that comes with another name is not given away.
+    Nothing is filled across people: the names must agree strongly, or the customer have none at all, or a person have
+    decided that the two are one. A customer whom this client itself was created as may also learn what completes its
+    name. `origin` is how the link came about.
     """
     ours, theirs = PersonName(new.first_name, new.last_name), PersonName(customer.first_name, customer.last_name)
+    grade = names_agree(ours, theirs)
+    own = origin == "created" and grade is not Agreement.AGAINST
+    if not (origin == "review" or own or theirs.blank or grade is Agreement.STRONG):
+        return None
+    # Where all of the name stands in one field, half of it is not said again in the other.
     missing = NewCustomer(
-        email="" if customer.emails or names_agree(ours, theirs) is Agreement.DISAGREE else new.email,
+        email="" if customer.emails else new.email,
         mobile_phone="" if customer.mobile_phone else new.mobile_phone,
         phone="" if customer.phone else new.phone,
-        first_name="" if customer.first_name or not _half_agrees(customer.last_name, new.last_name) else new.first_name,
-        last_name="" if customer.last_name or not _half_agrees(customer.first_name, new.first_name) else new.last_name,
+        first_name="" if customer.first_name or _said_already(theirs, new.first_name) else new.first_name,
+        last_name="" if customer.last_name or _said_already(theirs, new.last_name) else new.last_name,
     )
     return missing if missing != NewCustomer() else None
 
 
-def _half_agrees(theirs: str, ours: str) -> bool:
-    return not theirs or names_agree(PersonName("", theirs), PersonName("", ours)) is Agreement.AGREE
+def _said_already(theirs: PersonName, part: str) -> bool:
+    return set(words_of(part)) <= set(words_of(f"{theirs.first} {theirs.last}"))

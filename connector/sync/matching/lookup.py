@@ -9,7 +9,7 @@ from connector.crms.base import CRM
 from connector.model.errors import Conflict
 from connector.model.persons import Customer
 from connector.sync.matching.evidence import has_email, has_phone, number, same_name
-from connector.sync.person.identity import Identity
+from connector.sync.person.identity import Identity, phone_variants
 from connector.sync.repositories import LinksMemory
 
 
@@ -48,10 +48,12 @@ class Customers:
             if same_name(person, customer) or has_phone(customer, person, self._country):
                 found[customer.id] = customer
         for phone in person.phones:
-            for customer in await self._crm.by_phone(number(phone)):
-                # Colleagues behind one switchboard share its number: only the name tells them apart.
-                if phone == number(phone) or same_name(person, customer):
-                    found[customer.id] = customer
+            # Colleagues behind one switchboard share its number, as people share a number that is said to be shared.
+            alone = phone == number(phone) and phone not in person.shared_phones
+            for variant in phone_variants(number(phone)):
+                for customer in await self._crm.by_phone(variant):
+                    if alone or same_name(person, customer):
+                        found[customer.id] = customer
         return list(found.values())
 
     async def winner(self, conflict: Conflict, person: Identity, person_key: str) -> Customer | None:

@@ -24,12 +24,13 @@ from connector.sync.matching import decisions
 from connector.sync.matching.decisions import Ask, Take
 from connector.sync.matching.evidence import agreement, has_email, new_customer, review
 from connector.sync.matching.lookup import Customers
+from connector.sync.person.agreement import Agreement
 from connector.sync.person.identity import Identity, identify, person_key
-from connector.sync.person.names import Agreement
 from connector.sync.repositories import EffectsJournal, LinksMemory
 from connector.sync.trace import note
 
 _COMPLETE = "Create or complete the customer in the CRM and retry the event, or set `create = true` in its [[sync]]."
+_UNREADABLE = "Correct it in the booking system, or set default_country in [booking.{}]; then retry the event."
 #: Seconds after which an id in a delivery may have been corrected in the booking system: then that is asked.
 FRESH_FOR = 3600.0
 
@@ -84,7 +85,15 @@ class Matcher:
 
     def identity(self, client: Client) -> Identity:
         """What is known of a client, as this sync sees it."""
-        return identify(client, self.country, self.settings.shared_email_domains, self.settings.ignore_dots_and_tags)
+        settings = self.settings
+        return identify(
+            client,
+            self.country,
+            settings.shared_email_domains,
+            settings.ignore_dots_and_tags,
+            shared_emails=settings.shared_emails,
+            shared_phones=settings.shared_phones,
+        )
 
     async def resolve(self, work: Work, seen: Seen) -> None:
         """Find or create the customer, and commit the link."""
@@ -257,7 +266,7 @@ class Matcher:
         """
         person = self.identity(work.event.client)
         keys = list(person.phone_keys)
-        if found.origin == "review" or agreement(person, found.customer) is not Agreement.DISAGREE:
+        if found.origin == "review" or agreement(person, found.customer) is not Agreement.AGAINST:
             keys += person.email_keys
         link = Link(work.source, work.client_id, self.crm.name, found.customer.id, found.origin)
         return await self.links.unsaid(link, keys) if keys else []
@@ -279,7 +288,7 @@ class Matcher:
             client = await self.booking.client(client.id) or client
         person = self.identity(client)
         known = self.settings.name_mismatch == "link" and has_email(customer, person, self.settings.ignore_dots_and_tags)
-        if agreement(person, customer) is Agreement.DISAGREE and not known:
+        if agreement(person, customer) is Agreement.AGAINST and not known:
             reason = f"{what} may have passed to another person: the names differ"
             note(work, rule, "ambiguous", reason, customer.id)
             raise review(reason, [customer], person, "link")
@@ -318,6 +327,12 @@ class Matcher:
                 # What is known of the person from here on, also where others ask who it is.
                 work.event = work.event.model_copy(update={"client": seen.client.model_copy(update={"id": work.client_id})})
                 person = self.identity(work.event.client)
+        if not person.matchable and person.unreadable:
+            fields = ", ".join(field.replace("_", " ") for field in person.unreadable)
+            raise Hold(
+                f"nothing to identify the client: what is written as {fields} cannot be read",
+                hint=_UNREADABLE.format(work.source),
+            )
         if not person.matchable:
             raise NothingToIdentify("nothing to identify the client: no e-mail address and no phone number that can be read")
         return person
@@ -335,7 +350,7 @@ class Matcher:
         if not ours and self._told_to_create(work):
             way = f"`connector review undo {work.decision.review_id}`, then link it to {customer.id}" if work.decision else ""
             raise Hold("the CRM refuses a second customer with this e-mail address", hint=f"Take the decision back: {way}.")
-        if not ours and self.settings.name_mismatch == "hold" and agreement(person, customer) is Agreement.DISAGREE:
+        if not ours and self.settings.name_mismatch == "hold" and agreement(person, customer) is Agreement.AGAINST:
             self._answered(
                 work, person, "email", Ask("the e-mail address matches, the name does not", [customer], "e-mail"), (), ""
             )

@@ -19,24 +19,26 @@ from email_validator import EmailNotValidError, validate_email
 
 from connector.model.bookings import Client
 from connector.sync.person.names import NAMELESS, PersonName, read_name, words_of
+from connector.sync.person.reliability import Reliability, email_reliability, phone_reliability
+from connector.sync.person.repair import INVISIBLE, phone_candidates, repaired_email
 
 #: Characters; longer values are neither e-mail addresses nor phone numbers.
 MAX_EMAIL = 320
 MAX_PHONE = 100
+#: Digits; fewer are no phone number anywhere, but a remark.
+_MIN_DIGITS = 6
+#: Domains of one mailbox provider → the one that is compared. Source: Google's help says that both name one mailbox.
+_SAME_DOMAIN = {"googlemail.com": "gmail.com"}
 
 # fmt: off
-#: What people paste around a value without seeing it: spaces of all kinds, zero-width and direction marks.
-_INVISIBLE = "".join(map(chr, [
-    *range(0x21), *range(0x7F, 0xA1), 0xAD, 0x1680, 0x180E, *range(0x2000, 0x2010), *range(0x2028, 0x2030),
-    0x205F, *range(0x2060, 0x2070), 0x3000, 0xFEFF,
-]))
 # ASSUMPTION: no booking system documents what it leaves behind when it anonymises a client (Booxi's scrubbed values are
 # unknown), so these are the words and shapes that such software commonly writes.
 _PLACEHOLDER_WORDS = frozenset({
     "anonymous", "anonymized", "anonymised", "anonym", "anonyme", "anonymise", "anonymisiert", "deleted", "redacted", "unknown",
+    "walkin", "noname",
 })
 _PLACEHOLDER_COMPANY = frozenset({"client", "customer", "guest", "user", "name"})
-_PLACEHOLDER_EMAIL = re.compile(r"anonym|deleted|redacted|no-?reply[+@]")
+_WALK_IN = re.compile(r"\bwalk\W?in\b")
 # fmt: on
 
 
@@ -50,12 +52,16 @@ def normalise_email(raw: str) -> str | None:
     """
     if len(raw) > MAX_EMAIL:
         return None
-    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", raw.strip(_INVISIBLE)).lower())
+    return _read_email(raw.strip(INVISIBLE)) or _read_email(repaired_email(raw))
+
+
+def _read_email(raw: str) -> str | None:
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", raw).lower())
     try:
         address = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         return None
-    domain = address.ascii_domain
+    domain = _SAME_DOMAIN.get(address.ascii_domain, address.ascii_domain)
     return f"{address.local_part}@{domain}" if "." in domain else None
 
 
@@ -75,6 +81,13 @@ def normalise_phone(raw: str, country: str | None) -> str | None:
     number without its area code ("555-0123") is refused: others have the same one elsewhere. Behind one switchboard an
     extension makes another phone, so it is kept in the manner of RFC 3966: `+15145550123;ext=12`.
     """
+    if len(raw) > MAX_PHONE:
+        return None
+    found = (_read_phone(candidate, country) for candidate in phone_candidates(raw))
+    return next((phone for phone in found if phone is not None), None)
+
+
+def _read_phone(raw: str, country: str | None) -> str | None:
     number = _parse_phone(raw, country)
     if number is None or phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
@@ -88,12 +101,32 @@ def normalise_phone(raw: str, country: str | None) -> str | None:
 
 
 def _parse_phone(raw: str, country: str | None) -> phonenumbers.PhoneNumber | None:
-    if len(raw) > MAX_PHONE:
-        return None
+    text = raw.strip(INVISIBLE)
+    # Mexico dropped the 1 before mobile numbers in 2019; the parser no longer takes it for part of one.
+    text = re.sub(r"^\+52\s*1(?=(\D*\d){10}$)", "+52", text)
     try:
-        return phonenumbers.parse(raw.strip(_INVISIBLE), country.upper() if country else None)
+        return phonenumbers.parse(text, country.upper() if country else None)
     except phonenumbers.NumberParseException:
         return None
+
+
+def phone_variants(phone: str) -> tuple[str, ...]:
+    """The spellings that one E.164 number has had, itself first: for looking it up where others wrote it.
+
+    Brazil added a 9 before mobile numbers (2012 to 2016), Argentina writes one before mobiles from abroad only, Mexico
+    dropped a 1 in 2019. Source: ITU's notices of these numbering plans, as libphonenumber's metadata reflects them.
+    """
+    if match := re.fullmatch(r"\+55(\d\d)9([6-9]\d{7})", phone):
+        return phone, f"+55{match[1]}{match[2]}"
+    if match := re.fullmatch(r"\+55(\d\d)([6-9]\d{7})", phone):
+        return phone, f"+55{match[1]}9{match[2]}"
+    if match := re.fullmatch(r"\+549(\d{10})", phone):
+        return phone, f"+54{match[1]}"
+    if match := re.fullmatch(r"\+54([1-8]\d{9})", phone):
+        return phone, f"+549{match[1]}"
+    if match := re.fullmatch(r"\+52([2-9]\d{9})", phone):
+        return phone, f"+521{match[1]}"
+    return (phone,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +139,10 @@ class Identity:
     name: PersonName = NAMELESS
     #: The plain address of the same mailbox, where that is another one than `email`.
     plain_email: str | None = None
+    #: Those of the phones that belong to several people.
+    shared_phones: frozenset[str] = frozenset()
+    #: Fields that say something which could not be read: not the same as saying nothing.
+    unreadable: tuple[str, ...] = ()
 
     @property
     def emails(self) -> tuple[str, ...]:
@@ -163,46 +200,70 @@ class Identity:
     @property
     def phone_keys(self) -> tuple[str, ...]:
         """The digests of the phones without extensions: a CRM keeps the number alone, so two clients may meet there."""
-        return tuple(dict.fromkeys(_digest("phone", phone.partition(";")[0]) for phone in self.phones))
+        return tuple(dict.fromkeys(_digest("phone", _one_spelling(phone.partition(";")[0])) for phone in self.phones))
+
+
+def _one_spelling(phone: str) -> str:
+    """The same text for all spellings of a number; the number itself where it has had one only."""
+    return min(phone_variants(phone), key=lambda variant: (len(variant), variant))
 
 
 def identify(
-    client: Client, country: str | None, shared_domains: Collection[str] = (), plain_domains: Collection[str] = ()
+    client: Client,
+    country: str | None,
+    shared_domains: Collection[str] = (),
+    plain_domains: Collection[str] = (),
+    *,
+    shared_emails: Collection[str] = (),
+    shared_phones: Collection[str] = (),
 ) -> Identity:
     """Normalise what a booking system says of a client; anonymised and placeholder values count as not said.
 
-    So does an address at one of `shared_domains` (lower case): it belongs to a desk, not to a person. At `plain_domains`
-    (lower case) all spellings of a mailbox are one: see `mailbox`.
+    So does an address in `shared_emails` or at one of `shared_domains` (lower case): it belongs to several
+    people. A phone in `shared_phones` (E.164) is kept and marked. At `plain_domains` (lower case) all spellings of a
+    mailbox are one: see `mailbox`. An address that stands in a field for the name, or a number in the field for the
+    address, is taken from there where its own field is empty.
     """
-    email = _real_email(client.email)
-    if email is not None and email.rpartition("@")[2] in shared_domains:
-        email = None
+    raw_email = client.email if client.email.strip(INVISIBLE) else _address_in(client.first_name, client.last_name)
+    read = normalise_email(raw_email)
+    known = read is not None and email_reliability(read, shared_emails, shared_domains) is Reliability.IDENTIFIES
+    email = read if known else None
     plain = mailbox(email, plain_domains) if email else None
     name = read_name(client.first_name, client.last_name)
+    phones = {"mobile_phone": client.mobile_phone, "home_phone": client.home_phone}
+    numbers = {field: normalise_phone(raw, country) for field, raw in phones.items()}
+    worth = {phone: phone_reliability(phone, shared_phones) for phone in numbers.values() if phone}
+    usable = {field: phone for field, phone in numbers.items() if phone and worth[phone] is not Reliability.PLACEHOLDER}
+    said = {"email": raw_email, **phones}
+    result = {"email": read, **numbers}
     return Identity(
         email=email,
-        mobile_phone=_real_phone(client.mobile_phone, country),
-        home_phone=_real_phone(client.home_phone, country),
+        mobile_phone=usable.get("mobile_phone"),
+        home_phone=usable.get("home_phone"),
         name=NAMELESS if _is_placeholder(name) else name,
         plain_email=plain if plain != email else None,
+        shared_phones=frozenset(phone for phone, value in worth.items() if value is Reliability.SHARED),
+        unreadable=tuple(field for field, raw in said.items() if result[field] is None and _says_something(raw)),
     )
 
 
-def _real_email(raw: str) -> str | None:
-    email = normalise_email(raw)
-    return None if email and _PLACEHOLDER_EMAIL.match(email) else email
+def _address_in(*fields: str) -> str:
+    """The e-mail address that stands where a name was asked for."""
+    found = (repaired_email(field) for field in fields if "@" in field)
+    return next((address for address in found if normalise_email(address)), "")
 
 
-def _real_phone(raw: str, country: str | None) -> str | None:
-    """Return the normalised phone unless its national part repeats one digit, as in 000 000 0000."""
-    phone = normalise_phone(raw, country)
-    number = _parse_phone(phone, None) if phone else None
-    return phone if number and len(set(phonenumbers.national_significant_number(number))) > 1 else None
+def _says_something(raw: str) -> bool:
+    """Whether a value that cannot be read could mean somebody: digits enough for a number, or an @."""
+    text = raw.strip(INVISIBLE)
+    if text.lower().endswith(".invalid"):
+        return False
+    return "@" in text or sum(character.isdigit() for character in text) >= _MIN_DIGITS
 
 
 def _is_placeholder(name: PersonName) -> bool:
     """True when the whole name consists of placeholder words, perhaps with a "user" or a number beside them."""
-    text = re.sub(r"\bn\s?/\s?a\b", "unknown", f"{name.first} {name.last}".casefold())
+    text = _WALK_IN.sub("walkin", re.sub(r"\bn\s?/\s?a\b", "unknown", f"{name.first} {name.last}".casefold()))
     words = ["unknown" if re.fullmatch("x{3,}", word) else word for word in words_of(text)]
     real = [word for word in words if word not in _PLACEHOLDER_WORDS | _PLACEHOLDER_COMPANY and not word.isdigit()]
     return not real and any(word in _PLACEHOLDER_WORDS for word in words)

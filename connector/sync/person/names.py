@@ -1,15 +1,36 @@
-"""People's names: reading them, and whether two of them may belong to one person. Pure."""
+"""People's names: how a client's two fields are read, and what a name says beside given and family name. Pure."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import NamedTuple, Self
+from functools import lru_cache
 
 from nameparser import Lexicon
 from nameparser import parse as parse_name
+
+from connector.sync.person.tables import (
+    ALSO_NAMES,
+    ARABIC,
+    COMPANY,
+    FAMILY,
+    FOR,
+    GENERATIONS,
+    GENERATIONS_ALSO_NAMES,
+    JOINING,
+    JOINING_SURNAMES,
+    MAIDEN,
+    NO_GIVEN,
+    OF,
+    PARTICLES,
+    RELATIVES,
+    REMARKS,
+    SALUTATIONS,
+    TITLES,
+    VIETNAMESE,
+    VIETNAMESE_MIDDLE,
+)
 
 #: Characters; what is longer is cut.
 MAX_NAME = 200
@@ -22,29 +43,18 @@ _APOSTROPHES = dict.fromkeys(map(ord, "'\u2019\u2018\u02bc\u02bb`\u00b4\uff07"))
 _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
 #: Accents of Latin, Greek and Cyrillic only: elsewhere (Devanagari, kana) a mark makes another letter.
 _ACCENTS = re.compile("[\u0300-\u036f]")
-#: Ignored inside a surname of several words. "le", "do", "al", "ben" are missing: they are names of their own too.
-_PARTICLES = frozenset({
-    "van", "von", "vom", "der", "den", "de", "del", "della", "di", "da", "dos", "das", "du", "la", "zu", "zum", "zur", "ter",
-    "ten", "af", "av", "y",
-})
-#: What tells a son from his father, in its spellings; looked for in surnames only, since "Junior" is a first name too.
-_GENERATIONS = {
-    "jr": "jr", "jnr": "jr", "junior": "jr", "sr": "sr", "snr": "sr", "senior": "sr", "ii": "ii", "iii": "iii", "iv": "iv",
-}
 # fmt: on
-
-
-class Agreement(StrEnum):
-    """What comparing two names says. Only AGREE supports a match; UNKNOWN is the absence of evidence."""
-
-    AGREE = "agree"
-    DISAGREE = "disagree"
-    UNKNOWN = "unknown"
+_BRACKETS = re.compile(r"[(\[{（]([^)\]}）]*)[)\]}）]?")
+_COUPLE = re.compile(r"\s*[&+/]\s*")
+_CARE_OF = re.compile(r"\b([cbsdwh])\s*/\s*o\b", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"(?<=\w)['\u2019]s\s+\w", re.IGNORECASE)
+_RELATIVE_OF = re.compile(rf"\b(?:{RELATIVES})\s+(?:{OF})\b")
+_NOT_APPLICABLE = re.compile(r"^\W*n\s?/\s?a\W*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class PersonName:
-    """A name in two parts, either of which may be empty; made by `read_name`."""
+    """A name in two parts, either of which may be empty; made by `read_name`. This is what a CRM is told."""
 
     first: str = ""
     last: str = ""
@@ -59,11 +69,31 @@ class PersonName:
 NAMELESS = PersonName()
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a name says, in words to compare.
+
+    `salutation` is "m", "f" or "". `beside` is True where another person is named too (a couple, "son of", "c/o"),
+    `company` where it is a firm's or a household's name. `maiden` are earlier family names.
+    """
+
+    given: tuple[str, ...] = ()
+    family: tuple[str, ...] = ()
+    salutation: str = ""
+    generation: str = ""
+    beside: bool = False
+    company: bool = False
+    maiden: tuple[str, ...] = ()
+    #: The family name without gaps, particles included: "vanderberg".
+    surname: str = ""
+
+
 def read_name(first: str, last: str) -> PersonName:
-    """Tidy a name and, where all of it arrived in one field, split it with a name parser.
+    """Tidy a name and, where all of it arrived in one field, split it.
 
     Control characters and e-mail addresses are dropped, white space is collapsed, each part is at most 200 characters.
-    One word stays in the field it came in; a name given in both fields is not rearranged.
+    One word stays in the field it came in; a name given in both fields is not rearranged. A salutation is only left out
+    where a given name and a family name remain; nothing else is.
     """
     one, two = _tidy(first), _tidy(last)
     if bool(one) == bool(two):
@@ -88,14 +118,44 @@ def _is_address(word: str) -> bool:
 
 
 def _split(whole: str, unsplit: PersonName) -> PersonName:
-    """Split a full name; keep it as given where the parser finds no surname beside a first name or a title."""
+    """Split a full name; keep it as given where a split would be a guess."""
+    parts = read_parts(PersonName("", whole))
+    if parts.beside or parts.company or _is_unsplittable(words_of(whole)):
+        return unsplit
     if _starts_with_particle(whole):
         return PersonName("", whole)
-    parsed = parse_name(whole)
-    first, last = _tidy(f"{parsed.given} {parsed.middle}"), _tidy(parsed.family)
-    if last and (first or (parsed.title and not parsed.nickname)):
-        return PersonName(first, f"{last} {parsed.suffix}".strip()[:MAX_NAME])
-    return unsplit
+    words = whole.split()
+    while len(words) > 1 and _is_leading_title(words[0], words[1:]):
+        words = words[1:]
+    if len(words) == 2 and _is_initial("".join(words_of(words[0]))) and words_of(words[1]):
+        # Of "Mr. J. Smith" and "Mrs. J. Smith", the salutation tells most.
+        return PersonName(" ".join(whole.split()[:-1]), words[1])
+    return unsplit if len(words) < 2 else _split_words(words, unsplit)
+
+
+def _split_words(words: list[str], unsplit: PersonName) -> PersonName:
+    lexicon = Lexicon.default()
+    if words_of(words[0]) and " ".join(words_of(words[0])) in lexicon.titles | lexicon.given_name_titles:
+        # The parser would take "Baron", "Judge" or "Prince" for a title and lose it.
+        return PersonName(" ".join(words[:-1]), words[-1])
+    parsed = parse_name(" ".join(words))
+    given, family = _tidy(f"{parsed.given} {parsed.middle}"), _tidy(parsed.family)
+    if not (given and family):
+        return unsplit
+    name = PersonName(given, f"{family} {parsed.suffix}".strip()[:MAX_NAME])
+    lost = set(words_of(" ".join(words))) - set(words_of(f"{name.first} {name.last}"))
+    return unsplit if lost else name
+
+
+def _is_initial(word: str) -> bool:
+    # Only letters that have a case abbreviate: one Chinese character is a whole name.
+    return len(word) == 1 and word.upper() != word
+
+
+def _is_unsplittable(words: list[str]) -> bool:
+    """Whether the name is of a kind whose parts do not stand as given name, family name."""
+    vietnamese = len(words) > 2 and words[0] in VIETNAMESE and bool(VIETNAMESE_MIDDLE & set(words[1:-1]))
+    return vietnamese or bool(ARABIC & set(words))
 
 
 def _starts_with_particle(whole: str) -> bool:
@@ -107,93 +167,146 @@ def _starts_with_particle(whole: str) -> bool:
     return words[1].lower() in particles or (words[0].islower() and not whole.islower())
 
 
+def _is_leading_title(word: str, following: list[str]) -> bool:
+    plain = "".join(words_of(word))
+    if plain == "m":
+        # French: "M. Dupont" is Mr Dupont, and no initial.
+        return word.endswith(".") and len(following) == 1
+    return plain in TITLES or (plain in SALUTATIONS and (plain not in ALSO_NAMES or word.endswith(".")))
+
+
 def name_key(name: PersonName) -> str:
     """Return the name without case, accents, punctuation and order of words; "" for a blank name."""
     return " ".join(sorted(words_of(f"{name.first} {name.last}")))
 
 
-def words_of(text: str) -> list[str]:
-    """The words that are compared: without case, accents and punctuation."""
+@lru_cache(maxsize=8192)
+def _words_of(text: str) -> tuple[str, ...]:
     folded = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES).casefold().translate(_APOSTROPHES)).casefold()
     # Composed again, so that Korean syllables and kana are one character each.
     plain = unicodedata.normalize("NFC", _ACCENTS.sub("", folded).translate(_PLAIN))
     letters = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in plain if c not in _JOINERS)
-    return letters.split()
+    return tuple(letters.split())
 
 
-class _Parts(NamedTuple):
-    """The words of a name by role, without particles and without the generation ("Jr.")."""
-
-    given: tuple[str, ...]
-    family: tuple[str, ...]
-    generation: frozenset[str]
-
-    @classmethod
-    def of(cls, name: PersonName) -> Self:
-        family = words_of(name.last)
-        core = [word for word in family if word not in _PARTICLES and word not in _GENERATIONS]
-        generation = frozenset(_GENERATIONS[word] for word in family if word in _GENERATIONS)
-        return cls(tuple(words_of(name.first)), tuple(core or family), generation if core else frozenset())
-
-    @property
-    def words(self) -> frozenset[str]:
-        return frozenset(self.given + self.family)
+def words_of(text: str) -> list[str]:
+    """The words that are compared: without case, accents and punctuation."""
+    return list(_words_of(text))
 
 
-def names_agree(a: PersonName, b: PersonName) -> Agreement:
-    """Say whether two names may be one person's; symmetric, and meant as a second witness beside an equal phone.
-
-    AGREE: the same words in any order or spacing ("van der Berg", "Vanderberg"); all words of the shorter in the longer,
-    of which at least one of its first names and one of its surnames; initials, role by role ("J. Dupont", "Jean Dupont").
-    UNKNOWN: one is blank, or is a single word of the other: a household shares its surname as it shares its phone.
-    DISAGREE: everything else. Nicknames are not guessed, "Jr." is somebody else than his father, and "M. Dupont" is no
-    initial because it is how French writes Mr Dupont.
-    """
-    if a.blank or b.blank:
-        return Agreement.UNKNOWN
-    if name_key(a) == name_key(b) or _spellings(a) & _spellings(b):
-        return Agreement.AGREE
-    one, two = _Parts.of(a), _Parts.of(b)
-    if one.generation != two.generation:
-        return Agreement.DISAGREE
-    if one.words == two.words or _initials_agree(one, two):
-        return Agreement.AGREE
-    shorter, longer = sorted((one, two), key=lambda parts: len(parts.words))
-    if len(shorter.words) == 1:
-        return Agreement.UNKNOWN if shorter.words < longer.words else Agreement.DISAGREE
-    return Agreement.AGREE if _contained(shorter, longer) else Agreement.DISAGREE
-
-
-def _spellings(name: PersonName) -> set[str]:
-    """The name written without any gap, first name first and surname first."""
-    first, last = "".join(words_of(name.first)), "".join(words_of(name.last))
-    return {first + last, last + first}
-
-
-def _contained(shorter: _Parts, longer: _Parts) -> bool:
-    roles = [frozenset(role) for role in (longer.given, longer.family) if role]
-    return shorter.words < longer.words and all(role & shorter.words for role in roles)
-
-
-def _initials_agree(one: _Parts, two: _Parts) -> bool:
-    """Compare role by role, also with the two fields of one name swapped."""
-    return _roles_agree(one.given, two.given, one.family, two.family) or _roles_agree(
-        one.given, two.family, one.family, two.given
+@lru_cache(maxsize=8192)
+def read_parts(name: PersonName) -> Parts:
+    """Read what the two fields of a name say."""
+    first, in_first = _without_brackets(name.first)
+    last, in_last = _without_brackets(name.last)
+    beside, generation, maiden = _from_brackets([*in_first, *in_last])
+    given, others = _given(first)
+    beside = beside or others or _names_another(last) or _is_couple(last, JOINING_SURNAMES)
+    family = words_of(last)
+    company = bool(FAMILY & {*given, *family}) or _is_company(given, family)
+    salutation_1, given = _salutation(first, given)
+    salutation_2, family = _salutation(last, family)
+    given, generation_1 = _generation(given, others=family)
+    family, generation_2 = _generation(family, others=given)
+    if given and ("".join(given) in NO_GIVEN or all(word in NO_GIVEN for word in given)):
+        given = []
+    core, earlier = _maiden([word for word in family if word not in PARTICLES] or family)
+    return Parts(
+        given=tuple(given),
+        family=tuple(core),
+        salutation=salutation_1 or salutation_2,
+        generation=generation or generation_1 or generation_2,
+        beside=beside,
+        company=company,
+        maiden=(*maiden, *earlier),
+        surname="".join(family),
     )
 
 
-def _roles_agree(given: tuple[str, ...], other_given: tuple[str, ...], family: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    if not (given and other_given and family and other) or _may_be_title(given[0], other_given[0]):
-        return False
-    pairs = [*zip(given, other_given, strict=False), *zip(family, other, strict=False)]
-    return all(_same_or_initial(x, y) for x, y in pairs) and any(x == y and len(x) > 1 for x, y in pairs)
+def _without_brackets(text: str) -> tuple[str, list[str]]:
+    return _BRACKETS.sub(" ", text), _BRACKETS.findall(text)
 
 
-def _may_be_title(x: str, y: str) -> bool:
-    return x != y and "m" in {x, y}
+def _from_brackets(contents: list[str]) -> tuple[bool, str, tuple[str, ...]]:
+    """Whether brackets name another person; a generation; an earlier family name."""
+    beside, generation = False, ""
+    maiden: tuple[str, ...] = ()
+    for content in contents:
+        words = words_of(content)
+        if not words:
+            continue
+        if all(word in GENERATIONS for word in words):
+            generation = GENERATIONS[words[0]]
+        elif words[0] in MAIDEN and len(words) > 1:
+            maiden = tuple(words[1:])
+        elif _names_another(content) or not (set(words) <= REMARKS | set(SALUTATIONS) or all(w.isdigit() for w in words)):
+            beside = True
+    return beside, generation, maiden
 
 
-def _same_or_initial(x: str, y: str) -> bool:
-    short, long = sorted((x, y), key=len)
-    # Only letters that have a case abbreviate: one Chinese character is a whole name.
-    return x == y or (len(short) == 1 and short.upper() != short and long.startswith(short))
+def _given(first: str) -> tuple[list[str], bool]:
+    """The words of the given name, and whether another person is named beside it."""
+    return words_of(first), _NOT_APPLICABLE.match(first) is None and (_names_another(first) or _is_couple(first, JOINING))
+
+
+def _names_another(text: str) -> bool:
+    words = words_of(text)
+    return (
+        _CARE_OF.search(text) is not None
+        or _POSSESSIVE.search(text) is not None
+        or _RELATIVE_OF.search(" ".join(words)) is not None
+        or any(word in FOR for word in words[1:-1] if word not in {"do", "so", "co", "ho", "bo", "wo"})
+        or (len(words) > 1 and words[0] in {"for", "pour", "fur", "para", "voor"})
+    )
+
+
+def _is_couple(text: str, joining: frozenset[str]) -> bool:
+    sides = [words_of(side) for side in _COUPLE.split(text)]
+    if len(sides) > 1 and all(sides):
+        return True
+    words = words_of(text)
+    return any(word in joining for word in words[1:-1])
+
+
+def _is_company(given: list[str], family: list[str]) -> bool:
+    words = [*given, *family]
+    if len(family) > 1 and family[0] == "the" and not given:
+        return True
+    return len(words) > 1 and (words[-1] in COMPANY or (not given and bool(COMPANY & set(words[1:]))))
+
+
+def _salutation(text: str, words: list[str]) -> tuple[str, list[str]]:
+    """Who is addressed, and the words without salutation and titles at their beginning."""
+    said, raw = "", text.split()
+    while words and raw:
+        word, plain = raw[0], "".join(words_of(raw[0]))
+        if not plain:
+            raw = raw[1:]
+            continue
+        if not words[0] or words[0] != plain:
+            break
+        if plain == "m" and word.endswith(".") and len(words) >= 1:
+            said = "m"
+        elif plain in SALUTATIONS and (plain not in ALSO_NAMES or len(words) > 1 or word.endswith(".")):
+            said = SALUTATIONS[plain] or said
+        elif plain not in TITLES:
+            break
+        words, raw = words[1:], raw[1:]
+    return said, words
+
+
+def _generation(words: list[str], *, others: list[str]) -> tuple[list[str], str]:
+    """The words without a generation at their end, and the generation."""
+    if not words or words[-1] not in GENERATIONS:
+        return words, ""
+    alone = len(words) == 1
+    if alone and (not others or words[-1] in GENERATIONS_ALSO_NAMES):
+        return words, ""
+    return words[:-1], GENERATIONS[words[-1]]
+
+
+def _maiden(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    for place, word in enumerate(words[1:-1], 1):
+        if word in MAIDEN - {"f", "ne"}:
+            return words[:place], tuple(words[place + 1 :])
+    return words, ()

@@ -49,8 +49,7 @@ def test_an_address_has_one_spelling(raw: str, expected: str) -> None:
     [
         "", " ", "anna", "anna@", "@example.com", "anna@example", "anna@test", "anna@localhost", "anna@x.localhost",
         "anna@gone.invalid", "anna@@example.com", "anna @example.com", "an\u200bna@example.com", "anna@example..com",
-        "Anna <anna@example.com>",
-        "anna@example.com, bea@example.com", "anna@[192.0.2.1]", "\x00anna\x00@example.com", "\ud800@example.com",
+        "anna@[192.0.2.1]", "\x00anna\x00@example.com", "\ud800@example.com",
         "a@" + "b." * MAX_EMAIL + "com",
     ],
 )  # fmt: skip
@@ -126,7 +125,6 @@ def test_a_number_has_one_spelling(raw: str, country: str | None, expected: str)
     [
         ("", "CA"), ("n/a", "CA"), ("514-555-0123", None), ("514-555-0123", ""), ("514-555-0123", "QQ"), ("911", "CA"),
         ("12", "CA"), ("+", None), ("+999 123 456 789", None), ("+1 514 555 0123 45678", None),
-        ("514-555-0123 or 514-555-0124", "CA"),
         ("+15145550123" + " " * 100, "CA"), ("\ud800", "CA"), ("anna@example.com", "CA"),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from connector.sync.person.names import MAX_NAME, Agreement, PersonName, name_key, names_agree, read_name
+from connector.sync.person.names import MAX_NAME, PersonName, name_key, read_name
 
 #: Any text JSON can carry, lone surrogates included.
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
@@ -35,7 +35,17 @@ LETTERS = st.text("abcdefghijklmnopqrstuvwxyzéèüßøłçñåæœıžđ -'", m
         (("Van Morrison", ""), ("Van", "Morrison")),
         (("Dupont, Jean", ""), ("Jean", "Dupont")),
         (("John Smith III", ""), ("John", "Smith III")),
-        (("Mr. Smith", ""), ("", "Smith")),
+        (("Mr. Smith", ""), ("Mr. Smith", "")),
+        (("", "Mr. J. Smith"), ("Mr. J.", "Smith")),
+        (("", "Mr. John Smith"), ("John", "Smith")),
+        (("", "Baron Davis"), ("Baron", "Davis")),
+        (("", "Bishop Brown"), ("Bishop", "Brown")),
+        (("Princess Ojo", ""), ("Princess", "Ojo")),
+        (("", "Le Van Tam"), ("", "Le Van Tam")),
+        (("Nguyen Thi Mai", ""), ("Nguyen Thi Mai", "")),
+        (("", "Abdul Rahman Al Saud"), ("", "Abdul Rahman Al Saud")),
+        (("", "Familie Müller"), ("", "Familie Müller")),
+        (("John & Jane Smith", ""), ("John & Jane Smith", "")),
         (("Mme Marie Dupont", ""), ("Marie", "Dupont")),
         (("Berg MD", ""), ("Berg MD", "")),
         (("Anna (Berg)", ""), ("Anna (Berg)", "")),
@@ -114,71 +124,3 @@ def test_the_key_is_stable_under_case_space_accents_and_order(first: str, last: 
     assert name_key(PersonName(last, f" {first} ")) == key
     assert name_key(PersonName(unicodedata.normalize("NFD", first), unicodedata.normalize("NFC", last))) == key
     assert name_key(PersonName(key, "")) == key
-
-
-A, D, U = Agreement.AGREE, Agreement.DISAGREE, Agreement.UNKNOWN
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [
-        # the same words
-        (("Anna", "Berg"), ("anna", "BERG"), A),
-        (("Berg", "Anna"), ("Anna", "Berg"), A),
-        (("Anna Berg", ""), ("Anna", "Berg"), A),
-        (("Ludwig", "van der Berg"), ("Ludwig", "Vanderberg"), A),
-        (("Ludwig", "van der Berg"), ("Ludwig", "Berg"), A),
-        (("Jean-Pierre", "Dupont"), ("Jeanpierre", "Dupont"), A),
-        (("李", "小龙"), ("李小龙", ""), A),
-        # one says more than the other
-        (("Anna", "Berg"), ("Anna Maria", "Berg"), A),
-        (("Anna", "Berg"), ("Anna", "Schmidt Berg"), A),
-        (("Dr. Anna", "Berg"), ("Anna", "Berg"), A),
-        (("Anna Maria", ""), ("Anna Maria", "Berg"), D),
-        (("Thomas", "Martin"), ("Martin Thomas", "Berg"), D),
-        (("Anna Maria", "Berg"), ("Anna Sofia", "Berg"), D),
-        # initials
-        (("J.", "Dupont"), ("Jean", "Dupont"), A),
-        (("J.-P.", "Dupont"), ("Jean Pierre", "Dupont"), A),
-        (("Anna M.", "Berg"), ("Anna Maria", "Berg"), A),
-        (("Anna", "B."), ("Anna", "Berg"), A),
-        (("Dupont", "J."), ("Jean", "Dupont"), A),
-        (("A.", "B."), ("Anna", "Berg"), D),
-        (("K.", "Dupont"), ("Jean", "Dupont"), D),
-        (("J.", "Berg"), ("Anna", "Johansson Berg"), D),
-        (("M.", "Dupont"), ("Marie", "Dupont"), D),
-        (("李", "王芳"), ("李小龙", "王芳"), D),
-        # people of one household
-        (("Anna", "Berg"), ("Maria", "Berg"), D),
-        (("John", "Smith Jr."), ("John", "Smith"), D),
-        (("John", "Smith Jr."), ("John", "Smith Sr."), D),
-        (("John", "Smith Jr."), ("John", "Smith Junior"), A),
-        (("Bob", "Smith"), ("Robert", "Smith"), D),
-        (("Anh", "Le"), ("Anh", "Do"), D),
-        # too little to say
-        (("", "Berg"), ("Anna", "Berg"), U),
-        (("Anna", ""), ("Anna", "Berg"), U),
-        (("Maria", ""), ("Anna", "Berg"), D),
-        (("", "Berg"), ("", "Berg"), A),
-        (("", ""), ("Anna", "Berg"), U),
-        (("-", ""), ("", ""), U),
-    ],
-)
-def test_whether_two_names_agree(one: tuple[str, str], other: tuple[str, str], expected: Agreement) -> None:
-    assert names_agree(PersonName(*one), PersonName(*other)) == expected
-    assert names_agree(PersonName(*other), PersonName(*one)) == expected
-
-
-@settings(max_examples=400, deadline=None)
-@given(NAMES, NAMES)
-def test_agreement_is_symmetric_and_blind_to_case(one: PersonName, other: PersonName) -> None:
-    says = names_agree(one, other)
-    assert says == names_agree(other, one)
-    assert says == names_agree(PersonName(one.first.upper(), one.last.upper()), other)
-
-
-@settings(max_examples=150, deadline=None)
-@given(NAMES)
-def test_a_name_agrees_with_itself_unless_it_is_blank(name: PersonName) -> None:
-    swapped = PersonName(name.last, name.first)
-    assert names_agree(name, swapped) == (U if name.blank else A)

@@ -1,0 +1,113 @@
+"""Closed lists for reading names: what is not in them belongs to the name. Compared in the form that `words_of` gives.
+
+ASSUMPTION where nothing else is said: the lists hold the common written forms of the booking systems' markets (English,
+French, German, Spanish, Italian, Portuguese, Dutch, Nordic, Polish); no vendor publishes what people type into a name field.
+"""
+
+from __future__ import annotations
+
+# fmt: off
+#: Salutation → who is addressed: "m", "f", or "" where it does not say.
+SALUTATIONS = {
+    "mr": "m", "mister": "m", "sir": "m", "mrs": "f", "ms": "f", "miss": "f", "madam": "f", "mx": "",
+    "monsieur": "m", "mme": "f", "madame": "f", "mlle": "f", "mademoiselle": "f",
+    "herr": "m", "herrn": "m", "hr": "m", "frau": "f", "fr": "f", "fraulein": "f",
+    "senor": "m", "sr": "m", "senora": "f", "sra": "f", "senorita": "f", "srta": "f", "don": "m", "dona": "f",
+    "signor": "m", "signore": "m", "sig": "m", "signora": "f", "sigra": "f", "signorina": "f", "signa": "f",
+    "senhor": "m", "senhora": "f", "dhr": "m", "meneer": "m", "mevr": "f", "mevrouw": "f", "mw": "f",
+    "fru": "f", "froken": "f", "pan": "m", "pani": "f",
+}
+#: Salutations that are given names or surnames of their own; they count only where another word of the name follows.
+ALSO_NAMES = frozenset({"don", "dona", "fr", "pan", "mx", "sir", "miss", "sig", "hr", "mw", "fru"})
+#: Professional titles: they say nothing of who it is.
+TITLES = frozenset({
+    "dr", "drs", "prof", "professor", "ing", "dipl", "mag", "med", "dott", "dottssa", "dra", "dipling", "phd", "md",
+})
+#: What tells a child from a parent of the same name.
+GENERATIONS = {
+    "jr": "jr", "jnr": "jr", "jun": "jr", "junior": "jr", "sr": "sr", "snr": "sr", "sen": "sr", "senior": "sr",
+    "ii": "2", "iii": "3", "iv": "4", "2nd": "2", "3rd": "3", "4th": "4", "2e": "2", "3e": "3",
+    "fils": "jr", "filho": "jr", "hijo": "jr", "figlio": "jr", "neto": "3", "pere": "sr", "padre": "sr", "pai": "sr",
+}
+#: Generations that are given names or surnames too; they count only as the last word behind another one, or in brackets.
+GENERATIONS_ALSO_NAMES = frozenset({
+    "junior", "senior", "sen", "jun", "fils", "filho", "hijo", "figlio", "neto", "pere", "padre", "pai",
+})
+#: Ignored inside a surname of several words. "le", "do", "al", "ben" are missing: they are names of their own too.
+PARTICLES = frozenset({
+    "van", "von", "vom", "der", "den", "de", "del", "della", "di", "da", "dos", "das", "du", "la", "zu", "zum", "zur", "ter",
+    "ten", "af", "av", "y", "e",
+})
+#: Between the given names of two people.
+JOINING = frozenset({"and", "et", "und", "y", "e", "en", "og", "och", "u", "i", "plus"})
+#: Of those, the ones that do not also join two surnames of one person ("Ortega y Gasset", "Costa e Silva").
+JOINING_SURNAMES = frozenset({"and", "et", "und", "og", "och", "plus"})
+#: A relative; followed by "of" in some language, another person is named.
+RELATIVES = (
+    "son|daughter|child|kid|baby|mother|father|mum|mom|dad|wife|husband|partner|sister|brother|friend|guest|parent|guardian|"
+    "fils|fille|enfant|bebe|mere|pere|femme|mari|epouse|sohn|tochter|kind|mutter|vater|frau|mann|"
+    "hijo|hija|nino|nina|madre|padre|mujer|esposa|marido|figlio|figlia|bambino|bambina|filho|filha|bebe|mae|pai|"
+    "zoon|dochter|moeder|vader|son|dotter|sonn|datter|barn|syn|corka|dziecko"
+)
+OF = "of|de|du|des|d|von|vom|van|del|della|di|da|do|till|til|av|for"
+#: Words that stand before the person for whom, or in whose care, something is.
+FOR = frozenset({"for", "pour", "fur", "para", "per", "voor", "co", "bo", "so", "do", "wo", "ho"})
+#: A remark in brackets which names nobody.
+REMARKS = frozenset({
+    "vip", "new", "work", "office", "home", "regular", "member", "online", "private", "mobile", "client", "customer", "student",
+    "neu", "privat", "arbeit", "kunde", "kundin", "nouveau", "nouvelle", "travail", "cliente", "nuevo", "nueva", "ok",
+    "mr", "mrs", "ms", "m", "f", "she", "her", "he", "him", "they", "them", "allergy", "allergic", "staff",
+})
+#: A surname before marriage, in brackets or behind the name.
+MAIDEN = frozenset({"nee", "ne", "geb", "geborene", "born", "nata", "fodd", "f"})
+#: Legal forms at the end of a company's name, and words that only companies have.
+COMPANY = frozenset({
+    "ltd", "limited", "llc", "inc", "corp", "corporation", "plc", "gmbh", "ug", "kg", "ohg", "ev", "sarl", "sas", "eurl", "srl",
+    "sl", "slu", "lda", "ltda", "bv", "nv", "oy", "oyj", "aps", "company", "plumbing", "hotel", "restaurant", "clinic",
+    "school",
+    "university", "reception", "office",
+})
+#: A household rather than one person.
+FAMILY = frozenset({
+    "family", "familie", "fam", "famille", "famiglia", "familia", "familien", "familj", "household", "haushalt", "ehepaar",
+    "eheleute", "couple", "rodzina",
+})
+#: Written where a given name was asked for and nobody gave one.
+NO_GIVEN = frozenset({
+    "na", "none", "null", "nil", "unknown", "guest", "client", "customer", "visitor", "walkin", "test", "user", "noname",
+    "kunde", "kundin", "gast", "unbekannt", "invite", "inconnu", "cliente", "ospite", "desconocido", "desconhecido",
+    "convidado", "invitado", "onbekend", "klant", "okand", "ukjent", "ukendt", "anonymous", "anonyme", "anonym", "baby", "bebe",
+    "newborn", "child", "kind", "enfant", "x", "xx", "xxx",
+})
+#: Short forms of one given name; each line is one name. Common knowledge of the markets; unisex short forms are left out.
+VARIANTS = """
+alexander alex sandy alec; alexandra alex sandra; andrew andy drew; anthony tony; antonio toni tono; benjamin ben
+benny; catherine katherine kathryn katharine cathy kathy kate katie cat; katharina katarina kathi; charles charlie
+chuck; christopher chris; christina chris tina; christine chris; daniel dan danny; david dave; deborah debbie deb
+debra; donald don; dorothy dot dottie; edward ed eddie ted; elizabeth elisabeth liz lizzie beth betty eliza; elisabeth
+lisl sissi; francis frank; francisco paco pancho; frances fran; franz franzl; friedrich fritz; frederick fred freddie;
+gabriel gabe; george georg; gerald gerry jerry; gregory greg; hans johann johannes; heinrich heinz heiner; henry harry
+hank; ignacio nacho; jacob jake; james jim jimmy jamie; jennifer jen jenny; jessica jess jessie; jesus chus; john jon
+johnny jack; jonathan jon; jose pepe; josefa pepa; joseph joe joey; josef sepp; joshua josh; kenneth ken kenny;
+lawrence larry; leonard leo len; luis lucho; margaret maggie meg peggy marge; margarethe grete gretel; matthew matt;
+maximilian max maxi; michael mike mick mickey micha michi; manuel manolo; nicholas nicolas nick nicky; nathaniel
+nathan nate; patricia pat patty tricia trish; patrick pat paddy; peter pete; philip phillip phil; rafael rafa; raymond
+ray; rebecca becky becca; richard rick rich dick ricky; robert bob rob bobby robbie bert; ronald ron ronnie; samuel
+sam sammy; samantha sam; stephen steven steve; stephan stefan steffen; susan sue susie suzanne susanne; theodore ted
+theo; theresa teresa terry tess; thomas tom tommy; timothy tim; ulrich uli; victoria vicky vicki tori; vincent vince
+vinny; walter walt wally; wilhelm willi willy; william will bill billy liam; zachary zach zack; giuseppe beppe pino;
+giovanni gianni; francesco franco cesco; roberto berto; alessandro sandro ale; luigi gigi; concepcion concha conchita;
+dolores lola; rosario charo; enrique quique kike; joao jo; francisca paca; antoine tony; cornelis kees cor; johannes
+jan hans; hendrik henk; wilhelmina mina willy; aleksandra ola; katarzyna kasia; malgorzata gosia; agnieszka aga;
+tomasz tomek
+"""
+#: Vietnamese surnames (the order is surname, middle name, given name: not split). Source: the fifteen most frequent ones.
+VIETNAMESE = frozenset({
+    "nguyen", "tran", "le", "pham", "huynh", "hoang", "phan", "vu", "vo", "dang", "bui", "do", "ho", "ngo", "duong", "ly",
+})
+VIETNAMESE_MIDDLE = frozenset({
+    "van", "thi", "huu", "duc", "minh", "ngoc", "thanh", "quang", "xuan", "thu", "kim", "bao", "anh",
+})
+#: Parts of Arabic names that make a split at the last word wrong.
+ARABIC = frozenset({"al", "el", "bin", "ibn", "bint", "abu", "abd", "abdul", "abdel", "umm"})
+# fmt: on

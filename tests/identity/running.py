@@ -1,0 +1,84 @@
+"""Runs a case: clients arrive one after another at one source, through the real sync and both sandboxes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sync.harness import World
+
+Want = Literal["different", "same", "kept"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Clients as (first name, last name, e-mail, mobile phone).
+
+    different: no two clients (or the two of `between`, counted from 0) are linked to one customer; held is right.
+    same: one customer; held is needless. kept: never dropped for good (linked or held).
+    """
+
+    kind: str
+    name: str
+    want: Want
+    clients: Sequence[tuple[str, str, str, str]]
+    between: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a case; at most one of the first three is a broken promise."""
+
+    wrong_link: bool = False
+    duplicate: bool = False
+    dropped: bool = False
+    held: bool = False
+
+
+async def run(case: Case, number: int) -> Result:
+    """Let every client book once, run what is due, and judge where they ended up."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        await world.start()
+        try:
+            ids = [await _book(world, client, number) for client in case.clients]
+            linked = {client: link["customer_id"] for client, link in (await world.links()).items()}
+            rows = await world.rows("SELECT client_id, state FROM events ORDER BY id")
+        finally:
+            await world.stop()
+    states = {str(client): str(state) for client, state in rows}
+    return _judge(case, [linked.get(one) for one in ids], [states.get(one, "ignored") for one in ids])
+
+
+async def _book(world: World, client: tuple[str, str, str, str], number: int) -> str:
+    first, last, email, mobile = (_filled(value, number) for value in client)
+    fields = {"firstName": first, "lastName": last, "email": email, "mobilePhoneNumber": mobile}
+    one = world.client(**{name: value for name, value in fields.items() if value})
+    await world.book(one)
+    await world.run_all()
+    # A search that lags and an event that waits for another one get their time.
+    await world.again()
+    return one
+
+
+def _filled(value: str, number: int) -> str:
+    value = value.replace("{n}", f"n{number}")
+    for place in (1, 2, 3):
+        value = value.replace(f"{{phone{place}}}", f"(514) {500 + place}-{(number % 97) + 2:02d}{31 + place}")
+    return value
+
+
+def _judge(case: Case, customers: list[str | None], states: list[str]) -> Result:
+    held = "held" in states
+    if case.want == "kept":
+        return Result(dropped=any(state == "ignored" for state in states), held=held)
+    if case.want == "same":
+        known = {customer for customer in customers if customer is not None}
+        return Result(duplicate=len(known) > 1, dropped="ignored" in states, held=held)
+    pair = case.between or None
+    chosen = [customers[place] for place in pair] if pair else customers
+    found = [customer for customer in chosen if customer is not None]
+    return Result(wrong_link=len(set(found)) < len(found), held=held)

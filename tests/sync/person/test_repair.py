@@ -1,0 +1,160 @@
+"""What people type around an address or a number, and keys that identify nobody or several."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.model.bookings import Client
+from connector.sync.person.identity import identify, normalise_email, normalise_phone, phone_variants
+from connector.sync.person.reliability import Reliability, email_reliability, phone_reliability
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "a@example.com.",
+        "Anna Berg <a@example.com>",
+        "<a@example.com>",
+        "mailto:a@example.com",
+        "MAILTO:a@example.com",
+        "a@example.com / b@example.com",
+        "a@example.com; b@example.com",
+        "a@example.com, b@example.com",
+        "a@example.com or b@example.com",
+        "a@example.com (work)",
+        "a@example.com [private]",
+        " a@example.com;",
+        "e-mail: a@example.com",
+        "'a@example.com'",
+    ],
+)
+def test_an_address_is_found_in_what_stands_around_it(raw):
+    assert normalise_email(raw) == "a@example.com"
+
+
+@pytest.mark.parametrize("raw", ["a@", "@example.com", "a at example.com", "a@@example.com", '"a b"@example.com x', "none", ""])
+def test_what_is_not_obvious_is_not_guessed(raw):
+    assert normalise_email(raw) is None
+
+
+def test_both_names_of_one_provider_are_one():
+    assert normalise_email("Ana@GoogleMail.com") == "ana@gmail.com"
+
+
+@pytest.mark.parametrize(
+    ("raw", "country", "expected"),
+    [
+        ("514-555-0123 (mom)", "CA", "+15145550123"),
+        ("514-555-0123 / 514-555-0124", "CA", "+15145550123"),
+        ("514-555-0123 or 514-555-0124", "CA", "+15145550123"),
+        ("514-555-0123; 514-555-0124", "CA", "+15145550123"),
+        ("514-555-0123 wife", "CA", "+15145550123"),
+        ("cell: 514-555-0123", "CA", "+15145550123"),
+        ("514-555-0123 poste 12", "CA", "+15145550123;ext=12"),
+        ("514-555-0123 Durchwahl 12", "CA", "+15145550123;ext=12"),
+        ("514-555-0123 x12", "CA", "+15145550123;ext=12"),
+        ("0033 6 12 34 56 78", "CA", "+33612345678"),
+        ("0033612345678", None, "+33612345678"),
+        ("+52 1 55 1234 5678", None, "+525512345678"),
+        ("555-0123", "CA", None),
+        ("call my office", "CA", None),
+        ("514-555-0123", None, None),
+    ],
+)
+def test_a_number_is_found_in_what_stands_around_it(raw, country, expected):
+    assert normalise_phone(raw, country) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("+5511987654321", "+551187654321"), ("+5491123456789", "+541123456789"), ("+525512345678", "+5215512345678")],
+)
+def test_a_number_is_looked_up_in_every_spelling_it_has_had(one, other):
+    assert phone_variants(one) == (one, other)
+
+
+def test_a_number_with_one_spelling_is_looked_up_once():
+    assert phone_variants("+15145550123") == ("+15145550123",)
+    assert phone_variants("+551123456789") == ("+551123456789",), "a fixed line in Brazil has no ninth digit"
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "none@none.com",
+        "noemail@noemail.com",
+        "noemail@example.com",
+        "no-email@example.com",
+        "nomail2@example.com",
+        "test@test.com",
+        "donotreply@example.com",
+        "noreply@example.com",
+        "no-reply+7@example.com",
+        "anonymous+8@example.com",
+        "deleted-17@example.com",
+        "unknown@example.com",
+        "na@na.com",
+        "guest@guest.com",
+        "asdf@asdf.com",
+        "client@nomail.com",
+    ],
+)
+def test_an_address_of_nobody(email):
+    assert email_reliability(email) is Reliability.PLACEHOLDER
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "anonymousfox.1@example.com",
+        "nonesuch@example.com",
+        "nomail.smith@example.com",
+        "testa@example.com",
+        "test@example.com",
+        "unknownpleasures@example.com",
+        "deletedscenes@example.com",
+        "a@example.com",
+        "guest@hotel.example",
+        "mail@anna.example",
+        "noel@example.com",
+        "nadia@example.com",
+        "nina@example.com",
+        "client@example.com",
+    ],
+)
+def test_an_address_that_only_looks_like_nobodys(email):
+    assert email_reliability(email) is Reliability.IDENTIFIES
+
+
+def test_an_address_of_several():
+    assert email_reliability("info@example.com", {"info@example.com"}) is Reliability.SHARED
+    assert email_reliability("info@desk.example", (), {"desk.example"}) is Reliability.SHARED
+    assert email_reliability("anna@example.com", {"info@example.com"}, {"desk.example"}) is Reliability.IDENTIFIES
+
+
+@pytest.mark.parametrize(
+    ("phone", "expected"),
+    [
+        ("+15555551234", Reliability.PLACEHOLDER),
+        ("+11234567890", Reliability.PLACEHOLDER),
+        ("+19999999999", Reliability.PLACEHOLDER),
+        ("+33123456789", Reliability.PLACEHOLDER),
+        ("+33600000000", Reliability.PLACEHOLDER),
+        ("+15145550123", Reliability.IDENTIFIES),
+        ("+33612345678", Reliability.IDENTIFIES),
+        ("+15145550100", Reliability.SHARED),
+    ],
+)
+def test_what_a_number_is_worth(phone, expected):
+    assert phone_reliability(phone, {"+15145550100"}) is expected
+
+
+def test_an_address_in_the_field_for_the_name_is_taken_from_there():
+    found = identify(Client(id="1", first_name="zoe@example.com"), "CA")
+    assert (found.email, found.name.blank) == ("zoe@example.com", True)
+
+
+def test_what_cannot_be_read_is_not_the_same_as_nothing():
+    client = Client(id="1", email="anna@@example", mobile_phone="514-555-0123")
+    assert identify(client, None).unreadable == ("email", "mobile_phone")
+    assert identify(Client(id="1", email="none", mobile_phone="-", home_phone="n/a"), "CA").unreadable == ()
