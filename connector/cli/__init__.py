@@ -6,6 +6,7 @@ import click
 
 from connector import __version__
 from connector.cli.backfill import backfill
+from connector.cli.backup import backup, restore
 from connector.cli.check import check
 from connector.cli.events import events, links
 from connector.cli.review import review
@@ -18,5 +19,5 @@ def main() -> None:
     """Booking webhooks in, linked CRM customers out."""
 
 
-for command in (demo, serve, backfill, check, events, review, links, sandbox):
+for command in (demo, serve, backfill, check, events, review, links, backup, restore, sandbox):
     main.add_command(command)

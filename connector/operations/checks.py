@@ -9,7 +9,11 @@ from connector.config.settings import Config
 from connector.crms.base import CRM
 from connector.model.errors import RemoteError
 from connector.model.problems import Check
+from connector.store.sqlite.database import Database
 from connector.worker.accounts import Connections
+
+#: Bytes of a WAL that nobody needs but a program that reads for very long.
+LARGE_WAL = 256 * 1024 * 1024
 
 
 def configuration(config: Config) -> list[Check]:
@@ -31,6 +35,26 @@ def configuration(config: Config) -> list[Check]:
             hint = f'Set default_country in [booking.{source}], for example "CA".'
             found.append(Check(id=f"booking.{source}.default_country", level="warning", message=text, hint=hint))
     return found or [Check(id="config.file", level="ok", message=f"{name} is valid")]
+
+
+def database(opened: Database) -> list[Check]:
+    """Whether the database was made by this process, and how large its WAL is."""
+    found = large_wal(opened)
+    if opened.new:
+        hint = "Right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
+        text = f"new database: there was no {opened.path.name} when this process started"
+        found.append(Check(id="database.new", level="warning", message=text, hint=hint))
+    return found
+
+
+def large_wal(opened: Database) -> list[Check]:
+    """A program that reads for very long keeps the WAL from being taken over."""
+    size = opened.sizes()["wal_bytes"]
+    if size <= LARGE_WAL:
+        return []
+    text = f"{opened.path.name}-wal has grown to {size // 1024**2:,} MB"
+    hint = "Close the program that has the database open for reading; the file shrinks by itself after that."
+    return [Check(id="database.wal", level="warning", message=text, hint=hint)]
 
 
 async def accounts(connections: Connections) -> list[Check]:

@@ -143,7 +143,7 @@ class Operations:
     async def check(self, fix: bool) -> list[dict[str, Any]]:
         """Ask both sides how they are, after creating what is missing if told to."""
         connections = self._engine.connections
-        found = checks.configuration(self._engine.config)
+        found = [*checks.configuration(self._engine.config), *checks.database(self._store.database)]
         if self._troubles is not None:
             found += await self._troubles()
         if fix:

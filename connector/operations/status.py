@@ -68,6 +68,7 @@ class Overview:
             "sources": {name: self._source(a, last.get(name)) for name, a in self._engine.connections.booking.items()},
             "crms": {name: self._account(a) for name, a in self._engine.connections.crms.items()},
             "links": await read(views.link_count),
+            "database": self._engine.store.database.sizes(),
             "checks": [check.model_dump() for check in await self.checks()],
         }
 
@@ -108,7 +109,8 @@ class Overview:
     async def checks(self) -> list[Check]:
         """What is known of file, database and accounts, without asking a far side."""
         seen = [check for checks_of_one in self._engine.account_checks.findings.values() for check in checks_of_one]
-        return [*await self.ready(), *self._found, *self._own(), *checks.states(self._engine.connections), *seen]
+        own = [*self._own(), *checks.large_wal(self._engine.store.database)]
+        return [*await self.ready(), *self._found, *own, *checks.states(self._engine.connections), *seen]
 
     async def troubles(self) -> list[Check]:
         """What is wrong with this process itself; `connector check` says it beside what the far sides answer."""

@@ -87,7 +87,7 @@ def _discard(connection: sqlite3.Connection, event_id: int, by: str, now: float)
 def _prune(connection: sqlite3.Connection, before: float) -> int:
     rows = connection.execute(
         "SELECT d.id FROM deliveries d WHERE d.received_at < ? AND d.headers IS NOT NULL AND NOT EXISTS (SELECT 1 FROM events e"
-        " WHERE e.delivery_id = d.id AND e.state NOT IN ('done', 'ignored', 'discarded')) ORDER BY d.id LIMIT ?",
+        " WHERE e.delivery_id = d.id AND e.state NOT IN ('done', 'ignored', 'discarded')) ORDER BY d.received_at LIMIT ?",
         (before, PRUNE_BATCH),
     ).fetchall()
     ids = [(row[0],) for row in rows]

@@ -13,6 +13,8 @@ from connector.store.reviews.decisions import decision_of
 from connector.store.sqlite.schema import STATES
 
 Row = dict[str, Any]
+#: States that an event does not leave.
+FINAL = ("done", "ignored", "discarded")
 
 _EVENTS = (
     "SELECT e.id, e.source, d.event, e.type, e.client_id, e.state, e.attempts, e.received_at, e.updated_at,"
@@ -37,7 +39,11 @@ def events(
         "e.lane_id IN (SELECT id FROM lanes WHERE client_id = ?)": client_id,
     }
     given = {condition: value for condition, value in wanted.items() if value is not None}
-    where = " WHERE " + " AND ".join(given) if given else ""
+    conditions = list(given)
+    if state is not None and state not in FINAL:
+        # Said in the words of the index of open events, without which it reads all that are final.
+        conditions.append("e.state NOT IN ('done', 'ignored', 'discarded')")
+    where = " WHERE " + " AND ".join(conditions) if conditions else ""
     rows = connection.execute(f"{_EVENTS}{where} ORDER BY e.id DESC LIMIT ?", (*given.values(), limit))
     return [_event(row) for row in rows]
 

@@ -145,7 +145,7 @@ async def test_a_damaged_schema_is_noticed_at_the_start(path):
     assert "damaged" in str(refused(path))
 
 
-async def test_a_damaged_table_fails_what_needs_it_and_nothing_else(path):
+async def test_damage_that_was_seen_once_closes_the_database_until_a_restart(path):
     async with opened(path) as store:
         await accept(store, "e-1")
     damage(path, "reviews")
@@ -153,8 +153,29 @@ async def test_a_damaged_table_fails_what_needs_it_and_nothing_else(path):
         with pytest.raises(StoreError, match=r"connector\.db is damaged") as caught:
             await store.reviews.open("stores", "c-1", "main", "two of them", [], NOW)
         assert "backup" in caught.value.hint
+        for _ in range(2):
+            with pytest.raises(StoreError, match=r"connector\.db is damaged"):
+                await store.inbox.accept(delivery("e-2"))
+        assert (await states(store)) == {1: "queued"}
+    async with opened(path) as store:
         assert await store.inbox.accept(delivery("e-2")) == "queued"
-        assert (await states(store)) == {1: "queued", 2: "queued"}
+
+
+async def test_damage_that_only_a_reader_has_seen_closes_the_database_too(path):
+    async with opened(path):
+        pass
+    damage(path, "reviews")
+    async with opened(path) as store:
+        with pytest.raises(StoreError, match="damaged"):
+            await rows(store, "SELECT * FROM reviews")
+        with pytest.raises(StoreError, match="damaged"):
+            await store.inbox.accept(delivery("e-1"))
+
+
+async def test_a_fault_in_a_query_is_no_damage(store):
+    with pytest.raises(StoreError, match=r"damaged|malformed"):
+        await rows(store, "SELECT json('{')")
+    assert await store.inbox.accept(delivery("e-1")) == "queued"
 
 
 # ---- full ----

@@ -87,7 +87,7 @@ class FakeData:
         self.trouble: Exception | None = None
 
     async def status(self) -> dict[str, Any]:
-        keys = ("version", "queue", "oldest_waiting_seconds", "sources", "crms", "links", "checks")
+        keys = ("version", "queue", "oldest_waiting_seconds", "sources", "crms", "links", "database", "checks")
         page = await self.page()
         return {key: page[key] for key in keys}
 
@@ -147,6 +147,7 @@ def quiet_page() -> dict[str, Any]:
             "main": {"system": "hubspot", "state": "ok", "reason": None, "quota": {"used": 3, "limit": 100, "seconds": 10}}
         },
         "links": 1204,
+        "database": {"bytes": 40_960, "wal_bytes": 8_192},
         "checks": [{"id": "store.disk", "level": "ok", "message": "The disk has room.", "hint": ""}],
         "decisions": [{**decision, "id": 1204 - n, "client_id": str(88213 - n * 17)} for n in range(6)],
         "held": [],

@@ -79,7 +79,8 @@ async def test_status_json_is_what_the_data_says() -> None:
     async with world.client() as client:
         response = await client.get("/status.json")
     assert response.json() == await world.data.status()
-    assert list(response.json()) == ["version", "queue", "oldest_waiting_seconds", "sources", "crms", "links", "checks"]
+    keys = ["version", "queue", "oldest_waiting_seconds", "sources", "crms", "links", "database", "checks"]
+    assert list(response.json()) == keys
     assert response.headers["cache-control"] == "no-store"
 
 
@@ -132,6 +133,8 @@ async def test_metrics_can_be_parsed_and_count_what_happened() -> None:
     assert samples["connector_events", "discarded"] == 1
     assert samples[("connector_oldest_waiting_seconds",)] == pytest.approx(1300.4)
     assert samples[("connector_links",)] == 1204
+    assert samples[("connector_database_bytes",)] == 40_960
+    assert samples[("connector_database_wal_bytes",)] == 8_192
     assert samples["connector_account_up", "booking.stores", "booxi"] == 1
     assert samples["connector_account_up", "crm.main", "hubspot"] == 0
     assert samples["connector_quota_used", "crm.main", "hubspot"] == 97

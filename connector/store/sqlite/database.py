@@ -17,12 +17,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import structlog
+
 from connector.model.errors import ConnectorError, Overloaded, StoreError
+from connector.store.sqlite.identity import OpenedFiles, open_itself
 from connector.store.sqlite.lock import lock
 from connector.store.sqlite.schema import migrate
 
@@ -36,6 +39,12 @@ LARGEST_BATCH = 500
 #: Refuse new deliveries when less than this is free on the disk (or two per cent of a small disk).
 SPARE_BYTES = 32 * 1024 * 1024
 _BUSY_SECONDS = 5.0
+#: Seconds between two looks at the files while nothing is written.
+_LOOK_SECONDS = 1.0
+#: Bytes that the WAL keeps at most once it was taken over; it needs more only while somebody reads for long.
+_WAL_BYTES = 16 * 1024 * 1024
+#: SQLite's result codes for a file whose content is wrong.
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Batched:
@@ -58,10 +67,12 @@ class _Waiting:
 class Database:
     """The open file. Create it with `open`; `write`, `batch` and `read` are coroutines of the event loop that opened it."""
 
-    def __init__(self, path: Path, lock_file: int) -> None:
+    def __init__(self, path: Path, lock_file: int, itself: int, new: bool) -> None:
         self.path = path
+        #: Whether this process made the database: right at a first start, and otherwise the sign of a lost disk.
+        self.new = new
         self.boot = uuid4().hex
-        self._lock_file = lock_file
+        self._lock_file, self._itself = lock_file, itself
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._waiting = 0
@@ -69,6 +80,9 @@ class Database:
         self._space_checked = 0.0
         self._space_left = True
         self._connection = _connect(path)
+        self._files = OpenedFiles(path)
+        self._fault: tuple[str, str] | None = None
+        self._log = structlog.get_logger("connector.store.database").bind()
         self._durable = True
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="connector-reader")
         self._reader = threading.local()
@@ -81,14 +95,16 @@ class Database:
         """Lock, create or migrate, and start the writer.
 
         Raises:
-            StoreError: in use, not a database, of a newer version, not writable, or the disk is full.
+            StoreError: in use, under a second name, not a database, of a newer version, not writable, or the disk is full.
         """
-        lock_file = lock(path)
-        try:
-            return cls(path, lock_file)
-        except BaseException:
-            os.close(lock_file)
-            raise
+        with ExitStack() as undo:
+            lock_file = lock(path)
+            undo.callback(os.close, lock_file)
+            itself, new = open_itself(path)
+            undo.callback(os.close, itself)
+            opened = cls(path, lock_file, itself, new)
+            undo.pop_all()
+        return opened
 
     def announce(self, details: dict[str, Any]) -> None:
         """Tell the command line how to reach this process; the lock file is readable by its owner only."""
@@ -127,6 +143,7 @@ class Database:
         # Only the last connection checkpoints and removes the WAL when it closes, and a reader may not.
         for connection in (*self._read_connections, self._connection):
             connection.close()
+        os.close(self._itself)
         os.ftruncate(self._lock_file, 0)
         os.close(self._lock_file)
 
@@ -140,6 +157,11 @@ class Database:
         self._waiting += 1
         self._queue.put(_Waiting(work, item, future, durable))
         return await future
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of the database and of its WAL; 0 for a file that is not there."""
+        real = Path(os.path.realpath(self.path))
+        return {"bytes": _size(real), "wal_bytes": _size(real.with_name(real.name + "-wal"))}
 
     def has_space(self) -> bool:
         """Whether the disk has room for more deliveries; looked up once a second."""
@@ -157,7 +179,11 @@ class Database:
         stopping = False
         while not stopping:
             batch: list[_Waiting] = []
-            waiting = self._queue.get()
+            try:
+                waiting = self._queue.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                self._look()
+                continue
             while True:
                 if waiting is None:
                     stopping = True
@@ -174,8 +200,10 @@ class Database:
                 self._answer(batch, results)
 
     def _transaction(self, batch: list[_Waiting]) -> list[Any]:
-        """One result or exception for each; none is a success unless the commit was."""
+        """One result or exception for each; none is a success unless the commit was, into the file that is seen there."""
         connection = self._connection
+        if (fault := self._look()) is not None:
+            return [fault] * len(batch)
         try:
             self._synchronise(any(waiting.durable for waiting in batch))
             connection.execute("BEGIN IMMEDIATE")
@@ -183,8 +211,27 @@ class Database:
             connection.execute("COMMIT")
         except BaseException as error:
             _roll_back(connection)
-            return [explained(error, self.path)] * len(batch)
-        return results
+            return [self._explained(error)] * len(batch)
+        return results if (fault := self._look()) is None else [fault] * len(batch)
+
+    def _look(self) -> StoreError | None:
+        """Why nothing may be written any more, until a restart: files that are not those we opened, or damage."""
+        if self._fault is None and (changed := self._files.changed()) is not None:
+            self._stop_writing(changed)
+        # A new one each time: an exception that is raised again and again collects tracebacks.
+        return None if self._fault is None else StoreError(self._fault[0], hint=self._fault[1])
+
+    def _stop_writing(self, fault: StoreError) -> None:
+        if self._fault is None:
+            self._fault = str(fault), fault.hint
+            self._log.error("the database cannot be used until a restart", reason=str(fault), hint=fault.hint)
+
+    def _explained(self, error: BaseException) -> ConnectorError | BaseException:
+        """The error in our words. Damage is never seen for nothing: writing on would make it worse."""
+        known = explained(error, self.path)
+        if isinstance(known, StoreError) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+            self._stop_writing(known)
+        return known
 
     def _synchronise(self, durable: bool) -> None:
         """Whether the next commit waits for the disk. Only ever between two transactions."""
@@ -216,7 +263,7 @@ class Database:
             if not connection.in_transaction:
                 raise  # SQLite gave up the whole transaction: nobody's work is kept
             connection.execute("ROLLBACK TO one")
-            result = explained(error, self.path)
+            result = self._explained(error)
         connection.execute("RELEASE one")
         return result
 
@@ -247,9 +294,16 @@ class Database:
         try:
             return query(connection)
         except sqlite3.Error as error:
-            raise explained(error, self.path) from error
+            raise self._explained(error) from error
         finally:
             connection.set_progress_handler(None, 0)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
@@ -279,7 +333,7 @@ def explained(error: BaseException, path: Path) -> ConnectorError | BaseExceptio
         "full": (f"The disk that holds {name} is full.", "Free some space; nothing acknowledged is lost."),
         "no such table": (f"{name} is not a connector's database yet.", "Start `connector serve`, or mend database.url."),
         "not a database": (f"{name} is not an SQLite database.", "Point database.url at another file."),
-        "malformed": (f"The database {name} is damaged.", "Restore a backup; see docs/operating.md."),
+        "malformed": (f"The database {name} is damaged.", "Stop the service and restore a backup; see docs/operating.md."),
         "disk I/O": (f"The disk that holds {name} does not work.", "Check the disk and the system log."),
         "interrupted": (f"A query on {name} took too long.", "Ask for less at a time."),
     }
@@ -290,9 +344,6 @@ def explained(error: BaseException, path: Path) -> ConnectorError | BaseExceptio
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # SQLite gives the WAL the permissions of the file, so they must be right before it is made; see also the chmod below.
-    with suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
     except sqlite3.Error as error:
@@ -320,6 +371,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA cache_size = -2000")
     # Pages: 16 MB. Index pages are written again and again under load; a checkpoint takes each over only once.
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
     migrate(connection)
     # SQLite opens a file that is read-only or locked without a word; better refused now than at the first delivery.
     connection.execute("DELETE FROM tallies WHERE 0")

@@ -43,6 +43,10 @@ def _queue(status: Mapping[str, Any]) -> Iterable[Metric]:
     oldest = "Age of the oldest event that waits for its turn; 0 when none waits."
     yield GaugeMetricFamily("connector_oldest_waiting_seconds", oldest, value=status["oldest_waiting_seconds"] or 0)
     yield GaugeMetricFamily("connector_links", "Clients linked to a customer.", value=status["links"])
+    sizes = status["database"]
+    yield GaugeMetricFamily("connector_database_bytes", "Size of the database file.", value=sizes["bytes"])
+    wal = "Size of the -wal beside it; it grows while a program reads the database for long."
+    yield GaugeMetricFamily("connector_database_wal_bytes", wal, value=sizes["wal_bytes"])
     checks = GaugeMetricFamily("connector_check_ok", "1 when the check is well, 0 otherwise.", labels=["check"])
     bad = {check["id"] for check in status["checks"] if check["level"] != "ok"}
     for name in sorted({check["id"] for check in status["checks"]}):

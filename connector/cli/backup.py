@@ -1,0 +1,56 @@
+"""`connector backup` and `connector restore`: a copy of the database that can be trusted, and the way back from it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from connector.cli.common import config_option, ends_well, json_option, load_config
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@config_option
+@json_option
+@ends_well
+def backup(file: Path, config_path: Path, as_json: bool) -> None:
+    """Copy the database into FILE, which must not exist, and verify the copy. A service may run meanwhile."""
+    from connector.cli import output as terminal
+    from connector.store.backup import back_up
+
+    config = load_config(config_path)
+    begun = time.monotonic()
+    made = back_up(config.database.path, file)
+    seconds = round(time.monotonic() - begun, 2)
+    if as_json:
+        terminal.show_json({"file": str(file), "bytes": made.size, "seconds": seconds, "verified": True})
+    else:
+        click.echo(f"{file}: {made.size:,} bytes in {seconds} s, verified.")
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@config_option
+@json_option
+@ends_well
+def restore(file: Path, config_path: Path, as_json: bool) -> None:
+    """Put the backup FILE in the place of the database, after verifying it. Refused while a service runs."""
+    from connector.cli import output as terminal
+    from connector.store.backup import restore as put_back
+
+    config = load_config(config_path)
+    begun = time.monotonic()
+    made = put_back(config.database.path, file, time.time())
+    seconds = round(time.monotonic() - begun, 2)
+    kept = made.kept.name if made.kept else None
+    if as_json:
+        terminal.show_json({"file": str(file), "bytes": made.size, "seconds": seconds, "verified": True, "kept": kept})
+        return
+    click.echo(f"{made.file.name} is {file.name} again: {made.size:,} bytes in {seconds} s, verified.")
+    if kept:
+        click.echo(f"What was there before is kept as {kept}.")
+    click.echo('Start the service; then see "Restore" in docs/operating.md for what came in since the backup.')
