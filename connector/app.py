@@ -60,6 +60,8 @@ class Service:
         self.config = config
         self.engine = engine
         self._stats = ReceiverStats()
+        status_token = config.status.token.get_secret_value() if config.status.token else None
+        self._access = Access(public_url=config.server.public_url, token=status_token)
         self._overview = Overview(engine, self._stats, works=works)
         self.operations = Operations(engine, works=works, troubles=self._overview.troubles)
         self.url = ""
@@ -116,14 +118,23 @@ class Service:
         await self.engine.stop()
         self._log.info("stopped")
 
-    async def run_until_signal(self) -> None:
-        """Start, wait for SIGTERM or SIGINT (or the server's end), stop. A second signal ends the process at once."""
+    @property
+    def login_url(self) -> str:
+        """The address that opens one session of the status page; good once. Known once started."""
+        return f"{self.url}{self._access.login_path}"
+
+    async def run_until_signal(self, listening: Callable[[], None] = lambda: None) -> None:
+        """Start, wait for SIGTERM or SIGINT (or the server's end), stop. A second signal ends the process at once.
+
+        `listening` is called once the service can be reached.
+        """
         signalled = asyncio.Event()
         loop = asyncio.get_running_loop()
         for one in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(one, lambda: os._exit(1) if signalled.is_set() else signalled.set())
         try:
             await self.start()
+            listening()
             calm_the_collector()
             waiting = asyncio.create_task(signalled.wait())
             await asyncio.wait({waiting, self._serving}, return_when=asyncio.FIRST_COMPLETED)
@@ -136,14 +147,13 @@ class Service:
 
     def _uvicorn_config(self, token: str) -> uvicorn.Config:
         config, overview = self.config, self._overview
-        status_token = config.status.token.get_secret_value() if config.status.token else None
         app = build_app(
             sources=self._sources(),
             intake=Intake(self.engine, self.operations.repair),
             stats=self._stats,
             data=overview,
             ready=overview.ready,
-            access=Access(host=config.server.host, public_url=config.server.public_url, token=status_token),
+            access=self._access,
             max_body_bytes=config.server.max_body_bytes,
             config_file=str(config.path),
             extra_routes=[admin_route(token, self.operations.call)],

@@ -68,7 +68,12 @@ def serve(config_path: Path, no_worker: bool) -> None:
 
     async def job() -> None:
         service = await Service.open(loaded, works=not no_worker)
-        await service.run_until_signal()
+
+        def listening() -> None:
+            if loaded.status.token is None:
+                click.echo(f"Status page, good for one login: {service.login_url}", err=True)
+
+        await service.run_until_signal(listening)
 
     _loop(job)
 

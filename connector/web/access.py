@@ -1,56 +1,49 @@
-"""Who may see the status page, `/status.json` and `/metrics`.
+"""Who may see the status page, `/status.json` and `/metrics`, and decide there: whoever has the status token.
 
-They are open only to a browser on the machine itself: the server listens on loopback, no public address is configured,
-nothing between says that it forwarded the request, and the address in the browser's bar is loopback too (a hostile
-site can point its own name at 127.0.0.1). Everybody else needs the status token. A proxy that adds no header of its own
-cannot be seen from here: behind it, `public_url` must be set.
+Nothing is opened by guessing from headers or addresses: a proxy that adds no header of its own cannot be told from a
+browser on the machine itself. Where no token is configured (allowed on loopback only), one is made at each start, and a
+login address that is good once is printed for the terminal.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
+import secrets
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
-from connector.config.addresses import is_loopback
-
-#: Seconds a login lasts.
+#: Seconds a session lasts at most, and how long it may go unused (a page that is open refreshes itself).
 SESSION = 12 * 3600
-#: Wrong tokens accepted by the login form in any `WINDOW` seconds, from everybody together.
+IDLE = 2 * 3600
+#: Sessions kept; the oldest go first.
+MOST_SESSIONS = 1000
+#: Wrong tokens answered as such in any `WINDOW` seconds; more are told to wait. The right token is never refused.
 ATTEMPTS = 10
 WINDOW = 60.0
 
-_FORWARDED = frozenset(
-    {
-        "forwarded",
-        "via",
-        "x-real-ip",
-        "x-client-ip",
-        "x-cluster-client-ip",
-        "true-client-ip",
-        "cf-connecting-ip",
-        "cdn-loop",
-        "x-envoy-external-address",
-        "x-original-host",
-        "x-original-url",
-    }
-)
+
+@dataclass(slots=True)
+class _Session:
+    begun: float
+    seen: float
 
 
 class Access:
-    """Decides on each request. `host` and `public_url` are the server's settings, `token` is `[status] token`."""
+    """Decides on each request. `token` is `[status] token`; None: one is made. `clock` gives Unix time."""
 
-    def __init__(self, *, host: str, public_url: str | None, token: str | None, clock: Callable[[], float] = time.time) -> None:
-        self._may_be_open = is_loopback(host) and public_url is None
-        self._token = token.encode() if token else b""
-        self._key = hashlib.sha256(b"connector session key\0" + self._token).digest()
+    def __init__(self, *, public_url: str | None, token: str | None, clock: Callable[[], float] = time.time) -> None:
+        #: Whether the operator has chosen the token; otherwise only the login address leads in.
+        self.configured = bool(token)
+        self._token = (token or secrets.token_urlsafe(32)).encode()
+        self._code = secrets.token_urlsafe(24)
         self._clock = clock
         self._failures: deque[float] = deque()
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()
         #: The session cookie may only travel over TLS where senders see us over TLS.
         self.secure = (public_url or "").lower().startswith("https://")
         #: The scheme and host under which browsers see us through a proxy; "" when they reach us directly.
@@ -58,20 +51,28 @@ class Access:
         self.cookie = "__Host-connector" if self.secure else "connector"
 
     @property
-    def configured(self) -> bool:
-        """Whether there is a token to log in with."""
-        return bool(self._token)
-
-    def is_open(self, headers: Headers) -> bool:
-        """Whether this request may see everything without a login."""
-        return self._may_be_open and not _forwarded(headers) and _names_loopback(headers.get("host", ""))
+    def login_path(self) -> str:
+        """The address, without scheme and host, that opens one session; good once."""
+        return f"/login?token={self._code}"
 
     def admits(self, headers: Headers, cookie: str | None) -> bool:
-        """Whether this request may see the status: open, a right bearer token, or a valid session cookie."""
-        return self.is_open(headers) or self._bearer(headers.get("authorization", "")) or self._session(cookie or "")
+        """Whether this request may see the status: a right bearer token, or a session."""
+        return self._bearer(headers.get("authorization", "")) or self.in_session(cookie)
+
+    def in_session(self, cookie: str | None) -> bool:
+        """Whether the cookie stands for a session that is still on; looking keeps it on."""
+        session = self._sessions.get(cookie or "")
+        if session is None:
+            return False
+        now = self._clock()
+        if now >= session.begun + SESSION or now >= session.seen + IDLE:
+            del self._sessions[cookie or ""]
+            return False
+        session.seen = now
+        return True
 
     def wait(self) -> int:
-        """Seconds until the login form may be tried again; 0 when it may be tried now."""
+        """Seconds for which further wrong tokens are told to wait; 0 when there were few."""
         now = self._clock()
         while self._failures and self._failures[0] <= now - WINDOW:
             self._failures.popleft()
@@ -82,26 +83,47 @@ class Access:
         if not self._matches(offered):
             self._failures.append(self._clock())
             return None
-        expiry = str(int(self._clock()) + SESSION)
-        return f"{expiry}.{self._sign(expiry)}"
+        return self._begin()
+
+    def redeem(self, offered: str) -> str | None:
+        """Trade the code of the printed login address for a session, once; None (and counted) when it is not the code."""
+        if not self._code or not _same(offered.encode("utf-8", "surrogatepass"), self._code.encode()):
+            self._failures.append(self._clock())
+            return None
+        self._code = ""
+        return self._begin()
+
+    def log_out(self, cookie: str | None) -> None:
+        """End the session."""
+        self._sessions.pop(cookie or "", None)
+
+    def from_our_page(self, headers: Headers) -> bool:
+        """Whether the browser says that a form was on our own page; a program says nothing."""
+        if headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            return False
+        origin = headers.get("origin")
+        if origin is None:
+            return True
+        place = _place(origin)
+        return bool(place) and (origin.lower() == self.origin or place == headers.get("host", "").lower())
+
+    def _begin(self) -> str:
+        made, now = secrets.token_urlsafe(32), self._clock()
+        self._sessions[made] = _Session(now, now)
+        while len(self._sessions) > MOST_SESSIONS:
+            self._sessions.popitem(last=False)
+        return made
 
     def _matches(self, offered: str) -> bool:
-        return bool(self._token) and hmac.compare_digest(offered.encode("utf-8", "surrogatepass"), self._token)
+        return _same(offered.encode("utf-8", "surrogatepass"), self._token)
 
     def _bearer(self, value: str) -> bool:
         scheme, _, offered = value.partition(" ")
         return scheme.lower() == "bearer" and self._matches(offered.strip())
 
-    def _session(self, cookie: str) -> bool:
-        expiry, _, signature = cookie.partition(".")
-        if not self._token or len(expiry) > 12 or not (expiry.isascii() and expiry.isdigit()):
-            return False
-        good = hmac.compare_digest(signature.encode("utf-8", "surrogatepass"), self._sign(expiry).encode())
-        return good and self._clock() < int(expiry)
 
-    def _sign(self, expiry: str) -> str:
-        # Keyed by the token: a new token ends every session.
-        return hmac.new(self._key, expiry.encode(), hashlib.sha256).hexdigest()
+def _same(one: bytes, other: bytes) -> bool:
+    return hmac.compare_digest(one, other)
 
 
 def _origin(url: str) -> str:
@@ -111,12 +133,9 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{place}" if place else ""
 
 
-def _forwarded(headers: Headers) -> bool:
-    return any(name in _FORWARDED or name.startswith("x-forwarded") for name in headers)
-
-
-def _names_loopback(host: str) -> bool:
-    """Read a Host header: `localhost`, `127.0.0.1` or `[::1]`, with or without a port."""
-    if host.startswith("["):
-        return is_loopback(host.partition("]")[0] + "]")
-    return is_loopback(host.partition(":")[0])
+def _place(origin: str) -> str:
+    """Host and port of an origin; empty for `null`, which is what hides itself."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""

@@ -104,6 +104,7 @@ def no_folder(folder: Path) -> Iterator[None]:
     yield
 
 
+BEARER = {"Authorization": "Bearer a-status-token-for-tests"}
 REFUSALS = {
     no_folder: "The database connector.db cannot be opened: No such file or directory."
     " Check that the folder of connector.db exists and may be written.",
@@ -203,7 +204,7 @@ async def survive(sides: FarSides, service: Service, disk: Disk | SmallDisk) -> 
         assert ready.status_code == 503
         assert ready.json()[0]["hint"]
         assert (await http.get(f"{service.url}/healthz")).status_code == 200
-        assert (await http.get(f"{service.url}/status.json")).status_code == 200
+        assert (await http.get(f"{service.url}/status.json", headers=BEARER)).status_code == 200
         disk.free()
         async with asyncio.timeout(10):
             while (await http.get(f"{service.url}/readyz")).status_code != 200:

@@ -56,6 +56,8 @@ base_url = "{hubspot}"
 token = "{hubspot_token}"
 timeout_seconds = {timeout}
 limits = {hubspot_limits}
+[status]
+token = "a-status-token-for-tests"
 [[sync]]
 booking = "stores"
 crm = "main"

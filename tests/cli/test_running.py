@@ -14,6 +14,7 @@ from acceptance.world import WEBHOOK_TOKEN
 
 from .place import Place, Process
 
+BEARER = {"Authorization": "Bearer a-status-token-for-tests"}
 FIRST = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ASKED = ("backfill", "stores", "--since", "2026-03-01", "--until", "2026-03-31")
 
@@ -53,7 +54,7 @@ def test_serve_on_a_port_that_is_taken(tmp_path, portal, sides, place, taken):
 def test_serve_on_a_host_that_is_none(tmp_path, portal, sides, host):
     file = Place(tmp_path, portal, sides).file
     text = file.read_text().replace("[server]", f'[server]\nhost = "{host}"')
-    file.write_text(text + '\n[status]\ntoken = "0123456789abcdef"\n')
+    file.write_text(text)
     with Process("serve", "--config", str(file)) as process:
         code, out, err = process.ends()
     assert (code, out) == (2, "")
@@ -70,7 +71,7 @@ def test_serve_without_a_worker_receives_and_leaves_the_rest(place):
         result = place.run(*ASKED)
         assert result.exit_code == 1
         assert "The running service has no worker. Restart it without --no-worker." in result.stderr
-        status = httpx.get(f"{service.url}/status.json", trust_env=False).json()
+        status = httpx.get(f"{service.url}/status.json", headers=BEARER, trust_env=False).json()
         assert status["queue"]["queued"] == 1
         assert [check["id"] for check in status["checks"] if "--no-worker" in check["message"]] == ["worker"]
         assert place.sides.hubspot.contacts() == []

@@ -217,21 +217,20 @@ def busy_page() -> dict[str, Any]:
 class World:
     """An application with everything around it faked, and how to talk to it."""
 
-    def __init__(
-        self, *, host: str = "127.0.0.1", public_url: str | None = None, token: str | None = TOKEN, **options: Any
-    ) -> None:
+    def __init__(self, *, public_url: str | None = None, token: str | None = TOKEN, **options: Any) -> None:
         self.clock = Clock()
         self.intake = MemoryIntake()
         self.stats = ReceiverStats()
         self.data = FakeData(quiet_page())
         self.checks = [Check(id="store", level="ok", message="The database answers.")]
+        self.access = Access(public_url=public_url, token=token, clock=self.clock)
         self.app: Starlette = build_app(
             sources={"stores": Source("stores", read, TokenVerifier())},
             intake=self.intake,
             stats=self.stats,
             data=self.data,
             ready=self._ready,
-            access=Access(host=host, public_url=public_url, token=token, clock=self.clock),
+            access=self.access,
             config_file="connector.toml",
             clock=self.clock,
             **options,
@@ -239,6 +238,12 @@ class World:
 
     async def _ready(self) -> list[Check]:
         return self.checks
+
+    def logged_in(self, base_url: str = "http://127.0.0.1:8080") -> httpx.AsyncClient:
+        """A browser with a session."""
+        client = self.client(base_url)
+        client.cookies.set(self.access.cookie, self.access.log_in(TOKEN) or "")
+        return client
 
     def client(self, base_url: str = "http://127.0.0.1:8080") -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=base_url)

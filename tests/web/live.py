@@ -78,7 +78,7 @@ class Shop:
         return self.hubspot.add_contact(age=3600, **properties)
 
     def client(self, **fields: str) -> str:
-        """Dan, who has the phone of somebody with another name."""
+        """Dan, who has the phone of somebody who may be him."""
         return str(self.booxi.add_client(firstName="Dan", lastName="Lee", mobilePhoneNumber=PHONE, **fields))
 
     async def book(self, *clients: str) -> None:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_healthz_says_nothing_but_ok() -> None:
-    async with World(host="0.0.0.0", token=None).client() as client:
+    async with World(token=None).client() as client:
         response = await client.get("/healthz", headers={"x-forwarded-for": "192.0.2.1"})
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
@@ -76,7 +76,7 @@ async def test_other_addresses_are_refused_in_json(method: str, path: str, statu
 
 async def test_status_json_is_what_the_data_says() -> None:
     world = World()
-    async with world.client() as client:
+    async with world.logged_in() as client:
         response = await client.get("/status.json")
     assert response.json() == await world.data.status()
     keys = ["version", "queue", "oldest_waiting_seconds", "sources", "crms", "links", "database", "checks"]
@@ -85,14 +85,14 @@ async def test_status_json_is_what_the_data_says() -> None:
 
 
 async def test_pages_keep_to_themselves() -> None:
-    async with World(host="0.0.0.0").client() as client:
+    async with World().client() as client:
         first, second = await client.get("/login"), await client.get("/login")
     policy = first.headers["content-security-policy"]
     for part in ("default-src 'none'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"):
         assert part in policy
     assert "unsafe" not in policy
     assert first.headers["x-content-type-options"] == "nosniff"
-    assert first.headers["referrer-policy"] == "no-referrer"
+    assert first.headers["referrer-policy"] == "same-origin"
     assert first.headers["cache-control"] == "no-store"
     nonces = [re.search(r"nonce-([\w-]+)", r.headers["content-security-policy"])[1] for r in (first, second)]  # type: ignore[index]
     assert nonces[0] != nonces[1]
@@ -102,7 +102,7 @@ async def test_pages_keep_to_themselves() -> None:
 async def test_a_broken_store_is_told_in_words() -> None:
     world = World()
     world.data.trouble = StoreError("the database is of a newer version", hint="Update connector.")
-    async with world.client() as client:
+    async with world.logged_in() as client:
         for path in ("/status", "/status.json", "/metrics"):
             response = await client.get(path)
             assert response.status_code == 503
@@ -116,7 +116,7 @@ async def test_metrics_can_be_parsed_and_count_what_happened() -> None:
     for body in (b'{"id": 1, "client": 2}', b'{"id": 1, "client": 2}', b"{}", b"nonsense"):
         await world.deliver(body)
     await world.deliver(b"{}", source="nobody")
-    async with world.client() as client:
+    async with world.logged_in() as client:
         response = await client.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain; version=")
     samples = {
@@ -153,7 +153,7 @@ async def test_the_page_escapes_everything() -> None:
     page["held"][0]["reason"] = page["checks"][0]["message"] = page["decisions"][0]["reason"] = "<img src=x onerror=1>"
     page["held"][0]["hint"] = "run `<i>` or ` alone"
     world.data._page = page
-    async with world.client() as client:
+    async with world.logged_in() as client:
         text = (await client.get("/status")).text
     for raw in ("<script>alert", "<img src=x", "<b>`", "<i>`"):
         assert raw not in text
@@ -161,9 +161,9 @@ async def test_the_page_escapes_everything() -> None:
 
 
 async def test_the_page_asks_nothing_of_other_hosts() -> None:
-    async with World().client() as client:
+    async with World().logged_in() as client:
         text = (await client.get("/status")).text
     addresses = set(re.findall(r'(?:src|href|action)="([^"]*)"', text))
-    assert {address for address in addresses if not address.startswith("data:")} == {"/status.json", "/metrics"}
+    assert {address for address in addresses if not address.startswith("data:")} == {"/status.json", "/metrics", "/logout"}
     assert "url(" not in text
     assert " style=" not in text

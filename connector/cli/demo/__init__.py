@@ -6,6 +6,7 @@ Everything is real but the far sides: HTTP both ways, the database file, the syn
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import tempfile
 from contextlib import AsyncExitStack
@@ -27,7 +28,6 @@ from connector.store import views
 
 #: Seconds the samples may take.
 PATIENCE = 60.0
-STATUS_TOKEN = "demo-status-token"  # noqa: S105 - for the one page of the demo
 
 CONFIG = """\
 [server]
@@ -75,7 +75,7 @@ async def run_demo(*, once: bool, port: int, booking: str = "booxi") -> None:
             await service.operations.check(fix=True)
         await Play(service, stage, hubspot).run()
         if not once:
-            await _stay(service.url, locked=stage.public_url is not None)
+            await _stay(service.login_url)
 
 
 def _write_config(
@@ -86,7 +86,7 @@ def _write_config(
     text = text.replace("BOOKING", stage.settings.replace("BASE", booking_url + stage.api)).replace("HUBSPOT", hubspot_url)
     file = folder / "connector.toml"
     # The keys in files of their own, so that commands in another terminal can use this configuration too.
-    contents = {file.name: text, "hubspot-token": hubspot_token, "status-token": STATUS_TOKEN, **stage.secrets}
+    contents = {file.name: text, "hubspot-token": hubspot_token, "status-token": secrets.token_urlsafe(32), **stage.secrets}
     for name, content in contents.items():
         (folder / name).write_text(content, encoding="utf-8")
     return file
@@ -119,7 +119,7 @@ class Play:
             stage.link(chloe, known)
             stage.book(chloe)
             await self._tell("client already linked")
-        hubspot.add_contact(age=3600, firstname="Dana", lastname="Lewis", mobilephone="+15145550104")
+        hubspot.add_contact(age=3600, firstname="D.", lastname="Lee", mobilephone="+15145550104")
         stage.book(stage.add("Dan", "Lee", "dan@example.com", "+1 514-555-0104"))
         await self._tell("ambiguous client")
         if stage.nameless:
@@ -177,10 +177,9 @@ class Play:
         click.echo(f"HubSpot now has {len(contacts)} contacts and {len(meetings)} meetings ({outcomes}).")
 
 
-async def _stay(url: str, *, locked: bool) -> None:
-    click.echo(f"\nStatus page: {url}/status (Ctrl-C ends the demo). Commands for another terminal are on it.")
-    if locked:
-        click.echo(f"Log in with: {STATUS_TOKEN}")
+async def _stay(login_url: str) -> None:
+    click.echo("\nStatus page, good for one login (Ctrl-C ends the demo; commands for another terminal are on the page):")
+    click.echo(f"  {login_url}")
     stopped = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, stopped.set)

@@ -256,9 +256,10 @@ def _address_in(*fields: str) -> str:
 def _says_something(raw: str) -> bool:
     """Whether a value that cannot be read could mean somebody: digits enough for a number, or an @."""
     text = raw.strip(INVISIBLE)
-    if text.lower().endswith(".invalid"):
+    local, at, _ = text.lower().rpartition("@")
+    if at and (text.lower().endswith(".invalid") or email_reliability(f"{local}@none.com") is Reliability.PLACEHOLDER):
         return False
-    return "@" in text or sum(character.isdigit() for character in text) >= _MIN_DIGITS
+    return bool(at) or sum(character.isdigit() for character in text) >= _MIN_DIGITS
 
 
 def _is_placeholder(name: PersonName) -> bool:

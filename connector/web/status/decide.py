@@ -1,30 +1,27 @@
 """The desk on the status page: decide who a person is, and take a decision back.
 
-A form counts only when it comes from our own page in this browser. Its token is bound to the session's cookie; where the
-page is open without a login, to a cookie made at each start. The request must also say that it comes from our origin, or
+A form counts only when it comes from our own page in this browser. Its token is bound to the session's cookie. The request
+must also say that it comes from our origin, or
 nothing at all, as programs do. What came of it is told after the redirect, under a random number: a text in the address
 could be anybody's.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
-from starlette.datastructures import FormData, Headers
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from connector.model.errors import ConnectorError
 from connector.web.access import Access
-from connector.web.status.login import FORM_TIMEOUT, MAX_FORM
+from connector.web.status.forms import MAX_FORM, BadForm, read_form
 from connector.web.status.pages import PRIVATE, Pages
 
 #: `(operation, arguments)` → JSON-able result; see `connector.operations.operations`.
@@ -32,8 +29,6 @@ Operate = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 #: Who decides here, for the trace: the page knows no persons.
 BY = "status page"
-#: The cookie that stands for a session where there is no login.
-COOKIE = "connector-desk"
 #: Messages kept for those who have not seen them yet.
 KEPT = 50
 #: Characters of a customer's id.
@@ -51,7 +46,6 @@ class Desk:
         self._pages = pages
         self._operate = operate
         self._key = key or secrets.token_bytes(32)
-        self._boot = self._sign("boot")
         self._said: OrderedDict[str, tuple[bool, str]] = OrderedDict()
 
     def routes(self) -> list[Route]:
@@ -60,13 +54,8 @@ class Desk:
 
     def token(self, request: Request) -> str:
         """The token for the forms of a page; empty for who may look but has no session to bind it to."""
-        cookie = self._boot if self._access.is_open(request.headers) else self._session(request)
+        cookie = self._session(request)
         return self._sign(f"form {cookie}") if cookie else ""
-
-    def mark(self, request: Request, response: Response) -> None:
-        """Give a browser without a login the cookie that its forms are bound to."""
-        if self._access.is_open(request.headers) and request.cookies.get(COOKIE) != self._boot:
-            response.set_cookie(COOKIE, self._boot, path="/status", httponly=True, samesite="strict")
 
     def said(self, request: Request) -> tuple[bool, str] | None:
         """(whether it went well, what came of it) for the number in the address; None when there is nothing to say."""
@@ -76,22 +65,21 @@ class Desk:
         """Carry out one form and go back to the page."""
         if not self._access.admits(request.headers, request.cookies.get(self._access.cookie)):
             return RedirectResponse("/login", 303, PRIVATE)
-        if not self._from_here(request.headers):
+        if not self._access.from_our_page(request.headers):
             return self._refuse(_FOREIGN)
         try:
-            async with asyncio.timeout(FORM_TIMEOUT):
-                form = await request.form(max_files=0, max_fields=8)
-        except (TimeoutError, ClientDisconnect):
-            return self._refuse("The form did not arrive in time. Nothing was changed.", 408)
-        if not self._is_ours(request, _text(form, "token")):
+            form = await read_form(request)
+        except BadForm as error:
+            return self._refuse(f"{error} Nothing was changed.", error.status)
+        if not self._is_ours(request, form.get("token", "")):
             return self._refuse(_STALE)
         number = request.path_params["review"]
         if not (number.isascii() and number.isdigit() and len(number) <= 15):
             return self._back(False, "There is no such review.")
         return self._back(*await self._carry_out(int(number), form))
 
-    async def _carry_out(self, review: int, form: FormData) -> tuple[bool, str]:
-        choice, customer = _text(form, "choice"), _text(form, "customer_id")
+    async def _carry_out(self, review: int, form: Mapping[str, str]) -> tuple[bool, str]:
+        choice, customer = form.get("choice", ""), form.get("customer_id", "")
         try:
             if choice == "undo":
                 said = await self._operate("undo", {"review": review, "by": BY})
@@ -111,26 +99,14 @@ class Desk:
         }
         return True, f"Review {review}: {done[choice]}."
 
-    def _from_here(self, headers: Headers) -> bool:
-        """Whether the browser says that the form was on our own page; a program says nothing."""
-        if headers.get("sec-fetch-site", "same-origin") != "same-origin":
-            return False
-        origin = headers.get("origin")
-        if origin is None:
-            return True
-        place = _place(origin)
-        return bool(place) and (origin.lower() == self._access.origin or place == headers.get("host", "").lower())
-
     def _is_ours(self, request: Request, token: str) -> bool:
-        if self._access.is_open(request.headers) and not _same(request.cookies.get(COOKIE, ""), self._boot):
-            return False
         expected = self.token(request)
         return bool(expected) and _same(token, expected)
 
     def _session(self, request: Request) -> str:
         """The session's cookie. A bearer token needs no form: who has it can use the command line's way in."""
         cookie = request.cookies.get(self._access.cookie, "")
-        return cookie if self._access.admits(Headers({}), cookie) else ""
+        return cookie if self._access.in_session(cookie) else ""
 
     def _sign(self, text: str) -> str:
         return hmac.new(self._key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
@@ -146,18 +122,5 @@ class Desk:
         return RedirectResponse(f"/status?said={number}", 303, PRIVATE)
 
 
-def _place(origin: str) -> str:
-    """Host and port of an origin; empty for `null`, which is what hides itself."""
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return ""
-
-
 def _same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))
-
-
-def _text(form: FormData, name: str) -> str:
-    value = form.get(name)
-    return value.strip() if isinstance(value, str) else ""

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
-from starlette.datastructures import FormData
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from connector.web.access import SESSION, Access
+from connector.web.status.forms import MAX_FORM, BadForm, read_form
 from connector.web.status.pages import PRIVATE, Pages
 
-#: Bytes; the form holds one token.
-MAX_FORM = 4096
-#: Seconds a browser has to send the form.
-FORM_TIMEOUT = 10.0
+_USED = "This login address has been used or is out of date. Restart connector for a new one."
+_FOREIGN = "The request comes from another site. Nothing was done."
 
 
 class Login:
@@ -35,47 +31,50 @@ class Login:
             Route("/logout", self.log_out, methods=["POST"], max_body_size=MAX_FORM),
         ]
 
-    def refusal(self) -> Response:
-        """Say what to configure, where there is nothing to log in with."""
-        return self._pages.render("closed.html", status=403)
-
     async def show(self, request: Request) -> Response:
-        """Show the form; who needs none is sent on."""
-        if self._access.admits(request.headers, request.cookies.get(self._access.cookie)):
+        """Show the form; the printed login address and who needs no login are sent on."""
+        if self._access.in_session(request.cookies.get(self._access.cookie)):
             return RedirectResponse("/status", 303, PRIVATE)
-        return self._form("", 200) if self._access.configured else self.refusal()
+        code = request.query_params.get("token")
+        if code is None or request.method != "GET":
+            return self._form("", 200)
+        return self._open(
+            self._access.redeem(code), "This login address has been used or is out of date. Restart connector for a new one."
+        )
 
     async def submit(self, request: Request) -> Response:
-        """Check the token; wrong ones are limited, because a form invites guessing."""
-        if not self._access.configured:
-            return self.refusal()
-        if wait := self._access.wait():
-            return self._form(f"Too many wrong tokens. Try again in {wait} seconds.", 429, {"Retry-After": str(wait)})
+        """Check the token. Wrong ones are limited, because a form invites guessing; the right one is always taken."""
+        if not self._access.from_our_page(request.headers):
+            return self._form(_FOREIGN, 403)
         try:
-            async with asyncio.timeout(FORM_TIMEOUT):
-                form = await request.form(max_files=0, max_fields=4)
-        except (TimeoutError, ClientDisconnect):
-            return self._form("The form did not arrive in time. Please send it again.", 408)
-        session = self._access.log_in(_token(form))
-        if session is None:
-            self._log.warning("login refused")
-            return self._form("That is not the status token.", 401)
-        return self._with_cookie(RedirectResponse("/status", 303, PRIVATE), session, SESSION)
+            form = await read_form(request)
+        except BadForm as error:
+            return self._form(str(error), error.status)
+        return self._open(self._access.log_in(form.get("token", "")), "That is not the status token.")
 
-    async def log_out(self, _request: Request) -> Response:
-        """Forget the session in this browser."""
+    async def log_out(self, request: Request) -> Response:
+        """End the session."""
+        if not self._access.from_our_page(request.headers):
+            return self._form(_FOREIGN, 403)
+        self._access.log_out(request.cookies.get(self._access.cookie))
         return self._with_cookie(RedirectResponse("/login", 303, PRIVATE), "", 0)
 
+    def _open(self, session: str | None, refusal: str) -> Response:
+        if session is not None:
+            return self._with_cookie(RedirectResponse("/status", 303, PRIVATE), session, SESSION)
+        if wait := self._access.wait():
+            return self._form(f"Too many wrong tokens. Try again in {wait} seconds.", 429, {"Retry-After": str(wait)})
+        self._log.warning("login refused")
+        return self._form(refusal, 401)
+
     def _form(self, error: str, status: int, headers: dict[str, str] | None = None) -> Response:
-        return self._pages.render("login.html", status=status, headers=headers, error=error)
+        # A form says where it comes from only if the page may tell its own site.
+        every = {"Referrer-Policy": "same-origin", **(headers or {})}
+        configured = self._access.configured
+        return self._pages.render("login.html", status=status, headers=every, error=error, configured=configured)
 
     def _with_cookie(self, response: Response, value: str, seconds: int) -> Response:
         response.set_cookie(
             self._access.cookie, value, max_age=seconds, secure=self._access.secure, httponly=True, samesite="strict"
         )
         return response
-
-
-def _token(form: FormData) -> str:
-    value = form.get("token")
-    return value.strip() if isinstance(value, str) else ""

@@ -21,7 +21,6 @@ from connector.web.status.pages import PRIVATE, Pages
 from connector.web.status.present import present
 
 _BEARER = {"WWW-Authenticate": 'Bearer realm="connector"'}
-_UNCONFIGURED = "There is nothing to log in with: set token in the [status] table of the configuration and restart."
 _NOT_ADMITTED = "Send the status token as `Authorization: Bearer <token>`."
 
 
@@ -64,21 +63,15 @@ class StatusPages:
     async def page(self, request: Request) -> Response:
         """Show the page, or the way to log in."""
         if not self._admits(request):
-            return RedirectResponse("/login", 303, PRIVATE) if self._access.configured else self._login.refusal()
+            return RedirectResponse("/login", 303, PRIVATE)
         try:
             view = present(await self._data.page(), now=self._clock(), config_file=self._config_file)
         except ConnectorError as error:
             self._log.error("status page failed", error=str(error))
             return self._pages.render("trouble.html", status=503, message=str(error), hint=error.hint)
-        leave = not self._access.is_open(request.headers)
         token, said = (self._desk.token(request), self._desk.said(request)) if self._desk else ("", None)
         # A form says where it comes from only if the page may tell its own site.
-        response = self._pages.render(
-            "status.html", headers={"Referrer-Policy": "same-origin"}, view=view, leave=leave, token=token, said=said
-        )
-        if self._desk is not None:
-            self._desk.mark(request, response)
-        return response
+        return self._pages.render("status.html", headers={"Referrer-Policy": "same-origin"}, view=view, token=token, said=said)
 
     async def json(self, request: Request) -> Response:
         """Answer the figures as data."""
@@ -91,9 +84,7 @@ class StatusPages:
     async def _machine(self, request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
         as_json = request.url.path.endswith(".json")
         if not self._admits(request):
-            if self._access.configured:
-                return _error(401, _NOT_ADMITTED, as_json=as_json, headers=_BEARER)
-            return _error(403, _UNCONFIGURED, as_json=as_json)
+            return _error(401, _NOT_ADMITTED, as_json=as_json, headers=_BEARER)
         try:
             return await answer()
         except ConnectorError as error:
@@ -115,5 +106,5 @@ def _error(status: int, message: str, *, as_json: bool, headers: dict[str, str] 
     every = {**PRIVATE, **(headers or {})}
     if not as_json:
         return PlainTextResponse(message + "\n", status, every)
-    codes = {401: "login_required", 403: "not_configured", 503: "unavailable"}
+    codes = {401: "login_required", 503: "unavailable"}
     return JSONResponse({"error": codes[status], "message": message}, status, every)

@@ -13,6 +13,7 @@ from worker.harness import captured
 
 from connector.store import views
 
+from ..fakes import TOKEN
 from ..live import Shop
 
 pytestmark = pytest.mark.anyio
@@ -29,6 +30,7 @@ async def shop(anyio_backend: str, tmp_path: Path) -> AsyncIterator[Shop]:
 async def page(shop: Shop) -> AsyncIterator[httpx.AsyncClient]:
     url = shop.service.url
     async with httpx.AsyncClient(base_url=url, trust_env=False, headers={"origin": url}) as client:
+        assert (await client.post("/login", data={"token": TOKEN})).status_code == 303
         yield client
 
 

@@ -184,5 +184,5 @@ def test_the_chart_never_hides_what_happened() -> None:
 async def test_the_page_renders_with_hardly_any_data(changes: dict[str, object]) -> None:
     world = World()
     world.data._page = {**quiet_page(), **changes}
-    async with world.client() as client:
+    async with world.logged_in() as client:
         assert (await client.get("/status")).status_code == 200
