@@ -111,7 +111,10 @@ class UnknownOutcome(Transient):
 
 
 class Conflict(RemoteError):
-    """The CRM refused a second record of the same person. `by` is `email` or `key`; `winner` may be unknown."""
+    """The CRM refused a second record of the same person. `by` is `email` or `key`.
+
+    `winner` was seen to carry it; None where nobody was.
+    """
 
     def __init__(self, message: str, *, by: str, winner: str | None, account: str = "", status: int | None = None) -> None:
         super().__init__(message, account=account, status=status)

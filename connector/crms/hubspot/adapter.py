@@ -129,16 +129,37 @@ class HubSpot(CRM):
         """Create the contact under our unique key.
 
         Raises:
-            Conflict: HubSpot knows the e-mail address or the key; the winner is named unless HubSpot changed its wording.
+            Conflict: HubSpot knows the e-mail address or the key; the winner is named if one contact is seen to carry it.
             AccountPaused: our unique property does not exist.
             Rejected: HubSpot refuses a value; the hint holds its code words.
         """
-        answer = await self._client.create_contact({**mapping.properties_of(new), self._key: person_key})
+        try:
+            answer = await self._client.create_contact({**mapping.properties_of(new), self._key: person_key})
+        except Conflict as conflict:
+            raise await self._confirmed(conflict, new.email, person_key) from None
         created = mapping.customer(answer.data, self._key)
         if created is None:
             text = f"HubSpot: create a contact: answered {answer.status} without a contact"
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
         return created
+
+    async def _confirmed(self, conflict: Conflict, email: str, person_key: str) -> Conflict:
+        """The conflict with a winner that was read and carries the address or the key; an id in a sentence is only a claim."""
+        named = await self.get(conflict.winner) if conflict.winner is not None else None
+        carried = mapping.shared(named, email, person_key) if named is not None else frozenset()
+        found = {named.id: named} if named is not None and carried else await self._holders(email, person_key)
+        winner = next(iter(found.values())) if len(found) == 1 else None
+        by = conflict.by
+        if winner is not None and by not in (carried := mapping.shared(winner, email, person_key)):
+            (by,) = carried
+        text, account, status = str(conflict), self.remote.account, conflict.status
+        return Conflict(text, by=by, winner=winner.id if winner is not None else None, account=account, status=status)
+
+    async def _holders(self, email: str, person_key: str) -> dict[str, Customer]:
+        """Whoever carries the address or the key, by fresh reads."""
+        by_email = await self.by_email(email) if email.strip() else []
+        found = [*by_email, await self.by_key(person_key)]
+        return {contact.id: contact for contact in found if contact is not None}
 
     async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
         """Write blanks only. An e-mail address that another contact has is left out, and the rest is written."""

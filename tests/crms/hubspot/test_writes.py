@@ -56,12 +56,61 @@ async def test_create_with_a_known_address_names_the_winner(sandbox, crm, taken)
     assert len(sandbox.contacts()) == 1
 
 
-async def test_create_with_a_known_address_in_another_wording_is_a_conflict_without_a_winner(sandbox, crm):
+async def test_create_with_a_known_address_in_another_wording_is_settled_by_looking(sandbox, crm):
     sandbox.records.rules = Rules(conflict_names_winner=False)
-    sandbox.add_contact(email="ada@example.com")
+    holder = sandbox.add_contact(email="ada@example.com")
     with pytest.raises(Conflict) as caught:
         await crm.create(ADA, "k1")
-    assert (caught.value.by, caught.value.winner) == ("email", None)
+    assert (caught.value.by, caught.value.winner) == ("email", holder)
+
+
+NOBODY = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "resource not found"}
+STRANGER = {"id": "77", "properties": {"email": "grace@example.com", KEY: "k2"}}
+
+
+@pytest.mark.parametrize("new", [ADA, NewCustomer(first_name="Ada", mobile_phone="+15145550123")])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (409, {"category": "CONFLICT", "message": "Contact already exists. Existing ID: 77"}),
+        (400, {"category": "VALIDATION_ERROR", "message": "77 already has that value", "error": "UNIQUE_VALUE_CONFLICT"}),
+    ],
+)
+async def test_a_refusal_that_names_a_stranger_names_nobody(scripted, far, new, refusal):
+    far.answer(*refusal)
+    far.answer(200, STRANGER)
+    far.answer(404, NOBODY)
+    with pytest.raises(Conflict) as caught:
+        await scripted.create(new, "k1")
+    assert caught.value.winner is None
+    assert caught.value.status == refusal[0]
+
+
+async def test_a_refusal_that_names_a_stranger_is_settled_by_looking_for_the_holder(scripted, far):
+    far.answer(409, {"category": "CONFLICT", "message": "Contact already exists. Existing ID: 77"})
+    far.answer(200, STRANGER)
+    far.answer(200, {"id": "6001", "properties": {"email": "Ada@example.com"}})
+    far.answer(404, NOBODY)
+    with pytest.raises(Conflict) as caught:
+        await scripted.create(ADA, "k1")
+    assert (caught.value.winner, caught.value.by) == ("6001", "email")
+
+
+async def test_two_holders_are_no_winner(scripted, far):
+    far.answer(409, {"category": "CONFLICT", "message": "Contact already exists."})
+    far.answer(200, {"id": "6001", "properties": {"email": "ada@example.com"}})
+    far.answer(200, {"id": "6002", "properties": {KEY: "k1"}})
+    with pytest.raises(Conflict) as caught:
+        await scripted.create(ADA, "k1")
+    assert caught.value.winner is None
+
+
+async def test_a_conflict_over_our_key_whose_winner_only_has_the_address_is_one_over_the_address(scripted, far):
+    far.answer(400, {"category": "VALIDATION_ERROR", "message": "6001 already has that value"})
+    far.answer(200, {"id": "6001", "properties": {"hs_additional_emails": "b@example.com;ADA@example.com"}})
+    with pytest.raises(Conflict) as caught:
+        await scripted.create(ADA, "k1")
+    assert (caught.value.winner, caught.value.by) == ("6001", "email")
 
 
 async def test_create_under_a_known_key_names_the_holder_and_not_the_other_id(sandbox, crm):
@@ -79,7 +128,7 @@ async def test_create_with_an_address_which_an_archived_contact_still_holds(sand
     assert await crm.by_email("ada@example.com") == []
     with pytest.raises(Conflict) as caught:
         await crm.create(ADA, "k1")
-    assert caught.value.winner == gone
+    assert caught.value.winner is None, "nobody can be linked to a contact in the recycle bin"
     assert await crm.get(gone) is None
 
 
