@@ -124,3 +124,17 @@ class Conflict(RemoteError):
 
 class Rejected(RemoteError):
     """The far side understood the request and refused it for good."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        account: str = "",
+        status: int | None = None,
+        retry_after: float | None = None,
+        hint: str = "",
+        fields: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, account=account, status=status, retry_after=retry_after, hint=hint)
+        #: What the remote system calls the fields that it refused, where it names them.
+        self.fields = tuple(fields)

@@ -125,3 +125,55 @@ async def test_each_policy_stops_its_own_budget(scripted, far, quotas, policy, s
         await scripted.by_phone("+15145550123")
     search, others = (quotas[key] for key in ("search pat-test-0000", "pat-test-0000"))
     assert (search._wait(1) > 0, others._wait(1) > 0) == (search_waits, others_wait)
+
+
+REFUSED = (
+    'Property values were not valid: [{"isValid":false,"message":"Ada [x] is \\"name\\":\\"ada\\"",'
+    '"error":"INVALID_OPTION","name":"%s"}]'
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "properties", "hint"),
+    [
+        ({"message": REFUSED % "mobilephone"}, ("mobilephone",), "HubSpot's reasons: INVALID_OPTION. Properties: mobilephone."),
+        (
+            {"category": "VALIDATION_ERROR", "errors": [{"code": "REQUIRED_FIELD", "context": {"propertyName": ["shop_no"]}}]},
+            ("shop_no",),
+            "HubSpot's reasons: VALIDATION_ERROR, REQUIRED_FIELD. Properties: shop_no.",
+        ),
+        ({"errors": [{"context": {"propertyName": "phone"}}]}, ("phone",), "HubSpot named no reason. Properties: phone."),
+        ({"message": REFUSED % "ada@example.com"}, (), "HubSpot's reasons: INVALID_OPTION."),
+        ({"message": "not valid: [" * 9}, (), "HubSpot named no reason; compare the record with its rules."),
+    ],
+)
+async def test_a_validation_error_names_the_properties_and_no_value(scripted, far, body, properties, hint):
+    far.answer(400, body)
+    with pytest.raises(Rejected) as caught:
+        await scripted.create(NewCustomer(email="ada@example.com"), "k")
+    assert (caught.value.fields, caught.value.hint) == (properties, hint)
+    assert all(name in str(caught.value) for name in properties)
+    assert "ada" not in str(caught.value).lower() + caught.value.hint.lower()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (
+            403,
+            {"category": "MISSING_SCOPES", "errors": [{"context": {"requiredGranularScopes": ["crm.objects.contacts.write"]}}]},
+            "answered 403: the key lacks the scope crm.objects.contacts.write",
+        ),
+        (403, {"context": {"requiredScopes": ["contacts", "a b"]}}, "answered 403: the key lacks the scope contacts"),
+        (401, {"category": "EXPIRED_AUTHENTICATION"}, "answered 401: the key has expired"),
+        (401, {"category": "INVALID_AUTHENTICATION"}, "answered 401: the key is not valid"),
+        (401, {"category": "NEW_WORD", "message": "pat-secret"}, "answered 401: the credentials were refused"),
+    ],
+)
+async def test_a_refused_key_says_why(scripted, far, status, body, said):
+    far.answer(status, body)
+    with pytest.raises(AccountPaused) as caught:
+        await scripted.get("1")
+    assert str(caught.value) == f"HubSpot: look up a contact by record id: {said}"
+    assert "[crm.main]" in caught.value.hint
+    assert "pat-secret" not in caught.value.hint

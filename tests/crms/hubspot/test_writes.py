@@ -178,7 +178,7 @@ async def test_create_without_our_property_pauses_the_account_with_the_way_out(s
 async def test_create_with_a_value_hubspot_refuses_names_its_code_and_never_the_value(sandbox, crm):
     with pytest.raises(Rejected) as caught:
         await crm.create(NewCustomer(email="not-an-address", first_name="Ada"), "k1")
-    assert caught.value.hint == "HubSpot's reasons: VALIDATION_ERROR, INVALID_EMAIL."
+    assert caught.value.hint == "HubSpot's reasons: VALIDATION_ERROR, INVALID_EMAIL. Properties: email."
     assert "not-an-address" not in str(caught.value)
 
 
