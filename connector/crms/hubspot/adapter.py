@@ -131,17 +131,31 @@ class HubSpot(CRM):
         Raises:
             Conflict: HubSpot knows the e-mail address or the key; the winner is named if one contact is seen to carry it.
             AccountPaused: our unique property does not exist.
-            Rejected: HubSpot refuses a value; the hint holds its code words.
+            Rejected: HubSpot refuses the e-mail address, the key, or a value without naming its property.
         """
         try:
-            answer = await self._client.create_contact({**mapping.properties_of(new), self._key: person_key})
+            answer, refused = await self._create({**mapping.properties_of(new), self._key: person_key})
         except Conflict as conflict:
             raise await self._confirmed(conflict, new.email, person_key) from None
         created = mapping.customer(answer.data, self._key)
         if created is None:
             text = f"HubSpot: create a contact: answered {answer.status} without a contact"
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
-        return created
+        return created.model_copy(update={"refused": refused})
+
+    async def _create(self, properties: dict[str, str]) -> tuple[Answer, tuple[str, ...]]:
+        """Create it; once more without what the account's rules refuse, if the rest still says who it is.
+
+        The second answer is which of our fields were left out.
+        """
+        try:
+            return await self._client.create_contact(properties), ()
+        except Rejected as refusal:
+            kept = {name: value for name, value in properties.items() if name not in refusal.fields}
+            if kept == properties or self._key not in kept or not mapping.identifies(properties, kept):
+                raise
+            left_out = tuple(field for field, name in mapping.FIELDS.items() if name in properties.keys() - kept.keys())
+            return await self._client.create_contact(kept), left_out
 
     async def _confirmed(self, conflict: Conflict, email: str, person_key: str) -> Conflict:
         """The conflict with a winner that was read and carries the address or the key; an id in a sentence is only a claim."""
@@ -162,7 +176,7 @@ class HubSpot(CRM):
         return {contact.id: contact for contact in found if contact is not None}
 
     async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
-        """Write blanks only. An e-mail address that another contact has is left out, and the rest is written."""
+        """Write blanks only. An e-mail address that another contact has, or a field that is refused, is left out."""
         fields = mapping.blanks(customer, new)
         try:
             return await self._write(customer.id, new, fields)
@@ -174,7 +188,13 @@ class HubSpot(CRM):
     async def _write(self, customer_id: str, new: NewCustomer, fields: list[str]) -> tuple[str, ...]:
         if not fields:
             return ()
-        answer = await self._client.update_contact(customer_id, mapping.properties_of(new, fields))
+        try:
+            answer = await self._client.update_contact(customer_id, mapping.properties_of(new, fields))
+        except Rejected as refusal:
+            kept = [field for field in fields if mapping.FIELDS[field] not in refusal.fields]
+            if not kept or kept == fields:
+                raise
+            return await self._write(customer_id, new, kept)
         if answer.status == 404:
             hint = "Somebody deleted it in HubSpot meanwhile; retry the event to find the customer again."
             raise self._rejected("update a contact: the contact is gone", hint)

@@ -255,7 +255,8 @@ class Matcher:
             customer = await self.crm.create(new_customer(person), person_key(work.source, work.client_id))
         except Conflict as conflict:
             return await self._winner(work, conflict, person, intent, unsettled=unsettled)
-        note(work, "create", "created", "no customer was found, so one was created", customer.id)
+        left_out = f"; the CRM refused: {', '.join(customer.refused)}" if customer.refused else ""
+        note(work, "create", "created", f"no customer was found, so one was created{left_out}", customer.id)
         return Found(customer, "created", "created", keys=person.keys(), intent=intent)
 
     # What the rules share.

@@ -233,3 +233,68 @@ async def test_fill_without_a_clear_answer_is_unknown(sandbox, crm):
     sandbox.faults = Faults(lost_answer=1)
     with pytest.raises(UnknownOutcome):
         await crm.fill(contact, ADA)
+
+
+# ---- one optional field that the account's own rules refuse ----
+
+
+def refuses(*properties: str) -> tuple[int, dict]:
+    errors = [{"code": "INVALID_FORMAT", "context": {"propertyName": [name]}} for name in properties]
+    return 400, {"status": "error", "category": "VALIDATION_ERROR", "errors": errors}
+
+
+async def test_a_create_is_sent_again_without_the_refused_fields(scripted, far):
+    far.answer(*refuses("mobilephone", "lastname"))
+    far.answer(201, {"id": "6001", "properties": {"email": "ada@example.com"}})
+    made = await scripted.create(ADA, "k1")
+    assert (made.id, made.refused) == ("6001", ("last_name", "mobile_phone"))
+    sent = [json.loads(request.content)["properties"] for request in far.asked]
+    assert sent[1] == {"email": "ada@example.com", "firstname": "Ada", "phone": "+15145550124", KEY: "k1"}
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("new", "refused"),
+    [
+        (ADA, "email"),
+        (ADA, KEY),
+        (ADA, "loyalty_number"),
+        (NewCustomer(first_name="Ada", mobile_phone="+15145550123"), "mobilephone"),
+    ],
+)
+async def test_a_create_is_not_sent_again_without_what_identifies(scripted, far, new, refused):
+    far.answer(*refuses(refused))
+    with pytest.raises(Rejected) as caught:
+        await scripted.create(new, "k1")
+    assert caught.value.fields == (refused,)
+    assert len(far.asked) == 1
+
+
+async def test_a_create_is_sent_again_only_once(scripted, far):
+    far.answer(*refuses("mobilephone"))
+    far.answer(*refuses("phone"))
+    with pytest.raises(Rejected):
+        await scripted.create(ADA, "k1")
+    assert len(far.asked) == 2
+
+
+async def test_the_second_create_without_a_clear_answer_is_unknown(scripted, far):
+    far.answer(*refuses("mobilephone"))
+    far.answer(202, {})
+    with pytest.raises(UnknownOutcome):
+        await scripted.create(ADA, "k1")
+
+
+async def test_fill_leaves_out_a_refused_field_and_writes_the_rest(scripted, far):
+    far.answer(*refuses("mobilephone"))
+    far.answer(200, {"id": "6001", "properties": {}})
+    written = await scripted.fill(Customer(id="6001", emails=("ada@example.com",)), ADA)
+    assert written == ("first_name", "last_name", "phone")
+    assert "mobilephone" not in json.loads(far.asked[1].content)["properties"]
+
+
+async def test_fill_whose_only_field_is_refused_says_so(scripted, far):
+    far.answer(*refuses("phone"))
+    with pytest.raises(Rejected):
+        await scripted.fill(Customer(id="6001"), NewCustomer(phone="+15145550124"))
+    assert len(far.asked) == 1
