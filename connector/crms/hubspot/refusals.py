@@ -50,6 +50,8 @@ class Refusals:
                 return self._bad_request(what, answer)
             case 401 | 403 if isinstance(answer.data, dict):
                 return self._credentials(what, answer)
+            case 402 | 410:
+                return self._whole_account(what, answer.status)
             case 409 if what in CONTACT_WRITES:
                 return self._conflict(what, answer) or self._refuse_email(what, answer)
             case 423:
@@ -91,6 +93,15 @@ class Refusals:
         text = self._text(what, f"answered {answer.status}: {how}")
         hint = f"{hint}; nothing is lost, events wait and go on by themselves."
         return AccountPaused(text, account=self._account, status=answer.status, hint=hint)
+
+    def _whole_account(self, what: str, status: int) -> AccountPaused:
+        """What no event can get round: an unpaid account, a version of the API that is no longer served."""
+        if status == 402:
+            how, hint = "the HubSpot account or its plan does not allow it", "Settle the subscription in HubSpot"
+        else:
+            how, hint = "this version of HubSpot's API is not served any more", "Update connector"
+        hint = f"{hint}; nothing is lost, events wait and go on by themselves."
+        return AccountPaused(self._text(what, f"answered {status}: {how}"), account=self._account, status=status, hint=hint)
 
     def _conflict(self, what: str, answer: Answer) -> Conflict | None:
         """A unique property that another record holds; None where the answer does not speak of one."""

@@ -177,3 +177,14 @@ async def test_a_refused_key_says_why(scripted, far, status, body, said):
     assert str(caught.value) == f"HubSpot: look up a contact by record id: {said}"
     assert "[crm.main]" in caught.value.hint
     assert "pat-secret" not in caught.value.hint
+
+
+@pytest.mark.parametrize(("status", "todo"), [(402, "Settle the subscription"), (410, "Update connector")])
+async def test_what_concerns_the_whole_account_pauses_it(scripted, far, status, todo):
+    far.answer(status, {"status": "error", "message": "no"})
+    with pytest.raises(AccountPaused) as caught:
+        await scripted.create(ADA, "k")
+    assert caught.value.hint.startswith(todo)
+    with pytest.raises(AccountPaused):
+        await scripted.get("1")
+    assert len(far.asked) == 1, "the account waits, whatever the event"
