@@ -15,7 +15,8 @@
         ├── RateLimited        snooze for `retry_after` seconds
         ├── AccountPaused      snooze until somebody mends the account (key, scope, missing property)
         ├── Transient          retry with back-off; uses up an attempt
-        │   └── UnknownOutcome … and look first: the effect may have happened
+        │   ├── UnknownOutcome … and look first: the effect may have happened
+        │   └── Lasting        … for some minutes, then hold: it rarely passes by itself
         ├── Conflict           the CRM refused a second record; carries the winner where it is named
         └── Rejected           hold; the same request will never succeed
 
@@ -108,6 +109,10 @@ class Transient(RemoteError):
 
 class UnknownOutcome(Transient):
     """A write was sent and no clear answer came back: it may have happened. Look before acting again."""
+
+
+class Lasting(Transient):
+    """A state of the data that rarely passes by itself: tried for some minutes, then held with the hint."""
 
 
 class Conflict(RemoteError):

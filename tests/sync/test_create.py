@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from connector.model.errors import Conflict, Rejected, Transient, UnknownOutcome
+from connector.model.errors import Conflict, Lasting, Rejected, UnknownOutcome
 from connector.sandbox.hubspot.app import Rules
 from connector.sandbox.kit.faults import Faults
 
@@ -127,7 +127,8 @@ async def test_a_conflict_whose_winner_nobody_can_see_is_tried_again(world: Worl
     gone = world.contact(email="ada@example.com")
     world.hubspot.archive(gone)
     ended = await world.process(world.client())
-    assert (ended.state, type(ended.error)) == ("retrying", Transient)
+    assert (ended.state, type(ended.error)) == ("retrying", Lasting)
+    assert "recycle bin" in ended.error.hint
     assert "exists already but does not show the record yet" in str(ended.error)
     assert await world.links() == {}
     assert await world.open_effects() == [], "it was refused for certain, so it blocks nobody"

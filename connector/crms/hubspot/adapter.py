@@ -15,7 +15,7 @@ from connector.crms.hubspot.api import Client
 from connector.crms.hubspot.refusals import HINT_FIX, Refusals
 from connector.crms.hubspot.settings import HubSpotSettings
 from connector.model.bookings import Appointment
-from connector.model.errors import AccountPaused, Conflict, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote.http import Answer, Remote
@@ -119,9 +119,10 @@ class HubSpot(CRM):
             after = mapping.after(data)
             if after is None:
                 if isinstance(total := data.get("total"), int) and total > seen:
-                    break
+                    raise self._transient("search contacts: the result was cut short")
                 return list(found.values())
-        raise self._transient("search contacts: the result was cut short")
+        hint = f"More than {SEARCH_PAGES * 100} contacts fit one phone number: tidy up in HubSpot, then retry the event."
+        raise Lasting("HubSpot: search contacts: the result was cut short", account=self.remote.account, hint=hint)
 
     # ---- writes ----
 
@@ -233,7 +234,8 @@ class HubSpot(CRM):
                 return found
             if (after := mapping.after(answer.data)) is None:
                 return None
-        raise self._transient("list a contact's meetings: there are too many")
+        hint = f"The contact has more than {MEETING_PAGES * 500} meetings: tidy up in HubSpot, then retry the event."
+        raise Lasting("HubSpot: list a contact's meetings: there are too many", account=self.remote.account, hint=hint)
 
     async def _with_marker(self, ids: list[str], marker: str) -> str | None:
         for start in range(0, len(ids), BATCH):

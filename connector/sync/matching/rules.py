@@ -14,7 +14,7 @@ from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.config.settings import SyncSettings
 from connector.crms.base import CRM
 from connector.model.bookings import Client, Kind
-from connector.model.errors import Conflict, ConnectorError, Hold, Ignore, NeedsReview, Transient, UnknownOutcome
+from connector.model.errors import Conflict, ConnectorError, Hold, Ignore, Lasting, NeedsReview, UnknownOutcome
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.persons import Customer
@@ -27,6 +27,7 @@ from connector.sync.repositories import EffectsJournal, LinksMemory
 from connector.sync.trace import note
 
 _COMPLETE = "Create or complete the customer in the CRM and retry the event, or set `create = true` in its [[sync]]."
+_HIDDEN = "Look in the CRM's recycle bin and its list of erased contacts: restore or release it there, then retry the event."
 #: Seconds after which an id in a delivery may have been corrected in the booking system: then that is asked.
 FRESH_FOR = 3600.0
 
@@ -357,10 +358,8 @@ class Matcher:
         """The CRM refused a second record: the one it has is the customer."""
         customer = await self.customers.winner(conflict, person, person_key(work.source, work.client_id))
         if customer is None:
-            raise Transient(
-                f"{self.crm.title} says that this person exists already but does not show the record yet",
-                account=self.crm.remote.account,
-            )
+            text = f"{self.crm.title} says that this person exists already but does not show the record yet"
+            raise Lasting(text, account=self.crm.remote.account, hint=_HIDDEN)
         # An earlier try may have had its effect only after we had looked for it.
         ours = conflict.by == "key" or customer.person_key == person_key(work.source, work.client_id)
         if not ours and self._told_to_create(work):
