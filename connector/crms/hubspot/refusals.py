@@ -10,7 +10,7 @@ from typing import Any
 from connector.crms.hubspot.api import CONTACT_WRITES
 from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, RemoteError, Transient
 from connector.remote.http import Answer, retry_after
-from connector.remote.rate_limit import Quota
+from connector.remote.rate_limit import PATIENCE, Quota
 
 #: Seconds to wait for each policy: HubSpot sends no Retry-After with a 429. The daily limit is asked again every 15 minutes.
 WAITS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0, "DAILY": 900.0}
@@ -25,6 +25,10 @@ EXISTING = re.compile(r"existing id:?\s*(\d+)", re.IGNORECASE)
 HOLDER = re.compile(r"(\d+) already has that value", re.IGNORECASE)
 PROPERTY = re.compile(r"propertyName[=:\"'\s]+(\w+)")
 CODE = re.compile(r"[A-Z][A-Z0-9_]{2,60}")
+HINT_DAILY = (
+    "The account's calls for today are used up, perhaps by other programs too: limited until midnight in the account's time "
+    "zone, and asked again every 15 minutes"
+)
 #: Names of properties and scopes are HubSpot's own; anything else in their place is not passed on.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 SCOPE = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*")
@@ -124,7 +128,7 @@ class Refusals:
         text = self._text(what, f"another contact has this {held}")
         return Conflict(text, by=by, winner=winner, account=self._account, status=status)
 
-    def _rate_limited(self, what: str, answer: Answer) -> RateLimited | None:
+    def _rate_limited(self, what: str, answer: Answer) -> RateLimited | AccountPaused | None:
         policy = answer.data.get("policyName") if isinstance(answer.data, dict) else None
         asked = retry_after(answer.headers)
         wait = asked if asked is not None else WAITS.get(str(policy))
@@ -132,6 +136,9 @@ class Refusals:
             return None
         (self._search_quota if policy == "SECONDLY" else self._quota).block(wait)
         text = self._text(what, f"answered 429: {policy if str(policy) in WAITS else 'too many calls'}")
+        if policy == "DAILY" and wait > PATIENCE:
+            hint = f"{HINT_DAILY}; nothing is lost, events wait and go on by themselves."
+            return AccountPaused(text, account=self._account, status=429, retry_after=wait, hint=hint)
         return RateLimited(text, account=self._account, status=429, retry_after=wait)
 
     def _text(self, what: str, how: str) -> str:

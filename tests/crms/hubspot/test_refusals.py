@@ -78,7 +78,7 @@ async def test_other_bad_requests(scripted, far, body, kind):
         (423, {"Retry-After": "30"}, {}, Transient, 30),
         (429, {}, {"policyName": "TEN_SECONDLY_ROLLING"}, RateLimited, 10),
         (429, {}, {"policyName": "SECONDLY"}, RateLimited, 1),
-        (429, {}, {"policyName": "DAILY"}, RateLimited, 900),
+        (429, {}, {"policyName": "DAILY"}, AccountPaused, 900),
         (429, {"Retry-After": "3"}, {"policyName": "DAILY"}, RateLimited, 3),
         (429, {}, {"policyName": "SOMETHING_NEW"}, RateLimited, 1),
         (429, {}, None, RateLimited, 1),
@@ -121,7 +121,7 @@ async def test_refused_credentials_pause_the_account(scripted, far, status):
 )
 async def test_each_policy_stops_its_own_budget(scripted, far, quotas, policy, search_waits, others_wait):
     far.answer(429, {"policyName": policy})
-    with pytest.raises(RateLimited):
+    with pytest.raises((RateLimited, AccountPaused)):
         await scripted.by_phone("+15145550123")
     search, others = (quotas[key] for key in ("search pat-test-0000", "pat-test-0000"))
     assert (search._wait(1) > 0, others._wait(1) > 0) == (search_waits, others_wait)
@@ -188,3 +188,15 @@ async def test_what_concerns_the_whole_account_pauses_it(scripted, far, status, 
     with pytest.raises(AccountPaused):
         await scripted.get("1")
     assert len(far.asked) == 1, "the account waits, whatever the event"
+
+
+async def test_a_daily_limit_is_a_state_of_the_account(scripted, far):
+    far.answer(429, {"policyName": "DAILY", "errorType": "RATE_LIMIT"})
+    with pytest.raises(AccountPaused) as caught:
+        await scripted.get("1")
+    assert "limited until midnight" in caught.value.hint
+    state = scripted.remote.availability
+    assert str(state.error) == "HubSpot: look up a contact by record id: answered 429: DAILY"
+    with pytest.raises(RateLimited):
+        await scripted.probe()
+    assert len(far.asked) == 1, "nothing is sent before the pause is over, not even by a probe"
