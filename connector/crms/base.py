@@ -55,7 +55,10 @@ class CRM(ABC):
 
     @abstractmethod
     async def create(self, new: NewCustomer, person_key: str) -> Customer:
-        """Create under our unique key. Raises `Conflict` (with the winner, if named) when the person is already there."""
+        """Create under our unique key. Raises `Conflict` when the person is already there.
+
+        Its `winner` was read and carries the address that was sent or our key; an id that a refusal only names is no winner.
+        """
 
     @abstractmethod
     async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:

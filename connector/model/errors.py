@@ -16,7 +16,8 @@
         ├── RateLimited        snooze for `retry_after` seconds
         ├── AccountPaused      snooze until somebody mends the account (key, scope, missing property)
         ├── Transient          retry with back-off; uses up an attempt
-        │   └── UnknownOutcome … and look first: the effect may have happened
+        │   ├── UnknownOutcome … and look first: the effect may have happened
+        │   └── Lasting        … for some minutes, then hold: it rarely passes by itself
         ├── Conflict           the CRM refused a second record; carries the winner where it is named
         └── Rejected           hold; the same request will never succeed
 
@@ -122,8 +123,15 @@ class UnknownOutcome(Transient):
     """A write was sent and no clear answer came back: it may have happened. Look before acting again."""
 
 
+class Lasting(Transient):
+    """A state of the data that rarely passes by itself: tried for some minutes, then held with the hint."""
+
+
 class Conflict(RemoteError):
-    """The CRM refused a second record of the same person. `by` is `email` or `key`; `winner` may be unknown."""
+    """The CRM refused a second record of the same person. `by` is `email` or `key`.
+
+    `winner` was seen to carry it; None where nobody was.
+    """
 
     def __init__(self, message: str, *, by: str, winner: str | None, account: str = "", status: int | None = None) -> None:
         super().__init__(message, account=account, status=status)
@@ -133,3 +141,17 @@ class Conflict(RemoteError):
 
 class Rejected(RemoteError):
     """The far side understood the request and refused it for good."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        account: str = "",
+        status: int | None = None,
+        retry_after: float | None = None,
+        hint: str = "",
+        fields: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, account=account, status=status, retry_after=retry_after, hint=hint)
+        #: What the remote system calls the fields that it refused, where it names them.
+        self.fields = tuple(fields)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from connector.model.bookings import Model
 
 
@@ -21,6 +23,8 @@ class Customer(Model):
     #: When the record was made and when something last happened to it, where the CRM says so.
     created_at: datetime | None = None
     active_at: datetime | None = None
+    #: After a create: our fields that the CRM's own rules refused, so that they were left out.
+    refused: tuple[str, ...] = Field(default=(), exclude=True)
 
 
 class NewCustomer(Model):

@@ -33,6 +33,9 @@ TIMEOUTS_IN_ALL = 2
 FAILURES_BEFORE_DOWN = 3
 #: Statuses that speak of the server as a whole, not of the one request.
 OVERLOAD = frozenset({408, 425, 502, 503, 504, 521, 522, 523, 524})
+#: The only statuses that prove that a write had no effect: each says why it was not carried out. Every other status on
+#: a write, a 2xx that was not expected among them, leaves open what happened.
+PROVES_REFUSAL = frozenset({307, 308, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429})
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +265,7 @@ class Remote:
                 raise httpx.DecodingError("answer too large")
         return bytes(body)
 
-    def _error(self, what: str, answer: Answer, writes: bool) -> RemoteError:
+    def _error(self, what: str, answer: Answer, writes: bool) -> RemoteError:  # noqa: PLR0911 - one return per kind
         """The error for a status nobody asked for; adapters handle the statuses that mean something to them before."""
         if (error := self._interpret(what, answer, writes)) is not None:
             return error
@@ -277,9 +280,11 @@ class Remote:
         if status == 429:
             self.quota.block(after if after is not None else 1.0)
             return self._trouble(RateLimited, what, "answered 429: too many calls", status, after=after or 1.0)
-        if status in OVERLOAD or status >= 500:
-            harmless: type[RemoteError] = Unavailable if status in OVERLOAD else Transient
-            return self._trouble(UnknownOutcome if writes else harmless, what, f"answered {status}", status, after=after)
+        if writes and status not in PROVES_REFUSAL:
+            return self._trouble(UnknownOutcome, what, f"answered {status}", status, after=after)
+        if status in OVERLOAD or status >= 500 or status < 300:
+            kind: type[RemoteError] = Unavailable if status in OVERLOAD else Transient
+            return self._trouble(kind, what, f"answered {status}", status, after=after)
         if 300 <= status < 400:
             hint = f"Redirects are not followed; correct base_url in [{self.account}]."
             return self._trouble(AccountPaused, what, f"answered {status}, a redirect", status, hint=hint)

@@ -169,7 +169,9 @@ class Sync:
             except (Rejected, Conflict) as error:
                 note(work, "fill", "refused", str(error), customer.id)
             else:
-                note(work, "fill", "written", "blanks filled: " + (", ".join(written) or "none"), customer.id)
+                refused = [name for name, value in missing if value and name not in written]
+                left_out = f"; the CRM refused: {', '.join(refused)}" if refused else ""
+                note(work, "fill", "written", f"blanks filled: {', '.join(written) or 'none'}{left_out}", customer.id)
         await self.journal.settled(work, intent, self.clock())
 
     # Step 4: the appointment on the customer's timeline.

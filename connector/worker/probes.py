@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from connector.config.logs import bare
-from connector.model.errors import AccountPaused, RemoteError, Unavailable
+from connector.model.errors import AccountPaused, RateLimited, RemoteError, Unavailable
 from connector.remote.http import Availability
 
 #: Seconds between probes; the last one repeats.
@@ -76,7 +76,9 @@ class Watcher:
             self._availability.reopen()
             await self._recovered(self._availability.account)
         except RemoteError as error:
-            self._availability.close(error)
+            # A probe that has to wait its turn learns nothing: the reason that is known stays.
+            if not (isinstance(error, RateLimited) and isinstance(self._availability.error, AccountPaused)):
+                self._availability.close(error)
         except Exception as error:
             # Nobody else opens the account again, so whatever it is, we look once more.
             self._log.error("the probe itself failed", error=type(error).__name__, exc_info=bare(error))

@@ -22,6 +22,7 @@ from connector.model.errors import (
     ConnectorError,
     Hold,
     Ignore,
+    Lasting,
     NeedsReview,
     NothingToIdentify,
     Postponed,
@@ -40,6 +41,8 @@ from connector.store import Store
 FIRST_RETRY, LAST_RETRY = 2.0, 3600.0
 #: An event that has failed for this long (seconds), and at least this often, waits for a person.
 GIVE_UP_AFTER, GIVE_UP_ATTEMPTS = 7 * 86_400.0, 10
+#: The same for a state of the data that rarely passes by itself.
+LASTING_AFTER, LASTING_ATTEMPTS = 300.0, 5
 #: A far side that is "unavailable" to one event this many times in a row, but not to others, is that event's own trouble.
 PATIENT_SNOOZES = 5
 #: Seconds; an event that waits for another one looks again at growing intervals up to this.
@@ -292,12 +295,20 @@ class Worker:
             return Verdict("queued", text, hint, waits_for=error.account, counts=False)
         if isinstance(error, Unavailable) and work.snoozes < PATIENT_SNOOZES:
             return Verdict("queued", text, hint, due=now + self._pause(work.snoozes + 1), counts=False)
-        return self._again(work, text, hint, error.retry_after if isinstance(error, Transient) else None)
+        limits = (LASTING_AFTER, LASTING_ATTEMPTS) if isinstance(error, Lasting) else (GIVE_UP_AFTER, GIVE_UP_ATTEMPTS)
+        return self._again(work, text, hint, error.retry_after if isinstance(error, Transient) else None, limits)
 
-    def _again(self, work: Work, text: str, hint: str | None, at_least: float | None = None) -> Verdict:
+    def _again(
+        self,
+        work: Work,
+        text: str,
+        hint: str | None,
+        at_least: float | None = None,
+        limits: tuple[float, int] = (GIVE_UP_AFTER, GIVE_UP_ATTEMPTS),
+    ) -> Verdict:
         now = self._clock()
         since = now if work.failing_since is None else work.failing_since
-        if now - since > GIVE_UP_AFTER and work.attempts >= GIVE_UP_ATTEMPTS:
+        if now - since > limits[0] and work.attempts >= limits[1]:
             work.outcome = "failed"
             return Verdict("held", f"given up after {work.attempts} attempts: {text}", hint or "Mend the cause, then retry it.")
         return Verdict("retrying", text, hint, due=now + max(self._pause(work.attempts), at_least or 0.0))

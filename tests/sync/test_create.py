@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from connector.model.errors import Conflict, Rejected, Transient, UnknownOutcome
+from connector.model.errors import Conflict, Lasting, Rejected, UnknownOutcome
 from connector.sandbox.hubspot.app import Rules
 from connector.sandbox.kit.faults import Faults
 
@@ -127,7 +127,8 @@ async def test_a_conflict_whose_winner_nobody_can_see_is_tried_again(world: Worl
     gone = world.contact(email="ada@example.com")
     world.hubspot.archive(gone)
     ended = await world.process(world.client())
-    assert (ended.state, type(ended.error)) == ("retrying", Transient)
+    assert (ended.state, type(ended.error)) == ("retrying", Lasting)
+    assert "recycle bin" in ended.error.hint
     assert "exists already but does not show the record yet" in str(ended.error)
     assert await world.links() == {}
     assert await world.open_effects() == [], "it was refused for certain, so it blocks nobody"
@@ -159,6 +160,24 @@ async def test_a_refusal_for_good_is_held_and_leaves_nothing_open(world: World):
     assert (ended.state, type(ended.error)) == ("held", Rejected)
     assert ended.error.hint == "HubSpot's reasons: VALIDATION_ERROR."
     assert await world.open_effects() == []
+
+
+async def test_a_field_that_the_account_refuses_costs_only_that_field(world: World):
+    refusal = {"category": "VALIDATION_ERROR", "errors": [{"context": {"propertyName": ["firstname"]}}]}
+    world.hubspot_gate.on(*CREATE, httpx.Response(400, json=refusal))
+    ada = world.client()
+    ended = await world.process(ada)
+    assert ended.note("create", "created")["note"] == "no customer was found, so one was created; the CRM refused: first_name"
+    assert await world.link(ada) == (*world.contacts(), "created")
+
+
+async def test_a_refusal_that_names_a_stranger_links_nobody_to_the_stranger(world: World):
+    stranger = world.contact(email="grace@example.com")
+    refusal = {"category": "CONFLICT", "message": f"Contact already exists. Existing ID: {stranger}"}
+    world.hubspot_gate.on(*CREATE, httpx.Response(409, json=refusal))
+    ended = await world.process(world.client(**NO_EMAIL))
+    assert ended.state == "retrying"
+    assert await world.links() == {}
 
 
 async def test_a_refusal_after_an_unknown_outcome_does_not_forget_that_it_may_have_happened(world: World):

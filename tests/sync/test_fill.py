@@ -121,7 +121,7 @@ async def test_an_email_that_another_contact_has_is_left_out_and_the_rest_is_wri
     world.booxi.set_link(int(ada), linked)
     ended = await world.process(ada)
     assert ended.state == "done"
-    assert ended.note("fill", "written")["note"] == "blanks filled: mobile_phone"
+    assert ended.note("fill", "written")["note"] == "blanks filled: mobile_phone; the CRM refused: email"
     assert "email" not in world.contacts()[linked]
     assert world.contacts()[taken]["email"] == "ada@example.com"
 

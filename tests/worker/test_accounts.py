@@ -9,7 +9,7 @@ import json
 import pytest
 from store.virtual_time import in_virtual_time
 
-from connector.model.errors import AccountPaused, RemoteError, StoreError, Unavailable
+from connector.model.errors import AccountPaused, RateLimited, RemoteError, StoreError, Unavailable
 from connector.remote.http import FAILURES_BEFORE_DOWN, Availability
 from connector.worker.probes import RELAPSE, Watcher
 
@@ -190,3 +190,21 @@ async def test_what_waits_is_woken_even_if_the_database_cannot_at_first():
         await asyncio.sleep(5)
         assert len(world.woken) == 1
         assert world.is_open
+
+
+@in_virtual_time
+async def test_a_daily_limit_keeps_its_reason_while_the_probe_waits_its_turn_and_is_said_once():
+    with captured() as lines:
+        async with World() as world:
+            await world.watcher.checked.wait()
+            await asyncio.sleep(RELAPSE + 1)
+            daily = AccountPaused("HubSpot: answered 429: DAILY", account="crm.main", hint="limited until midnight")
+            world.trouble = RateLimited("the far side asked for a longer pause", retry_after=900.0)
+            world.availability.close(daily)
+            await asyncio.sleep(300)
+            assert world.availability.error is daily
+            world.trouble = None
+            await asyncio.sleep(30)
+            assert world.is_open
+        said = [(line["event"], line.get("reason")) for line in lines()]
+    assert said == [("account cannot be used; its events wait", str(daily)), ("account works again", None)]

@@ -13,6 +13,7 @@ from connector.model.errors import (
     ConnectorError,
     Hold,
     Ignore,
+    Lasting,
     NeedsReview,
     Overloaded,
     Postponed,
@@ -48,6 +49,7 @@ TABLE = [
     (Transient("locked", **OURS), "retrying", True, (0.0, 2.0)),
     (Transient("locked", retry_after=30.0, **OURS), "retrying", True, (30.0, 30.0)),
     (UnknownOutcome("lost", **OURS), "retrying", True, (0.0, 2.0)),
+    (Lasting("too many", **OURS), "retrying", True, (0.0, 2.0)),
     (Conflict("twice", by="email", winner=None, **OURS), "retrying", True, (0.0, 2.0)),
     (StoreError("disk full"), "retrying", True, (0.0, 2.0)),
     (Overloaded("too much"), "retrying", True, (0.0, 2.0)),
@@ -136,6 +138,14 @@ def test_retries_grow_with_full_jitter_and_never_exceed_an_hour(worker):
         found = waits(attempt)
         assert 0 <= min(found) < bound / 4
         assert bound * 0.75 < max(found) <= bound
+
+
+def test_what_rarely_passes_is_held_after_minutes_with_what_to_do(worker):
+    def judged(since, attempts):
+        return worker.judge(work(attempts=attempts, failing_since=NOW - since), Lasting("too many", hint="Tidy up.", **OURS))
+
+    assert [judged(*at).state for at in ((299, 9), (301, 4))] == ["retrying", "retrying"]
+    assert (judged(301, 5).state, judged(301, 5).hint) == ("held", "Tidy up.")
 
 
 def test_given_up_only_after_a_week_and_enough_attempts(worker):

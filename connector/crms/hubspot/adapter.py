@@ -15,7 +15,7 @@ from connector.crms.hubspot.api import Client
 from connector.crms.hubspot.refusals import HINT_FIX, Refusals
 from connector.crms.hubspot.settings import HubSpotSettings
 from connector.model.bookings import Appointment
-from connector.model.errors import AccountPaused, Conflict, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote.http import Answer, Remote
@@ -119,9 +119,10 @@ class HubSpot(CRM):
             after = mapping.after(data)
             if after is None:
                 if isinstance(total := data.get("total"), int) and total > seen:
-                    break
+                    raise self._transient("search contacts: the result was cut short")
                 return list(found.values())
-        raise self._transient("search contacts: the result was cut short")
+        hint = f"More than {SEARCH_PAGES * 100} contacts fit one phone number: tidy up in HubSpot, then retry the event."
+        raise Lasting("HubSpot: search contacts: the result was cut short", account=self.remote.account, hint=hint)
 
     # ---- writes ----
 
@@ -129,19 +130,54 @@ class HubSpot(CRM):
         """Create the contact under our unique key.
 
         Raises:
-            Conflict: HubSpot knows the e-mail address or the key; the winner is named unless HubSpot changed its wording.
+            Conflict: HubSpot knows the e-mail address or the key; the winner is named if one contact is seen to carry it.
             AccountPaused: our unique property does not exist.
-            Rejected: HubSpot refuses a value; the hint holds its code words.
+            Rejected: HubSpot refuses the e-mail address, the key, or a value without naming its property.
         """
-        answer = await self._client.create_contact({**mapping.properties_of(new), self._key: person_key})
+        try:
+            answer, refused = await self._create({**mapping.properties_of(new), self._key: person_key})
+        except Conflict as conflict:
+            raise await self._confirmed(conflict, new.email, person_key) from None
         created = mapping.customer(answer.data, self._key)
         if created is None:
             text = f"HubSpot: create a contact: answered {answer.status} without a contact"
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
-        return created
+        return created.model_copy(update={"refused": refused})
+
+    async def _create(self, properties: dict[str, str]) -> tuple[Answer, tuple[str, ...]]:
+        """Create it; once more without what the account's rules refuse, if the rest still says who it is.
+
+        The second answer is which of our fields were left out.
+        """
+        try:
+            return await self._client.create_contact(properties), ()
+        except Rejected as refusal:
+            kept = {name: value for name, value in properties.items() if name not in refusal.fields}
+            if kept == properties or self._key not in kept or not mapping.identifies(properties, kept):
+                raise
+            left_out = tuple(field for field, name in mapping.FIELDS.items() if name in properties.keys() - kept.keys())
+            return await self._client.create_contact(kept), left_out
+
+    async def _confirmed(self, conflict: Conflict, email: str, person_key: str) -> Conflict:
+        """The conflict with a winner that was read and carries the address or the key; an id in a sentence is only a claim."""
+        named = await self.get(conflict.winner) if conflict.winner is not None else None
+        carried = mapping.shared(named, email, person_key) if named is not None else frozenset()
+        found = {named.id: named} if named is not None and carried else await self._holders(email, person_key)
+        winner = next(iter(found.values())) if len(found) == 1 else None
+        by = conflict.by
+        if winner is not None and by not in (carried := mapping.shared(winner, email, person_key)):
+            (by,) = carried
+        text, account, status = str(conflict), self.remote.account, conflict.status
+        return Conflict(text, by=by, winner=winner.id if winner is not None else None, account=account, status=status)
+
+    async def _holders(self, email: str, person_key: str) -> dict[str, Customer]:
+        """Whoever carries the address or the key, by fresh reads."""
+        by_email = await self.by_email(email) if email.strip() else []
+        found = [*by_email, await self.by_key(person_key)]
+        return {contact.id: contact for contact in found if contact is not None}
 
     async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
-        """Write blanks only. An e-mail address that another contact has is left out, and the rest is written."""
+        """Write blanks only. An e-mail address that another contact has, or a field that is refused, is left out."""
         fields = mapping.blanks(customer, new)
         try:
             return await self._write(customer.id, new, fields)
@@ -153,7 +189,13 @@ class HubSpot(CRM):
     async def _write(self, customer_id: str, new: NewCustomer, fields: list[str]) -> tuple[str, ...]:
         if not fields:
             return ()
-        answer = await self._client.update_contact(customer_id, mapping.properties_of(new, fields))
+        try:
+            answer = await self._client.update_contact(customer_id, mapping.properties_of(new, fields))
+        except Rejected as refusal:
+            kept = [field for field in fields if mapping.FIELDS[field] not in refusal.fields]
+            if not kept or kept == fields:
+                raise
+            return await self._write(customer_id, new, kept)
         if answer.status == 404:
             hint = "Somebody deleted it in HubSpot meanwhile; retry the event to find the customer again."
             raise self._rejected("update a contact: the contact is gone", hint)
@@ -192,7 +234,8 @@ class HubSpot(CRM):
                 return found
             if (after := mapping.after(answer.data)) is None:
                 return None
-        raise self._transient("list a contact's meetings: there are too many")
+        hint = f"The contact has more than {MEETING_PAGES * 500} meetings: tidy up in HubSpot, then retry the event."
+        raise Lasting("HubSpot: list a contact's meetings: there are too many", account=self.remote.account, hint=hint)
 
     async def _with_marker(self, ids: list[str], marker: str) -> str | None:
         for start in range(0, len(ids), BATCH):

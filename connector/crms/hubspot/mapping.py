@@ -97,6 +97,18 @@ def email_spellings(email: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((email, typed)))
 
 
+def shared(contact: Customer, email: str, person_key: str) -> frozenset[str]:
+    """Which of `email` and `key` the contact carries."""
+    ours = {spelling.strip().casefold() for spelling in email_spellings(email)} - {""}
+    found = {"email"} if ours & {known.casefold() for known in contact.emails} else set()
+    return frozenset(found | ({"key"} if contact.person_key == person_key else set()))
+
+
+def identifies(wanted: dict[str, str], kept: dict[str, str]) -> bool:
+    """Whether a contact with the properties `kept` can be found again: by the wanted e-mail address, or else by a phone."""
+    return "email" in kept if "email" in wanted else not {"mobilephone", "phone"}.isdisjoint(kept)
+
+
 def phone_search(phone: str) -> list[list[tuple[str, str]]]:
     """Filter groups that find an E.164 number in HubSpot's calculated properties.
 

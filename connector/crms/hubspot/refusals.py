@@ -10,7 +10,7 @@ from typing import Any
 from connector.crms.hubspot.api import CONTACT_WRITES
 from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, RemoteError, Transient
 from connector.remote.http import Answer, retry_after
-from connector.remote.rate_limit import Quota
+from connector.remote.rate_limit import PATIENCE, Quota
 
 #: Seconds to wait for each policy: HubSpot sends no Retry-After with a 429. The daily limit is asked again every 15 minutes.
 WAITS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0, "DAILY": 900.0}
@@ -25,6 +25,13 @@ EXISTING = re.compile(r"existing id:?\s*(\d+)", re.IGNORECASE)
 HOLDER = re.compile(r"(\d+) already has that value", re.IGNORECASE)
 PROPERTY = re.compile(r"propertyName[=:\"'\s]+(\w+)")
 CODE = re.compile(r"[A-Z][A-Z0-9_]{2,60}")
+HINT_DAILY = (
+    "The account's calls for today are used up, perhaps by other programs too: limited until midnight in the account's time "
+    "zone, and asked again every 15 minutes"
+)
+#: Names of properties and scopes are HubSpot's own; anything else in their place is not passed on.
+NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
+SCOPE = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*")
 HINT_FIX = "Run `connector check --fix --config FILE`; nothing is lost, events wait and go on by themselves."
 
 
@@ -40,11 +47,15 @@ class Refusals:
         self._quota = quota
         self._search_quota = search_quota
 
-    def interpret(self, what: str, answer: Answer, _writes: bool) -> RemoteError | None:
+    def interpret(self, what: str, answer: Answer, _writes: bool) -> RemoteError | None:  # noqa: PLR0911 - one per status
         """Return the error for a refused request; None leaves it to the common treatment."""
         match answer.status:
             case 400 if isinstance(answer.data, dict):
                 return self._bad_request(what, answer)
+            case 401 | 403 if isinstance(answer.data, dict):
+                return self._credentials(what, answer)
+            case 402 | 410:
+                return self._whole_account(what, answer.status)
             case 409 if what in CONTACT_WRITES:
                 return self._conflict(what, answer) or self._refuse_email(what, answer)
             case 423:
@@ -66,12 +77,35 @@ class Refusals:
         if "PROPERTY_DOESNT_EXIST" in words and self._person_key in json.dumps(answer.data):
             text = self._text(what, f"the contact property {self._person_key} does not exist")
             return AccountPaused(text, account=self._account, status=400, hint=HINT_FIX)
-        hint = (
-            f"HubSpot's reasons: {', '.join(words)}."
-            if words
-            else "HubSpot named no reason; compare the record with its rules."
-        )
-        return Rejected(self._text(what, "answered 400"), account=self._account, status=400, hint=hint)
+        properties = properties_named(answer.data)
+        how = f"answered 400 because of {', '.join(properties)}" if properties else "answered 400"
+        hint = _reasons(words, properties)
+        return Rejected(self._text(what, how), account=self._account, status=400, hint=hint, fields=properties)
+
+    def _credentials(self, what: str, answer: Answer) -> AccountPaused | None:
+        """A refused key: which scopes are missing, or whether it has expired; None where the answer does not say."""
+        words, scopes = codes(answer.data), scopes_named(answer.data)
+        if scopes:
+            how = f"the key lacks the scope {', '.join(scopes)}"
+            hint = f"Give the key of [{self._account}] the scope {', '.join(scopes)}"
+        elif "EXPIRED_AUTHENTICATION" in words:
+            how, hint = "the key has expired", f"Set a new key in [{self._account}] and restart"
+        elif "INVALID_AUTHENTICATION" in words:
+            how, hint = "the key is not valid", f"Compare the key in [{self._account}] with HubSpot's, correct it and restart"
+        else:
+            return None
+        text = self._text(what, f"answered {answer.status}: {how}")
+        hint = f"{hint}; nothing is lost, events wait and go on by themselves."
+        return AccountPaused(text, account=self._account, status=answer.status, hint=hint)
+
+    def _whole_account(self, what: str, status: int) -> AccountPaused:
+        """What no event can get round: an unpaid account, a version of the API that is no longer served."""
+        if status == 402:
+            how, hint = "the HubSpot account or its plan does not allow it", "Settle the subscription in HubSpot"
+        else:
+            how, hint = "this version of HubSpot's API is not served any more", "Update connector"
+        hint = f"{hint}; nothing is lost, events wait and go on by themselves."
+        return AccountPaused(self._text(what, f"answered {status}: {how}"), account=self._account, status=status, hint=hint)
 
     def _conflict(self, what: str, answer: Answer) -> Conflict | None:
         """A unique property that another record holds; None where the answer does not speak of one."""
@@ -94,7 +128,7 @@ class Refusals:
         text = self._text(what, f"another contact has this {held}")
         return Conflict(text, by=by, winner=winner, account=self._account, status=status)
 
-    def _rate_limited(self, what: str, answer: Answer) -> RateLimited | None:
+    def _rate_limited(self, what: str, answer: Answer) -> RateLimited | AccountPaused | None:
         policy = answer.data.get("policyName") if isinstance(answer.data, dict) else None
         asked = retry_after(answer.headers)
         wait = asked if asked is not None else WAITS.get(str(policy))
@@ -102,6 +136,9 @@ class Refusals:
             return None
         (self._search_quota if policy == "SECONDLY" else self._quota).block(wait)
         text = self._text(what, f"answered 429: {policy if str(policy) in WAITS else 'too many calls'}")
+        if policy == "DAILY" and wait > PATIENCE:
+            hint = f"{HINT_DAILY}; nothing is lost, events wait and go on by themselves."
+            return AccountPaused(text, account=self._account, status=429, retry_after=wait, hint=hint)
         return RateLimited(text, account=self._account, status=429, retry_after=wait)
 
     def _text(self, what: str, how: str) -> str:
@@ -145,6 +182,44 @@ def named_property(data: Any, text: str) -> str | None:
             return named
     found = PROPERTY.search(text)
     return found.group(1) if found else None
+
+
+def properties_named(data: Any) -> tuple[str, ...]:
+    """Internal names of the properties that a validation error speaks of; never their values."""
+    found = [name for entry in _entries(data) for name in _context(entry, "propertyName")]
+    found += [entry.get("name") for entry in _embedded(data)]
+    return tuple(dict.fromkeys(name for name in found if isinstance(name, str) and NAME.fullmatch(name)))
+
+
+def scopes_named(data: Any) -> tuple[str, ...]:
+    """The scopes of which a 403 says that they are required."""
+    keys = ("requiredScopes", "requiredGranularScopes")
+    found = [name for entry in _entries(data) for key in keys for name in _context(entry, key)]
+    return tuple(dict.fromkeys(name for name in found if isinstance(name, str) and SCOPE.fullmatch(name)))
+
+
+def _reasons(words: list[str], properties: tuple[str, ...]) -> str:
+    if not words and not properties:
+        return "HubSpot named no reason; compare the record with its rules."
+    about = f" Properties: {', '.join(properties)}." if properties else ""
+    return (f"HubSpot's reasons: {', '.join(words)}." if words else "HubSpot named no reason.") + about
+
+
+def _context(entry: dict[str, Any], key: str) -> list[Any]:
+    context = entry.get("context")
+    named = context.get(key) if isinstance(context, dict) else None
+    return named if isinstance(named, list) else [named]
+
+
+def _embedded(data: Any) -> Iterator[dict[str, Any]]:
+    """The list that HubSpot writes as JSON into its message: one object for each property that it refused."""
+    for entry in _entries(data):
+        message = str(entry.get("message", ""))
+        try:
+            found, _ = json.JSONDecoder().raw_decode(message, message.index("["))
+        except (ValueError, RecursionError):
+            continue
+        yield from (one for one in found if isinstance(one, dict))
 
 
 def _entries(data: Any) -> Iterator[dict[str, Any]]:

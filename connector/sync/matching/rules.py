@@ -14,7 +14,7 @@ from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.config.settings import SyncSettings
 from connector.crms.base import CRM
 from connector.model.bookings import Client, Kind
-from connector.model.errors import Conflict, Hold, Ignore, NothingToIdentify, Transient
+from connector.model.errors import Conflict, Hold, Ignore, Lasting, NothingToIdentify
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.persons import Customer
@@ -31,6 +31,7 @@ from connector.sync.trace import note
 
 _COMPLETE = "Create or complete the customer in the CRM and retry the event, or set `create = true` in its [[sync]]."
 _UNREADABLE = "Correct it in the booking system, or set default_country in [booking.{}]; then retry the event."
+_HIDDEN = "Look in the CRM's recycle bin and its list of erased contacts: restore or release it there, then retry the event."
 #: Seconds after which an id in a delivery may have been corrected in the booking system: then that is asked.
 FRESH_FOR = 3600.0
 
@@ -234,7 +235,8 @@ class Matcher:
             customer = await self.crm.create(new_customer(person), person_key(work.source, work.client_id))
         except Conflict as conflict:
             return await self._winner(work, conflict, person, intent, unsettled=unsettled)
-        note(work, "create", "created", "no customer was found, so one was created", customer.id)
+        left_out = f"; the CRM refused: {', '.join(customer.refused)}" if customer.refused else ""
+        note(work, "create", "created", f"no customer was found, so one was created{left_out}", customer.id)
         return Found(customer, "created", "created", keys=person.keys(), intent=intent)
 
     # What the rules share.
@@ -341,10 +343,8 @@ class Matcher:
         """The CRM refused a second record: the one it has is the customer."""
         customer = await self.customers.winner(conflict, person, person_key(work.source, work.client_id))
         if customer is None:
-            raise Transient(
-                f"{self.crm.title} says that this person exists already but does not show the record yet",
-                account=self.crm.remote.account,
-            )
+            text = f"{self.crm.title} says that this person exists already but does not show the record yet"
+            raise Lasting(text, account=self.crm.remote.account, hint=_HIDDEN)
         # An earlier try may have had its effect only after we had looked for it.
         ours = conflict.by == "key" or customer.person_key == person_key(work.source, work.client_id)
         if not ours and self._told_to_create(work):

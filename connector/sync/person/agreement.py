@@ -135,7 +135,7 @@ def _families(one: Parts, two: Parts) -> Agreement:
 def _givens(a: Sequence[str], b: Sequence[str]) -> Agreement:
     """Compare given names; the first word is the name by which people go."""
     if _joined(a) == _joined(b) or _same_words(a, b):
-        return Agreement.WEAK if all(len(word) == 1 and word.isascii() for word in a) else Agreement.STRONG
+        return Agreement.WEAK if _initials_only(a) or _initials_only(b) else Agreement.STRONG
     x, y = a[0], b[0]
     short, long = sorted((x, y), key=len)
     rest = _rest_agrees(a[1:], b[1:])
@@ -169,6 +169,10 @@ def _rest_agrees(a: Sequence[str], b: Sequence[str]) -> Agreement:
             return Agreement.AGAINST
     surplus = [*a[len(b) :], *b[len(a) :]]
     return Agreement.STRONG if all(len(word) == 1 for word in surplus) else Agreement.WEAK
+
+
+def _initials_only(words: Sequence[str]) -> bool:
+    return all(len(word) == 1 and word.isascii() for word in words)
 
 
 def _by_initial(a: Sequence[str], b: Sequence[str]) -> bool:

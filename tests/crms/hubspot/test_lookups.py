@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.model.errors import Rejected, RemoteError, Transient, Unavailable
+from connector.model.errors import Lasting, Rejected, RemoteError, Transient, Unavailable
 from connector.model.persons import NewCustomer
 from connector.sandbox.hubspot.app import Rules
 from connector.sandbox.kit.faults import Faults
@@ -198,8 +198,9 @@ async def test_by_phone_reads_further_pages(sandbox, crm):
 async def test_by_phone_with_too_many_pages_is_cut_short_and_says_so(sandbox, crm):
     for number in range(501):
         sandbox.add_contact(firstname=f"Twin {number}", phone=PHONE)
-    with pytest.raises(Transient, match="cut short"):
+    with pytest.raises(Lasting, match="cut short") as caught:
         await crm.by_phone(PHONE)
+    assert "More than 500 contacts fit one phone number" in caught.value.hint
 
 
 async def test_by_phone_that_misses_results_of_its_own_total_is_cut_short(scripted, far):

@@ -15,28 +15,29 @@ def taken(name: str, text: str = "Cannot set {0} on 77. 6001 already has that va
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "by", "winner"),
+    ("status", "body", "by"),
     [
-        (409, {"message": "Contact already exists. Existing ID: 6001", "category": "CONFLICT"}, "email", "6001"),
-        (409, {"message": "contact exists", "errors": [{"message": "existing id 6001"}]}, "email", "6001"),
-        (409, {"message": "Ce contact existe."}, "email", None),
-        (409, {}, "email", None),
-        (409, None, "email", None),
-        (409, b"<html>conflict</html>", "email", None),
-        (400, taken("connector_person_key"), "key", "6001"),
-        (400, taken("email"), "email", "6001"),
-        (409, taken("connector_person_key"), "key", "6001"),
-        (400, {"category": "VALIDATION_ERROR", "errors": [taken("connector_person_key")]}, "key", "6001"),
-        (400, {"message": "6001 already has that value"}, "key", "6001"),
-        (400, {"errorType": "UNIQUE_VALUE_CONFLICT", "message": "taken"}, "key", None),
-        (400, {"errors": [{"code": "UNIQUE_VALUE_CONFLICT", "context": {"propertyName": ["email"]}}]}, "email", None),
+        (409, {"message": "Contact already exists. Existing ID: 6001", "category": "CONFLICT"}, "email"),
+        (409, {"message": "contact exists", "errors": [{"message": "existing id 6001"}]}, "email"),
+        (409, {"message": "Ce contact existe."}, "email"),
+        (409, {}, "email"),
+        (409, None, "email"),
+        (409, b"<html>conflict</html>", "email"),
+        (400, taken("connector_person_key"), "key"),
+        (400, taken("email"), "email"),
+        (409, taken("connector_person_key"), "key"),
+        (400, {"category": "VALIDATION_ERROR", "errors": [taken("connector_person_key")]}, "key"),
+        (400, {"message": "6001 already has that value"}, "key"),
+        (400, {"errorType": "UNIQUE_VALUE_CONFLICT", "message": "taken"}, "key"),
+        (400, {"errors": [{"code": "UNIQUE_VALUE_CONFLICT", "context": {"propertyName": ["email"]}}]}, "email"),
     ],
 )
-async def test_a_taken_value_is_a_conflict(scripted, far, status, body, by, winner):
+async def test_a_taken_value_is_a_conflict(scripted, far, status, body, by):
     far.answer(status, body)
+    far.answer(200, {"id": "6001", "properties": {"email": "ada@example.com", "connector_person_key": "k"}})
     with pytest.raises(Conflict) as caught:
         await scripted.create(ADA, "k")
-    assert (caught.value.by, caught.value.winner, caught.value.status) == (by, winner, status)
+    assert (caught.value.by, caught.value.winner, caught.value.status) == (by, "6001", status)
     assert caught.value.account == "crm.main"
 
 
@@ -77,7 +78,7 @@ async def test_other_bad_requests(scripted, far, body, kind):
         (423, {"Retry-After": "30"}, {}, Transient, 30),
         (429, {}, {"policyName": "TEN_SECONDLY_ROLLING"}, RateLimited, 10),
         (429, {}, {"policyName": "SECONDLY"}, RateLimited, 1),
-        (429, {}, {"policyName": "DAILY"}, RateLimited, 900),
+        (429, {}, {"policyName": "DAILY"}, AccountPaused, 900),
         (429, {"Retry-After": "3"}, {"policyName": "DAILY"}, RateLimited, 3),
         (429, {}, {"policyName": "SOMETHING_NEW"}, RateLimited, 1),
         (429, {}, None, RateLimited, 1),
@@ -120,7 +121,82 @@ async def test_refused_credentials_pause_the_account(scripted, far, status):
 )
 async def test_each_policy_stops_its_own_budget(scripted, far, quotas, policy, search_waits, others_wait):
     far.answer(429, {"policyName": policy})
-    with pytest.raises(RateLimited):
+    with pytest.raises((RateLimited, AccountPaused)):
         await scripted.by_phone("+15145550123")
     search, others = (quotas[key] for key in ("search pat-test-0000", "pat-test-0000"))
     assert (search._wait(1) > 0, others._wait(1) > 0) == (search_waits, others_wait)
+
+
+REFUSED = (
+    'Property values were not valid: [{"isValid":false,"message":"Ada [x] is \\"name\\":\\"ada\\"",'
+    '"error":"INVALID_OPTION","name":"%s"}]'
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "properties", "hint"),
+    [
+        ({"message": REFUSED % "mobilephone"}, ("mobilephone",), "HubSpot's reasons: INVALID_OPTION. Properties: mobilephone."),
+        (
+            {"category": "VALIDATION_ERROR", "errors": [{"code": "REQUIRED_FIELD", "context": {"propertyName": ["shop_no"]}}]},
+            ("shop_no",),
+            "HubSpot's reasons: VALIDATION_ERROR, REQUIRED_FIELD. Properties: shop_no.",
+        ),
+        ({"errors": [{"context": {"propertyName": "phone"}}]}, ("phone",), "HubSpot named no reason. Properties: phone."),
+        ({"message": REFUSED % "ada@example.com"}, (), "HubSpot's reasons: INVALID_OPTION."),
+        ({"message": "not valid: [" * 9}, (), "HubSpot named no reason; compare the record with its rules."),
+    ],
+)
+async def test_a_validation_error_names_the_properties_and_no_value(scripted, far, body, properties, hint):
+    far.answer(400, body)
+    with pytest.raises(Rejected) as caught:
+        await scripted.create(NewCustomer(email="ada@example.com"), "k")
+    assert (caught.value.fields, caught.value.hint) == (properties, hint)
+    assert all(name in str(caught.value) for name in properties)
+    assert "ada" not in str(caught.value).lower() + caught.value.hint.lower()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (
+            403,
+            {"category": "MISSING_SCOPES", "errors": [{"context": {"requiredGranularScopes": ["crm.objects.contacts.write"]}}]},
+            "answered 403: the key lacks the scope crm.objects.contacts.write",
+        ),
+        (403, {"context": {"requiredScopes": ["contacts", "a b"]}}, "answered 403: the key lacks the scope contacts"),
+        (401, {"category": "EXPIRED_AUTHENTICATION"}, "answered 401: the key has expired"),
+        (401, {"category": "INVALID_AUTHENTICATION"}, "answered 401: the key is not valid"),
+        (401, {"category": "NEW_WORD", "message": "pat-secret"}, "answered 401: the credentials were refused"),
+    ],
+)
+async def test_a_refused_key_says_why(scripted, far, status, body, said):
+    far.answer(status, body)
+    with pytest.raises(AccountPaused) as caught:
+        await scripted.get("1")
+    assert str(caught.value) == f"HubSpot: look up a contact by record id: {said}"
+    assert "[crm.main]" in caught.value.hint
+    assert "pat-secret" not in caught.value.hint
+
+
+@pytest.mark.parametrize(("status", "todo"), [(402, "Settle the subscription"), (410, "Update connector")])
+async def test_what_concerns_the_whole_account_pauses_it(scripted, far, status, todo):
+    far.answer(status, {"status": "error", "message": "no"})
+    with pytest.raises(AccountPaused) as caught:
+        await scripted.create(ADA, "k")
+    assert caught.value.hint.startswith(todo)
+    with pytest.raises(AccountPaused):
+        await scripted.get("1")
+    assert len(far.asked) == 1, "the account waits, whatever the event"
+
+
+async def test_a_daily_limit_is_a_state_of_the_account(scripted, far):
+    far.answer(429, {"policyName": "DAILY", "errorType": "RATE_LIMIT"})
+    with pytest.raises(AccountPaused) as caught:
+        await scripted.get("1")
+    assert "limited until midnight" in caught.value.hint
+    state = scripted.remote.availability
+    assert str(state.error) == "HubSpot: look up a contact by record id: answered 429: DAILY"
+    with pytest.raises(RateLimited):
+        await scripted.probe()
+    assert len(far.asked) == 1, "nothing is sent before the pause is over, not even by a probe"

@@ -56,12 +56,61 @@ async def test_create_with_a_known_address_names_the_winner(sandbox, crm, taken)
     assert len(sandbox.contacts()) == 1
 
 
-async def test_create_with_a_known_address_in_another_wording_is_a_conflict_without_a_winner(sandbox, crm):
+async def test_create_with_a_known_address_in_another_wording_is_settled_by_looking(sandbox, crm):
     sandbox.records.rules = Rules(conflict_names_winner=False)
-    sandbox.add_contact(email="ada@example.com")
+    holder = sandbox.add_contact(email="ada@example.com")
     with pytest.raises(Conflict) as caught:
         await crm.create(ADA, "k1")
-    assert (caught.value.by, caught.value.winner) == ("email", None)
+    assert (caught.value.by, caught.value.winner) == ("email", holder)
+
+
+NOBODY = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "resource not found"}
+STRANGER = {"id": "77", "properties": {"email": "grace@example.com", KEY: "k2"}}
+
+
+@pytest.mark.parametrize("new", [ADA, NewCustomer(first_name="Ada", mobile_phone="+15145550123")])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (409, {"category": "CONFLICT", "message": "Contact already exists. Existing ID: 77"}),
+        (400, {"category": "VALIDATION_ERROR", "message": "77 already has that value", "error": "UNIQUE_VALUE_CONFLICT"}),
+    ],
+)
+async def test_a_refusal_that_names_a_stranger_names_nobody(scripted, far, new, refusal):
+    far.answer(*refusal)
+    far.answer(200, STRANGER)
+    far.answer(404, NOBODY)
+    with pytest.raises(Conflict) as caught:
+        await scripted.create(new, "k1")
+    assert caught.value.winner is None
+    assert caught.value.status == refusal[0]
+
+
+async def test_a_refusal_that_names_a_stranger_is_settled_by_looking_for_the_holder(scripted, far):
+    far.answer(409, {"category": "CONFLICT", "message": "Contact already exists. Existing ID: 77"})
+    far.answer(200, STRANGER)
+    far.answer(200, {"id": "6001", "properties": {"email": "Ada@example.com"}})
+    far.answer(404, NOBODY)
+    with pytest.raises(Conflict) as caught:
+        await scripted.create(ADA, "k1")
+    assert (caught.value.winner, caught.value.by) == ("6001", "email")
+
+
+async def test_two_holders_are_no_winner(scripted, far):
+    far.answer(409, {"category": "CONFLICT", "message": "Contact already exists."})
+    far.answer(200, {"id": "6001", "properties": {"email": "ada@example.com"}})
+    far.answer(200, {"id": "6002", "properties": {KEY: "k1"}})
+    with pytest.raises(Conflict) as caught:
+        await scripted.create(ADA, "k1")
+    assert caught.value.winner is None
+
+
+async def test_a_conflict_over_our_key_whose_winner_only_has_the_address_is_one_over_the_address(scripted, far):
+    far.answer(400, {"category": "VALIDATION_ERROR", "message": "6001 already has that value"})
+    far.answer(200, {"id": "6001", "properties": {"hs_additional_emails": "b@example.com;ADA@example.com"}})
+    with pytest.raises(Conflict) as caught:
+        await scripted.create(ADA, "k1")
+    assert (caught.value.winner, caught.value.by) == ("6001", "email")
 
 
 async def test_create_under_a_known_key_names_the_holder_and_not_the_other_id(sandbox, crm):
@@ -79,7 +128,7 @@ async def test_create_with_an_address_which_an_archived_contact_still_holds(sand
     assert await crm.by_email("ada@example.com") == []
     with pytest.raises(Conflict) as caught:
         await crm.create(ADA, "k1")
-    assert caught.value.winner == gone
+    assert caught.value.winner is None, "nobody can be linked to a contact in the recycle bin"
     assert await crm.get(gone) is None
 
 
@@ -129,7 +178,7 @@ async def test_create_without_our_property_pauses_the_account_with_the_way_out(s
 async def test_create_with_a_value_hubspot_refuses_names_its_code_and_never_the_value(sandbox, crm):
     with pytest.raises(Rejected) as caught:
         await crm.create(NewCustomer(email="not-an-address", first_name="Ada"), "k1")
-    assert caught.value.hint == "HubSpot's reasons: VALIDATION_ERROR, INVALID_EMAIL."
+    assert caught.value.hint == "HubSpot's reasons: VALIDATION_ERROR, INVALID_EMAIL. Properties: email."
     assert "not-an-address" not in str(caught.value)
 
 
@@ -184,3 +233,68 @@ async def test_fill_without_a_clear_answer_is_unknown(sandbox, crm):
     sandbox.faults = Faults(lost_answer=1)
     with pytest.raises(UnknownOutcome):
         await crm.fill(contact, ADA)
+
+
+# ---- one optional field that the account's own rules refuse ----
+
+
+def refuses(*properties: str) -> tuple[int, dict]:
+    errors = [{"code": "INVALID_FORMAT", "context": {"propertyName": [name]}} for name in properties]
+    return 400, {"status": "error", "category": "VALIDATION_ERROR", "errors": errors}
+
+
+async def test_a_create_is_sent_again_without_the_refused_fields(scripted, far):
+    far.answer(*refuses("mobilephone", "lastname"))
+    far.answer(201, {"id": "6001", "properties": {"email": "ada@example.com"}})
+    made = await scripted.create(ADA, "k1")
+    assert (made.id, made.refused) == ("6001", ("last_name", "mobile_phone"))
+    sent = [json.loads(request.content)["properties"] for request in far.asked]
+    assert sent[1] == {"email": "ada@example.com", "firstname": "Ada", "phone": "+15145550124", KEY: "k1"}
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("new", "refused"),
+    [
+        (ADA, "email"),
+        (ADA, KEY),
+        (ADA, "loyalty_number"),
+        (NewCustomer(first_name="Ada", mobile_phone="+15145550123"), "mobilephone"),
+    ],
+)
+async def test_a_create_is_not_sent_again_without_what_identifies(scripted, far, new, refused):
+    far.answer(*refuses(refused))
+    with pytest.raises(Rejected) as caught:
+        await scripted.create(new, "k1")
+    assert caught.value.fields == (refused,)
+    assert len(far.asked) == 1
+
+
+async def test_a_create_is_sent_again_only_once(scripted, far):
+    far.answer(*refuses("mobilephone"))
+    far.answer(*refuses("phone"))
+    with pytest.raises(Rejected):
+        await scripted.create(ADA, "k1")
+    assert len(far.asked) == 2
+
+
+async def test_the_second_create_without_a_clear_answer_is_unknown(scripted, far):
+    far.answer(*refuses("mobilephone"))
+    far.answer(202, {})
+    with pytest.raises(UnknownOutcome):
+        await scripted.create(ADA, "k1")
+
+
+async def test_fill_leaves_out_a_refused_field_and_writes_the_rest(scripted, far):
+    far.answer(*refuses("mobilephone"))
+    far.answer(200, {"id": "6001", "properties": {}})
+    written = await scripted.fill(Customer(id="6001", emails=("ada@example.com",)), ADA)
+    assert written == ("first_name", "last_name", "phone")
+    assert "mobilephone" not in json.loads(far.asked[1].content)["properties"]
+
+
+async def test_fill_whose_only_field_is_refused_says_so(scripted, far):
+    far.answer(*refuses("phone"))
+    with pytest.raises(Rejected):
+        await scripted.fill(Customer(id="6001"), NewCustomer(phone="+15145550124"))
+    assert len(far.asked) == 1
