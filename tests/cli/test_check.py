@@ -69,7 +69,7 @@ def test_refused_keys_are_told_for_each_side(tmp_path, portal, sides, place):
     errors = {check["id"]: check for check in found if check["level"] == "error"}
     assert {"booking.stores.account", "crm.main.account"} <= set(errors)
     for check in errors.values():
-        assert "credentials were refused" in check["message"]
+        assert "answered 401" in check["message"]
         assert "[booking.stores]" in check["hint"] or "[crm.main]" in check["hint"]
 
 

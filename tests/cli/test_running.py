@@ -164,7 +164,7 @@ def test_a_refused_key_ends_a_backfill_with_1(tmp_path, portal, sides, place, si
     result = other.run(*ASKED)
     assert result.exit_code == 1
     assert "It ended early: " in result.stderr
-    assert "credentials were refused" in result.stderr
+    assert "answered 401" in result.stderr
     assert "The same command goes on where it was." in result.stderr
     assert time.monotonic() - started < 30
     mended = Place(tmp_path, portal, sides)

@@ -181,7 +181,7 @@ async def test_a_refused_key_ends_a_commands_run_at_once(world, side):
     async with world.running():
         progress = await world.backfill()
     assert progress["state"] == "failed"
-    assert "credentials were refused" in progress["reason"]
+    assert "answered 401" in progress["reason"]
     assert progress["hint"]
     assert world.booxi.requests["PUT /client/{clientId}/moduleLink/{moduleId}"] == 0
     # Mended, the same command goes on.
@@ -235,7 +235,7 @@ async def test_a_dry_run_with_a_refused_key_fails_plainly(world, side):
     async with world.running(started=False):
         progress = await world.rehearse()
     assert progress["state"] == "failed"
-    assert "credentials were refused" in progress["reason"]
+    assert "answered 401" in progress["reason"]
 
 
 @pytest.fixture
