@@ -216,7 +216,7 @@ async def test_a_services_run_waits_for_the_key_and_says_so(world):
         operations = Operations(engine, works=True)
         await operations.backfill("stores", SINCE, UNTIL)
         async with asyncio.timeout(20):
-            while "credentials were refused" not in (await operations.progress("stores"))["reason"]:
+            while "answered 401" not in (await operations.progress("stores"))["reason"]:
                 await asyncio.sleep(0.02)
             world.booxi.partner_key = "sandbox-partner-key"
             while (progress := await operations.progress("stores"))["state"] != "done":
