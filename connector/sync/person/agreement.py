@@ -15,7 +15,7 @@ from enum import IntEnum
 from functools import lru_cache
 
 from connector.sync.person.names import Parts, PersonName, name_key, read_parts, words_of
-from connector.sync.person.tables import PARTICLES, VARIANTS
+from connector.sync.person.tables import FAMILY, PARTICLES, VARIANTS
 
 #: Letters from which on a name with one wrong letter is a misspelling rather than another name.
 LONG = 6
@@ -48,6 +48,8 @@ def names_agree(a: PersonName, b: PersonName) -> Agreement:
     if _unspaced(a) & _unspaced(b):
         return Agreement.STRONG
     one, two = read_parts(a), read_parts(b)
+    if one.company and two.company and FAMILY & {*one.given, *one.family}:
+        return Agreement.NONE if name_key(a) == name_key(b) else Agreement.AGAINST
     if one.beside or two.beside or one.company or two.company:
         return Agreement.STRONG if name_key(a) == name_key(b) else Agreement.AGAINST
     if one.generation != two.generation:
@@ -146,7 +148,9 @@ def _givens(a: Sequence[str], b: Sequence[str]) -> Agreement:
     ):
         if len(short) == 1 and short.isascii():
             return Agreement.WEAK if rest is not Agreement.AGAINST else Agreement.AGAINST
-        return rest
+        # "Alex" is short for a man's and for a woman's name of one household.
+        several = x != y and max(len(_SHORT_FORMS.get(x, ())), len(_SHORT_FORMS.get(y, ()))) > 1
+        return min(rest, Agreement.WEAK) if several else rest
     # Only letters that have a case abbreviate: one Chinese character is a whole name.
     if len(short) == 1 and short.upper() != short and long.startswith(short):
         return Agreement.WEAK if rest is not Agreement.AGAINST else Agreement.AGAINST

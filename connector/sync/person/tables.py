@@ -18,7 +18,7 @@ SALUTATIONS = {
     "fru": "f", "froken": "f", "pan": "m", "pani": "f",
 }
 #: Salutations that are given names or surnames of their own; they count only where another word of the name follows.
-ALSO_NAMES = frozenset({"don", "dona", "fr", "pan", "mx", "sir", "miss", "sig", "hr", "mw", "fru"})
+ALSO_NAMES = frozenset({"don", "dona", "fr", "pan", "mx", "sir", "miss", "sig"})
 #: Professional titles: they say nothing of who it is.
 TITLES = frozenset({
     "dr", "drs", "prof", "professor", "ing", "dipl", "mag", "med", "dott", "dottssa", "dra", "dipling", "phd", "md",
@@ -26,7 +26,7 @@ TITLES = frozenset({
 #: What tells a child from a parent of the same name.
 GENERATIONS = {
     "jr": "jr", "jnr": "jr", "jun": "jr", "junior": "jr", "sr": "sr", "snr": "sr", "sen": "sr", "senior": "sr",
-    "ii": "2", "iii": "3", "iv": "4", "2nd": "2", "3rd": "3", "4th": "4", "2e": "2", "3e": "3",
+    "ii": "2", "iii": "3", "iv": "4", "2nd": "2", "3rd": "3", "4th": "4", "2": "2", "3": "3", "2e": "2", "3e": "3",
     "fils": "jr", "filho": "jr", "hijo": "jr", "figlio": "jr", "neto": "3", "pere": "sr", "padre": "sr", "pai": "sr",
 }
 #: Generations that are given names or surnames too; they count only as the last word behind another one, or in brackets.
