@@ -42,7 +42,7 @@ class Access:
         self._token = (token or secrets.token_urlsafe(32)).encode()
         self._code = secrets.token_urlsafe(24)
         self._clock = clock
-        self._failures: deque[float] = deque()
+        self._failures: deque[float] = deque(maxlen=ATTEMPTS)
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         #: The session cookie may only travel over TLS where senders see us over TLS.
         self.secure = (public_url or "").lower().startswith("https://")
