@@ -82,10 +82,8 @@ def _compared(one: Parts, two: Parts) -> Agreement:
         return _without_given(one, two)
     family = _families(one, two)
     given = _givens(one.given, two.given)
-    if given is Agreement.STRONG and one.salutation and two.salutation and one.salutation != two.salutation:
-        given = Agreement.WEAK
-    if given is Agreement.WEAK and _by_initial(one.given, two.given) and _salutations_differ(one, two):
-        return Agreement.AGAINST
+    if _salutations_differ(one, two):
+        given = Agreement.AGAINST if _by_initial(one.given, two.given) else min(given, Agreement.WEAK)
     if given is Agreement.AGAINST or family is Agreement.STRONG:
         return given
     if family is Agreement.WEAK:

@@ -27,7 +27,7 @@ MAX_EMAIL = 320
 MAX_PHONE = 100
 #: Digits; fewer are no phone number anywhere, but a remark.
 _MIN_DIGITS = 6
-#: Domains of one mailbox provider → the one that is compared. Source: Google's help says that both name one mailbox.
+#: Domains of one mailbox provider → the one that is compared. ASSUMPTION, from common knowledge: both name one mailbox.
 _SAME_DOMAIN = {"googlemail.com": "gmail.com"}
 
 # fmt: off
@@ -102,7 +102,7 @@ def _read_phone(raw: str, country: str | None) -> str | None:
 
 def _parse_phone(raw: str, country: str | None) -> phonenumbers.PhoneNumber | None:
     text = raw.strip(INVISIBLE)
-    # Mexico dropped the 1 before mobile numbers in 2019; the parser no longer takes it for part of one.
+    # Mexico no longer writes the 1 before mobile numbers, and the parser does not take it for part of one.
     text = re.sub(r"^\+52\s*1(?=(\D*\d){10}$)", "+52", text)
     try:
         return phonenumbers.parse(text, country.upper() if country else None)
@@ -113,8 +113,8 @@ def _parse_phone(raw: str, country: str | None) -> phonenumbers.PhoneNumber | No
 def phone_variants(phone: str) -> tuple[str, ...]:
     """The spellings that one E.164 number has had, itself first: for looking it up where others wrote it.
 
-    Brazil added a 9 before mobile numbers (2012 to 2016), Argentina writes one before mobiles from abroad only, Mexico
-    dropped a 1 in 2019. Source: ITU's notices of these numbering plans, as libphonenumber's metadata reflects them.
+    Argentina's 9 before mobile numbers is the mobile token in `phonenumbers`. ASSUMPTION, from common knowledge: Mexico's
+    former 1, and the 9 that Brazil's mobile numbers got in front. Other countries' changes are not known here.
     """
     if match := re.fullmatch(r"\+55(\d\d)9([6-9]\d{7})", phone):
         return phone, f"+55{match[1]}{match[2]}"

@@ -255,8 +255,9 @@ def _names_another(text: str) -> bool:
         _CARE_OF.search(text) is not None
         or _POSSESSIVE.search(text) is not None
         or _RELATIVE_OF.search(" ".join(words)) is not None
-        or any(word in FOR for word in words[1:-1] if word not in {"do", "so", "co", "ho", "bo", "wo"})
-        or (len(words) > 1 and words[0] in {"for", "pour", "fur", "para", "voor"})
+        or any(word in FOR for word in words[1:-1])
+        # "Per" begins a name in Scandinavia.
+        or (len(words) > 1 and words[0] in FOR - {"per"})
     )
 
 
@@ -283,9 +284,9 @@ def _salutation(text: str, words: list[str]) -> tuple[str, list[str]]:
         if not plain:
             raw = raw[1:]
             continue
-        if not words[0] or words[0] != plain:
+        if words[0] != plain:
             break
-        if plain == "m" and word.endswith(".") and len(words) >= 1:
+        if plain == "m" and word.endswith("."):
             said = "m"
         elif plain in SALUTATIONS and (plain not in ALSO_NAMES or len(words) > 1 or word.endswith(".")):
             said = SALUTATIONS[plain] or said

@@ -24,14 +24,14 @@ class Reliability(Enum):
 _NOBODY = (
     "none|no|na|nil|null|nobody|noone|nomail|noemail|no-mail|no-email|no_email|noreply|no-reply|no_reply|donotreply|do-not-reply|"
     "unknown|anonymous|anonym|anonyme|anonymized|anonymised|deleted|redacted|removed|notprovided|not-provided|nomaill|keinemail|"
-    "keine|keine-email|sansmail|sansemail|sans-email|pasdemail|pasdemail|sinemail|sincorreo|sin-correo|nessuna|noemailprovided|"
+    "keine|keine-email|sansmail|sansemail|sans-email|pasdemail|sinemail|sincorreo|sin-correo|nessuna|noemailprovided|"
     "noaddress|fake|dummy|test|testing|tester|asdf|qwerty|abc|xxx|xx|x|aaa|a|email|mail|guest|walkin|walk-in|customer|client"
 )
 _NOBODY_LOCAL = re.compile(rf"(?:{_NOBODY})[._-]?\d*")
 #: The software's own placeholders carry a word and anything behind it: "anonymous+8", "deleted-17", "no-reply+x".
 _NOBODY_PREFIX = re.compile(r"(?:anonym(?:ous|i[sz]ed)?|deleted|redacted|no-?reply)[+@._-]\S*")
-#: Local parts that are people's mailboxes at a company's own domain; nobody only at a domain that is nobody's too.
 # fmt: off
+#: Local parts that may be somebody's mailbox at a real domain: they are nobody's only at a domain that is nobody's too.
 _ONLY_BESIDE_NOBODY = frozenset({
     "a", "x", "xx", "abc", "mail", "email", "client", "customer", "guest", "no", "na", "test", "tester", "testing",
 })
@@ -40,7 +40,7 @@ _NOBODY_DOMAIN = re.compile(
     r"(?:none|nomail|noemail|no-mail|no-email|noreply|no-reply|unknown|test|testing|fake|fakemail|dummy|nowhere|nobody|null|na|"
     r"abc|asdf|xxx|xx|aaa|email|mail|domain|guest|walkin|anonymous|deleted|redacted)\.[a-z.]{2,8}|[^@]*\.invalid"
 )
-#: National numbers that run up or down, or repeat a pair.
+#: National numbers that run up or down.
 _RUNS = ("01234567890123456789", "98765432109876543210", "12345678901234567890")
 
 

@@ -50,8 +50,8 @@ RELATIVES = (
     "zoon|dochter|moeder|vader|son|dotter|sonn|datter|barn|syn|corka|dziecko"
 )
 OF = "of|de|du|des|d|von|vom|van|del|della|di|da|do|till|til|av|for"
-#: Words that stand before the person for whom, or in whose care, something is.
-FOR = frozenset({"for", "pour", "fur", "para", "per", "voor", "co", "bo", "so", "do", "wo", "ho"})
+#: Words that stand before the person for whom something is.
+FOR = frozenset({"for", "pour", "fur", "para", "per", "voor"})
 #: A remark in brackets which names nobody.
 REMARKS = frozenset({
     "vip", "new", "work", "office", "home", "regular", "member", "online", "private", "mobile", "client", "customer", "student",
@@ -101,7 +101,7 @@ dolores lola; rosario charo; enrique quique kike; joao jo; francisca paca; antoi
 jan hans; hendrik henk; wilhelmina mina willy; aleksandra ola; katarzyna kasia; malgorzata gosia; agnieszka aga;
 tomasz tomek
 """
-#: Vietnamese surnames (the order is surname, middle name, given name: not split). Source: the fifteen most frequent ones.
+#: Common Vietnamese surnames, an ASSUMPTION like the other lists. The order is surname, middle name, given name: not split.
 VIETNAMESE = frozenset({
     "nguyen", "tran", "le", "pham", "huynh", "hoang", "phan", "vu", "vo", "dang", "bui", "do", "ho", "ngo", "duong", "ly",
 })

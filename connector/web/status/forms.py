@@ -1,4 +1,4 @@
-"""Reads the forms of our own pages: one content type, few fields, few bytes, and a sender who does not dawdle."""
+"""Reads the forms of our own pages: one content type, few bytes, and a time limit."""
 
 from __future__ import annotations
 
