@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Self
-
-import httpx
+from typing import Any, ClassVar
 
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Model, Reading
-from connector.model.problems import Check
-from connector.remote.http import Remote
-from connector.remote.rate_limit import QuotaFor
+from connector.remote.integration import Integration
 from connector.remote.signatures import Verifier
 
 
@@ -44,13 +40,9 @@ class Page(Model):
     fraction: float = 0.0
 
 
-class BookingSystem(ABC):
-    """One configured account (a *source*). Adapters raise `connector.model.errors`; they never log and never store."""
+class BookingSystem(Integration):
+    """One configured account of a booking system: a *source*."""
 
-    #: The product's name in the configuration, such as `booxi`.
-    system: ClassVar[str]
-    #: The product's name as its vendor writes it.
-    title: ClassVar[str]
     #: The table's keys in the configuration.
     settings_model: ClassVar[type[BookingSettings]]
     #: False where the product has no place for a customer id; then `write_link` is never called.
@@ -67,17 +59,6 @@ class BookingSystem(ABC):
     accepts_forms: ClassVar[bool] = False
     #: Our webhook's address as the product sees it, `https://…/webhooks/NAME`; None: no public_url is configured.
     address: str | None = None
-
-    def __init__(self, source: str, remote: Remote) -> None:
-        self.source = source
-        self.remote = remote
-
-    @classmethod
-    @abstractmethod
-    def connect(
-        cls, source: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
-    ) -> Self:
-        """Build the adapter from its validated settings (an instance of `settings_model`); makes no request."""
 
     @abstractmethod
     def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:
@@ -120,15 +101,3 @@ class BookingSystem(ABC):
     def changes(self, since: datetime, until: datetime, cursor: dict[str, Any] | None) -> AsyncIterator[Page]:
         """Yield what changed within [since, until), for products that can tell; by default what starts then."""
         return self.walk(since, until, cursor)
-
-    @abstractmethod
-    async def probe(self) -> None:
-        """Make one cheap authenticated call; return if the account works, raise `RemoteError` otherwise."""
-
-    async def checks(self) -> list[Check]:
-        """Further checks of this product, for `connector check` and once an hour; the probe is done by the caller."""
-        return []
-
-    async def fix(self) -> list[str]:
-        """Create or repair what is ours at the product; one sentence for each thing done."""
-        return []

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
-
-import httpx
+from abc import abstractmethod
+from typing import ClassVar
 
 from connector.config.settings import CrmSettings
 from connector.model.bookings import Appointment
 from connector.model.persons import Customer, NewCustomer
-from connector.model.problems import Check
-from connector.remote.http import Remote
-from connector.remote.rate_limit import QuotaFor
+from connector.remote.integration import Integration
 
 
-class CRM(ABC):
+class CRM(Integration):
     """One configured CRM account. An answer of None or [] means *answered and empty*; anything else raises."""
 
-    system: ClassVar[str]
-    title: ClassVar[str]
     #: The table's keys in the configuration.
     settings_model: ClassVar[type[CrmSettings]]
-
-    def __init__(self, name: str, remote: Remote) -> None:
-        self.name = name
-        self.remote = remote
-
-    @classmethod
-    @abstractmethod
-    def connect(
-        cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
-    ) -> Self:
-        """Build the adapter from its validated settings (an instance of `settings_model`); makes no request."""
 
     @abstractmethod
     async def get(self, customer_id: str) -> Customer | None:
@@ -75,11 +58,3 @@ class CRM(ABC):
     @abstractmethod
     async def probe(self) -> None:
         """Check that the account works and our unique property exists; raise `AccountPaused` with a hint otherwise."""
-
-    async def checks(self) -> list[Check]:
-        """Further checks of this product, for `connector check`."""
-        return []
-
-    async def fix(self) -> list[str]:
-        """Create what is missing in the CRM; return one sentence for each thing made."""
-        return []

@@ -202,14 +202,14 @@ class Backfill:
 
     async def _ready(self) -> None:
         """Wait until the booking system can be used; a pause for a person's work ends an impatient run."""
-        availability = self._booking.remote.availability
-        while not availability.usable.is_set():
-            if not self._patient and isinstance(availability.error, AccountPaused):
-                raise availability.error
+        breaker = self._booking.remote.breaker
+        while not breaker.usable.is_set():
+            if not self._patient and isinstance(breaker.error, AccountPaused):
+                raise breaker.error
             # Not only when it can be used: the first probe may find the key refused.
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_AGAIN):
-                    await availability.usable.wait()
+                    await breaker.usable.wait()
 
     async def _settle(self, run: Run) -> None:
         concluded = asyncio.Event()
@@ -232,6 +232,6 @@ class Backfill:
     def _trouble(self) -> RemoteError | None:
         """What keeps one of our two accounts from being used."""
         for adapter in (self._booking, self._sync.crm):
-            if (error := adapter.remote.availability.error) is not None:
+            if (error := adapter.remote.breaker.error) is not None:
                 return error
         return None

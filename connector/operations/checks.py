@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connector.booking_systems.base import BookingSystem
 from connector.config.settings import Config
-from connector.crms.base import CRM
 from connector.model.errors import RemoteError
 from connector.model.problems import Check
+from connector.remote.integration import Integration
 from connector.store.sqlite.database import Database
 from connector.worker.accounts import Connections
 
@@ -78,8 +77,8 @@ def states(connections: Connections) -> list[Check]:
     """What is known of the accounts without asking them."""
     found = []
     for adapter in connections.adapters():
-        availability = adapter.remote.availability
-        if (error := availability.error) is not None:
+        breaker = adapter.remote.breaker
+        if (error := breaker.error) is not None:
             found.append(_trouble(adapter.remote.account, error))
     return found
 
@@ -93,7 +92,7 @@ def _trouble(account: str, error: RemoteError) -> Check:
     return Check(id=f"{account}.account", level="error", message=str(error), hint=hint)
 
 
-async def _account(adapter: BookingSystem | CRM) -> Sequence[Check]:
+async def _account(adapter: Integration) -> Sequence[Check]:
     account = adapter.remote.account
     try:
         await adapter.probe()
@@ -101,7 +100,7 @@ async def _account(adapter: BookingSystem | CRM) -> Sequence[Check]:
         found = [_trouble(account, error)]
     else:
         # What was wrong may just have been mended; whoever watches the account wakes its events at the next probe.
-        adapter.remote.availability.reopen()
+        adapter.remote.breaker.reset()
         found = [Check(id=f"{account}.account", level="ok", message=f"{adapter.title} answers and accepts the key")]
     try:
         more = await adapter.checks()

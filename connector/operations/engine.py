@@ -33,9 +33,9 @@ class Engine:
         self.store = store
         self.connections = connections
         self.clock = clock
-        self.availabilities = connections.availabilities()
+        self.breakers = connections.breakers()
         self.syncs = self._build_syncs()
-        self.worker = Worker(store, self.syncs, self.availabilities, concurrency=config.worker.concurrency, clock=clock)
+        self.worker = Worker(store, self.syncs, self.breakers, concurrency=config.worker.concurrency, clock=clock)
         self.watchers: list[Watcher] = []
         self.account_checks = AccountChecks(connections)
         self._tasks: list[asyncio.Task[None]] = []
@@ -74,7 +74,7 @@ class Engine:
         if taken_back:
             self._log.info("took back what was running when the last process ended", events=taken_back)
         adapters = self.connections.adapters()
-        self.watchers = [Watcher(a.remote.availability, a.probe, self._recovered) for a in adapters]
+        self.watchers = [Watcher(a.remote.breaker, a.probe, self._recovered) for a in adapters]
         for watcher in self.watchers:
             self._spawn(watcher.run())
         self._spawn(self._begin())

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 from connector import __version__
 from connector.booking_systems.base import BookingSystem
-from connector.crms.base import CRM
 from connector.model.errors import AccountPaused, ConnectorError
 from connector.model.problems import Check
 from connector.operations import checks
 from connector.operations.engine import Engine
+from connector.remote.integration import Integration
 from connector.store import views
 
 #: Seconds which the writer gets to show that it lives.
@@ -141,12 +141,12 @@ class Overview:
         return {
             **self._account(adapter),
             "last_delivery_at": views.moment(last),
-            "received": self._received.received(adapter.source),
-            "refused": sum(self._received.refused(adapter.source).values()),
+            "received": self._received.received(adapter.name),
+            "refused": sum(self._received.refused(adapter.name).values()),
         }
 
-    def _account(self, adapter: BookingSystem | CRM) -> dict[str, Any]:
-        error = adapter.remote.availability.error
+    def _account(self, adapter: Integration) -> dict[str, Any]:
+        error = adapter.remote.breaker.error
         state = "ok" if error is None else "paused" if isinstance(error, AccountPaused) else "down"
         return {
             "system": adapter.system,

@@ -21,6 +21,7 @@ import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
+from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.rate_limit import Quota
 
 #: Bytes; a larger answer is refused.
@@ -29,8 +30,6 @@ MAX_ANSWER = 16 * 1024 * 1024
 CODINGS = frozenset({"", "identity", "gzip", "deflate"})
 #: A far side that is never silent for as long as the timeout, and never done, is given up after this many timeouts.
 TIMEOUTS_IN_ALL = 2
-#: Calls in a row that must find a far side unavailable before everything else stops asking it.
-FAILURES_BEFORE_DOWN = 3
 #: Statuses that speak of the server as a whole, not of the one request.
 OVERLOAD = frozenset({408, 425, 502, 503, 504, 521, 522, 523, 524})
 #: The only statuses that prove that a write had no effect: each says why it was not carried out. Every other status on
@@ -53,61 +52,8 @@ class Answer:
 Interpret = Callable[[str, Answer, bool], RemoteError | None]
 
 
-class Availability:
-    """Whether an account can be used now, and why not. Fed by every call, asked before every call."""
-
-    def __init__(self, account: str, *, clock: Callable[[], float] = time.time) -> None:
-        self.account = account
-        self.error: RemoteError | None = None
-        self.since: float | None = None
-        self.last_success: float | None = None
-        #: Set whenever the account stops being usable, so that somebody starts to probe it.
-        self.trouble = asyncio.Event()
-        #: The opposite: set while the account can be used.
-        self.usable = asyncio.Event()
-        self.usable.set()
-        self._clock = clock
-        self._failures = 0
-
-    def check(self) -> None:
-        """Raise Unavailable or AccountPaused if the account is closed, with the words of the error that closed it.
-
-        Whatever that error was, this request is not sent: it can neither have had an effect nor have been refused.
-        """
-        if self.error is not None:
-            kind = AccountPaused if isinstance(self.error, AccountPaused) else Unavailable
-            raise kind(str(self.error), account=self.account, status=self.error.status, hint=self.error.hint)
-
-    def succeeded(self) -> None:
-        """Some call was answered sensibly."""
-        self._failures = 0
-        self.last_success = self._clock()
-
-    def failed(self, error: RemoteError) -> None:
-        """A call found the far side unavailable (counts) or the account refused (closes at once)."""
-        self._failures += 1
-        if isinstance(error, AccountPaused) or self._failures >= FAILURES_BEFORE_DOWN:
-            self.close(error)
-
-    def close(self, error: RemoteError) -> None:
-        """Stop using the account until a probe succeeds."""
-        if self.error is None:
-            self.since = self._clock()
-        self.error = error
-        self.usable.clear()
-        self.trouble.set()
-
-    def reopen(self) -> None:
-        """The account works again."""
-        self.error = None
-        self.since = None
-        self._failures = 0
-        self.trouble.clear()
-        self.usable.set()
-
-
 class Remote:
-    """One account of a far side: base address, credentials, quota, availability.
+    """One account of a far side: base address, credentials, quota, circuit breaker.
 
     `account` is the configured name (`crm.main`); `title` what people call the product. Texts of errors use both and
     never the path, which may hold an e-mail address. `cost_of` maps an answer's status to what the call costs of the
@@ -130,7 +76,7 @@ class Remote:
         self.account = account
         self.title = title
         self.quota = quota
-        self.availability = Availability(account)
+        self.breaker = CircuitBreaker(account)
         self._in_all = timeout * TIMEOUTS_IN_ALL
         self._cost_of = cost_of
         self._interpret = interpret
@@ -209,13 +155,13 @@ class Remote:
         self, what: str, request: httpx.Request, accept: Collection[int], writes: bool, budget: Quota | None, probe: bool
     ) -> Answer:
         if not probe:
-            self.availability.check()
+            self.breaker.check()
         try:
             async with AsyncExitStack() as spending:
                 calls = [await spending.enter_async_context(q.spend()) for q in (budget, self.quota) if q is not None]
                 if not probe:
                     # The wait for the quota may have been long enough for the account to go down.
-                    self.availability.check()
+                    self.breaker.check()
                 answer = await self._send(what, request, writes)
                 for call in calls:
                     call.cost = max(call.cost, self._cost_of(answer.status))
@@ -227,10 +173,10 @@ class Remote:
                 how = f"answered {answer.status} with something that is not JSON; is base_url right?"
                 raise self._trouble(kind, what, how, answer.status)
         except (Unavailable, AccountPaused, UnknownOutcome) as error:
-            if self.availability.error is None:
-                self.availability.failed(error)
+            if self.breaker.error is None:
+                self.breaker.failed(error)
             raise
-        self.availability.succeeded()
+        self.breaker.succeeded()
         return answer
 
     async def _send(self, what: str, request: httpx.Request, writes: bool) -> Answer:

@@ -13,7 +13,9 @@ from connector import registry
 from connector.booking_systems.base import BookingSystem
 from connector.config.settings import Config
 from connector.crms.base import CRM
-from connector.remote.http import Availability, Remote
+from connector.remote.circuit_breaker import CircuitBreaker
+from connector.remote.http import Remote
+from connector.remote.integration import Integration
 from connector.remote.rate_limit import Quota, Window
 from connector.store import Store, views
 
@@ -29,7 +31,7 @@ class Connections:
     crms: dict[str, CRM] = field(default_factory=dict)
     quotas: dict[str, Quota] = field(default_factory=dict)
 
-    def adapters(self) -> list[BookingSystem | CRM]:
+    def adapters(self) -> list[Integration]:
         """Every account's adapter, booking systems first."""
         return [*self.booking.values(), *self.crms.values()]
 
@@ -37,9 +39,9 @@ class Connections:
         """Every account's remote, by account name."""
         return {adapter.remote.account: adapter.remote for adapter in self.adapters()}
 
-    def availabilities(self) -> dict[str, Availability]:
+    def breakers(self) -> dict[str, CircuitBreaker]:
         """Whether each account can be used now, by account name."""
-        return {account: remote.availability for account, remote in self.remotes().items()}
+        return {account: remote.breaker for account, remote in self.remotes().items()}
 
     async def close(self) -> None:
         """Close every connection."""

@@ -44,7 +44,7 @@ class AccountChecks:
         """Check every account that can be used; a failed check is logged and comes again in the next round."""
         for adapter in self._connections.adapters():
             account = adapter.remote.account
-            if not adapter.remote.availability.usable.is_set():
+            if not adapter.remote.breaker.usable.is_set():
                 continue
             try:
                 found = [check for check in await adapter.checks() if check.level != "ok"]
@@ -63,7 +63,7 @@ class AccountChecks:
 
     def save(self, found: Sequence[Check]) -> None:
         """Take over what `connector check` has just found out."""
-        for account in self._connections.availabilities():
+        for account in self._connections.breakers():
             mine = [check for check in found if check.id.startswith(f"{account}.") and not check.id.endswith(".account")]
             self.findings[account] = [check for check in mine if check.level != "ok"]
 

@@ -10,7 +10,7 @@ import structlog
 
 from connector.config.logs import bare
 from connector.model.errors import AccountPaused, RateLimited, RemoteError, Unavailable
-from connector.remote.http import Availability
+from connector.remote.circuit_breaker import CircuitBreaker
 
 #: Seconds between probes; the last one repeats.
 INTERVALS = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -25,7 +25,7 @@ class Watcher:
 
     def __init__(
         self,
-        availability: Availability,
+        breaker: CircuitBreaker,
         probe: Callable[[], Awaitable[None]],
         recovered: Callable[[str], Awaitable[None]],
         *,
@@ -33,20 +33,20 @@ class Watcher:
     ) -> None:
         #: Set once the account has been probed for the first time, whatever came of it.
         self.checked = asyncio.Event()
-        self._availability = availability
+        self._breaker = breaker
         self._probe = probe
         self._recovered = recovered
         self._clock = clock
         self._failures = 0
         self._told = ""
-        self._log = structlog.get_logger("connector.worker.probes").bind(account=availability.account)
-        availability.close(Unavailable("not checked yet", account=availability.account))
+        self._log = structlog.get_logger("connector.worker.probes").bind(account=breaker.account)
+        breaker.trip(Unavailable("not checked yet", account=breaker.account))
 
     async def run(self) -> None:
         """Check the account now, then whenever it gets into trouble. Runs until cancelled."""
         well_since: float | None = None
         while True:
-            await self._availability.trouble.wait()
+            await self._breaker.tripped.wait()
             if well_since is not None and self._clock() - well_since < RELAPSE:
                 # A good probe may follow at once, and somebody has to hear of what the events met.
                 self._tell()
@@ -73,12 +73,12 @@ class Watcher:
     async def _try(self) -> bool:
         try:
             await self._probe()
-            self._availability.reopen()
-            await self._recovered(self._availability.account)
+            self._breaker.reset()
+            await self._recovered(self._breaker.account)
         except RemoteError as error:
             # A probe that has to wait its turn learns nothing: the reason that is known stays.
-            if not (isinstance(error, RateLimited) and isinstance(self._availability.error, AccountPaused)):
-                self._availability.close(error)
+            if not (isinstance(error, RateLimited) and isinstance(self._breaker.error, AccountPaused)):
+                self._breaker.trip(error)
         except Exception as error:
             # Nobody else opens the account again, so whatever it is, we look once more.
             self._log.error("the probe itself failed", error=type(error).__name__, exc_info=bare(error))
@@ -88,7 +88,7 @@ class Watcher:
 
     def _tell(self) -> None:
         """Say what is wrong, once for each trouble."""
-        error = self._availability.error
+        error = self._breaker.error
         if error is None or str(error) == self._told:
             return
         self._told = str(error)

@@ -34,7 +34,7 @@ from connector.model.errors import (
     Unavailable,
 )
 from connector.model.jobs import StaleClaim, Verdict, Work
-from connector.remote.http import Availability
+from connector.remote.circuit_breaker import CircuitBreaker
 from connector.store import Store
 
 #: Seconds: the first retry comes within two, the later ones within an hour of each other.
@@ -70,7 +70,7 @@ class Worker:
         self,
         store: Store,
         syncs: Mapping[str, Runner],
-        accounts: Mapping[str, Availability],
+        accounts: Mapping[str, CircuitBreaker],
         *,
         concurrency: int = 8,
         clock: Callable[[], float] = time.time,
@@ -258,7 +258,7 @@ class Worker:
                 await self._store.upkeep.count("without_identity")
                 work.outcome = "skipped"
             elif isinstance(error, AccountPaused) and (account := self._accounts.get(error.account)) is not None:
-                account.close(error)
+                account.trip(error)
         except StoreError as trouble:
             return trouble
         return error
@@ -319,8 +319,8 @@ class Worker:
         return float(_backoff(state))
 
     def _is_closed(self, account: str) -> bool:
-        availability = self._accounts.get(account)
-        return availability is not None and availability.error is not None
+        breaker = self._accounts.get(account)
+        return breaker is not None and breaker.error is not None
 
     async def _conclude(self, work: Work, verdict: Verdict, log: structlog.stdlib.BoundLogger) -> None:
         """Store the verdict, however long the database cannot: until then the lane is ours and stands still."""

@@ -233,7 +233,7 @@ async def test_a_walk_that_fails_is_not_a_walk_that_ends(far, booking, booked, f
     with pytest.raises(RemoteError):
         [page async for page in walk]
     far.disturb()
-    booking.remote.availability.reopen()
+    booking.remote.breaker.reset()
     assert sorted([*_ids([first]), *_ids(await _walk(booking, first.cursor))]) == sorted(booked)
 
 
@@ -326,9 +326,9 @@ def _says_nothing_personal(error: RemoteError) -> None:
 
 async def test_a_probe_of_an_account_that_works(far, booking):
     await booking.probe()
-    booking.remote.availability.close(Unavailable("down", account="booking.stores"))
+    booking.remote.breaker.trip(Unavailable("down", account="booking.stores"))
     await booking.probe()
-    booking.remote.availability.reopen()
+    booking.remote.breaker.reset()
     assert all(check.id.startswith("booking.stores.") for check in await booking.checks())
 
 

@@ -363,7 +363,7 @@ async def test_without_what_fix_makes_nobody_is_created(far, crm):
 
 
 async def test_a_probe_asks_even_while_the_account_is_closed(far, crm):
-    crm.remote.availability.close(Unavailable("down", account="crm.main"))
+    crm.remote.breaker.trip(Unavailable("down", account="crm.main"))
     with pytest.raises(Unavailable):
         await crm.get(far.nobody)
     await crm.probe()

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from store.virtual_time import in_virtual_time
 
 from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
-from connector.remote.http import FAILURES_BEFORE_DOWN, Availability, Remote, retry_after
+from connector.remote.circuit_breaker import FAILURES_BEFORE_DOWN, CircuitBreaker
+from connector.remote.http import Remote, retry_after
 from connector.remote.rate_limit import PATIENCE, Quota, Window
 
 from .test_http import PATH, FarSide, error_of, remote, says
@@ -123,7 +124,7 @@ async def test_a_pause_too_long_to_wait_for_sends_nothing():
     assert far_side.requests == []
 
 
-# ---- availability ----
+# ---- circuit breaker ----
 
 
 def down(account: str = "crm.main") -> Unavailable:
@@ -132,52 +133,48 @@ def down(account: str = "crm.main") -> Unavailable:
 
 @in_virtual_time
 async def test_an_account_is_closed_after_a_few_failures_in_a_row():
-    availability = Availability("crm.main", clock=lambda: NOW)
+    breaker = CircuitBreaker("crm.main")
     for _ in range(FAILURES_BEFORE_DOWN - 1):
-        availability.failed(down())
-        availability.check()
-    assert (availability.trouble.is_set(), availability.usable.is_set(), availability.since) == (False, True, None)
-    availability.failed(down())
-    assert (availability.trouble.is_set(), availability.usable.is_set(), availability.since) == (True, False, NOW)
+        breaker.failed(down())
+        breaker.check()
+    assert (breaker.tripped.is_set(), breaker.usable.is_set()) == (False, True)
+    breaker.failed(down())
+    assert (breaker.tripped.is_set(), breaker.usable.is_set()) == (True, False)
     with pytest.raises(Unavailable, match="answered 503") as caught:
-        availability.check()
+        breaker.check()
     assert (caught.value.account, caught.value.status) == ("crm.main", 503)
 
 
 @in_virtual_time
 async def test_a_success_in_between_starts_the_count_again():
-    availability = Availability("crm.main", clock=lambda: NOW)
+    breaker = CircuitBreaker("crm.main")
     for _ in range(5):
-        availability.failed(down())
-        availability.failed(down())
-        availability.succeeded()
-    availability.check()
-    assert availability.last_success == NOW
+        breaker.failed(down())
+        breaker.failed(down())
+        breaker.succeeded()
+    breaker.check()
 
 
 @in_virtual_time
 async def test_a_refused_account_is_closed_at_once():
-    availability = Availability("crm.main")
-    availability.failed(AccountPaused("the key was refused", account="crm.main", status=401, hint="Check the key."))
+    breaker = CircuitBreaker("crm.main")
+    breaker.failed(AccountPaused("the key was refused", account="crm.main", status=401, hint="Check the key."))
     with pytest.raises(AccountPaused, match="the key was refused") as caught:
-        availability.check()
+        breaker.check()
     assert (caught.value.status, caught.value.hint) == (401, "Check the key.")
 
 
 @in_virtual_time
 async def test_a_reopened_account_has_all_its_chances_again():
-    now = NOW
-    availability = Availability("crm.main", clock=lambda: now)
-    availability.close(down())
-    now += 60
-    availability.close(AccountPaused("the key was refused"))
-    assert availability.since == NOW
-    availability.reopen()
-    availability.check()
-    assert (availability.error, availability.since) == (None, None)
-    assert (availability.trouble.is_set(), availability.usable.is_set()) == (False, True)
-    availability.failed(down())
-    availability.check()
+    breaker = CircuitBreaker("crm.main")
+    breaker.trip(down())
+    breaker.trip(AccountPaused("the key was refused"))
+    breaker.reset()
+    breaker.check()
+    assert breaker.error is None
+    assert (breaker.tripped.is_set(), breaker.usable.is_set()) == (False, True)
+    breaker.failed(down())
+    breaker.check()
 
 
 @pytest.mark.parametrize(
@@ -193,10 +190,10 @@ async def test_a_reopened_account_has_all_its_chances_again():
 )
 @in_virtual_time
 async def test_whatever_closed_an_account_what_it_keeps_from_being_sent_just_waits(error):
-    availability = Availability("crm.main")
-    availability.close(error)
+    breaker = CircuitBreaker("crm.main")
+    breaker.trip(error)
     with pytest.raises(Unavailable, match="Rolodex") as caught:
-        availability.check()
+        breaker.check()
     assert type(caught.value) is Unavailable
 
 
@@ -205,7 +202,7 @@ async def test_a_closed_account_is_not_asked_but_probed():
     far_side = FarSide(says(503))
     account = remote(far_side)
     await error_of(None, account=account)
-    assert account.availability.trouble.is_set()
+    assert account.breaker.tripped.is_set()
     asked = len(far_side.requests)
     assert type(await error_of(None, "POST", account=account)) is Unavailable
     assert len(far_side.requests) == asked
@@ -216,9 +213,9 @@ async def test_a_closed_account_is_not_asked_but_probed():
 @in_virtual_time
 async def test_a_good_probe_does_not_open_the_account_by_itself():
     account = remote(FarSide(says(200)))
-    account.availability.close(down())
+    account.breaker.trip(down())
     await account.call("probe", "GET", "me", probe=True)
-    assert account.availability.error is not None
+    assert account.breaker.error is not None
 
 
 @in_virtual_time
@@ -235,7 +232,7 @@ async def test_refusing_one_request_does_not_close_the_account(status):
     account = remote(FarSide(says(status, Retry_After="0")))
     for _ in range(2 * FAILURES_BEFORE_DOWN):
         await error_of(None, account=account)
-    account.availability.check()
+    account.breaker.check()
 
 
 @in_virtual_time
@@ -254,18 +251,10 @@ async def test_whoever_waited_for_the_quota_while_the_account_went_down_sends_no
     await account.call("look", "GET", PATH)
     waiting = asyncio.create_task(account.call("create", "POST", PATH, json={}))
     await asyncio.sleep(1)
-    account.availability.close(down())
+    account.breaker.trip(down())
     with pytest.raises(Unavailable):
         await waiting
     assert len(far_side.requests) == 1
-
-
-@in_virtual_time
-async def test_a_success_is_dated():
-    account = remote(FarSide(says(200)))
-    assert account.availability.last_success is None
-    await account.call("look", "GET", PATH)
-    assert account.availability.last_success is not None
 
 
 # ---- answers that would cost us more than they are worth ----

@@ -222,7 +222,7 @@ class World:
         self.booxi.faults, self.hubspot.faults = Faults(), self.hubspot.faults.model_copy(update=_NO_FAULTS)
         for gate, adapter in ((self.booxi_gate, self.booking), (self.hubspot_gate, self.crm)):
             gate.open()
-            adapter.remote.availability.reopen()
+            adapter.remote.breaker.reset()
 
     async def _run(self, work: Work) -> Ended:
         try:

@@ -64,7 +64,7 @@ async def test_a_storm_of_lost_answers_and_errors_still_makes_one_customer(world
     await world.run_all()
     for _ in range(30):
         world.clock.now += 1
-        world.crm.remote.availability.reopen()
+        world.crm.remote.breaker.reset()
         world.clock.now += 10
         await world.run_all()
     await world.again()

@@ -149,7 +149,7 @@ class Chunk:
             country="CA",
             clock=self.clock,
         )
-        worker = Worker(store, {SOURCE: sync}, connections.availabilities(), concurrency=CONCURRENCY, clock=self.clock)
+        worker = Worker(store, {SOURCE: sync}, connections.breakers(), concurrency=CONCURRENCY, clock=self.clock)
         handed = Handed(store, connections, worker, self.rng, self.clock)
         async with self._running(worker, store, connections):
             await self._days(store, handed)
@@ -198,13 +198,13 @@ class Chunk:
             worker.wake()
 
     async def _reopen(self, adapter: Any, store: Store, worker: Worker) -> None:
-        availability = adapter.remote.availability
+        breaker = adapter.remote.breaker
         while True:
-            await availability.trouble.wait()
+            await breaker.tripped.wait()
             with suppress(RemoteError):
                 await adapter.probe()
-                availability.reopen()
-                await store.lanes.wake(availability.account, self.clock())
+                breaker.reset()
+                await store.lanes.wake(breaker.account, self.clock())
                 worker.wake()
             await asyncio.sleep(0.01)
 

@@ -17,7 +17,7 @@ from store.samples import delivery, execute
 from connector.config.logs import set_up
 from connector.model.errors import StoreError
 from connector.model.jobs import Verdict, Work
-from connector.remote.http import Availability
+from connector.remote.circuit_breaker import CircuitBreaker
 from connector.store import Store
 from connector.worker.worker import Worker
 
@@ -72,8 +72,8 @@ class Job:
     def __init__(self, store: Store, **settings: Any) -> None:
         self.store = store
         self.runner = Runner()
-        self.availability = Availability("crm.main")
-        self.worker = Worker(store, {"stores": self.runner}, {"crm.main": self.availability}, **settings)
+        self.breaker = CircuitBreaker("crm.main")
+        self.worker = Worker(store, {"stores": self.runner}, {"crm.main": self.breaker}, **settings)
         self._concluded = asyncio.Event()
         self.worker.watch(self._concluded)
         self._number = 0

@@ -10,7 +10,7 @@ import pytest
 from store.virtual_time import in_virtual_time
 
 from connector.model.errors import AccountPaused, RateLimited, RemoteError, StoreError, Unavailable
-from connector.remote.http import FAILURES_BEFORE_DOWN, Availability
+from connector.remote.circuit_breaker import FAILURES_BEFORE_DOWN, CircuitBreaker
 from connector.worker.probes import RELAPSE, Watcher
 
 from .harness import captured
@@ -27,9 +27,9 @@ class World:
         self.probes: list[float] = []
         self.woken: list[float] = []
         self.cannot_wake: Exception | None = None
-        self.availability = Availability("crm.main")
+        self.breaker = CircuitBreaker("crm.main")
         self._clock = asyncio.get_running_loop().time
-        self.watcher = Watcher(self.availability, self._probe, self._recovered, clock=self._clock)
+        self.watcher = Watcher(self.breaker, self._probe, self._recovered, clock=self._clock)
 
     async def __aenter__(self) -> World:
         self._task = asyncio.create_task(self.watcher.run())
@@ -41,7 +41,7 @@ class World:
 
     @property
     def is_open(self) -> bool:
-        return self.availability.error is None
+        return self.breaker.error is None
 
     def pauses(self) -> list[float]:
         return [round(after - before, 3) for before, after in itertools.pairwise(self.probes)]
@@ -62,11 +62,11 @@ class World:
 async def test_an_account_is_used_only_after_its_first_good_probe():
     world = World()
     with pytest.raises(RemoteError, match="not checked yet"):
-        world.availability.check()
+        world.breaker.check()
     assert not world.watcher.checked.is_set()
     async with world:
         await world.watcher.checked.wait()
-        world.availability.check()
+        world.breaker.check()
         await asyncio.sleep(86_400)
         assert len(world.probes) == 1, "an account that works is left alone"
 
@@ -94,7 +94,7 @@ async def test_the_next_trouble_begins_with_short_intervals_again():
             await asyncio.sleep(RELAPSE + 1)
             world.probes.clear()
             world.trouble = DOWN
-            world.availability.close(DOWN)
+            world.breaker.trip(DOWN)
             await asyncio.sleep(3.5)
             assert world.pauses() == [1, 2]
             world.trouble = None
@@ -107,9 +107,9 @@ async def test_three_failures_in_a_row_close_an_account_and_the_probe_opens_it()
     async with World() as world:
         await asyncio.sleep(RELAPSE + 1)
         for _ in range(FAILURES_BEFORE_DOWN - 1):
-            world.availability.failed(DOWN)
+            world.breaker.failed(DOWN)
         assert world.is_open
-        world.availability.failed(DOWN)
+        world.breaker.failed(DOWN)
         assert not world.is_open
         await asyncio.sleep(0.1)
         assert world.is_open
@@ -123,8 +123,8 @@ async def test_an_account_that_only_the_probe_may_use_is_not_probed_without_paus
         await asyncio.sleep(RELAPSE + 1)
         world.probes.clear()
         for _ in range(3000):
-            world.availability.close(REFUSED)
-            await world.availability.usable.wait()
+            world.breaker.trip(REFUSED)
+            await world.breaker.usable.wait()
             await asyncio.sleep(0.1)
             if world.probes[-1] - world.probes[0] > 600:
                 break
@@ -137,7 +137,7 @@ async def test_a_relapse_is_told_as_loudly_as_any_other_trouble():
     with captured() as lines:
         async with World() as world:
             await asyncio.sleep(1)
-            world.availability.close(REFUSED)
+            world.breaker.trip(REFUSED)
             await asyncio.sleep(30)
         told = [line for line in lines() if line["level"] == "error"]
         assert [(line["reason"], line["hint"]) for line in told] == [("HubSpot: answered 401", "Check the key.")]
@@ -200,9 +200,9 @@ async def test_a_daily_limit_keeps_its_reason_while_the_probe_waits_its_turn_and
             await asyncio.sleep(RELAPSE + 1)
             daily = AccountPaused("HubSpot: answered 429: DAILY", account="crm.main", hint="limited until midnight")
             world.trouble = RateLimited("the far side asked for a longer pause", retry_after=900.0)
-            world.availability.close(daily)
+            world.breaker.trip(daily)
             await asyncio.sleep(300)
-            assert world.availability.error is daily
+            assert world.breaker.error is daily
             world.trouble = None
             await asyncio.sleep(30)
             assert world.is_open

@@ -25,7 +25,7 @@ from connector.model.errors import (
     UnknownOutcome,
 )
 from connector.model.jobs import Verdict
-from connector.remote.http import Availability
+from connector.remote.circuit_breaker import CircuitBreaker
 from connector.sync.matching.rules import NothingToIdentify
 from connector.worker.worker import GIVE_UP_AFTER, GIVE_UP_ATTEMPTS, LAST_RETRY, PATIENT_SNOOZES, Worker
 
@@ -59,13 +59,13 @@ WITHOUT_ROW = {errors.ConfigError, ConnectorError, errors.RemoteError}
 
 
 @pytest.fixture
-def closed() -> Availability:
+def closed() -> CircuitBreaker:
     """An account that can be closed; the worker knows it as crm.main."""
-    return Availability("crm.main")
+    return CircuitBreaker("crm.main")
 
 
 @pytest.fixture
-def worker(closed: Availability) -> Worker:
+def worker(closed: CircuitBreaker) -> Worker:
     return Worker(None, {}, {"crm.main": closed}, clock=lambda: NOW)  # type: ignore[arg-type]
 
 
@@ -102,7 +102,7 @@ def test_no_class_of_error_was_forgotten():
     ids=lambda error: type(error).__name__,
 )
 def test_while_the_account_is_closed_the_event_waits_for_it_and_spends_no_attempt(worker, closed, error):
-    closed.close(error)
+    closed.trip(error)
     verdict = worker.judge(work(snoozes=1000, attempts=1000), error)
     assert verdict == Verdict("queued", str(error), waits_for="crm.main", counts=False)
 

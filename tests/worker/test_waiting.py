@@ -11,7 +11,7 @@ from store.virtual_time import in_virtual_time
 
 from connector.model.errors import AccountPaused, Transient
 from connector.model.jobs import StaleClaim
-from connector.remote.http import Availability
+from connector.remote.circuit_breaker import CircuitBreaker
 from connector.worker.worker import Worker
 
 from .harness import MemoryStore, Runner, captured
@@ -25,7 +25,7 @@ class World:
         self.lanes = self.store.lanes
         self.runner = Runner()
         clock = asyncio.get_running_loop().time
-        self.account = Availability("crm.main")
+        self.account = CircuitBreaker("crm.main")
         accounts = {"crm.main": self.account}
         self.worker = Worker(self.store, {"stores": self.runner}, accounts, clock=clock)  # type: ignore[arg-type]
 
@@ -102,10 +102,10 @@ async def test_a_verdict_waits_as_long_as_the_database_is_in_trouble():
 async def test_an_event_whose_account_came_back_is_woken_even_if_the_database_cannot_at_first():
     error = AccountPaused("refused", account="crm.main")
     async with World() as world:
-        world.account.close(error)
+        world.account.trip(error)
         world.runner.on("c-1", error)
         world.lanes.trouble["wake"] = 5
-        world.lanes.before_conclude = world.account.reopen
+        world.lanes.before_conclude = world.account.reset
         world.lanes.due["c-1"] = world.now
         world.worker.wake()
         await asyncio.sleep(3600)

@@ -234,9 +234,9 @@ async def test_a_paused_account_is_closed_and_everything_else_for_it_waits(store
         await job.accept("c-1")
         found = await job.until(lambda found: found[1]["waits_for"] == "crm.main")
         assert (found[1]["state"], found[1]["attempts"], found[1]["due"]) == ("queued", 0, None)
-        assert job.availability.error is error
-        assert job.availability.trouble.is_set()
-        job.availability.reopen()
+        assert job.breaker.error is error
+        assert job.breaker.tripped.is_set()
+        job.breaker.reset()
         assert await store.lanes.wake("crm.main", time.time()) == 1
         job.worker.wake()
         await job.all_done()
@@ -246,7 +246,7 @@ async def test_an_account_that_comes_back_while_the_verdict_is_written_wakes_the
     conclude = store.lanes.conclude
 
     async def slow(work, verdict, now):
-        job.availability.reopen()
+        job.breaker.reset()
         # Whoever watches the account finds nobody waiting yet.
         assert await store.lanes.wake("crm.main", time.time()) == 0
         await conclude(work, verdict, now)

@@ -38,30 +38,30 @@ class Bookablesites(BookingSystem):
     #: The description is not shown by any read.
     reads_links = False
 
-    def __init__(self, source: str, settings: BookablesitesSettings, client: BookablesitesClient) -> None:
-        super().__init__(source, client.remote)
+    def __init__(self, name: str, settings: BookablesitesSettings, client: BookablesitesClient) -> None:
+        super().__init__(name, client.remote)
         self.writes_links = settings.write_back == "description"
         self._settings = settings
         self._client = client
-        self._customers = Customers(client, source, settings.page_size)
+        self._customers = Customers(client, name, settings.page_size)
         self._appointments = Appointments(client, self._customers, settings)
 
     @classmethod
     def connect(
-        cls, source: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
+        cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> Self:
         """Build the adapter; makes no request. Sources that share an API client share its quota."""
         key = f"bookablesites:{settings.address}:{settings.client_id}"
         quota = quota_for(key, settings.limits.windows())
-        return cls(source, settings, BookablesitesClient.connect(f"booking.{source}", settings, quota, transport=transport))
+        return cls(name, settings, BookablesitesClient.connect(f"booking.{name}", settings, quota, transport=transport))
 
     def verifier(self) -> Verifier | None:
         """The key in the address, then what `[booking.NAME.webhook]` says."""
-        return keyed_verifier(self.source, self._settings.webhook, self._settings.path_key)
+        return keyed_verifier(self.name, self._settings.webhook, self._settings.path_key)
 
     def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:
         """Turn one verified delivery into an event; see `webhook.read`."""
-        return webhook.read(headers, data, self.source, self._settings)
+        return webhook.read(headers, data, self.name, self._settings)
 
     async def appointment(self, event: Event) -> Appointment | None:
         """The appointment with the product's own id, found in the list where a delivery could not name it.
@@ -77,7 +77,7 @@ class Bookablesites(BookingSystem):
     async def client(self, client_id: str) -> Client | None:
         """Read the customer's record, fresh; None when no customer has that e-mail (any more)."""
         record = await self._customers.find(client_id)
-        return None if record is None else read_customer(self.source, record)
+        return None if record is None else read_customer(self.name, record)
 
     async def read_link(self, client_id: str, appointment_id: str | None = None) -> ClientLink:  # noqa: ARG002 - see below
         """There is nothing to read: the description can be written, and is not shown by any read."""
@@ -133,16 +133,16 @@ class Bookablesites(BookingSystem):
         found = [self._write_back_check()]
         if self._settings.date_format is None:
             text = "times in deliveries are not read, so that a client's appointments may not be told apart"
-            hint = f"Set date_format and time_zone in [booking.{self.source}] as the account displays them."
-            found.append(Check(id=f"booking.{self.source}.times", level="warning", message=text, hint=hint))
+            hint = f"Set date_format and time_zone in [booking.{self.name}] as the account displays them."
+            found.append(Check(id=f"booking.{self.name}.times", level="warning", message=text, hint=hint))
         if self.address is not None:
             events = ", ".join(webhook.EVENTS)
             text = f"one webhook for each event goes to {self.address}?event=EVENT&key=PATH_KEY; EVENT is one of {events}"
-            found.append(Check(id=f"booking.{self.source}.addresses", level="ok", message=text))
+            found.append(Check(id=f"booking.{self.name}.addresses", level="ok", message=text))
         return found
 
     def _write_back_check(self) -> Check:
-        id_ = f"booking.{self.source}.write_back"
+        id_ = f"booking.{self.name}.write_back"
         if not self.writes_links:
             return Check(id=id_, level="ok", message="links are kept here only: Bookablesites has no place of its own for them")
         text = 'write_back = "description" overwrites the note that staff may keep on a customer: it cannot be read before'

@@ -33,8 +33,8 @@ class Bookeo(BookingSystem):
     settings_model: ClassVar[type[BookingSettings]] = BookeoSettings
     reads_path: ClassVar[bool] = True
 
-    def __init__(self, source: str, settings: BookeoSettings, client: BookeoClient) -> None:
-        super().__init__(source, client.remote)
+    def __init__(self, name: str, settings: BookeoSettings, client: BookeoClient) -> None:
+        super().__init__(name, client.remote)
         self._settings = settings
         self._client = client
         self._links: Links = NoLinks()
@@ -46,18 +46,18 @@ class Bookeo(BookingSystem):
         self.links_appointments = settings.write_back == "external_ref"
         #: External references that begin with this are customer ids of ours.
         self._prefix = settings.external_ref_prefix if self.links_appointments else None
-        self._hooks = Hooks(client, f"booking.{source}.webhooks")
+        self._hooks = Hooks(client, f"booking.{name}.webhooks")
 
     @classmethod
     def connect(
-        cls, source: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
+        cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> Self:
         """Build the adapter; makes no request.
 
         Sources of one application share a quota: whether Bookeo counts by account, application or address is not known.
         """
         quota = quota_for(f"bookeo:{settings.secret_key.get_secret_value()}", settings.limits.windows())
-        return cls(source, settings, BookeoClient.connect(f"booking.{source}", settings, quota, transport=transport))
+        return cls(name, settings, BookeoClient.connect(f"booking.{name}", settings, quota, transport=transport))
 
     def verifier(self) -> Verifier | None:
         """Bookeo's own signature, over the address that was registered; see `signature`."""
@@ -130,7 +130,7 @@ class Bookeo(BookingSystem):
         try:
             listed = read_object((await self._client.get_api_key_info()).data).get("permissions")
         except RemoteError as error:
-            return [Check(id=f"booking.{self.source}.permissions", level="warning", message=str(error), hint=error.hint)]
+            return [Check(id=f"booking.{self.name}.permissions", level="warning", message=str(error), hint=error.hint)]
         names = listed.split(",") if isinstance(listed, str) else listed if isinstance(listed, list) else []
         held = {read_text(name) for name in names}
         lacking = [wanted for wanted in self._wanted() if not any(name.startswith(wanted) for name in held)]
@@ -138,7 +138,7 @@ class Bookeo(BookingSystem):
             return []
         hint = f"Install the application again with the permissions {', '.join(f'{name}_all' for name in lacking)}."
         text = "the key may lack permissions that the configuration needs"
-        return [Check(id=f"booking.{self.source}.permissions", level="warning", message=text, hint=hint)]
+        return [Check(id=f"booking.{self.name}.permissions", level="warning", message=text, hint=hint)]
 
     def _wanted(self) -> tuple[str, str]:
         """Beginnings of the permissions we use: reading, and writing where the link is kept."""

@@ -35,23 +35,23 @@ class BookingFlow(BookingSystem):
     title: ClassVar[str] = "BookingFlow"
     settings_model: ClassVar[type[BookingSettings]] = BookingFlowSettings
 
-    def __init__(self, source: str, settings: BookingFlowSettings, client: BookingFlowClient) -> None:
-        super().__init__(source, client.remote)
+    def __init__(self, name: str, settings: BookingFlowSettings, client: BookingFlowClient) -> None:
+        super().__init__(name, client.remote)
         self.writes_links = settings.write_back_field is not None
         self._settings = settings
         self._client = client
 
     @classmethod
     def connect(
-        cls, source: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
+        cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> Self:
         """Build the adapter; makes no request. Sources that share a key share its quota."""
         quota = quota_for(f"bookingflow:{settings.api_key.get_secret_value()}", settings.limits.windows())
-        return cls(source, settings, BookingFlowClient.connect(f"booking.{source}", settings, quota, transport=transport))
+        return cls(name, settings, BookingFlowClient.connect(f"booking.{name}", settings, quota, transport=transport))
 
     def verifier(self) -> Verifier | None:
         """The key in the address, then what `[booking.NAME.webhook]` says; no scheme of BookingFlow's own is known."""
-        return keyed_verifier(self.source, self._settings.webhook, self._settings.path_key)
+        return keyed_verifier(self.name, self._settings.webhook, self._settings.path_key)
 
     def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:
         """Take the type and the booking's id from a verified delivery; see `webhook.read`."""
@@ -151,7 +151,7 @@ class BookingFlow(BookingSystem):
 
     async def checks(self) -> list[Check]:
         """That this API is announced only, where links are kept, and which address to enter there."""
-        base = f"booking.{self.source}"
+        base = f"booking.{self.name}"
         announced = "BookingFlow's API and webhooks are announced, and not known to have been tried: watch the first deliveries"
         hint = (
             f"Compare [{base}.paths], .fields, .record and .listing with BookingFlow's documentation; each of them can be set."
@@ -163,7 +163,7 @@ class BookingFlow(BookingSystem):
         return found
 
     def _write_back_check(self) -> Check:
-        id_, field = f"booking.{self.source}.write_back", self._settings.write_back_field
+        id_, field = f"booking.{self.name}.write_back", self._settings.write_back_field
         if field is None:
             text = "links are kept here only: BookingFlow has no known place of its own for them"
             return Check(id=id_, level="ok", message=text)

@@ -31,19 +31,19 @@ class Booxi(BookingSystem):
     title: ClassVar[str] = "Booxi"
     settings_model: ClassVar[type[BookingSettings]] = BooxiSettings
 
-    def __init__(self, source: str, settings: BooxiSettings, client: BooxiClient) -> None:
-        super().__init__(source, client.remote)
+    def __init__(self, name: str, settings: BooxiSettings, client: BooxiClient) -> None:
+        super().__init__(name, client.remote)
         self._settings = settings
         self._module = settings.module_id
         self._client = client
 
     @classmethod
     def connect(
-        cls, source: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
+        cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> Self:
         """Build the adapter; makes no request. Sources that share a partner key share its quota."""
         quota = quota_for(f"booxi:{settings.partner_key.get_secret_value()}", settings.limits.windows())
-        return cls(source, settings, BooxiClient.connect(f"booking.{source}", settings, quota, transport=transport))
+        return cls(name, settings, BooxiClient.connect(f"booking.{name}", settings, quota, transport=transport))
 
     def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:  # noqa: ARG002 - Booxi's headers are unknown
         """Turn one verified delivery into events; see `webhook.read`."""
@@ -168,7 +168,7 @@ class Booxi(BookingSystem):
     async def checks(self) -> list[Check]:
         """How many merchants the key sees; with none there is nothing to walk and probably no authorisation."""
         answer = await self._client.list_merchants(0, 1)
-        data, id_ = read_object(answer.data), f"booking.{self.source}.merchants"
+        data, id_ = read_object(answer.data), f"booking.{self.name}.merchants"
         items, total = data.get("items"), data.get("total")
         count = total if type(total) is int else len(items) if isinstance(items, list) else 0
         if count > 0:

@@ -90,7 +90,7 @@ class Comparison:
     async def _client_merged(self, link: Link, current: str, stored: ClientLink) -> list[Finding]:
         """The client lives on as another one: that one must have the same customer, linked and stored."""
         survivor = stored.client_id
-        own = await self._links.find(self._booking.source, survivor)
+        own = await self._links.find(self._booking.name, survivor)
         theirs = None if own is None else await self._crm.get(own.customer_id)
         message = f"{self._booking.title} has merged this client into client {survivor}"
         if own is not None and (theirs.id if theirs else own.customer_id) in (link.customer_id, current):

@@ -93,13 +93,13 @@ class Drift:
     async def _usable(self) -> None:
         """Wait until both accounts have been probed, where somebody probes them."""
         for adapter in (self._sync.booking, self._sync.crm):
-            availability = adapter.remote.availability
+            breaker = adapter.remote.breaker
             with suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE):
-                    while not availability.usable.is_set() and not isinstance(availability.error, AccountPaused):
+                    while not breaker.usable.is_set() and not isinstance(breaker.error, AccountPaused):
                         with suppress(TimeoutError):
                             async with asyncio.timeout(LOOK_AGAIN):
-                                await availability.usable.wait()
+                                await breaker.usable.wait()
 
     async def _compare_all(self, clients: Sequence[str]) -> None:
         waiting = iter(clients)

@@ -28,7 +28,7 @@ class DryBooking(BookingSystem):
     """A booking system whose links are only written in memory."""
 
     def __init__(self, real: BookingSystem) -> None:
-        super().__init__(real.source, real.remote)
+        super().__init__(real.name, real.remote)
         self.writes_links = real.writes_links
         self.reads_links = real.reads_links
         self.links_appointments = real.links_appointments
@@ -37,7 +37,7 @@ class DryBooking(BookingSystem):
         self._written: dict[str, str] = {}
 
     @classmethod
-    def connect(cls, source: str, settings: Any, quota_for: QuotaFor, *, transport: Any = None) -> Self:
+    def connect(cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: Any = None) -> Self:
         """Not used: a rehearsal wraps what is connected."""
         raise NotImplementedError
 

@@ -153,7 +153,7 @@ class Matcher:
         """The customer of the client into which this one was merged."""
         if seen.stored is None or seen.stored.client_id == work.client_id:
             return None
-        survivor = await self.links.find(self.booking.source, seen.stored.client_id)
+        survivor = await self.links.find(self.booking.name, seen.stored.client_id)
         if survivor is None or survivor.crm != self.crm.name:
             return None
         return await self._follow(work, survivor, "already_linked")

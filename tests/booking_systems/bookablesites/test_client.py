@@ -150,5 +150,5 @@ async def test_a_token_is_fetched_again_after_trouble(connect, sandbox):
     with pytest.raises(RateLimited):
         await booking.probe()
     sandbox.faults = Faults()
-    booking.remote.availability.reopen()
+    booking.remote.breaker.reset()
     await booking.probe()

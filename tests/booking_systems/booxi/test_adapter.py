@@ -271,14 +271,14 @@ async def test_a_403_for_one_client_does_not_pause_the_account(sandbox, connect,
     with pytest.raises(Rejected, match="403") as caught:
         await booxi.read_link(ada)
     assert "authorise" in caught.value.hint
-    assert booxi.remote.availability.error is None
+    assert booxi.remote.breaker.error is None
 
 
 async def test_a_403_for_everything_pauses_the_account(connect):
     booxi = connect(answers(refusal(403), refusal(403)))
     with pytest.raises(AccountPaused):
         await booxi.read_link("5")
-    assert booxi.remote.availability.error is not None
+    assert booxi.remote.breaker.error is not None
 
 
 async def test_a_firewalls_page_is_not_booxis_word(connect):

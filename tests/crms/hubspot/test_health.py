@@ -83,7 +83,7 @@ async def test_the_probe_asks_even_when_the_account_is_marked_as_down(sandbox, c
     sandbox.faults = Faults(down=True)
     with pytest.raises(Unavailable):
         await crm.get("1")
-    assert crm.remote.availability.error is not None
+    assert crm.remote.breaker.error is not None
     sandbox.faults = Faults()
     with pytest.raises(Unavailable):
         await crm.get("1")

@@ -195,7 +195,7 @@ async def test_a_daily_limit_is_a_state_of_the_account(scripted, far):
     with pytest.raises(AccountPaused) as caught:
         await scripted.get("1")
     assert "limited until midnight" in caught.value.hint
-    state = scripted.remote.availability
+    state = scripted.remote.breaker
     assert str(state.error) == "HubSpot: look up a contact by record id: answered 429: DAILY"
     with pytest.raises(RateLimited):
         await scripted.probe()

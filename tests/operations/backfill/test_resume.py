@@ -164,7 +164,7 @@ async def test_a_booking_system_that_goes_down_in_the_middle(world, pattern):
                 await asyncio.sleep(0)
         world.booxi.faults = world.booxi.faults.model_copy(update={"down": True})
         async with asyncio.timeout(10):
-            await world.engine.connections.booking["stores"].remote.availability.trouble.wait()
+            await world.engine.connections.booking["stores"].remote.breaker.tripped.wait()
         world.mend()
         progress = await task
     assert (progress["state"], progress["counts"]) == ("done", EXPECTED)

@@ -1,0 +1,46 @@
+"""What every integration is, booking system or CRM: an account that can be connected, probed, checked and repaired."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import httpx
+
+from connector.model.problems import Check
+from connector.remote.http import Remote
+from connector.remote.rate_limit import QuotaFor
+
+
+class Integration(ABC):
+    """One configured account of a remote system. Adapters raise `connector.model.errors`; they never log and never store."""
+
+    #: The product's name in the configuration, such as `booxi` or `hubspot`.
+    system: ClassVar[str]
+    #: The product's name as its vendor writes it.
+    title: ClassVar[str]
+    #: The keys of the account's table in the configuration.
+    settings_model: ClassVar[type[Any]]
+
+    def __init__(self, name: str, remote: Remote) -> None:
+        self.name = name
+        self.remote = remote
+
+    @classmethod
+    @abstractmethod
+    def connect(
+        cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> Self:
+        """Build the adapter from its validated settings (an instance of `settings_model`); makes no request."""
+
+    @abstractmethod
+    async def probe(self) -> None:
+        """Make one cheap authenticated call. Raises RemoteError, with a hint, when the account cannot be used."""
+
+    async def checks(self) -> list[Check]:
+        """Further checks of this product, for `connector check` and once an hour; the caller makes the probe."""
+        return []
+
+    async def fix(self) -> list[str]:
+        """Create or repair what is ours in the remote system; one sentence for each thing done."""
+        return []
