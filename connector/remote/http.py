@@ -22,6 +22,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
 from connector.remote.circuit_breaker import CircuitBreaker
+from connector.remote.oauth import TokenRefused, TokenSource
 from connector.remote.rate_limit import Quota
 
 #: Bytes; a larger answer is refused.
@@ -48,6 +49,18 @@ class Answer:
     readable: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call, as `Remote.call` was asked for it."""
+
+    what: str
+    request: httpx.Request
+    accept: Collection[int]
+    writes: bool
+    budget: Quota | None
+    probe: bool
+
+
 #: Turns a product's own statuses into our errors: `(what, answer, writes)` → error, or None for the common treatment.
 Interpret = Callable[[str, Answer, bool], RemoteError | None]
 
@@ -57,7 +70,8 @@ class Remote:
 
     `account` is the configured name (`crm.main`); `title` what people call the product. Texts of errors use both and
     never the path, which may hold an e-mail address. `cost_of` maps an answer's status to what the call costs of the
-    quota; `interpret` is asked first about every status that was not accepted.
+    quota; `interpret` is asked first about every status that was not accepted. With `tokens`, every call carries an access
+    token, and a call that was answered 401 is made once more with a new one: a 401 proves that nothing was done.
     """
 
     def __init__(
@@ -71,6 +85,7 @@ class Remote:
         timeout: float = 20.0,
         cost_of: Callable[[int], int] = lambda _status: 1,
         interpret: Interpret = lambda *_: None,
+        tokens: TokenSource | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.account = account
@@ -80,6 +95,8 @@ class Remote:
         self._in_all = timeout * TIMEOUTS_IN_ALL
         self._cost_of = cost_of
         self._interpret = interpret
+        #: Set after the fact where tokens are fetched through this very remote.
+        self.tokens = tokens
         self._http = httpx.AsyncClient(
             base_url=base_url.rstrip("/") + "/",
             headers={"Accept": "application/json", "Accept-Encoding": "gzip, deflate", **headers},
@@ -110,6 +127,7 @@ class Remote:
         writes: bool | None = None,
         budget: Quota | None = None,
         probe: bool = False,
+        authorized: bool = True,
     ) -> Answer:
         """Send one request and return the answer when its status is in `accept`.
 
@@ -117,16 +135,18 @@ class Remote:
             what: the deed in plain words, for error texts: "look up the contact by e-mail".
             path: relative to the base address; the caller has percent-encoded its segments.
             form: sent as an HTML form instead of JSON.
-            headers: for this request only, such as a token that has to be renewed now and then.
+            headers: for this request only.
             writes: whether it may have an effect; by default everything but GET. A write is sent once.
             budget: a further quota this call also counts in (HubSpot's search).
             probe: ask although the account is marked as down.
+            authorized: False for the call that fetches the access token itself.
 
         Raises:
             Unavailable, RateLimited, AccountPaused, Transient, UnknownOutcome, Rejected: see `connector.model.errors`.
         """
         writes = method != "GET" if writes is None else writes
         request = self._request(what, method, path, params=params, json=json, data=form, headers=headers)
+        call = _Call(what, request, accept, writes, budget, probe)
         attempts = 1 if writes or probe else 3
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(Unavailable),
@@ -135,7 +155,7 @@ class Remote:
             reraise=True,
         ):
             with attempt:
-                return await self._attempt(what, request, accept, writes, budget, probe)
+                return await self._attempt(call, self.tokens if authorized else None)
         raise AssertionError("tenacity re-raises the last error")
 
     def _request(
@@ -151,33 +171,55 @@ class Remote:
             hint = "A value that belongs to this record cannot be sent; correct it there, then retry the event."
             raise self._trouble(Rejected, what, "what is to be sent cannot be written down", hint=hint) from None
 
-    async def _attempt(
-        self, what: str, request: httpx.Request, accept: Collection[int], writes: bool, budget: Quota | None, probe: bool
-    ) -> Answer:
-        if not probe:
+    async def _attempt(self, call: _Call, tokens: TokenSource | None) -> Answer:
+        if tokens is None:
+            return await self._exchange(call)
+        token = await tokens.current(probe=call.probe)
+        try:
+            return await self._exchange(call, tokens.header(token))
+        except TokenRefused:
+            token = await tokens.current(probe=call.probe, refused=token)
+        try:
+            return await self._exchange(call, tokens.header(token))
+        except TokenRefused as error:
+            hint = f"It refuses a token that it has just issued: check the rights of the credentials in [{self.account}]."
+            paused = AccountPaused(str(error), account=self.account, status=401, hint=hint)
+            self.breaker.failed(paused)
+            raise paused from None
+
+    async def _exchange(self, call: _Call, authorization: Mapping[str, str] | None = None) -> Answer:
+        if not call.probe:
             self.breaker.check()
+        if authorization is not None:
+            call.request.headers.update(authorization)
         try:
             async with AsyncExitStack() as spending:
-                calls = [await spending.enter_async_context(q.spend()) for q in (budget, self.quota) if q is not None]
-                if not probe:
+                spent = [await spending.enter_async_context(q.spend()) for q in (call.budget, self.quota) if q is not None]
+                if not call.probe:
                     # The wait for the quota may have been long enough for the account to go down.
                     self.breaker.check()
-                answer = await self._send(what, request, writes)
-                for call in calls:
-                    call.cost = max(call.cost, self._cost_of(answer.status))
-            if answer.status not in accept:
-                raise self._error(what, answer, writes)
-            if not answer.readable:
-                # A page of whatever stands in between must not pass for the far side's "there is none".
-                kind = UnknownOutcome if writes else Transient
-                how = f"answered {answer.status} with something that is not JSON; is base_url right?"
-                raise self._trouble(kind, what, how, answer.status)
+                answer = await self._send(call.what, call.request, call.writes)
+                for one in spent:
+                    one.cost = max(one.cost, self._cost_of(answer.status))
+            if authorization is not None and answer.status == 401:
+                raise TokenRefused(f"{self.title}: {call.what}: answered 401", account=self.account, status=401)
+            self._accept(call, answer)
         except (Unavailable, AccountPaused, UnknownOutcome) as error:
             if self.breaker.error is None:
                 self.breaker.failed(error)
             raise
         self.breaker.succeeded()
         return answer
+
+    def _accept(self, call: _Call, answer: Answer) -> None:
+        """Raise unless the answer is one that the caller can read."""
+        if answer.status not in call.accept:
+            raise self._error(call.what, answer, call.writes)
+        if not answer.readable:
+            # A page of whatever stands in between must not pass for the remote system's "there is none".
+            kind = UnknownOutcome if call.writes else Transient
+            how = f"answered {answer.status} with something that is not JSON; is base_url right?"
+            raise self._trouble(kind, call.what, how, answer.status)
 
     async def _send(self, what: str, request: httpx.Request, writes: bool) -> Answer:
         try:

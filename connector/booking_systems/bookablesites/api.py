@@ -6,7 +6,6 @@ it seems to be a white label of (inferred): https://trafft.com/docs/custom-featu
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,16 +16,13 @@ import httpx
 from connector.booking_systems.bookablesites.settings import BookablesitesSettings
 from connector.model.errors import AccountPaused, Rejected, RemoteError, Transient
 from connector.remote.http import Answer, Remote
+from connector.remote.oauth import Token, TokenSource
 from connector.remote.rate_limit import Quota
 from connector.remote.values import read_object, read_objects, read_text
 
 #: Answered for "there is none" by reads of one record.
 ABSENT = (404, 410)
 _TOKEN = "fetch a token"  # noqa: S105 - the deed, as error texts name it
-
-
-class TokenRefused(Transient):
-    """The API does not take the token (any more). Never leaves the client."""
 
 
 def interpreter(account: str) -> Callable[[str, Answer, bool], RemoteError | None]:
@@ -41,8 +37,6 @@ def interpreter(account: str) -> Callable[[str, Answer, bool], RemoteError | Non
         if what == _TOKEN:
             wrong = status in (400, 404, 405, 410, 415, 422)
             return AccountPaused(said, account=account, status=status, hint=mend) if wrong else None
-        if status == 401:
-            return TokenRefused(said, account=account, status=status)
         if status in (*ABSENT, 405):
             return Rejected(said, account=account, status=status, hint=mend)
         return None
@@ -66,8 +60,7 @@ class BookablesitesClient:
         self.remote = remote
         self._settings = settings
         self._profile = settings.generation
-        self._token = ""
-        self._turn = asyncio.Lock()
+        remote.tokens = TokenSource(self._fetch)
 
     @classmethod
     def connect(
@@ -108,7 +101,7 @@ class BookablesitesClient:
     async def get_customer(self, customer_id: str) -> dict[str, Any] | None:
         """Read one customer, fresh; None: there is none. https://trafft.com/docs/custom-features/api/"""
         path = f"customers/{quote(customer_id, safe='')}"
-        answer = await self._call("read the customer", "GET", path, accept=(200, *ABSENT))
+        answer = await self.remote.call("read the customer", "GET", path, accept=(200, *ABSENT))
         if answer.status in ABSENT:
             return None
         record = read_object(answer.data)
@@ -124,11 +117,11 @@ class BookablesitesClient:
         https://trafft.com/docs/custom-features/api/
         """
         path = f"customers/{quote(customer_id, safe='')}"
-        await self._call("write the customer", self._profile.update_method or "PATCH", path, json=dict(body))
+        await self.remote.call("write the customer", self._profile.update_method or "PATCH", path, json=dict(body))
 
     async def _list(self, what: str, path: str, page: int, limit: int, *, probe: bool = False) -> Sheet:
         params = {"page": page, "limit": limit}
-        answer = await self._call(what, "GET", path, params=params, accept=(200,), probe=probe)
+        answer = await self.remote.call(what, "GET", path, params=params, accept=(200,), probe=probe)
         data = answer.data.get("data") if isinstance(answer.data, dict) else answer.data
         if not isinstance(data, list):
             raise self.unexpected(what, answer)
@@ -139,27 +132,7 @@ class BookablesitesClient:
             raise self.unexpected(what, answer)
         return Sheet(read_objects(data), pages, total)
 
-    async def _call(self, what: str, method: str, path: str, *, probe: bool = False, **more: Any) -> Answer:
-        token = await self._current(probe)
-        try:
-            return await self.remote.call(what, method, path, headers=_bearer(token), probe=probe, **more)
-        except TokenRefused:
-            token = await self._current(probe, refused=token)
-        try:
-            return await self.remote.call(what, method, path, headers=_bearer(token), probe=probe, **more)
-        except TokenRefused as error:
-            hint = f"The API refuses a token it has just issued: check the client's rights in [{error.account}]."
-            raise AccountPaused(str(error), account=error.account, status=401, hint=hint) from None
-
-    async def _current(self, probe: bool, *, refused: str = "") -> str:
-        """The token in use, fetched by one task while the others wait; another one when `refused` is in use."""
-        async with self._turn:
-            if not self._token or self._token == refused:
-                self._token = ""
-                self._token = await self._fetch(probe)
-            return self._token
-
-    async def _fetch(self, probe: bool) -> str:
+    async def _fetch(self, probe: bool) -> Token:
         """Fetch a token. v1: JSON, as Bookablesites' page has the path; v2: OAuth's client credentials as a form.
 
         https://bookablesites.com/support-api/
@@ -171,21 +144,19 @@ class BookablesitesClient:
         else:
             sent = {"json": {"clientId": self._settings.client_id, "clientSecret": secret}}
         path = self._profile.token_path or ""
-        answer = await self.remote.call(_TOKEN, "POST", path, **sent, accept=(200, 201), writes=False, probe=probe)
+        answer = await self.remote.call(
+            _TOKEN, "POST", path, **sent, accept=(200, 201), writes=False, probe=probe, authorized=False
+        )
         found = read_object(answer.data)
         token = read_text(found.get("access_token"), 10_000) or read_text(found.get("token"), 10_000)
         if not token or not token.isascii() or not token.isprintable():
             raise self.unexpected(_TOKEN, answer)
-        return token
+        return Token(token)
 
     def unexpected(self, what: str, answer: Answer) -> Transient:
         """The error for an accepted answer whose shape says nothing: it must not be read as "there is none"."""
         message = f"Bookablesites: {what}: answered {answer.status} in an unexpected shape"
         return Transient(message, account=self.remote.account, status=answer.status)
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 def _count(value: Any) -> int | None:
