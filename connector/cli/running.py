@@ -6,7 +6,6 @@ import asyncio
 import errno
 import signal
 from collections.abc import Callable, Coroutine
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,8 @@ import click
 
 from connector.cli.common import config_option, ends_well
 from connector.model.errors import ConnectorError
+from connector.sandbox.kit.listing import find_sandbox, list_sandboxes
 
-#: Every stand-in: its class, where its API begins, and what it names its keys.
-SANDBOXES = {
-    "bookablesites": (
-        "connector.sandbox.bookablesites.app:BookablesitesSandbox",
-        "/api/v2",
-        ("client_id", "client_secret"),
-    ),
-    "bookeo": ("connector.sandbox.bookeo.app:BookeoSandbox", "/v2", ("api_key", "secret_key")),
-    "bookingflow": ("connector.sandbox.bookingflow.app:BookingFlowSandbox", "/api/v1", ("api_key",)),
-    "booxi": ("connector.sandbox.booxi.app:BooxiSandbox", "/booking/v1", ("partner_key",)),
-    "hubspot": ("connector.sandbox.hubspot.app:HubSpotSandbox", "", ("token",)),
-}
 _HINTS = {
     errno.EADDRNOTAVAIL: "Set [server] host to an address of this machine.",
     errno.EACCES: "Choose a port from 1024 up, or give the service the right to this one.",
@@ -79,12 +67,12 @@ def serve(config_path: Path, no_worker: bool) -> None:
 
 
 @click.command()
-@click.argument("system", type=click.Choice(sorted(SANDBOXES)))
+@click.argument("system", type=click.Choice(list_sandboxes()))
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0 takes a free one.")
 @click.option("--faults", "faults_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file of faults.")
 @ends_well
 def sandbox(system: str, port: int, faults_path: Path | None) -> None:
-    """Run a stand-in for a far side, with its rules and limits, and faults on request."""
+    """Run a local imitation of a remote system, with its rules and limits, and faults on request."""
     from connector.sandbox.kit.faults import Faults
 
     faults = Faults.load(faults_path) if faults_path else Faults()
@@ -98,13 +86,12 @@ def sandbox(system: str, port: int, faults_path: Path | None) -> None:
 async def _serve_sandbox(system: str, port: int, faults: Any) -> None:
     from connector.sandbox.kit.server import Server
 
-    dotted, api, keys = SANDBOXES[system]
-    module, _, name = dotted.partition(":")
-    box = getattr(import_module(module), name)(faults=faults)
+    listing = find_sandbox(system)
+    box = listing.load()(faults=faults)
     async with Server(box.app, port=port) as server:
-        click.echo(f"{system} sandbox: {server.url}{api}")
-        for key in keys:
-            click.echo(f"{'key' if len(keys) == 1 else key}: {getattr(box, key)}")
+        click.echo(f"{system} sandbox: {server.url}{listing.api}")
+        for key in listing.keys:
+            click.echo(f"{'key' if len(listing.keys) == 1 else key}: {getattr(box, key)}")
         click.echo("Control routes are under /_sandbox. Ctrl-C ends it.")
         stopped = asyncio.Event()
         for one in (signal.SIGTERM, signal.SIGINT):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from enum import Enum
 from typing import ClassVar
 
 from connector.config.settings import CrmSettings
@@ -11,11 +12,23 @@ from connector.model.persons import Customer, NewCustomer
 from connector.remote.integration import Integration
 
 
+class Uniqueness(Enum):
+    """What keeps a CRM from having one person twice."""
+
+    #: It refuses, or upserts, a second record with our own key.
+    KEY = "key"
+    #: It refuses a second record with the same e-mail address; our key is only a mark.
+    EMAIL = "e-mail"
+    #: Nothing: earlier creates are found by looking, and a small risk stays (docs/reliability.md).
+    NONE = "none"
+
+
 class CRM(Integration):
     """One configured CRM account. An answer of None or [] means *answered and empty*; anything else raises."""
 
-    #: The table's keys in the configuration.
     settings_model: ClassVar[type[CrmSettings]]
+    #: What makes a second record of one person impossible there.
+    uniqueness: ClassVar[Uniqueness]
 
     @abstractmethod
     async def get(self, customer_id: str) -> Customer | None:

@@ -17,8 +17,8 @@ from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteE
 from connector.sandbox.kit.server import Server
 from connector.sync.person.identity import identify
 
+from .accounts import BookingAccount, account
 from .conftest import FAILURES
-from .far_sides import BOOKING_SYSTEMS, BookingFarSide
 
 pytestmark = pytest.mark.anyio
 ADA = Client(id="", first_name="Ada", last_name="Byron", email="ada@example.com", mobile_phone="+15145550123")
@@ -28,19 +28,15 @@ SYSTEMS = sorted(registry.BOOKING_SYSTEMS)
 
 
 @pytest.fixture(params=SYSTEMS)
-def far(request: pytest.FixtureRequest) -> BookingFarSide:
-    return BOOKING_SYSTEMS[request.param]()
+def far(request: pytest.FixtureRequest) -> BookingAccount:
+    return account(request.param)
 
 
 @pytest.fixture
-async def booking(far: BookingFarSide) -> AsyncIterator[BookingSystem]:
+async def booking(far: BookingAccount) -> AsyncIterator[BookingSystem]:
     adapter = far.connect()
     yield adapter
     await adapter.remote.aclose()
-
-
-def test_every_booking_system_has_a_far_side_here():
-    assert BOOKING_SYSTEMS.keys() == registry.BOOKING_SYSTEMS.keys()
 
 
 # ---- deliveries ----
@@ -180,7 +176,7 @@ def _ids(pages) -> list[str]:
 
 
 @pytest.fixture
-def booked(far: BookingFarSide) -> set[str]:
+def booked(far: BookingAccount) -> set[str]:
     """Appointments of the whole window, in several places, some at one moment; and some outside of it."""
     clients = [far.add(ADA) for _ in range(3)]
     inside = {far.book(clients[n % 3], SINCE + timedelta(hours=7 * n), place=n) for n in range(34)}
@@ -346,7 +342,7 @@ _SAMPLES: dict[str, tuple[BookingSystem, Any]] = {}
 
 def _known(system: str) -> tuple[BookingSystem, Any]:
     if system not in _SAMPLES:
-        far = BOOKING_SYSTEMS[system]()
+        far = account(system)
         ada = far.add(ADA)
         far.store(ada, "4711", {"tier": "gold"})
         _SAMPLES[system] = (far.connect(), far.delivery(far.book(ada, SINCE)))

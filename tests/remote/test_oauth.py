@@ -5,12 +5,12 @@ import json
 
 import httpx
 import pytest
+from store.virtual_time import in_virtual_time
 
 from connector.model.errors import AccountPaused, Transient
 from connector.remote.http import Remote
 from connector.remote.oauth import Token, TokenSource, request_token
 from connector.remote.rate_limit import Quota
-from store.virtual_time import in_virtual_time
 
 
 class Api:
@@ -65,7 +65,16 @@ async def test_thirty_callers_fetch_one_token():
 
 @pytest.mark.parametrize(
     ("expires_in", "after", "issued"),
-    [(3600, 3500, 1), (3600, 3545, 2), ("3600", 3545, 2), (100, 85, 1), (100, 91, 2), (None, 10**6, 1), (0, 10, 1), (True, 10, 1)],
+    [
+        (3600, 3500, 1),
+        (3600, 3545, 2),
+        ("3600", 3545, 2),
+        (100, 85, 1),
+        (100, 91, 2),
+        (None, 10**6, 1),
+        (0, 10, 1),
+        (True, 10, 1),
+    ],
 )
 @in_virtual_time
 async def test_a_token_is_renewed_before_it_expires(expires_in, after, issued):

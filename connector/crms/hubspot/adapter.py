@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM
+from connector.crms.base import CRM, Uniqueness
 from connector.crms.hubspot import mapping
 from connector.crms.hubspot.api import Client
 from connector.crms.hubspot.refusals import HINT_FIX, Refusals
@@ -38,6 +38,7 @@ class HubSpot(CRM):
     system = "hubspot"
     title = "HubSpot"
     settings_model = HubSpotSettings
+    uniqueness = Uniqueness.KEY
 
     def __init__(
         self, name: str, remote: Remote, client: Client, person_key_property: str, *, clock: Callable[[], datetime] = _now
