@@ -24,6 +24,7 @@ from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteE
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.oauth import TokenRefused, TokenSource
 from connector.remote.rate_limit import Quota
+from connector.remote.transport import AiohttpTransport
 
 #: Bytes; a larger answer is refused.
 MAX_ANSWER = 16 * 1024 * 1024
@@ -105,8 +106,7 @@ class Remote:
             timeout=httpx.Timeout(timeout, connect=5.0),
             follow_redirects=False,
             trust_env=False,
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64, keepalive_expiry=30),
-            transport=transport,
+            transport=transport or AiohttpTransport(),
         )
 
     async def aclose(self) -> None:

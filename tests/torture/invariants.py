@@ -219,14 +219,14 @@ class Inspection:
         for meeting in self.town.hubspot.meetings():
             mark = MARKER.search(meeting.get("hs_internal_meeting_notes", ""))
             found[mark.group(1) if mark else ""].append(meeting)
-        nothing = found.keys() - {_marker(*key) for key in self.town.told}
+        nothing = found.keys() - {marker(*key) for key in self.town.told}
         yield from (f"{len(found[mark])} meetings of nothing" for mark in nothing)
         together: dict[tuple[str, int], list[int]] = defaultdict(list)
         for booking, client in self.town.told:
             together[booking, self.town.booxi.state.merged.get(client, client)].append(client)
         for (booking, holder), clients in together.items():
             if not self._waits(holder):
-                meetings = [meeting for client in clients for meeting in found[_marker(booking, client)]]
+                meetings = [meeting for client in clients for meeting in found[marker(booking, client)]]
                 yield from self._one_meeting(meetings, booking, clients)
 
     def _waits(self, client: int) -> bool:
@@ -275,5 +275,5 @@ def _stamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _marker(booking: str, client: int) -> str:
+def marker(booking: str, client: int) -> str:
     return person_key("stores/appointments", f"{booking}/{client}")[:32]

@@ -1,0 +1,152 @@
+"""What aiohttp does under httpx's interface: each request once, and errors that say whether anything was sent."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from connector.remote.transport import AiohttpTransport
+
+pytestmark = pytest.mark.anyio
+GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Server:
+    """Speaks raw HTTP/1.1: sends the next of `answers` to each request; b"" cuts the connection, None stays silent."""
+
+    def __init__(self, *answers: bytes | None) -> None:
+        self.answers = list(answers)
+        self.heads: list[bytes] = []
+        self.closed = asyncio.Event()
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+                await reader.readexactly(int(length[0].split(b":")[1]) if length else 0)
+                self.heads.append(head)
+                answer = self.answers.pop(0)
+                if answer == b"":
+                    break
+                if answer is not None:
+                    writer.write(answer)
+                    await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+            self.closed.set()
+
+
+@asynccontextmanager
+async def opened(*answers: bytes | None, read: float = 5.0) -> AsyncIterator[tuple[Server, httpx.AsyncClient]]:
+    found = Server(*answers)
+    server = await asyncio.start_server(found.serve, "127.0.0.1", 0)
+    found.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with httpx.AsyncClient(transport=AiohttpTransport(), timeout=httpx.Timeout(5.0, read=read)) as api:
+        yield found, api
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "PATCH", "DELETE"])
+async def test_a_request_is_sent_once_even_if_a_kept_connection_is_cut(method):
+    async with opened(GOOD, b"", GOOD) as (server, api):
+        assert (await api.get(server.url)).status_code == 200
+        with pytest.raises(httpx.RemoteProtocolError, match="ServerDisconnectedError"):
+            await api.request(method, server.url, content=b"{}")
+        assert len(server.heads) == 2
+
+
+async def test_nothing_was_sent_where_no_connection_came_about():
+    async with opened(GOOD) as (server, api):
+        refused = f"http://127.0.0.1:{_free_port()}"
+        with pytest.raises(httpx.ConnectError):
+            await api.put(refused, content=b"{}")
+        with pytest.raises(httpx.ConnectError):
+            await api.put("http://nobody.invalid", content=b"{}")
+        assert server.heads == []
+
+
+async def test_a_server_without_tls_is_a_failed_connection():
+    async def plain(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(GOOD)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(plain, "127.0.0.1", 0)
+    async with server, httpx.AsyncClient(transport=AiohttpTransport()) as api:
+        with pytest.raises(httpx.ConnectError):
+            await api.put(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", content=b"{}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (None, httpx.ReadTimeout),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", httpx.ReadTimeout),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", httpx.ReadTimeout),
+        (b"SMTP ready\r\n\r\n", httpx.RemoteProtocolError),
+    ],
+)
+async def test_a_request_that_was_sent_is_never_a_failed_connection(answer, error):
+    async with opened(answer, read=0.2) as (server, api):
+        with pytest.raises(error) as caught:
+            await api.put(server.url, content=b"{}")
+        assert not isinstance(caught.value, httpx.ConnectError | httpx.ConnectTimeout)
+        assert "127.0.0.1" not in str(caught.value)
+
+
+async def test_the_request_goes_out_as_httpx_built_it():
+    async with opened(GOOD, GOOD) as (server, api):
+        await api.put(
+            f"{server.url}/a%2Fb%20c?q=%2B1&x=a+b", json={"a": 1}, headers={"Accept": "application/json", "X-Two": "2"}
+        )
+        await api.get(server.url)
+    put, get = server.heads
+    lines = put.split(b"\r\n")
+    assert lines[0] == b"PUT /a%2Fb%20c?q=%2B1&x=a+b HTTP/1.1"
+    names = [line.split(b":")[0].lower() for line in lines[1:-2]]
+    assert sorted(names) == [
+        b"accept", b"accept-encoding", b"connection", b"content-length", b"content-type", b"host", b"user-agent", b"x-two"
+    ]  # fmt: skip
+    assert b"content-type" not in get.lower()
+
+
+async def test_cookies_are_forgotten_and_redirects_not_followed():
+    redirect = b"HTTP/1.1 307 Elsewhere\r\nLocation: /x\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
+    async with opened(redirect, GOOD) as (server, api):
+        assert (await api.get(server.url)).status_code == 307
+        api.cookies.clear()
+        await api.get(server.url)
+        assert len(server.heads) == 2
+        assert b"cookie" not in server.heads[1].lower()
+
+
+async def test_a_cancelled_request_ends_its_connection():
+    async with opened(None) as (server, api):
+        request = asyncio.create_task(api.get(server.url))
+        while not server.heads:
+            await asyncio.sleep(0)
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        await asyncio.wait_for(server.closed.wait(), 5)
+
+
+async def test_an_answer_that_is_not_read_to_its_end_ends_its_connection():
+    async with opened(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{") as (server, api):
+        async with api.stream("GET", server.url) as response:
+            assert response.status_code == 200
+        await asyncio.wait_for(server.closed.wait(), 5)
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
