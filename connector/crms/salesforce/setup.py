@@ -8,7 +8,7 @@ from connector.crms.salesforce import health, soql
 from connector.crms.salesforce.api import Client
 from connector.crms.salesforce.refusals import code_of, errors
 from connector.crms.salesforce.settings import SalesforceSettings
-from connector.model.errors import AccountPaused, Rejected, RemoteError, Transient
+from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient
 from connector.model.problems import Check
 from connector.remote.values import read_object
 
@@ -48,6 +48,8 @@ class Setup:
         try:
             contact, event = await self._described("Contact"), await self._described("Event")
         except RemoteError as error:
+            if isinstance(error, RateLimited) and self._client.day.over:
+                return [self._calls()]
             return [self._check("account", error, "")]
         well = {
             "field": f"the unique contact field {self._key} can be used",

@@ -67,8 +67,7 @@ class Rest:
                 self.records.permit(data)
                 return 201, {"id": self.records.create(kind, data).id, "success": True, "errors": []}
             case "PATCH", [identity] if kind == "FieldPermissions":
-                self.records.permit(data)
-                self.records.update(kind, identity, data)
+                self.records.permit(self.records.update(kind, identity, data).fields)
                 return 204, None
             case "POST", [] if kind in WRITABLE:
                 self._may(kind, "createable")
