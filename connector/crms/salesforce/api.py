@@ -119,10 +119,9 @@ class Client:
 
     # https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_sobject_describe.htm
     async def describe(self, kind: str) -> Answer:
-        """What an object has and what our user may do with it. Asked although the account is marked as down."""
-        return await self._call(
-            f"read what a {kind.lower()} has", "GET", f"sobjects/{kind}/describe", accept=(200,), probe=True
-        )
+        """What an object has and what our user may do with it; status 200 or 404. Asked although the account is down."""
+        what, path = f"read what a {kind.lower()} has", f"sobjects/{kind}/describe"
+        return await self._call(what, "GET", path, accept=(200, 404), probe=True)
 
     # https://developer.salesforce.com/docs/atlas.en-us.api_tooling.meta/api_tooling/tooling_api_objects_customfield.htm
     async def create_field(self, name: str, metadata: dict[str, Any]) -> Answer:

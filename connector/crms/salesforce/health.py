@@ -25,6 +25,11 @@ class Fault:
     fixable: bool = False
 
 
+def unseen(what: str) -> Fault:
+    """Our user does not see an object at all: then its description is answered as if there were no such object."""
+    return Fault(f"our user does not see {what}", f"Let it read, create and edit {what}; {LATER}")
+
+
 def key_fault(contact: dict[str, Any], key: str) -> Fault | None:
     """What is wrong with our key field."""
     field = _fields(contact).get(key)
@@ -43,8 +48,10 @@ def contact_fault(contact: dict[str, Any]) -> Fault | None:
     return _rights("contacts", contact, ("createable", "queryable", "updateable"), READ, WRITTEN)
 
 
-def event_fault(event: dict[str, Any]) -> Fault | None:
-    """What our user may not do with events."""
+def event_fault(event: dict[str, Any] | None) -> Fault | None:
+    """What our user may not do with events; None: it does not see them."""
+    if event is None:
+        return unseen("events")
     return _rights("events", event, ("createable", "queryable", "updateable"), EVENT_FIELDS, EVENT_FIELDS)
 
 

@@ -33,6 +33,7 @@ NAMED = re.compile(r"(?<![A-Za-z0-9])003[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?(?![A-
 BUSY_PAUSE = 10.0
 LATER = "nothing is lost, events wait and go on by themselves."
 HINT_FIX = f"Run `connector check --fix --config FILE`; {LATER}"
+UPDATES = frozenset((UPDATE_CONTACT, UPDATE_EVENT))
 #: The codes of what passes by itself; each says that nothing was done.
 PASSING = {
     "INVALID_SESSION_ID": "the access token has ended",
@@ -84,9 +85,9 @@ class Refusals:
                 return made
         if answer.status == 410:
             return self._paused(what, "this version of Salesforce's API is not served any more", "Update connector", 410)
-        if answer.status == 403:
+        if answer.status == 403 and what not in UPDATES:
             return self._paused(what, f"answered 403: {_codes(found)}", "Compare the permissions of our user", 403)
-        return self._rejected(what, answer.status, found) if answer.status in (400, 404) else None
+        return self._rejected(what, answer.status, found) if answer.status in (400, 403, 404) else None
 
     def _without_code(self, what: str, answer: Answer) -> RemoteError | None:
         if answer.status == 300 and isinstance(answer.data, list):
@@ -98,7 +99,9 @@ class Refusals:
             return Transient(text, account=self._account, status=answer.status)
         return None
 
-    def _by_code(self, what: str, answer: Answer, error: dict[str, Any], writes: bool) -> RemoteError | None:
+    def _by_code(  # noqa: PLR0911 - one return for each code
+        self, what: str, answer: Answer, error: dict[str, Any], writes: bool
+    ) -> RemoteError | None:
         """The error for what a code means everywhere; then what it means for this call."""
         code, status = code_of(error), answer.status
         if code == "INVALID_SESSION_ID":
@@ -114,7 +117,10 @@ class Refusals:
             return self._field(what, error, status, writes)
         if (made := self._by_call(what, code, error, status)) is not None:
             return made
-        return self._paused(what, f"answered {status}: {code}", WHOLE[code].capitalize(), status) if code in WHOLE else None
+        # A record that our user may not write is no reason to leave all others alone.
+        if code not in WHOLE or (code == "INSUFFICIENT_ACCESS" and what in UPDATES):
+            return None
+        return self._paused(what, f"answered {status}: {code}", WHOLE[code].capitalize(), status)
 
     def _by_call(  # noqa: PLR0911 - one return for each code
         self, what: str, code: str, error: dict[str, Any], status: int
@@ -129,7 +135,7 @@ class Refusals:
                 return self._paused(
                     what, f"the contact field {self._key} does not exist or our user may not see it", "", status
                 )
-            case "NOT_FOUND" if what in (UPDATE_CONTACT, UPDATE_EVENT):
+            case "NOT_FOUND" if what in UPDATES:
                 return Gone(self._text(what, "there is no such record"), account=self._account, status=404)
             case "NOT_FOUND":
                 hint = "Let our user read, create and edit contacts and events"

@@ -24,23 +24,30 @@ class Setup:
 
     async def probe(self) -> None:
         """Read what contacts have: shows in one call that the credentials work, and our field and rights are right."""
-        described = await self._described("Contact")
-        for fault in self._faults(described).values():
+        for fault in self._faults(await self._described("Contact")).values():
             if fault is not None:
                 raise AccountPaused(f"Salesforce: {fault.text}", account=self._account, hint=fault.hint)
 
-    def _faults(self, contact: dict[str, Any]) -> dict[str, health.Fault | None]:
+    def _faults(self, contact: dict[str, Any] | None) -> dict[str, health.Fault | None]:
+        if contact is None:
+            return {"contacts": health.unseen("contacts")}
         return {
             "field": health.key_fault(contact, self._key),
             "contacts": health.contact_fault(contact),
             "persons": health.person_fault(contact),
         }
 
-    async def _described(self, kind: str) -> dict[str, Any]:
-        data = read_object((await self._client.describe(kind)).data)
+    async def _described(self, kind: str) -> dict[str, Any] | None:
+        """What an object has; None where our user does not see it."""
+        what, answer = f"read what a {kind.lower()} has", await self._client.describe(kind)
+        if answer.status == 404 and errors(answer.data):
+            return None
+        if answer.status == 404:
+            text = f"Salesforce: {what}: answered 404, but not in Salesforce's words; is base_url right?"
+            raise Transient(text, account=self._account, status=404)
+        data = read_object(answer.data)
         if not isinstance(data.get("fields"), list):
-            text = f"Salesforce: read what a {kind.lower()} has: answered without fields"
-            raise Transient(text, account=self._account)
+            raise Transient(f"Salesforce: {what}: answered without fields", account=self._account)
         return data
 
     async def checks(self) -> list[Check]:
@@ -58,7 +65,8 @@ class Setup:
         }
         found = [self._check(name, fault, well[name]) for name, fault in self._faults(contact).items()]
         events = self._check("events", health.event_fault(event), "events can be read and written")
-        return [*found, events, self._calls()]
+        # They are only needed where appointments are kept.
+        return [*found, events.model_copy(update={"level": "warning"}) if events.hint else events, self._calls()]
 
     def _check(self, name: str, fault: health.Fault | RemoteError | None, well: str) -> Check:
         identity = f"{self._account}.{name}"
@@ -80,7 +88,7 @@ class Setup:
 
         Raises AccountPaused with a hint where our user may not do that, or the permission set does not exist.
         """
-        fault = health.key_fault(await self._described("Contact"), self._key)
+        fault = self._faults(await self._described("Contact")).get("field")
         if fault is None or not fault.fixable:
             return []
         done = []

@@ -28,8 +28,8 @@ FIELD: dict[str, Any] = {
     "digits": 0, "precision": 0, "scale": 0, "picklistValues": [], "referenceTo": [], "sortable": True, "groupable": True,
 }  # fmt: skip
 FLAGS = (
-    "activateable", "customSetting", "deepCloneable", "deprecatedAndHidden", "hasSubtypes", "isInterface", "isSubtype",
-    "compactLayoutable", "lookupLayoutable", "searchLayoutable",
+    "activateable", "customSetting", "feedEnabled", "deepCloneable", "deprecatedAndHidden", "hasSubtypes", "isInterface",
+    "isSubtype", "compactLayoutable", "lookupLayoutable", "searchLayoutable",
 )  # fmt: skip
 RIGHTS = (
     "createable", "deletable", "idEnabled", "layoutable", "listviewable", "mergeable", "mruEnabled", "queryable",

@@ -18,6 +18,7 @@ from .conftest import SETTINGS
 
 pytestmark = pytest.mark.anyio
 KEY = "Connector_Key__c"
+NOT_SEEN = [{"errorCode": "NOT_FOUND", "message": "The requested resource does not exist"}]
 
 
 async def levels(crm) -> dict[str, str]:
@@ -116,7 +117,31 @@ async def test_a_right_that_our_user_lacks_is_named(sandbox, crm, right):
         await crm.probe()
     sandbox.rest.denied = {"Event": {right}}
     await crm.probe()
-    assert (await levels(crm))["events"] == "error"
+    assert (await levels(crm))["events"] == "warning"
+
+
+async def test_contacts_that_our_user_does_not_see_pause_the_account(scripted, remote):
+    remote.refuse(404, "NOT_FOUND", "The requested resource does not exist")
+    with pytest.raises(AccountPaused, match="does not see contacts"):
+        await scripted.probe()
+    assert await levels(scripted) == {"contacts": "error", "events": "warning", "calls": "ok"}
+    assert await scripted.fix() == []
+
+
+async def test_events_that_our_user_does_not_see_are_only_a_warning(crm):
+    contact = await crm.remote.call("x", "GET", "services/data/v67.0/sobjects/Contact/describe")
+    answers = {"Contact": httpx.Response(200, json=contact.data), "Event": httpx.Response(404, json=NOT_SEEN)}
+
+    def answer(request):
+        if request.url.path.endswith("/token"):
+            return httpx.Response(200, json={"access_token": "t"})
+        return answers[request.url.path.split("/")[-2]]
+
+    settings = SalesforceSettings.model_validate(SETTINGS)
+    adapter = Salesforce.connect("main", settings, Quota, transport=httpx.MockTransport(answer))
+    assert (await levels(adapter))["events"] == "warning"
+    assert adapter.remote.breaker.error is None, "contacts go on"
+    await adapter.remote.aclose()
 
 
 async def test_a_create_that_our_user_may_not_do_pauses_the_account(sandbox, crm):

@@ -135,6 +135,15 @@ async def test_what_concerns_everybody_pauses_the_account(scripted, remote, stat
     assert "ada@" not in f"{caught.value}{caught.value.hint}"
 
 
+@pytest.mark.parametrize("code", ["INSUFFICIENT_ACCESS_OR_READONLY", "INSUFFICIENT_ACCESS", "SOMETHING_NEW"])
+async def test_one_record_that_our_user_may_not_write_does_not_stop_the_others(scripted, remote, code):
+    remote.refuse(403, code, "insufficient access rights on object id")
+    with pytest.raises(Rejected, match="update a contact") as caught:
+        await scripted.fill(Customer(id=ID), NewCustomer(phone="+15145550124"))
+    assert code in caught.value.hint
+    assert scripted.remote.breaker.error is None
+
+
 @pytest.mark.parametrize("status", [404, 410])
 @pytest.mark.parametrize("data", [b"<html>", None, {}, [], ["x"], {"message": "no route"}])
 async def test_a_404_that_is_not_salesforces_is_neither_nobody_nor_gone(scripted, remote, status, data):
