@@ -1,7 +1,7 @@
 """A stateful sandbox for Salesforce over real HTTP, for the demo, the tests and the benchmarks.
 
 It enforces what the adapter relies on: a unique external id, duplicate rules, the recycle bin, merges, tokens that end, the
-day's quota, Salesforce's error bodies. It is not Salesforce: what is not documented is a knob of `Rules`, or labelled
+day's quota, Salesforce's error bodies. It is not Salesforce: what is not documented is a setting of `Rules`, or labelled
 synthetic where it is decided.
 """
 
@@ -185,7 +185,7 @@ class SalesforceSandbox:
         self._calls.append(now)
 
     def _control(self, method: str, path: list[str], data: Any) -> Any:  # noqa: PLR0911 - a table of routes
-        """Steer the sandbox; faults, limits and tokens do not apply here."""
+        """Control the sandbox; faults, limits and tokens do not apply here."""
         match method, path:
             case "GET", ["state"]:
                 return {"contacts": self.contacts(), "events": self.events(), "fields": self.records.custom}

@@ -76,7 +76,7 @@ class Refusal(Exception):
 
 @dataclass
 class Rules:
-    """What is not documented or differs between organisations, as knobs."""
+    """What is not documented or differs between organisations, as settings."""
 
     #: What the answer to an upsert that changed a record looks like: 200 with a body (new versions) or 204 (old ones).
     upsert_answer: Literal[200, 204] = 200
