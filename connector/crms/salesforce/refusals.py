@@ -33,11 +33,13 @@ NAMED = re.compile(r"(?<![A-Za-z0-9])003[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?(?![A-
 BUSY_PAUSE = 10.0
 LATER = "nothing is lost, events wait and go on by themselves."
 HINT_FIX = f"Run `connector check --fix --config FILE`; {LATER}"
+#: A trigger of the organisation's own failed; its message holds the code of what it met (believed).
+TRIGGER_FAILED, LOCKED = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "UNABLE_TO_LOCK_ROW"
 UPDATES = frozenset((UPDATE_CONTACT, UPDATE_EVENT))
 #: The codes of what passes by itself; each says that nothing was done.
 PASSING = {
     "INVALID_SESSION_ID": "the access token has ended",
-    "UNABLE_TO_LOCK_ROW": "the record is locked",
+    LOCKED: "the record is locked",
     "QUERY_TIMEOUT": "the query took too long",
 }
 #: The codes that speak of the whole organisation or of our user.
@@ -107,6 +109,8 @@ class Refusals:
         if code == "INVALID_SESSION_ID":
             # With another status than 401, which `Remote` itself answers with a new token.
             self._forget()
+        if code == TRIGGER_FAILED and LOCKED in str(error.get("message")):
+            code = LOCKED
         if code in PASSING and not (writes and code == "QUERY_TIMEOUT"):
             return Transient(self._text(what, PASSING[code]), account=self._account, status=status)
         if code == "REQUEST_LIMIT_EXCEEDED":

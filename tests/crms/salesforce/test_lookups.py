@@ -3,11 +3,14 @@
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connector.crms.salesforce import mapping, soql
 from connector.model.errors import AccountPaused, Lasting, Rejected, Transient
 from connector.model.persons import NewCustomer
 from connector.sandbox.salesforce.app import Rules
+from connector.sandbox.salesforce.soql import _tokens, _unescaped
 
 pytestmark = pytest.mark.anyio
 KEY = "Connector_Key__c"
@@ -148,6 +151,12 @@ async def test_nothing_is_asked_about_an_empty_address(scripted, remote):
 )
 def test_a_value_cannot_become_part_of_the_query(value, quoted):
     assert soql.literal(value) == quoted
+
+
+@given(st.text())
+def test_whatever_is_quoted_is_one_value_and_reads_as_itself(text):
+    (token,) = _tokens(soql.literal(text))
+    assert _unescaped(token[1:-1]) == text
 
 
 @pytest.mark.parametrize("email", ["x' OR LastName != '", "x\\", "x\\' OR Id != null", "'; DELETE"])

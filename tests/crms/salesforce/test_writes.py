@@ -293,6 +293,16 @@ async def test_a_locked_row_is_tried_again_whatever_the_status(sandbox, crm, sta
     assert (await crm.create(ADA, "aa")).person_key == "aa"
 
 
+async def test_a_trigger_that_met_a_locked_row_is_tried_again_and_another_failure_of_it_is_held(scripted, remote):
+    remote.refuse(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "MyTrigger: System.DmlException: UNABLE_TO_LOCK_ROW, unable")
+    with pytest.raises(Transient):
+        await scripted.create(ADA, "aa")
+    remote.answers.clear()
+    remote.refuse(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "MyTrigger: System.NullPointerException")
+    with pytest.raises(Rejected):
+        await scripted.create(ADA, "aa")
+
+
 @pytest.mark.parametrize("status", [500, 503])
 @pytest.mark.parametrize(
     "data",
