@@ -206,6 +206,7 @@ async def test_an_answer_that_is_cut_short_is_no_answer(sandbox, crm):
         sandbox.add_contact(Phone=PHONE)
     with pytest.raises(Lasting, match="cut short"):
         await crm.by_phone(PHONE)
+    assert sandbox.requests["GET query/{locator}"] == 4, "five pages are read, and no more"
 
 
 @pytest.mark.parametrize("url", [None, "", "https://elsewhere.example.com/query/01gAAAAAAAAAAAAAAA-2000/x", "/query/../x-1"])
