@@ -54,6 +54,7 @@ class CRM(Integration):
         """Create under our unique key. Raises `Conflict` when the person is already there.
 
         Its `winner` was read and carries the address that was sent or our key; an id that a refusal only names is no winner.
+        Raises `NeedsReview` where the CRM's own rules refuse it and only name customers who are similar.
         """
 
     @abstractmethod

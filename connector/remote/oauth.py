@@ -65,6 +65,10 @@ class TokenSource:
                 self._value, self._renew_at = token.value, self._clock() + life - min(MARGIN, life / 10)
             return self._value
 
+    def forget(self) -> None:
+        """The token in use was refused in another way than by a 401: the next caller fetches a new one."""
+        self._value = ""
+
     def header(self, token: str) -> Mapping[str, str]:
         """The header that carries `token`."""
         return {"Authorization": f"{self._scheme} {token}"}

@@ -8,7 +8,7 @@ from configuring import CRM, GOOD, SECRET, SOURCE, SYNC, WEBHOOK
 
 from connector.config.settings import load
 from connector.model.errors import ConfigError
-from connector.registry import Registry
+from connector.registry import CRMS, Registry
 
 
 @pytest.fixture
@@ -266,12 +266,12 @@ def test_the_registry_adds_what_the_signature_check_refuses(tmp_path):
 
 def test_the_registry_knows_its_names(tmp_path):
     path = tmp_path / "connector.toml"
-    path.write_text(REAL.replace('"booxi"', '"boxi"').replace('"hubspot"', '"salesforce"'))
+    path.write_text(REAL.replace('"booxi"', '"boxi"').replace('"hubspot"', '"qqqq"'))
     with pytest.raises(ConfigError) as caught:
         load(path, systems=Registry(), environ={})
     assert [line.removeprefix(f"{path}: ") for line in caught.value.faults] == [
         '[booking.stores] system: unknown system; did you mean "booxi"?',
-        "[crm.main] system: unknown system; known here: hubspot",
+        f"[crm.main] system: unknown system; known here: {', '.join(sorted(CRMS))}",
     ]
 
 

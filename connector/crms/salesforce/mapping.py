@@ -1,0 +1,163 @@
+"""Between our words and Salesforce's fields; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import phonenumbers
+
+from connector.model.bookings import Appointment, Status
+from connector.model.persons import Customer, NewCustomer
+from connector.remote.values import read_text, read_time, write_time
+
+#: Our field → Salesforce's.
+FIELDS = {
+    "email": "Email",
+    "first_name": "FirstName",
+    "last_name": "LastName",
+    "mobile_phone": "MobilePhone",
+    "phone": "Phone",
+}
+#: Where a number may stand. Somebody who is found by one of the last two has it at least there.
+PHONES = ("MobilePhone", "Phone", "HomePhone", "OtherPhone")
+READ = (
+    "Id", *FIELDS.values(), "HomePhone", "OtherPhone", "CreatedDate", "LastModifiedDate", "IsDeleted", "MasterRecordId",
+)  # fmt: skip
+CONTACT, EVENT = "003", "00U"
+#: An event has no status: its subject says so.
+PREFIXES = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
+#: Characters of an event's subject and location.
+SHORT = 255
+_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
+
+def whole_id(value: Any, prefix: str = CONTACT) -> str | None:
+    """The id with 18 characters, of 15 or 18; None where it is not one of an object with this prefix."""
+    if not isinstance(value, str) or not re.fullmatch(rf"{prefix}[A-Za-z0-9]{{12}}(?:[A-Za-z0-9]{{3}})?", value, re.ASCII):
+        return None
+    parts = (value[start : start + 5] for start in (0, 5, 10))
+    suffix = "".join(_SUFFIX[sum(1 << place for place, c in enumerate(part) if c.isupper())] for part in parts)
+    return value[:15] + suffix if value[15:] in ("", suffix) else None
+
+
+def customer(row: Any, key_field: str, missing_last_name: str) -> Customer | None:
+    """Read a contact; None when `row` is not one."""
+    identity = whole_id(row.get("Id")) if isinstance(row, dict) else None
+    if identity is None:
+        return None
+
+    def text(name: str) -> str:
+        return read_text(row.get(name))
+
+    last_name = text("LastName")
+    return Customer(
+        id=identity,
+        first_name=text("FirstName"),
+        last_name="" if last_name == missing_last_name.strip() else last_name,
+        emails=(text("Email"),) if text("Email") else (),
+        mobile_phone=text("MobilePhone"),
+        phone=text("Phone"),
+        person_key=text(key_field),
+        created_at=read_time(row.get("CreatedDate")),
+        active_at=read_time(row.get("LastModifiedDate")),
+    )
+
+
+def fields_of(new: NewCustomer, fields: Iterable[str] = FIELDS) -> dict[str, str]:
+    """The fields that say something; blanks are never sent, because they would clear what is there."""
+    pairs = ((FIELDS[field], str(getattr(new, field)).strip()) for field in fields)
+    return {name: value for name, value in pairs if value}
+
+
+def blanks(current: Customer, new: NewCustomer) -> list[str]:
+    """Those of our fields that `new` knows and `current` does not."""
+    has = {field: getattr(current, field, "") for field in FIELDS} | {"email": current.emails}
+    return [field for field in FIELDS if not has[field] and str(getattr(new, field)).strip()]
+
+
+def email_spellings(email: str) -> tuple[str, ...]:
+    """The address, and where its domain is an international one also as people type it."""
+    local, _, domain = email.strip().rpartition("@")
+    try:
+        typed = f"{local}@{domain.encode('ascii').decode('idna')}"
+    except UnicodeError:
+        return (email.strip(),)
+    return tuple(dict.fromkeys((email.strip(), typed)))
+
+
+def has_email(contact: Customer, email: str) -> bool:
+    """Whether the contact has this address, in whichever spelling."""
+    ours = {spelling.casefold() for spelling in email_spellings(email)} - {""}
+    return bool(ours & {known.strip().casefold() for known in contact.emails})
+
+
+def shared(contact: Customer, email: str, person_key: str) -> frozenset[str]:
+    """Which of `email` and `key` the contact carries."""
+    found = {"email"} if has_email(contact, email) else set()
+    return frozenset(found | ({"key"} if contact.person_key == person_key else set()))
+
+
+def identifies(wanted: dict[str, str], kept: dict[str, str]) -> bool:
+    """Whether a contact with the fields `kept` can be found again: by the wanted e-mail address, or else by a phone."""
+    return "Email" in kept if "Email" in wanted else not {"MobilePhone", "Phone"}.isdisjoint(kept)
+
+
+def national_number(phone: str) -> str:
+    """The digits of an E.164 number that stand in every way to write it. Raises `phonenumbers.NumberParseException`."""
+    return str(phonenumbers.parse(phone).national_number)
+
+
+def has_phone(row: dict[str, Any], phone: str) -> bool:
+    """Whether one of the row's numbers is this E.164 number; a national one is read with the searched country."""
+    number = phonenumbers.parse(phone)
+    country = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(number.country_code or 0)
+    return any(_e164(read_text(row.get(name)), country) == phone for name in PHONES)
+
+
+def _e164(text: str, country: str) -> str | None:
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def event(appointment: Appointment, unknown_end: timedelta) -> dict[str, str]:
+    """The fields of an event that say something. The subject is always sent: it says whether the appointment holds."""
+    cancelled = appointment.status is Status.CANCELLED
+    said = {
+        "Subject": (PREFIXES.get(appointment.status, "") + (appointment.title.strip() or "Appointment"))[:SHORT],
+        "Location": appointment.location.strip()[:SHORT],
+        "ShowAs": "Free" if cancelled else "Busy",
+        **_times(appointment.starts_at, appointment.ends_at, unknown_end),
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def new_event(appointment: Appointment, contact: str, marker: str, now: datetime, unknown_end: timedelta) -> dict[str, str]:
+    """The fields of an event that is made: on the contact, with our marker, and the times Salesforce demands."""
+    fallback = _times(appointment.updated_at or now, None, unknown_end)
+    text = f"With {appointment.staff.strip()}\n\n" if appointment.staff.strip() else ""
+    said = {"WhoId": contact, "Description": text + notes(marker)}
+    return {**fallback, **event(appointment, unknown_end), **said}
+
+
+def _times(start: datetime | None, end: datetime | None, unknown_end: timedelta) -> dict[str, str]:
+    """Start and end, always together: Salesforce refuses one that contradicts the other."""
+    if start is None:
+        return {}
+    end = start + unknown_end if end is None or end < start else end
+    return {"StartDateTime": write_time(start), "EndDateTime": write_time(end)}
+
+
+def notes(marker: str) -> str:
+    """The line that lets us find the event again."""
+    return f"connector: {marker}"
+
+
+def carries(text: Any, marker: str) -> bool:
+    """Whether an event's description holds exactly this marker, whatever people put around it."""
+    return isinstance(text, str) and re.search(rf"{re.escape(notes(marker))}(?![\w-])", text) is not None

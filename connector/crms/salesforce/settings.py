@@ -1,0 +1,50 @@
+"""The keys of `[crm.NAME]` with `system = "salesforce"`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from connector.config.addresses import base_url as web_address
+from connector.config.settings import CrmSettings, Section
+
+#: Salesforce's API versions are numbers, three new ones a year. Change it here and nowhere else.
+API_VERSION = "67.0"
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be non-empty printable ASCII without spaces, as Salesforce shows it")
+    return value
+
+
+class Limits(Section):
+    """How much of the organisation's calls we use up; it has so many in any 24 hours, for all programs together."""
+
+    #: When so many percent are used, by whomever, we pause until fewer are. 100: no limit of ours.
+    percent_of_day: Annotated[int, Field(ge=1, le=100)] = 90
+
+
+class SalesforceSettings(CrmSettings):
+    """One Salesforce organisation, used by an external client app with the client-credentials flow."""
+
+    #: The organisation's My Domain address: tokens are fetched there, and every call goes there.
+    base_url: Annotated[str, AfterValidator(web_address)]
+    client_id: Annotated[str, Field(min_length=1, pattern=r"^[!-~]+$")]
+    client_secret: Annotated[SecretStr, AfterValidator(_secret)]
+    limits: Limits = Limits()
+    #: API name of the unique external-id field of contacts that carries our key; `connector check --fix` makes it.
+    person_key_field: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,54}__c$")] = "Connector_Key__c"
+    #: API name of the permission set of our user, to which `connector check --fix` adds the field.
+    permission_set: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$")] = "connector"
+    #: The account new contacts are put under; None: none, so that only the owner and administrators see them.
+    account_id: Annotated[str | None, Field(pattern=r"^001[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?$")] = None
+    #: Salesforce demands a last name. This stands there while none is known, and counts as a blank.
+    missing_last_name: Annotated[str, Field(min_length=1, max_length=80)] = "[not provided]"
+    #: Salesforce demands an end of an event. So many minutes after its start, where the booking system names none.
+    unknown_end_minutes: Annotated[int, Field(ge=0, le=1440)] = 60
+    #: Whether a duplicate rule that only alerts is overridden when a contact is created.
+    override_duplicate_alerts: bool = False
+    timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 20.0

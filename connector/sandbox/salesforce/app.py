@@ -1,0 +1,229 @@
+"""A stateful sandbox for Salesforce over real HTTP, for the demo, the tests and the benchmarks.
+
+It enforces what the adapter relies on: a unique external id, duplicate rules, the recycle bin, merges, tokens that end, the
+day's quota, Salesforce's error bodies. It is not Salesforce: what is not documented is a setting of `Rules`, or labelled
+synthetic where it is decided.
+"""
+
+from __future__ import annotations
+
+import hmac
+import itertools
+import json
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from connector.sandbox.kit.faults import CONTROL, FaultInjector, Faults
+from connector.sandbox.salesforce.model import Record, Refusal, Rules
+from connector.sandbox.salesforce.records import Records
+from connector.sandbox.salesforce.rest import Rest
+
+__all__ = ["Rules", "SalesforceSandbox"]
+DAY = 86_400.0
+#: Salesforce demands a last name; people without one get this when they are added by hand.
+NO_NAME = "[not provided]"
+
+
+class SalesforceSandbox:
+    """One organisation. `app` is the ASGI application; the other methods act as a person in Salesforce's pages would.
+
+    `key_fields` exist from the start; without them `connector check --fix` has something to do.
+    """
+
+    def __init__(
+        self,
+        *,
+        client_id: str = "sandbox-client",
+        client_secret: str = "sandbox-client-secret",  # noqa: S107
+        faults: Faults | None = None,
+        rules: Rules | None = None,
+        key_fields: tuple[str, ...] = (),
+        calls_per_day: int = 15_000,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.faults = faults or Faults()
+        self.rules = rules or Rules()
+        self.calls_per_day = calls_per_day
+        self.app = FaultInjector(self._serve, lambda: self.faults)
+        self._clock = clock
+        self._key_fields = key_fields
+        self.reset()
+
+    # ---- by hand ----
+
+    def reset(self) -> None:
+        """Forget every row, token and count."""
+        self.records = Records(self._clock, self.rules, lambda: self.faults.search_lag_seconds)
+        for name in self._key_fields:
+            self.records.add_field(name)
+        self.rest = Rest(self.records)
+        self.statuses: Counter[int] = Counter()
+        self.tokens: set[str] = set()
+        self.tokens_issued = 0
+        self._numbers = itertools.count(1)
+        self._calls: deque[float] = deque()
+
+    def expire_tokens(self) -> None:
+        """No token that was issued counts any more."""
+        self.tokens.clear()
+
+    def add_contact(self, *, age: float = 0.0, **fields: str) -> str:
+        """Make a contact, past every rule but the unique key; returns the id. `age` in seconds: known to an index."""
+        rule, self.rules.duplicate_rule = self.rules.duplicate_rule, "none"
+        try:
+            return self.records.create("Contact", {"LastName": NO_NAME, **fields}, age=age).id
+        finally:
+            self.rules.duplicate_rule = rule
+
+    def merge(self, master: str, loser: str) -> str:
+        """Merge two contacts and return the survivor's id."""
+        return self.records.merge(master, loser).id
+
+    def delete_contact(self, identity: str) -> None:
+        """Move a contact to the recycle bin."""
+        self.records.delete("Contact", identity)
+
+    def delete_event(self, identity: str) -> None:
+        """Move an event to the recycle bin."""
+        self.records.delete("Event", identity)
+
+    def contacts(self) -> list[dict[str, Any]]:
+        """The live contacts: `{"Id", …fields}`, oldest first."""
+        return [_shown(row) for row in self.records.live("Contact")]
+
+    def events(self) -> list[dict[str, Any]]:
+        """The live events: `{"Id", …fields}`, oldest first."""
+        return [_shown(row) for row in self.records.live("Event")]
+
+    def use_calls(self, number: int) -> None:
+        """Another program of the organisation makes calls."""
+        self._calls.extend([self._clock()] * number)
+
+    def stats(self) -> dict[str, Any]:
+        """Counts since the start: requests by endpoint, answers by status, tokens, faults injected."""
+        return {
+            "requests": sum(self.requests.values()),
+            "endpoints": dict(self.requests),
+            "statuses": {str(status): count for status, count in self.statuses.items()},
+            "tokens": self.tokens_issued,
+            "calls_today": len(self._calls),
+            "injected": dict(self.app.injected),
+        }
+
+    @property
+    def requests(self) -> Counter[str]:
+        """Requests that reached an endpoint, by its name."""
+        return self.rest.requests
+
+    # ---- over HTTP ----
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        body = await request.body()
+        raw = (scope.get("raw_path") or scope["path"].encode()).decode("ascii")
+        path = [unquote(part) for part in raw.split("/") if part]
+        response: Response
+        try:
+            if raw.startswith(CONTROL):
+                response = JSONResponse(self._control(request.method, path[1:], _parsed(body)))
+            elif path == ["services", "oauth2", "token"]:
+                response = self._token(request, body)
+            else:
+                response = await self._answer(request, path, body)
+        except Refusal as refusal:
+            response = JSONResponse(refusal.body, refusal.status)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            response = JSONResponse(Refusal(400, "JSON_PARSER_ERROR", f"Invalid input: {error!r}").body, 400)
+        if not raw.startswith(CONTROL):
+            self.statuses[response.status_code] += 1
+        await response(scope, receive, send)
+
+    def _token(self, request: Request, body: bytes) -> Response:
+        """The client-credentials flow. A refusal is an object here, not a list; the answer does not say when the token ends."""
+        form = dict(parse_qsl(body.decode("utf-8", "replace")))
+        if form.get("grant_type") != "client_credentials":
+            error = {"error": "unsupported_grant_type", "error_description": "grant type not supported"}
+            return JSONResponse(error, 400)
+        if not hmac.compare_digest(form.get("client_id", "").encode(), self.client_id.encode()):
+            return JSONResponse({"error": "invalid_client_id", "error_description": "client identifier invalid"}, 400)
+        if not hmac.compare_digest(form.get("client_secret", "").encode(), self.client_secret.encode()):
+            return JSONResponse({"error": "invalid_client", "error_description": "invalid client credentials"}, 400)
+        token = f"00Dsandbox!token-{next(self._numbers)}"
+        self.tokens.add(token)
+        self.tokens_issued += 1
+        answer = {"access_token": token, "scope": "api", "token_type": "Bearer", "signature": "sandbox", "issued_at": "0"}
+        answer["instance_url"] = f"{request.url.scheme}://{request.url.netloc}"
+        answer["id"] = f"{answer['instance_url']}/id/00DAAAAAAAAAAAAAAA/005AAAAAAAAAAAAAAA"
+        return JSONResponse(answer)
+
+    async def _answer(self, request: Request, path: list[str], body: bytes) -> Response:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer" or token not in self.tokens:
+            raise Refusal(self.rules.session_status, "INVALID_SESSION_ID", "Session expired or invalid")
+        self._count()
+        status, data = await self.rest.answer(request.method, path, dict(request.query_params), request.headers, _parsed(body))
+        headers = {"Sforce-Limit-Info": f"api-usage={len(self._calls)}/{self.calls_per_day}"}
+        return Response(status_code=status, headers=headers) if data is None else JSONResponse(data, status, headers)
+
+    def _count(self) -> None:
+        """Count a call of the last 24 hours. That refused calls do not count is synthetic."""
+        now = self._clock()
+        while self._calls and self._calls[0] <= now - DAY:
+            self._calls.popleft()
+        if len(self._calls) >= self.calls_per_day:
+            raise Refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+        self._calls.append(now)
+
+    def _control(self, method: str, path: list[str], data: Any) -> Any:  # noqa: PLR0911 - a table of routes
+        """Control the sandbox; faults, limits and tokens do not apply here."""
+        match method, path:
+            case "GET", ["state"]:
+                return {"contacts": self.contacts(), "events": self.events(), "fields": self.records.custom}
+            case "GET", ["stats"]:
+                return self.stats()
+            case "POST", ["contacts"]:
+                return {"id": self.add_contact(age=float(data.pop("age", 0)), **data)}
+            case "POST", ["merge"]:
+                return {"id": self.merge(str(data["master"]), str(data["loser"]))}
+            case "POST", ["delete"]:
+                self.delete_contact(str(data["id"]))
+                return {}
+            case "POST", ["expire"]:
+                self.expire_tokens()
+                return {}
+            case "POST", ["reset"]:
+                self.reset()
+                return {}
+            case "GET", ["faults"]:
+                return self.faults.model_dump()
+            case "PUT", ["faults"]:
+                try:
+                    self.faults = Faults.model_validate(data)
+                except ValidationError as error:
+                    raise Refusal(400, "INVALID_FIELD", str(error)) from None
+                return self.faults.model_dump()
+        raise Refusal(404, "NOT_FOUND", "No such control route.")
+
+
+def _shown(row: Record) -> dict[str, Any]:
+    return {"Id": row.id, **{name: value for name, value in row.fields.items() if value is not None}}
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        data = json.loads(body) if body.strip() else {}
+    except ValueError:
+        raise Refusal(400, "JSON_PARSER_ERROR", "The body is not JSON") from None
+    if not isinstance(data, dict):
+        raise Refusal(400, "JSON_PARSER_ERROR", "An object was expected")
+    return data
