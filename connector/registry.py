@@ -20,6 +20,7 @@ BOOKING_SYSTEMS = {
 }
 CRMS = {
     "hubspot": "connector.crms.hubspot.adapter:HubSpot",
+    "zoho": "connector.crms.zoho.adapter:Zoho",
 }
 
 

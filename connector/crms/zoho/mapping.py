@@ -99,6 +99,12 @@ def has_email(contact: Customer, email: str) -> bool:
     return not wanted.isdisjoint(known.casefold() for known in contact.emails)
 
 
+def shared(contact: Customer, email: str, person_key: str) -> frozenset[str]:
+    """Which of `email` and `key` the contact carries."""
+    found = {"email"} if has_email(contact, email) else set()
+    return frozenset(found | ({"key"} if contact.person_key == person_key else set()))
+
+
 def phone_spellings(phone: str) -> list[str]:
     """The ways in which people write an E.164 number: queries compare texts, not numbers.
 

@@ -47,12 +47,12 @@ ApiName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,49}$")]
 
 
 class Limits(Section):
-    """What connector may use of the account. 0 or null: no limit of ours."""
+    """What connector may use of the account."""
 
     #: Calls at the same time; 5 is the smallest edition's. Queries have a limit of 10 on every edition besides.
     simultaneous_calls: Annotated[int, Field(ge=1, le=100)] = 5
-    #: Credits in any 24 hours. Zoho's own limit depends on edition and users, and other programs share it.
-    credits_per_day: Annotated[int | None, Field(ge=0)] = None
+    #: Credits in any 24 hours; 0: no limit of ours. Zoho's own depends on edition and users, and other programs share it.
+    credits_per_day: Annotated[int, Field(ge=0)] = 0
 
     def windows(self) -> tuple[Window, ...]:
         """The limit of all calls; almost every call of ours costs one credit."""
