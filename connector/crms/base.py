@@ -31,11 +31,11 @@ class CRM(Integration):
     uniqueness: ClassVar[Uniqueness]
     #: Whether `get` of a record that was merged into another one leads there. False: it reads as gone (None), because the
     #: CRM does not say which one goes on.
-    names_survivors: ClassVar[bool] = True
+    follows_merges: ClassVar[bool] = True
 
     @abstractmethod
     async def get(self, customer_id: str) -> Customer | None:
-        """Read by record id; follows merges (the answer's id differs), if `names_survivors`.
+        """Read by record id; follows merges (the answer's id differs), if `follows_merges`.
 
         None: deleted, archived or never there.
         """

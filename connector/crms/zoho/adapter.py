@@ -43,7 +43,7 @@ class Zoho(CRM):
     title = "Zoho CRM"
     settings_model = ZohoSettings
     uniqueness = Uniqueness.KEY
-    names_survivors = False
+    follows_merges = False
 
     def __init__(
         self, name: str, remote: Remote, client: Client, settings: ZohoSettings, *, clock: Callable[[], datetime] = _now
