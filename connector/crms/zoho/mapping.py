@@ -62,7 +62,8 @@ def blanks(current: Customer, new: NewCustomer) -> list[str]:
 
 def ours(names: Iterable[str]) -> tuple[str, ...]:
     """Our own names of Zoho's fields, of those that we write."""
-    return tuple(field for field, name in FIELDS.items() if name in set(names))
+    wanted = set(names)
+    return tuple(field for field, name in FIELDS.items() if name in wanted)
 
 
 def identifies(wanted: dict[str, str], kept: dict[str, str]) -> bool:
