@@ -12,15 +12,16 @@ import phonenumbers
 from connector.crms.base import CRM, Uniqueness
 from connector.crms.zoho import mapping
 from connector.crms.zoho.api import TOKEN_SECONDS, TOKENS, Client, unexpected
-from connector.crms.zoho.refusals import HINT_FIX, Refusals, code_of
+from connector.crms.zoho.own_fields import OwnFields
+from connector.crms.zoho.refusals import Refusals, code_of
 from connector.crms.zoho.settings import ZohoSettings
 from connector.model.bookings import Appointment
-from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, UnknownOutcome
+from connector.model.errors import Conflict, Lasting, Rejected, RemoteError, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import QuotaFor, Window
-from connector.remote.values import read_object, read_objects
+from connector.remote.values import read_object
 
 #: Records in one answer of a query, which costs one credit, and the pages that are read before the answer counts as cut short.
 PAGE, PAGES = 200, 5
@@ -56,7 +57,7 @@ class Zoho(CRM):
         self._default = timedelta(minutes=settings.default_minutes)
         self._read = (*mapping.READ, self._key)
         self._clock = clock
-        self._marker_seen = False
+        self._fields = OwnFields(remote, client, self._key, self._marker)
 
     @classmethod
     def connect(
@@ -107,6 +108,8 @@ class Zoho(CRM):
         Raises Rejected for an address that cannot stand in a query.
         """
         what = "look up a contact by e-mail"
+        if not email.strip():
+            return []
         values = self._values(what, mapping.email_spellings(email))
         found = await self._contacts(what, f"(Email in ({values}) or Secondary_Email in ({values}))")
         if not all(mapping.has_email(contact, email) for contact in found):
@@ -214,7 +217,7 @@ class Zoho(CRM):
         """
         if record_id is not None:
             return await self._update_event(record_id, appointment)
-        await self._see_marker()
+        await self._fields.require_marker()
         values = mapping.new_event(appointment, customer_id, self._clock(), self._default) | {self._marker: marker}
         try:
             result = await self._client.create_event(values)
@@ -248,13 +251,6 @@ class Zoho(CRM):
         own = [str(event["id"]) for event in found if mapping.holder_of(event) in (None, customer_id)]
         return min(own, key=int) if own else None
 
-    async def _see_marker(self) -> None:
-        """Make sure, once, that the marker's field is there: Zoho is believed to ignore fields that it does not know."""
-        if not self._marker_seen:
-            if await self._field("Events", self._marker) is None:
-                raise self._missing_field("Events", self._marker, "does not exist", HINT_FIX)
-            self._marker_seen = True
-
     async def _gone(self, refusal: Rejected, module: str, identity: str, what: str, how: str) -> Rejected:
         """The refusal of an update; if it is the record that is wrong, and it is not there, in words that say so."""
         if set(refusal.fields) - {"id"} or await self._record(module, identity, ("id",)) is not None:
@@ -266,13 +262,7 @@ class Zoho(CRM):
 
     async def probe(self) -> None:
         """Read the fields of contacts: shows in one call that the token works and our unique field is right."""
-        field = await self._field("Contacts", self._key)
-        if field is None:
-            raise self._missing_field("Contacts", self._key, "does not exist", HINT_FIX)
-        if not field.get("unique"):
-            tick = 'In Zoho, tick "Do not allow duplicate values" for it'
-            hint = f"{tick}, or set another person_key_field in [{self.remote.account}]."
-            raise self._missing_field("Contacts", self._key, "exists but is not unique", hint)
+        await self._fields.require_key()
 
     async def checks(self) -> list[Check]:
         """Say separately whether our fields are right, and whether contacts and events may be queried."""
@@ -282,7 +272,7 @@ class Zoho(CRM):
                 ("contacts", "contacts can be queried", lambda: self.by_key("0" * 64)),
             ),
             *await self._pair(
-                ("marker", f"the field {self._marker} of events exists", self._see_marker),
+                ("marker", f"the field {self._marker} of events exists", self._fields.require_marker),
                 ("events", "events can be queried", lambda: self.find_appointment("1", "0" * 32)),
             ),
         ]
@@ -308,35 +298,7 @@ class Zoho(CRM):
 
     async def fix(self) -> list[str]:
         """Make our two fields where they are missing. Raises AccountPaused with a hint when the token may not do that."""
-        made = [
-            await self._make("Contacts", self._key, {"length": 64, "unique": {"case_sensitive": False}}),
-            await self._make("Events", self._marker, {"length": 64}),
-        ]
-        return [sentence for sentence in made if sentence]
-
-    async def _make(self, module: str, name: str, more: dict[str, Any]) -> str:
-        if await self._field(module, name) is not None:
-            return ""
-        # Zoho makes the API name of the label: its spaces become underscores (inferred), so it is looked at afterwards.
-        label = name.replace("_", " ")
-        await self._client.create_field(module, {"field_label": label, "data_type": "text", **more})
-        if await self._field(module, name) is None:
-            key = "person_key_field" if module == "Contacts" else "marker_field"
-            hint = f'Look up the API name of "{label}" in Zoho and set it as {key} in [{self.remote.account}].'
-            raise self._missing_field(module, name, "was made, but Zoho gave it another API name", hint)
-        return f"Zoho CRM: created the {'unique field' if 'unique' in more else 'field'} {name} of {module.lower()}."
-
-    async def _field(self, module: str, name: str) -> dict[str, Any] | None:
-        """The definition of a field, None where there is none."""
-        answer = await self._client.fields(module)
-        fields = answer.data.get("fields") if isinstance(answer.data, dict) else None
-        if not isinstance(fields, list) or not fields:
-            raise unexpected(self.remote, f"read the fields of {module}", "answered without fields")
-        return next((field for field in read_objects(fields) if field.get("api_name") == name), None)
-
-    def _missing_field(self, module: str, name: str, how: str, hint: str) -> AccountPaused:
-        text = f"Zoho CRM: the field {name} of {module.lower()} {how}"
-        return AccountPaused(text, account=self.remote.account, hint=hint)
+        return await self._fields.make()
 
     # ---- reading answers ----
 

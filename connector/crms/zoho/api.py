@@ -138,8 +138,8 @@ class Client:
 
     async def _call(self, what: str, method: str, path: str, **more: Any) -> Answer:
         """One call, with no more at the same time than the settings allow."""
-        self._check_credits(what)
         async with self._slots:
+            self._check_credits(what)
             answer = await self._remote.call(what, method, path, **more)
         left = credits_left(answer)
         self.credits_left = left if left is not None else self.credits_left

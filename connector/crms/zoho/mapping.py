@@ -144,13 +144,15 @@ def _e164(text: str, country: str) -> str | None:
 
 
 def event(appointment: Appointment, default: timedelta) -> dict[str, Any]:
-    """What an update of an event says; where the start is not known, the times stay what they are."""
+    """What an update of an event says: where the start is not known, the times stay what they are.
+
+    The description is left alone, since people write there too.
+    """
     title = read_text(appointment.title) or "Appointment"
     ending = TITLES.get(appointment.status)
     said: dict[str, Any] = {
         "Event_Title": (f"{ending}: {title}" if ending else title)[:MAX_TITLE],
         "Venue": appointment.location[:MAX_TITLE],
-        "Description": f"With {appointment.staff}" if appointment.staff else "",
     }
     if appointment.starts_at is not None:
         said |= times(appointment.starts_at, appointment.ends_at, default)
@@ -160,7 +162,9 @@ def event(appointment: Appointment, default: timedelta) -> dict[str, Any]:
 def new_event(appointment: Appointment, customer_id: str, now: datetime, default: timedelta) -> dict[str, Any]:
     """An event that is made: on the contact, without participants (they would be invited), and with the times Zoho demands."""
     start = appointment.starts_at or appointment.updated_at or now
-    return {**times(start, appointment.ends_at, default), **event(appointment, default), "Who_Id": {"id": customer_id}}
+    staff = {"Description": f"With {appointment.staff}"} if appointment.staff else {}
+    on = {"Who_Id": {"id": customer_id}}
+    return {**times(start, appointment.ends_at, default), **event(appointment, default), **staff, **on}
 
 
 def times(start: datetime, end: datetime | None, default: timedelta) -> dict[str, str]:

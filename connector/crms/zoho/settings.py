@@ -55,8 +55,11 @@ class Limits(Section):
     credits_per_day: Annotated[int, Field(ge=0)] = 0
 
     def windows(self) -> tuple[Window, ...]:
-        """The limit of all calls; almost every call of ours costs one credit."""
-        return (Window(self.credits_per_day, DAY),) if self.credits_per_day else ()
+        """The day's credits; almost every call of ours costs one.
+
+        The calls that are in progress when they run out still find room, since a quota makes its callers wait: for hours.
+        """
+        return (Window(self.credits_per_day + 4 * self.simultaneous_calls, DAY),) if self.credits_per_day else ()
 
 
 class ZohoSettings(CrmSettings):

@@ -179,7 +179,7 @@ class Records:
             elif value is not None and not isinstance(value, str):
                 yield invalid(name, expected_data_type="text")
             elif value and len(value) > lengths[name]:
-                yield invalid(name, maximum_length=lengths[name])
+                yield invalid(name, maximum_length=str(lengths[name]))
             elif value and name in EMAIL_FIELDS and not EMAIL.fullmatch(value):
                 yield invalid(name, expected_data_type="email")
 

@@ -53,6 +53,14 @@ async def test_an_event_is_moved_cancelled_a_no_show_and_all_of_it_taken_back(sa
     assert (event["Start_DateTime"], event["End_DateTime"]) == ("2027-03-02T12:00:00+00:00", "2027-03-02T13:00:00+00:00")
 
 
+async def test_what_a_person_wrote_on_an_event_stays(sandbox, crm, ada):
+    record = await crm.record_appointment(ada, FITTING, "m1", None)
+    sandbox.records.update("Events", record, {"Description": "brings her own hat"})
+    await crm.record_appointment(ada, FITTING.model_copy(update={"staff": "Robin", "title": "Hat"}), "m1", record)
+    (event,) = sandbox.events()
+    assert (event["Description"], event["Event_Title"]) == ("brings her own hat", "Hat")
+
+
 async def test_where_no_start_is_known_an_update_leaves_the_times_alone(sandbox, crm, ada):
     record = await crm.record_appointment(ada, FITTING, "m1", None)
     await crm.record_appointment(ada, Appointment(id="B1", status=Status.CANCELLED, title="Fitting"), "m1", record)

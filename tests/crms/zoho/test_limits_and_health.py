@@ -39,6 +39,15 @@ async def test_the_credits_that_were_set_are_kept_to_and_come_back_after_a_day(s
     await crm.remote.aclose()
 
 
+async def test_callers_at_once_are_sent_away_and_do_not_wait_for_hours(sandbox, wire, connect):
+    crm = connect(wire, limits={"credits_per_day": 10})
+    async with asyncio.timeout(5):
+        results = await asyncio.gather(*(crm.by_key(f"k{n}") for n in range(40)), return_exceptions=True)
+    assert {type(result) for result in results} == {type(None), RateLimited}
+    assert 9 <= sandbox.requests["POST coql"] <= 14
+    await crm.remote.aclose()
+
+
 async def test_a_spent_account_is_met_with_a_wait(connect, clock):
     sandbox = ZohoSandbox(fields=FIELDS, credits_per_day=1, clock=clock)
     crm = connect(Checked(httpx.ASGITransport(sandbox.app)))

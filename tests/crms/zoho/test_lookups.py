@@ -44,6 +44,12 @@ async def test_no_look_up_uses_the_search_that_lags(sandbox, crm):
     assert sandbox.requests["GET Contacts/search"] == 0
 
 
+async def test_no_address_is_nobodys(sandbox, crm):
+    sandbox.add_contact(Last_Name="Byron", Email="")
+    assert await crm.by_email(" ") == []
+    assert sandbox.requests.total() == 0
+
+
 async def test_the_second_address_counts(sandbox, crm):
     identity = sandbox.add_contact(Last_Name="Byron", Email="a@example.com", Secondary_Email="ada@example.com")
     assert [contact.emails for contact in await crm.by_email("ada@example.com")] == [("a@example.com", "ada@example.com")]
