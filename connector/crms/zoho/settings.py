@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from connector.config.addresses import base_url as web_address
+from connector.config.addresses import is_exposed
 from connector.config.settings import CrmSettings, Section
 from connector.remote.rate_limit import Window
 
@@ -37,6 +38,12 @@ def _secret(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("must be non-empty printable ASCII without spaces, as Zoho issued it")
+    return value
+
+
+def _private(value: str) -> str:
+    if is_exposed(value):
+        raise ValueError("must be https: the client secret and the refresh token are sent there")
     return value
 
 
@@ -72,7 +79,7 @@ class ZohoSettings(CrmSettings):
     refresh_token: Secret
     #: Instead of the data centre's own addresses, for a sandbox of ours.
     base_url: Address | None = None
-    accounts_url: Address | None = None
+    accounts_url: Annotated[Address, AfterValidator(_private)] | None = None
     limits: Limits = Limits()
     #: API name of the unique text field of contacts that carries our key; `connector check --fix` makes it.
     person_key_field: ApiName = "Connector_Person_Key"

