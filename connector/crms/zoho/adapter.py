@@ -29,10 +29,6 @@ PAGE, PAGES = 200, 5
 FEW_CREDITS = 1_000
 
 
-#: Name, what is well, and what is tried.
-_Test = tuple[str, str, Callable[[], Any]]
-
-
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -169,21 +165,22 @@ class Zoho(CRM):
 
     async def _confirmed(self, conflict: Conflict, email: str, person_key: str) -> Conflict:
         """The conflict with a winner that was read and carries the address or the key; an id in a refusal is only a claim."""
-        named = await self.get(conflict.winner) if conflict.winner is not None else None
-        carried = mapping.shared(named, email, person_key) if named is not None else frozenset()
-        found = {named.id: named} if named is not None and carried else await self._holders(email, person_key)
-        winner = next(iter(found.values())) if len(found) == 1 else None
+        winner = await self.get(conflict.winner) if conflict.winner is not None else None
+        if winner is None or not mapping.shared(winner, email, person_key):
+            winner = await self._holder(email, person_key)
         by = conflict.by
         if winner is not None and by not in (carried := mapping.shared(winner, email, person_key)):
             (by,) = carried
         text, account, status = str(conflict), self.remote.account, conflict.status
         return Conflict(text, by=by, winner=winner.id if winner is not None else None, account=account, status=status)
 
-    async def _holders(self, email: str, person_key: str) -> dict[str, Customer]:
-        """Whoever carries the address or the key, by fresh reads."""
-        by_email = await self.by_email(email) if email.strip() else []
-        found = [*by_email, await self.by_key(person_key)]
-        return {contact.id: contact for contact in found if contact is not None}
+    async def _holder(self, email: str, person_key: str) -> Customer | None:
+        """Who carries our key, or else the only one who carries the address, by fresh reads."""
+        keyed = await self.by_key(person_key)
+        if keyed is not None:
+            return keyed
+        found = await self.by_email(email)
+        return found[0] if len(found) == 1 else None
 
     async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
         """Write blanks only. An e-mail address that another contact has, or a field that is refused, is left out."""
@@ -265,28 +262,24 @@ class Zoho(CRM):
         await self._fields.require_key()
 
     async def checks(self) -> list[Check]:
-        """Say separately whether our fields are right, and whether contacts and events may be queried."""
-        found = [
-            *await self._pair(
-                ("key", f"the unique field {self._key} of contacts exists", self.probe),
-                ("contacts", "contacts can be queried", lambda: self.by_key("0" * 64)),
-            ),
-            *await self._pair(
-                ("marker", f"the field {self._marker} of events exists", self._fields.require_marker),
-                ("events", "events can be queried", lambda: self.find_appointment("1", "0" * 32)),
-            ),
-        ]
+        """Say separately whether our fields are right and whether contacts may be queried.
+
+        Without the marker's field contacts are synced all the same: a warning.
+        """
+        found = [await self._check("key", f"the unique field {self._key} of contacts exists", self.probe)]
+        if found[0].level == "ok":
+            found.append(await self._check("contacts", "contacts can be queried", lambda: self.by_key("0" * 64)))
+        marker = await self._check("marker", f"the field {self._marker} of events exists", self._fields.look_at_marker)
+        if marker.level != "ok":
+            hint = f"Needed where record_appointments is set: {marker.hint}"
+            marker = marker.model_copy(update={"level": "warning", "hint": hint})
+        found.append(marker)
         left = self._client.credits_left
         if left is not None and left < FEW_CREDITS:
             text = f"Zoho CRM: {left} credits are left of the last 24 hours'"
             hint = "Events wait when there are none. Look for other programs that use the account, or buy credits."
             found.append(Check(id=f"{self.remote.account}.credits", level="warning", message=text, hint=hint))
         return found
-
-    async def _pair(self, first: _Test, second: _Test) -> list[Check]:
-        """Two checks, of which the second only makes sense, and only asks, when the first is well."""
-        found = await self._check(*first)
-        return [found, await self._check(*second)] if found.level == "ok" else [found]
 
     async def _check(self, name: str, well: str, act: Callable[[], Any]) -> Check:
         identity = f"{self.remote.account}.{name}"

@@ -141,8 +141,7 @@ class Client:
         async with self._slots:
             self._check_credits(what)
             answer = await self._remote.call(what, method, path, **more)
-        left = credits_left(answer)
-        self.credits_left = left if left is not None else self.credits_left
+        self.credits_left = credits_left(answer)
         return answer
 
     def _check_credits(self, what: str) -> None:

@@ -37,9 +37,13 @@ class OwnFields:
         Zoho is believed to ignore fields that it does not know, and an event without its marker cannot be found again.
         """
         if not self._marker_seen:
-            if await self._find("Events", self._marker) is None:
-                raise self._problem("Events", self._marker, "does not exist", HINT_FIX)
-            self._marker_seen = True
+            await self.look_at_marker()
+
+    async def look_at_marker(self) -> None:
+        """Raise AccountPaused unless the marker's field is there now."""
+        self._marker_seen = await self._find("Events", self._marker) is not None
+        if not self._marker_seen:
+            raise self._problem("Events", self._marker, "does not exist", HINT_FIX)
 
     async def make(self) -> list[str]:
         """Make what is missing; one sentence each. Raises AccountPaused with a hint when the token may not do that."""

@@ -60,9 +60,9 @@ async def test_a_spent_account_is_met_with_a_wait(connect, clock):
 
 async def test_few_credits_are_a_warning(far, scripted):
     fields = {"fields": [{"api_name": KEY, "unique": {"case_sensitive": False}}, {"api_name": MARKER, "unique": {}}]}
-    for _ in range(3):
-        far.answer(200, fields, {"X-API-CREDITS-REMAINING": "999"})
-        far.answer(204)
+    far.answer(200, fields)
+    far.answer(204)
+    far.answer(200, fields, {"X-API-CREDITS-REMAINING": "999"})
     checks = await scripted.checks()
     assert [(check.id, check.level) for check in checks][-1] == ("crm.main.credits", "warning")
     assert "999 credits" in checks[-1].message
@@ -73,8 +73,21 @@ async def test_every_check_is_named(crm):
         ("crm.main.key", "ok"),
         ("crm.main.contacts", "ok"),
         ("crm.main.marker", "ok"),
-        ("crm.main.events", "ok"),
     ]
+
+
+async def test_without_the_markers_field_contacts_are_synced_and_check_warns(sandbox, crm):
+    await crm.checks()
+    sandbox.records.fields["Events"].clear()
+    checks = {check.id: check for check in await crm.checks()}
+    assert {name: check.level for name, check in checks.items()} == {
+        "crm.main.key": "ok",
+        "crm.main.contacts": "ok",
+        "crm.main.marker": "warning",
+    }
+    assert "record_appointments" in checks["crm.main.marker"].hint
+    assert "--fix" in checks["crm.main.marker"].hint
+    await crm.by_key("k1")
 
 
 async def test_fix_makes_both_fields_and_says_so(sandbox, crm):

@@ -90,6 +90,15 @@ async def test_our_key_counts_before_the_address(sandbox, crm):
     assert (caught.value.by, caught.value.winner) == ("key", made.id)
 
 
+async def test_whoever_carries_our_key_wins_over_those_with_the_address(sandbox, crm):
+    sandbox.records.rules = Rules(upsert_lag_seconds=60, duplicate_names_holder=False)
+    made = await crm.create(ADA, "k1")
+    sandbox.add_contact(Last_Name="King", Email="ada@example.com")
+    with pytest.raises(Conflict) as caught:
+        await crm.create(ADA, "k1")
+    assert (caught.value.by, caught.value.winner) == ("key", made.id)
+
+
 async def test_a_person_without_a_last_name_gets_the_one_zoho_demands_and_it_reads_as_blank(sandbox, crm):
     made = await crm.create(NewCustomer(email="ada@example.com"), "k1")
     assert sandbox.contacts()[0]["Last_Name"] == "(no last name)"
