@@ -192,7 +192,7 @@ class ZohoSandbox:
         return self._rest.answer(request.method, path, dict(request.query_params), _parsed(body))
 
     def _control(self, method: str, path: list[str], data: Json) -> tuple[int, Any]:  # noqa: PLR0911 - a table of routes
-        """Steer the sandbox; faults, limits and tokens do not apply here."""
+        """Control the sandbox; faults, limits and tokens do not apply here."""
         match method, path:
             case "GET", ["state"]:
                 return 200, {"contacts": self.contacts(), "events": self.events(), "fields": self.records.fields}

@@ -1,7 +1,7 @@
 """The records behind the Zoho CRM sandbox: contacts, events and the account's own fields, with Zoho's rules.
 
 Everything here is synchronous, so that one request is one step: of two upserts of one key exactly one inserts.
-What Zoho does not document is marked *synthetic*; where both behaviours are plausible it is a knob of `Rules`.
+What Zoho does not document is marked *synthetic*; where both behaviours are plausible it is a setting in `Rules`.
 """
 
 from __future__ import annotations

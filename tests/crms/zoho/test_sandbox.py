@@ -157,7 +157,7 @@ async def test_a_merge_moves_events_and_leaves_nothing_that_leads_on(sandbox, ht
     assert "Email" not in sandbox.contacts()[0]
 
 
-async def test_it_can_be_steered_over_http(sandbox):
+async def test_it_can_be_controlled_over_http(sandbox):
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app), base_url="http://z.test/_sandbox") as http:
         ids = [(await http.post("/contacts", json={"Last_Name": name})).json()["id"] for name in ("Byron", "King", "Hopper")]
         assert (await http.post("/merge", json={"master": ids[0], "other": ids[1]})).json() == {"id": ids[0]}
