@@ -173,10 +173,12 @@ class Client:
             form=form,
             accept=(200, 400, 401, 403),
             writes=False,
-            budget=self._token_quota,
             probe=probe,
             authorized=False,
         )
+        # Counted once it is answered: in an outage, what never arrived must not use up the ten.
+        async with self._token_quota.spend():
+            pass
         found = read_object(answer.data)
         error = found.get("error")
         if error == TOO_MANY_TOKENS:

@@ -4,8 +4,9 @@ import asyncio
 
 import httpx
 import pytest
+from tenacity import wait_none
 
-from connector.model.errors import AccountPaused, RateLimited, Transient
+from connector.model.errors import AccountPaused, RateLimited, Transient, Unavailable
 from connector.model.persons import NewCustomer
 
 from .conftest import KEYS
@@ -43,6 +44,25 @@ async def test_the_eleventh_token_in_ten_minutes_is_not_asked_for(sandbox, crm, 
     assert sandbox.statuses[400] == 0
     clock.now += 601
     await crm.by_key("k")
+
+
+async def test_an_outage_uses_up_no_tokens(sandbox, connect, monkeypatch):
+    monkeypatch.setattr("connector.remote.http.wait_random_exponential", lambda *_, **__: wait_none())
+    inner, down = httpx.ASGITransport(sandbox.app), True
+
+    async def serve(request: httpx.Request) -> httpx.Response:
+        if down:
+            raise httpx.ConnectError("nobody listens")
+        return await inner.handle_async_request(request)
+
+    crm = connect(httpx.MockTransport(serve))
+    for _ in range(12):
+        with pytest.raises(Unavailable):
+            await crm.probe()
+    down = False
+    await crm.probe()
+    assert sandbox.stats()["tokens"] == 1
+    await crm.remote.aclose()
 
 
 async def test_a_blocked_refresh_token_waits_and_is_not_taken_for_a_wrong_one(sandbox, crm):
