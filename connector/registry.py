@@ -21,6 +21,7 @@ BOOKING_SYSTEMS = {
 CRMS = {
     "hubspot": "connector.crms.hubspot.adapter:HubSpot",
     "salesforce": "connector.crms.salesforce.adapter:Salesforce",
+    "zoho": "connector.crms.zoho.adapter:Zoho",
 }
 
 

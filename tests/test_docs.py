@@ -41,6 +41,8 @@ ALTERNATIVES = {
     "booking.stores.webhook.secrets",
     "booking.stores.webhook.timestamp_header",
     "crm.sales.account_id",
+    "crm.office.accounts_url",
+    "crm.office.base_url",
 }
 LINKED = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("connector/**/README.md")]
 

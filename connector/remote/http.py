@@ -72,7 +72,8 @@ class Remote:
     `account` is the configured name (`crm.main`); `title` what people call the product. Texts of errors use both and
     never the path, which may hold an e-mail address. `cost_of` maps an answer's status to what the call costs of the
     quota; `interpret` is asked first about every status that was not accepted. With `tokens`, every call carries an access
-    token, and a call that was answered 401 is made once more with a new one: a 401 proves that nothing was done.
+    token, and a call that was answered 401 is made once more with a new one: a 401 proves that nothing was done. A 401 that
+    `interpret` has an error for (a missing scope) is that error: another token would not help.
     """
 
     def __init__(
@@ -201,7 +202,7 @@ class Remote:
                 answer = await self._send(call.what, call.request, call.writes)
                 for one in spent:
                     one.cost = max(one.cost, self._cost_of(answer.status))
-            if authorization is not None and answer.status == 401:
+            if authorization is not None and answer.status == 401 and self._interpret(call.what, answer, call.writes) is None:
                 raise TokenRefused(f"{self.title}: {call.what}: answered 401", account=self.account, status=401)
             self._accept(call, answer)
         except (Unavailable, AccountPaused, UnknownOutcome) as error:

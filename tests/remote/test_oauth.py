@@ -36,7 +36,7 @@ class Api:
         return httpx.Response(200, text="{}")
 
 
-def remote(api: Api) -> Remote:
+def remote(api: Api, **more: object) -> Remote:
     loop = asyncio.get_running_loop()
     found = Remote(
         "crm.main",
@@ -45,6 +45,7 @@ def remote(api: Api) -> Remote:
         headers={},
         quota=Quota("crm.main", (), clock=loop.time),
         transport=httpx.MockTransport(api),
+        **more,
     )
 
     async def fetch(probe: bool) -> Token:
@@ -107,6 +108,18 @@ async def test_a_new_token_that_is_refused_too_pauses_the_account():
         await account.call("look", "GET", "x")
     assert "just issued" in caught.value.hint
     assert isinstance(account.breaker.error, AccountPaused)
+
+
+@in_virtual_time
+async def test_a_401_that_the_product_explains_costs_no_new_token():
+    """A missing scope: another token would lack it as well."""
+    api = Api(expires_in=3600)
+    api.refusals = 1
+    scope = AccountPaused("look: the scope is missing", account="crm.main", status=401)
+    account = remote(api, interpret=lambda _what, answer, _writes: scope if answer.status == 401 else None)
+    with pytest.raises(AccountPaused, match="the scope is missing"):
+        await account.call("look", "GET", "x")
+    assert (api.issued, len(api.seen)) == (1, 1)
 
 
 @pytest.mark.parametrize(

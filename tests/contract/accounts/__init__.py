@@ -60,6 +60,8 @@ class CrmAccount(SandboxAccount):
 
     #: An id of the right form that nobody has.
     nobody: str
+    #: Whether the id of a record that was merged away leads to the survivor.
+    follows_merges = True
 
     def connect(self, base_url: str = NOWHERE) -> CRM:
         """The adapter, by default without a socket; with an address through a real server."""

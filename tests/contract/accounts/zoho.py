@@ -1,0 +1,69 @@
+"""The contract's account in the Zoho CRM sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connector.model.persons import NewCustomer
+from connector.sandbox.zoho.app import ZohoSandbox
+
+from . import CrmAccount
+
+FIELDS = ("Contacts.Connector_Person_Key!", "Events.Connector_Marker")
+NAMES = {
+    "email": "Email",
+    "first_name": "First_Name",
+    "last_name": "Last_Name",
+    "mobile_phone": "Mobile",
+    "phone": "Phone",
+}
+
+
+class Account(CrmAccount):
+    """Zoho CRM."""
+
+    system = "zoho"
+    nobody = "554023000000999999"
+    follows_merges = False
+
+    def __init__(self) -> None:
+        self.sandbox = ZohoSandbox(fields=FIELDS)
+        self.app = self.sandbox.app
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        keys = {name: getattr(self.sandbox, name) for name in ("client_id", "client_secret", "refresh_token")}
+        # Secrets are only sent to this machine or by https.
+        accounts = base_url.replace("http://far.test", "https://far.test")
+        where = {"data_centre": "eu", "base_url": base_url, "accounts_url": accounts}
+        return {"system": "zoho", "timeout_seconds": 2, **where, **keys}
+
+    def refuse_key(self) -> None:
+        self.sandbox.refresh_token = "another"
+        self.sandbox.revoke_tokens()
+
+    def effects(self) -> int:
+        counted = ("POST Contacts/upsert", "PUT Contacts/{id}", "POST Events", "PUT Events/{id}")
+        return sum(self.sandbox.requests[name] for name in counted)
+
+    def add(self, new: NewCustomer) -> str:
+        values = {NAMES[key]: value for key, value in new.model_dump().items() if value}
+        return self.sandbox.add_contact(**{"Last_Name": "(no last name)", **values})
+
+    def merge(self, loser: str, survivor: str) -> str:
+        return self.sandbox.merge(survivor, loser)
+
+    def delete(self, customer_id: str) -> None:
+        self.sandbox.delete("Contacts", customer_id)
+
+    def customers(self) -> list[str]:
+        return [contact["id"] for contact in self.sandbox.contacts()]
+
+    def appointments(self) -> list[str]:
+        return [event["id"] for event in self.sandbox.events()]
+
+    def delete_appointment(self, record_id: str) -> None:
+        self.sandbox.delete("Events", record_id)
+
+    def unprepare(self) -> None:
+        for fields in self.sandbox.records.fields.values():
+            fields.clear()
