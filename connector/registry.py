@@ -20,6 +20,7 @@ BOOKING_SYSTEMS = {
 }
 CRMS = {
     "hubspot": "connector.crms.hubspot.adapter:HubSpot",
+    "odoo": "connector.crms.odoo.adapter:Odoo",
 }
 
 

@@ -29,10 +29,16 @@ class CRM(Integration):
     settings_model: ClassVar[type[CrmSettings]]
     #: What makes a second record of one person impossible there.
     uniqueness: ClassVar[Uniqueness]
+    #: Whether `get` of a record that was merged into another one leads there. False: it reads as gone (None), because the
+    #: CRM does not say which one goes on.
+    follows_merges: ClassVar[bool] = True
 
     @abstractmethod
     async def get(self, customer_id: str) -> Customer | None:
-        """Read by record id; follows merges (the answer's id differs). None: deleted, archived or never there."""
+        """Read by record id; follows merges (the answer's id differs), if `follows_merges`.
+
+        None: deleted, archived or never there.
+        """
 
     @abstractmethod
     async def by_key(self, person_key: str) -> Customer | None:
