@@ -43,7 +43,7 @@ class Odoo(CRM):
     title = "Odoo"
     settings_model = OdooSettings
     uniqueness = Uniqueness.KEY
-    names_survivors = False
+    follows_merges = False
 
     def __init__(
         self,

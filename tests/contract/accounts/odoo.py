@@ -18,6 +18,7 @@ class Account(CrmAccount):
 
     system = "odoo"
     nobody = "99999999"
+    follows_merges = False
     one_name = True
 
     def __init__(self) -> None:
