@@ -22,6 +22,7 @@ CRMS = {
     "hubspot": "connector.crms.hubspot.adapter:HubSpot",
     "salesforce": "connector.crms.salesforce.adapter:Salesforce",
     "zoho": "connector.crms.zoho.adapter:Zoho",
+    "odoo": "connector.crms.odoo.adapter:Odoo",
 }
 
 

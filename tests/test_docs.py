@@ -43,6 +43,11 @@ ALTERNATIVES = {
     "crm.sales.account_id",
     "crm.office.accounts_url",
     "crm.office.base_url",
+    "crm.contacts.api_key_expires",
+    "crm.contacts.api_key_name",
+    "crm.contacts.database",
+    "crm.contacts.login",
+    "crm.contacts.mobile_field",
 }
 LINKED = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("connector/**/README.md")]
 

@@ -103,10 +103,18 @@ class FaultInjector:
     incomplete answer. Under `httpx.ASGITransport` there is no socket, so `httpx.RemoteProtocolError` is raised instead
     (`httpx.ReadTimeout` for a withheld answer); the two are told apart by the `spec_version` which only servers put in
     the scope. `requests` and `injected` count what came and what was done to it.
+    `method_of` says as which method a request counts for `Faults.methods`, where a product's reads are POSTs too.
     """
 
-    def __init__(self, app: ASGIApp, faults: Callable[[], Faults]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        faults: Callable[[], Faults],
+        *,
+        method_of: Callable[[Scope], str] = lambda scope: str(scope["method"]),
+    ) -> None:
         self.app = app
+        self._method_of = method_of
         self.requests = 0
         self.injected: Counter[str] = Counter()
         self._faults = faults
@@ -120,7 +128,7 @@ class FaultInjector:
             return
         self.requests += 1
         faults = self._faults()
-        if faults.methods and scope["method"] not in faults.methods:
+        if faults.methods and self._method_of(scope) not in faults.methods:
             await self.app(scope, receive, send)
             return
         fault = self._draw(faults)

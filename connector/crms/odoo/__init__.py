@@ -1,0 +1,1 @@
+"""Odoo: contacts as customers, calendar events as appointments."""

@@ -1,0 +1,330 @@
+"""Odoo as a CRM: answers truthfully, decides nothing. Who is who is decided in `connector.sync.pipeline`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Self
+from weakref import WeakValueDictionary
+
+import httpx
+import phonenumbers
+
+from connector.crms.base import CRM, Uniqueness
+from connector.crms.odoo import mapping
+from connector.crms.odoo.api import EVENT, PARTNER, Client
+from connector.crms.odoo.expiry import KeyExpiry
+from connector.crms.odoo.mapping import MODULE
+from connector.crms.odoo.protocols import Login, Server
+from connector.crms.odoo.refusals import Meaning, Refusals
+from connector.crms.odoo.settings import OdooSettings
+from connector.model.bookings import Appointment
+from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.persons import Customer, NewCustomer
+from connector.model.problems import Check
+from connector.remote.http import Remote
+from connector.remote.rate_limit import QuotaFor
+
+#: Contacts that may fit one phone number before the answer counts as cut short.
+MOST_HITS = 500
+FIELDS = "read the fields of contacts"
+RECORD, UPDATE = "record the appointment", "update the appointment"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Odoo(CRM):
+    """One Odoo database. Contacts are made under an external id, which is unique there, so a create cannot happen twice."""
+
+    system = "odoo"
+    title = "Odoo"
+    settings_model = OdooSettings
+    uniqueness = Uniqueness.KEY
+    follows_merges = False
+
+    def __init__(
+        self,
+        name: str,
+        remote: Remote,
+        client: Client,
+        refusals: Refusals,
+        settings: OdooSettings,
+        *,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        super().__init__(name, remote)
+        self._client = client
+        self._refusals = refusals
+        self._mobile_field = settings.mobile_field
+        self._minutes = settings.appointment_minutes
+        self._expiry = KeyExpiry(remote, client, settings, clock)
+        self._clock = clock
+        self._fields: dict[str, Any] | None = None
+        self._creating: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @classmethod
+    def connect(
+        cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> Self:
+        """Build the adapter; which API the server has is asked with the first call."""
+        key, account = settings.api_key.get_secret_value(), f"crm.{name}"
+        refusals = Refusals(account, cls.title)
+        remote = Remote(
+            account,
+            settings.base_url,
+            title=cls.title,
+            headers={},
+            quota=quota_for(key, settings.limits.windows()),
+            timeout=settings.timeout_seconds,
+            interpret=refusals.interpret,
+            transport=transport,
+        )
+        server = Server(remote, Login(key, settings.database, settings.login), refusals, settings.api)
+        return cls(name, remote, Client(server, refusals), refusals, settings)
+
+    # ---- look-ups ----
+
+    async def get(self, customer_id: str) -> Customer | None:
+        """Read by record id. A contact that was merged away is gone by its id; only its external id leads to the survivor."""
+        number = mapping.record_id(customer_id)
+        if number is None:
+            return None
+        found = await self._customers("look up a contact by record id", [["id", "=", number]])
+        if found and found[0].id != customer_id:
+            raise self._transient("look up a contact by record id: answered with another contact")
+        return found[0] if found else None
+
+    async def by_key(self, person_key: str) -> Customer | None:
+        """Read by our external id; after a merge that is the survivor. An archived contact is nobody's."""
+        number = await self._by_reference(person_key)
+        return None if number is None else await self._keyed(number, person_key)
+
+    async def by_email(self, email: str) -> list[Customer]:
+        """Read by the address as Odoo normalises it; a contact with several addresses is known by the first."""
+        spellings = mapping.email_spellings(email)
+        found = await self._customers("look up contacts by email", [["email_normalized", "in", spellings]])
+        if any(set(spellings).isdisjoint(contact.emails) for contact in found):
+            raise self._transient("look up contacts by email: answered with a contact that has another address")
+        return found
+
+    async def by_phone(self, phone: str) -> list[Customer]:
+        """Search by the digits of the number, then compare exactly. Odoo searches its records, so nothing lags."""
+        mobile, fields = await self._schema()
+        try:
+            domain = mapping.phone_domain(phone, fields, mobile)
+        except phonenumbers.NumberParseException:
+            raise self._rejected("search contacts: the number is not in E.164 form", "") from None
+        found = await self._customers("search contacts", domain, limit=MOST_HITS + 1)
+        if len(found) > MOST_HITS:
+            hint = f"More than {MOST_HITS} contacts fit one phone number: tidy up in Odoo, then retry the event."
+            raise Lasting("Odoo: search contacts: there are too many", account=self.remote.account, hint=hint)
+        return [contact for contact in found if mapping.has_phone(contact, phone)]
+
+    async def _by_reference(self, person_key: str) -> int | None:
+        what = "look up a contact by our key"
+        return await self._client.reference(what, MODULE, mapping.person_reference(person_key), PARTNER)
+
+    async def _keyed(self, number: int, person_key: str) -> Customer | None:
+        """The contact to which Odoo led by this very key: it is the key to show, also where a merge left two."""
+        found = await self._customers("look up a contact by our key", [["id", "=", number]], keys=False)
+        return found[0].model_copy(update={"person_key": person_key}) if found else None
+
+    async def _customers(self, what: str, domain: list[Any], *, limit: int | None = None, keys: bool = True) -> list[Customer]:
+        mobile, _ = await self._schema()
+        names = [*mapping.READ, mobile] if mobile else list(mapping.READ)
+        records = await self._client.search(what, PARTNER, domain, names, limit=limit)
+        ids = [record["id"] for record in records]
+        known = await self._client.external_ids(what, PARTNER, ids) if keys and ids else {}
+        found = [mapping.customer(record, mobile, known.get(str(record["id"]))) for record in records]
+        return [contact for contact in found if contact is not None]
+
+    # ---- writes ----
+
+    async def create(self, new: NewCustomer, person_key: str) -> Customer:
+        """Create the contact under our external id.
+
+        `load` would change a contact that has the id already, so that is looked for first; two creates of one process
+        take turns, and of two processes one loses in Odoo's own database.
+
+        Raises:
+            Conflict: our key is there already, on the contact that is named.
+            Rejected: the contact with our key is archived, or Odoo refuses a value.
+            AccountPaused: the right to create contacts is missing.
+        """
+        lock = self._creating.setdefault(person_key, asyncio.Lock())
+        async with lock:
+            await self._refuse_second(person_key)
+            mobile, _ = await self._schema()
+            number = await self._load(new, person_key, mobile)
+            try:
+                created = await self._keyed(number, person_key)
+            except RemoteError as error:
+                raise UnknownOutcome(str(error), account=self.remote.account, status=error.status) from None
+        if created is None:
+            raise UnknownOutcome("Odoo: create a contact: it is not there afterwards", account=self.remote.account)
+        return created.model_copy(update={"refused": mapping.left_out(new, mobile)})
+
+    async def _load(self, new: NewCustomer, person_key: str, mobile: str | None) -> int:
+        reference = f"{MODULE}.{mapping.person_reference(person_key)}"
+        try:
+            return await self._client.load("create a contact", PARTNER, reference, mapping.new_values(new, mobile))
+        except UnknownOutcome:
+            raise
+        except Transient:
+            # Another process may have created it a moment ago.
+            await self._refuse_second(person_key)
+            raise
+        except Rejected:
+            await self._demand_right(PARTNER, "create", probe=False)
+            raise
+
+    async def _refuse_second(self, person_key: str) -> None:
+        number = await self._by_reference(person_key)
+        if number is None:
+            return
+        if await self._keyed(number, person_key) is None:
+            hint = f"Restore or delete contact {number} in Odoo: it was made for this client. Then retry the event."
+            raise self._rejected("create a contact: the one with our key is archived", hint)
+        raise Conflict("Odoo: create a contact: our key is taken", by="key", winner=str(number), account=self.remote.account)
+
+    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
+        """Write blanks only. Nothing in Odoo refuses an address that another contact has, so it is looked for first."""
+        mobile, _ = await self._schema()
+        values = mapping.fill_values(customer, new, mobile)
+        if "email" in values and any(other.id != customer.id for other in await self.by_email(new.email)):
+            del values["email"]
+        number = mapping.record_id(customer.id)
+        if not values or number is None:
+            return ()
+        try:
+            await self._client.write("update a contact", PARTNER, number, {name: text for name, (text, _) in values.items()})
+        except Rejected as error:
+            if error.status != 404:
+                raise
+            hint = "Somebody deleted it in Odoo meanwhile; retry the event to find the customer again."
+            raise self._rejected("update a contact: the contact is gone", hint) from None
+        return tuple(field for _, fields in values.values() for field in fields)
+
+    # ---- appointments ----
+
+    async def record_appointment(self, customer_id: str, appointment: Appointment, marker: str, record_id: str | None) -> str:
+        """Keep the appointment as a calendar event that the contact attends; nobody is invited or informed.
+
+        A new one is made under an external id of its own, so that it cannot be made twice. An event that a person deleted
+        is not made again: `Rejected` with status 404.
+        """
+        if record_id is None:
+            partner = mapping.record_id(customer_id)
+            values = {**mapping.new_event(appointment, self._minutes, self._clock()), "partner_ids/.id": str(partner)}
+            return str(await self._record(f"{MODULE}.{mapping.event_reference(marker)}", values))
+        number = mapping.record_id(record_id)
+        if number is None:
+            raise self._rejected("update the appointment: its event has no id of Odoo's", "")
+        title = mapping.title(appointment.title or await self._title(number), appointment.status)
+        await self._client.write(UPDATE, EVENT, number, {"name": title, **mapping.event(appointment, self._minutes)})
+        return record_id
+
+    async def _record(self, reference: str, values: dict[str, str]) -> int:
+        try:
+            return await self._client.load(RECORD, EVENT, reference, values)
+        except Rejected:
+            await self._demand_right(EVENT, "create", probe=False)
+            raise
+
+    async def _title(self, number: int) -> Any:
+        found = await self._client.search(UPDATE, EVENT, [["id", "=", number]], ["name"], context={"active_test": False})
+        return found[0].get("name") if found else ""
+
+    async def find_appointment(self, customer_id: str, marker: str) -> str | None:
+        """Find the event by its external id; it counts only if the contact, or whoever it was merged into, attends."""
+        what = "look up an appointment"
+        number = await self._client.reference(what, MODULE, mapping.event_reference(marker), EVENT)
+        if number is None:
+            return None
+        context = {"active_test": False}
+        found = await self._client.search(what, EVENT, [["id", "=", number]], ["partner_ids"], context=context)
+        attends = [event.get("partner_ids") for event in found]
+        return (
+            str(number) if attends and isinstance(attends[0], list) and mapping.record_id(customer_id) in attends[0] else None
+        )
+
+    # ---- health ----
+
+    async def probe(self) -> None:
+        """Ask for the right to create contacts, and for the field of mobile numbers where one is configured."""
+        await self._demand_right(PARTNER, "create", probe=True)
+        await self._demand_field()
+
+    async def _demand_field(self) -> None:
+        if self._mobile_field is not None:
+            self._fields = None
+            await self._schema(probe=True)
+
+    async def _schema(self, *, probe: bool = False) -> tuple[str | None, dict[str, Any]]:
+        """The field of mobile numbers, None where the server has none, and the fields that not every server has."""
+        if self._fields is None:
+            wanted = ("phone_sanitized", self._mobile_field or "mobile")
+            found = dict(await self._client.fields(FIELDS, PARTNER, wanted, probe=probe))
+            if self._mobile_field is not None and self._mobile_field not in found:
+                hint = f"Run `connector check --fix`, or correct mobile_field in [{self.remote.account}]."
+                text = f"Odoo: contacts have no field {self._mobile_field}"
+                raise AccountPaused(text, account=self.remote.account, hint=hint)
+            self._fields = found
+        mobile = self._mobile_field or ("mobile" if "mobile" in self._fields else None)
+        return mobile, self._fields
+
+    async def _demand_right(self, model: str, operation: str, *, probe: bool) -> None:
+        if not await self._client.may(model, operation, probe=probe):
+            text = f"Odoo: our user may not {operation} {'contacts' if model == PARTNER else 'calendar events'}"
+            raise AccountPaused(text, account=self.remote.account, status=403, hint=self._refusals.hint(Meaning.RIGHT))
+
+    async def checks(self) -> list[Check]:
+        """Say separately whether contacts and events can be read and written, and how long the key lives."""
+        return [
+            await self._check("contacts", "contacts can be read, made and changed", self._demand_contacts),
+            await self._check("events", "calendar events can be read, made and changed", lambda: self._demand_rights(EVENT)),
+            await self._expiry.check(),
+        ]
+
+    async def _demand_contacts(self) -> None:
+        await self._demand_rights(PARTNER)
+        await self._demand_field()
+
+    async def _demand_rights(self, model: str) -> None:
+        for operation in ("read", "create", "write"):
+            await self._demand_right(model, operation, probe=True)
+
+    async def _check(self, name: str, well: str, act: Callable[[], Any]) -> Check:
+        identity = f"{self.remote.account}.{name}"
+        try:
+            await act()
+        except RemoteError as error:
+            # Whoever records no appointments needs no calendar.
+            level: Any = "error" if name == "contacts" else "warning"
+            return Check(id=identity, level=level, message=str(error), hint=error.hint)
+        return Check(id=identity, level="ok", message=f"Odoo: {well}")
+
+    async def fix(self) -> list[str]:
+        """Create the field of mobile numbers if one is configured and missing. Raises AccountPaused where we may not."""
+        field = self._mobile_field
+        if field is None or field in await self._client.fields(FIELDS, PARTNER, [field], probe=True):
+            return []
+        if not field.startswith("x_"):
+            hint = f"Only fields that begin with x_ can be made: correct mobile_field in [{self.remote.account}]."
+            raise AccountPaused(f"Odoo: contacts have no field {field}", account=self.remote.account, hint=hint)
+        try:
+            await self._client.create_field(PARTNER, field, "Mobile")
+        except AccountPaused as error:
+            hint = f"Give the user of [{self.remote.account}] the Settings right for a moment, or make the text field by hand."
+            raise AccountPaused(str(error), account=self.remote.account, status=error.status, hint=hint) from None
+        self._fields = None
+        return [f"Odoo: created the field {field} of contacts, for mobile numbers."]
+
+    def _transient(self, how: str) -> Transient:
+        return Transient(f"Odoo: {how}", account=self.remote.account)
+
+    def _rejected(self, how: str, hint: str) -> Rejected:
+        return Rejected(f"Odoo: {how}", account=self.remote.account, hint=hint)

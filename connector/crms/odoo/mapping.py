@@ -1,0 +1,192 @@
+"""Between our words and Odoo's fields; pure."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import phonenumbers
+
+from connector.model.bookings import Appointment, Status
+from connector.model.persons import Customer, NewCustomer
+from connector.remote.values import clean, read_text
+
+#: Where external ids of imported records are kept. A module of the database would be wrong: what carries the name of a
+#: module is deleted when that module is upgraded without it.
+MODULE = "__import__"
+READ = ("name", "email", "email_normalized", "phone", "create_date", "write_date")
+#: What stands before the title while an appointment does not take place; every update writes what holds now.
+LABELS = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
+UNTITLED = "Appointment"
+#: The largest id that Odoo's database can hold.
+LARGEST = 2**31 - 1
+
+
+def person_reference(person_key: str) -> str:
+    """The name of the external id that carries our key."""
+    return f"connector_person_{person_key}"
+
+
+def event_reference(marker: str) -> str:
+    """The name of the external id that carries an appointment's marker."""
+    return f"connector_appointment_{marker}"
+
+
+def record_id(text: str) -> int | None:
+    """The id as a number; None where no record can have it."""
+    if not re.fullmatch(r"[1-9][0-9]{0,9}", text):
+        return None
+    return int(text) if int(text) <= LARGEST else None
+
+
+def customer(data: Any, mobile_field: str | None, external_id: str | None = None) -> Customer | None:
+    """Read a contact; None when `data` is not one. The whole name is given as first name: Odoo keeps it in one field."""
+    if not isinstance(data, dict) or type(data.get("id")) is not int:
+        return None
+    values = {name: read_text(data.get(name), 10_000) for name in (*READ, mobile_field) if name}
+    email = values["email_normalized"] or values["email"]
+    mobile, phone = values[mobile_field] if mobile_field else "", values["phone"]
+    stands_in = {email.casefold(), values["email"].casefold(), mobile, phone}
+    prefix = f"{MODULE}.{person_reference('')}"
+    return Customer(
+        id=str(data["id"]),
+        first_name="" if values["name"].casefold() in stands_in else values["name"],
+        emails=(email,) if email else (),
+        mobile_phone=mobile,
+        phone=phone,
+        person_key=external_id.removeprefix(prefix) if external_id and external_id.startswith(prefix) else "",
+        created_at=moment(data.get("create_date")),
+        active_at=moment(data.get("write_date")),
+    )
+
+
+def new_values(new: NewCustomer, mobile_field: str | None) -> dict[str, str]:
+    """The fields of a contact that is made; blanks are left out, since an empty cell clears a field.
+
+    The name is required: without one, the address or the number takes its place until a name is known.
+    """
+    values = {"name": _name(new), "email": _said(new.email), **_phones(new, mobile_field)}
+    values["name"] = values["name"] or values["email"] or next((v for v in values.values() if v), "")
+    return {name: value for name, value in values.items() if value}
+
+
+def left_out(new: NewCustomer, mobile_field: str | None) -> tuple[str, ...]:
+    """Those of our fields that have no place: the second number where Odoo keeps only one."""
+    mobile, phone = _said(new.mobile_phone), _said(new.phone)
+    return ("phone",) if mobile_field is None and mobile and phone and mobile != phone else ()
+
+
+def fill_values(current: Customer, new: NewCustomer, mobile_field: str | None) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Odoo's field → (value, our fields in it), for what `new` knows and `current` does not."""
+    found: dict[str, tuple[str, tuple[str, ...]]] = {}
+    names = tuple(field for field in ("first_name", "last_name") if _said(getattr(new, field)))
+    if names and not current.first_name:
+        found["name"] = (_name(new), names)
+    if _said(new.email) and not current.emails:
+        found["email"] = (_said(new.email), ("email",))
+    has = {"phone": current.phone, mobile_field: current.mobile_phone}
+    for name, value in _phones(new, mobile_field).items():
+        if value and not has[name]:
+            ours = "mobile_phone" if name == mobile_field or value == _said(new.mobile_phone) else "phone"
+            found[name] = (value, (ours,))
+    return found
+
+
+def _phones(new: NewCustomer, mobile_field: str | None) -> dict[str, str]:
+    mobile, phone = _said(new.mobile_phone), _said(new.phone)
+    return {"phone": mobile or phone} if mobile_field is None else {"phone": phone, mobile_field: mobile}
+
+
+def _name(new: NewCustomer) -> str:
+    return " ".join(part for part in (_said(new.first_name), _said(new.last_name)) if part)
+
+
+def _said(text: str) -> str:
+    return clean(text).strip()
+
+
+def email_spellings(email: str) -> list[str]:
+    """The address in lower case, and where its domain is an international one also as people type it."""
+    plain = email.strip().lower()
+    local, _, domain = plain.rpartition("@")
+    try:
+        typed = f"{local}@{domain.encode('ascii').decode('idna')}"
+    except UnicodeError:
+        typed = plain
+    return list(dict.fromkeys((plain, typed)))
+
+
+def phone_domain(phone: str, fields: Mapping[str, Any], mobile_field: str | None) -> list[Any]:
+    """A domain that finds at least every contact with this E.164 number, however it was typed.
+
+    The digits of the national number in their order, with anything between them: what Odoo calculates
+    (`phone_sanitized`) is E.164 only on some servers and for one of two numbers, so it is asked for as well, not instead.
+    Raises `phonenumbers.NumberParseException` for what is no number.
+    """
+    digits = phonenumbers.national_significant_number(phonenumbers.parse(phone))
+    pattern = f"%{'%'.join(digits)}%"
+    terms: list[Any] = [[name, "=ilike", pattern] for name in ("phone", mobile_field) if name]
+    if "phone_sanitized" in fields:
+        terms.append(["phone_sanitized", "=", phone])
+    return ["|"] * (len(terms) - 1) + terms
+
+
+def has_phone(contact: Customer, phone: str) -> bool:
+    """Whether one of the contact's numbers is this E.164 number; a national one is read with the searched country."""
+    number = phonenumbers.parse(phone)
+    country = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(number.country_code or 0)
+    return phone in (_e164(contact.mobile_phone, country), _e164(contact.phone, country))
+
+
+def _e164(text: str, country: str) -> str | None:
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def event(appointment: Appointment, minutes: int) -> dict[str, str]:
+    """The fields of an event that say something. A start brings an end: Odoo refuses an event that ends before it starts."""
+    starts, ends = appointment.starts_at, appointment.ends_at
+    if starts is not None and (ends is None or ends < starts):
+        ends = starts + timedelta(minutes=minutes)
+    staff = html.escape(_said(appointment.staff))
+    said = {
+        "start": _time(starts),
+        "stop": _time(ends) if starts is not None else "",
+        "location": _said(appointment.location),
+        "description": f"<p>With {staff}</p>" if staff else "",
+        "show_as": "free" if appointment.status in LABELS else "busy",
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def new_event(appointment: Appointment, minutes: int, now: datetime) -> dict[str, str]:
+    """The fields of an event that is made: with a title, and the time that Odoo requires."""
+    starts = appointment.starts_at or appointment.updated_at or now
+    whole = appointment if appointment.starts_at else appointment.model_copy(update={"starts_at": starts, "ends_at": None})
+    return {"name": title(appointment.title, appointment.status), **event(whole, minutes)}
+
+
+def title(text: Any, status: Status) -> str:
+    """The title with the label of its status; an earlier label is taken away."""
+    plain = _said(text) if isinstance(text, str) else ""
+    for label in LABELS.values():
+        plain = plain.removeprefix(label)
+    return f"{LABELS.get(status, '')}{plain or UNTITLED}"
+
+
+def _time(value: datetime | None) -> str:
+    return "" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def moment(value: Any) -> datetime | None:
+    """A time as Odoo writes it, in UTC; None for anything else."""
+    try:
+        return datetime.strptime(value, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) if isinstance(value, str) else None
+    except ValueError:
+        return None

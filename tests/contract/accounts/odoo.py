@@ -1,0 +1,67 @@
+"""The contract's account in the Odoo sandbox: JSON-2, with a field of its own for mobile numbers, as 19 needs it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connector.model.persons import NewCustomer
+from connector.sandbox.odoo.app import OdooSandbox
+
+from . import CrmAccount
+
+MOBILE = "x_mobile"
+
+
+class Account(CrmAccount):
+    """Odoo."""
+
+    system = "odoo"
+    nobody = "99999999"
+    follows_merges = False
+    one_name = True
+
+    def __init__(self) -> None:
+        self.sandbox = OdooSandbox(key_expires=datetime.now(UTC) + timedelta(days=90))
+        self.sandbox.records.rights |= {("ir.model.fields", "create"), ("ir.model.fields", "read")}
+        self.sandbox.add_field(MOBILE)
+        self.app = self.sandbox.app
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        limits = {"per_second": 0, "per_minute": 0}
+        account = {"system": "odoo", "api_key": "sandbox-key", "base_url": base_url, "mobile_field": MOBILE}
+        return {**account, "limits": limits, "timeout_seconds": 2}
+
+    def refuse_key(self) -> None:
+        self.sandbox.api_key = "another"
+
+    def effects(self) -> int:
+        counted = ("res.partner create", "res.partner write", "calendar.event create", "calendar.event write")
+        return sum(self.sandbox.records.written[name] for name in counted)
+
+    def add(self, new: NewCustomer) -> str:
+        before = self.sandbox.records.written.copy()
+        values = {"email": new.email, "phone": new.phone, MOBILE: new.mobile_phone}
+        kept = {name: value for name, value in values.items() if value}
+        made = self.sandbox.add_partner(name=f"{new.first_name} {new.last_name}".strip(), **kept)
+        self.sandbox.records.written = before
+        return made
+
+    def merge(self, loser: str, survivor: str) -> str:
+        self.sandbox.merge(loser, survivor)
+        return survivor
+
+    def delete(self, customer_id: str) -> None:
+        self.sandbox.delete_partner(customer_id)
+
+    def customers(self) -> list[str]:
+        return [str(partner["id"]) for partner in self.sandbox.partners()]
+
+    def appointments(self) -> list[str]:
+        return [str(event["id"]) for event in self.sandbox.events()]
+
+    def delete_appointment(self, record_id: str) -> None:
+        self.sandbox.delete_event(record_id)
+
+    def unprepare(self) -> None:
+        self.sandbox.remove_field(MOBILE)
