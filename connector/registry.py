@@ -20,6 +20,7 @@ BOOKING_SYSTEMS = {
 }
 CRMS = {
     "hubspot": "connector.crms.hubspot.adapter:HubSpot",
+    "pipedrive": "connector.crms.pipedrive.adapter:Pipedrive",
 }
 
 

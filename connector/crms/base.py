@@ -29,10 +29,15 @@ class CRM(Integration):
     settings_model: ClassVar[type[CrmSettings]]
     #: What makes a second record of one person impossible there.
     uniqueness: ClassVar[Uniqueness]
+    #: Whether the id of a record that was merged into another leads there. False: it reads as gone.
+    names_survivors: ClassVar[bool] = True
 
     @abstractmethod
     async def get(self, customer_id: str) -> Customer | None:
-        """Read by record id; follows merges (the answer's id differs). None: deleted, archived or never there."""
+        """Read by record id; follows merges (the answer's id differs), if `names_survivors`.
+
+        None: deleted, archived or never there.
+        """
 
     @abstractmethod
     async def by_key(self, person_key: str) -> Customer | None:

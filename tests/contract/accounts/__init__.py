@@ -60,6 +60,14 @@ class CrmAccount(SandboxAccount):
 
     #: An id of the right form that nobody has.
     nobody: str
+    #: Whether a person has one name there, instead of a given name and a family name.
+    one_name = False
+
+    def as_kept(self, new: NewCustomer) -> NewCustomer:
+        """What is read of a customer who was made of this."""
+        if not self.one_name:
+            return new
+        return new.model_copy(update={"first_name": f"{new.first_name} {new.last_name}".strip(), "last_name": ""})
 
     def connect(self, base_url: str = NOWHERE) -> CRM:
         """The adapter, by default without a socket; with an address through a real server."""
