@@ -23,6 +23,7 @@ CRMS = {
     "salesforce": "connector.crms.salesforce.adapter:Salesforce",
     "zoho": "connector.crms.zoho.adapter:Zoho",
     "odoo": "connector.crms.odoo.adapter:Odoo",
+    "pipedrive": "connector.crms.pipedrive.adapter:Pipedrive",
 }
 
 

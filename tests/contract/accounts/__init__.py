@@ -60,8 +60,6 @@ class CrmAccount(SandboxAccount):
 
     #: An id of the right form that nobody has.
     nobody: str
-    #: Whether the id of a record that was merged away leads to the survivor.
-    follows_merges = True
     #: Whether a person has one name there, instead of a given name and a family name.
     one_name = False
 

@@ -18,7 +18,6 @@ class Account(CrmAccount):
 
     system = "odoo"
     nobody = "99999999"
-    follows_merges = False
     one_name = True
 
     def __init__(self) -> None:

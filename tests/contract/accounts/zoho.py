@@ -24,7 +24,6 @@ class Account(CrmAccount):
 
     system = "zoho"
     nobody = "554023000000999999"
-    follows_merges = False
 
     def __init__(self) -> None:
         self.sandbox = ZohoSandbox(fields=FIELDS)

@@ -1,0 +1,55 @@
+"""The contract's account in the Pipedrive sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connector.model.persons import NewCustomer
+from connector.sandbox.pipedrive.app import MARKER, PipedriveSandbox
+
+from . import CrmAccount
+
+
+class Account(CrmAccount):
+    """Pipedrive."""
+
+    system = "pipedrive"
+    nobody = "99999999"
+
+    def __init__(self) -> None:
+        self.sandbox = PipedriveSandbox(per_2_seconds=None, searches_per_2_seconds=None, daily_tokens=None, fields=(MARKER,))
+        self.app = self.sandbox.app
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        limits = {"per_2_seconds": 0, "searches_per_2_seconds": 0, "daily_tokens": 0}
+        return {"system": "pipedrive", "token": "sandbox-token", "base_url": base_url, "limits": limits, "timeout_seconds": 2}
+
+    def refuse_key(self) -> None:
+        self.sandbox.token = "another"
+
+    def effects(self) -> int:
+        counted = ("POST persons", "PATCH persons/{id}", "POST activities", "PATCH activities/{id}")
+        return sum(self.sandbox.requests[name] for name in counted)
+
+    def add(self, new: NewCustomer) -> str:
+        name = f"{new.first_name} {new.last_name}".strip() or new.email or new.phone or new.mobile_phone
+        phones = tuple((number, kind) for number, kind in ((new.mobile_phone, "mobile"), (new.phone, "home")) if number)
+        return self.sandbox.add_person(name, emails=(new.email,) if new.email else (), phones=phones)
+
+    def merge(self, loser: str, survivor: str) -> str:
+        return self.sandbox.merge(loser, survivor)
+
+    def delete(self, customer_id: str) -> None:
+        self.sandbox.delete(customer_id)
+
+    def customers(self) -> list[str]:
+        return [str(person["id"]) for person in self.sandbox.persons()]
+
+    def appointments(self) -> list[str]:
+        return [str(activity["id"]) for activity in self.sandbox.activities()]
+
+    def delete_appointment(self, record_id: str) -> None:
+        self.sandbox.delete_activity(record_id)
+
+    def unprepare(self) -> None:
+        self.sandbox.records.fields.clear()
