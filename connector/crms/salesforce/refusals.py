@@ -82,6 +82,9 @@ class Refusals:
         found = errors(answer.data)
         if not found:
             return self._without_code(what, answer)
+        if answer.status == 401:
+            # A session that has ended: `Remote` makes the call again with a new token.
+            return None
         for error in found:
             if (made := self._by_code(what, answer, error, writes)) is not None:
                 return made

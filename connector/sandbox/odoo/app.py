@@ -232,7 +232,7 @@ class OdooSandbox:
             return JSONResponse({"message": f"{type(error).__name__}: {error}"}, 400)
 
     def _control(self, method: str, path: list[str], data: Json) -> Json:
-        """Steer the sandbox; faults, limits and the key do not apply here."""
+        """Control the sandbox; faults, limits and the key do not apply here."""
         match method, path:
             case "GET", ["state"]:
                 return {"partners": self.partners(), "events": self.events()}
