@@ -169,6 +169,20 @@ def links_of(connection: sqlite3.Connection, source: str, crm: str) -> list[str]
     return [row[0] for row in rows]
 
 
+def shared_customers(connection: sqlite3.Connection, source: str, crm: str) -> dict[str, list[tuple[str, str]]]:
+    """Customers with several clients, at least one of them of a source → all clients (source, client), oldest link first."""
+    rows = connection.execute(
+        "SELECT customer_id, source, client_id FROM links WHERE crm = ? AND customer_id IN"
+        " (SELECT customer_id FROM links WHERE crm = ? GROUP BY customer_id HAVING count(*) > 1 AND max(source = ?))"
+        " ORDER BY id",
+        (crm, crm, source),
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        found.setdefault(row["customer_id"], []).append((row["source"], row["client_id"]))
+    return found
+
+
 def waiting_of(connection: sqlite3.Connection, source: str, client_id: str) -> dict[str, list[int]]:
     """Ids of a client's events that have not ended: those on their way (`moving`) and those that are `held`."""
     rows = connection.execute(
