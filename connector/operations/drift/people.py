@@ -1,7 +1,7 @@
 """Customers who have several clients with names that speak against one person: links of earlier rules, or of a mistake.
 
 Names are read fresh from both sides and not kept. Nothing is changed: what is found becomes review items, so that a person
-links the client to another customer, which can be undone, or dismisses the item.
+links the client to another customer, or to the present one for good; both can be undone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from connector.sync.person.agreement import Agreement, names_agree
 from connector.sync.person.names import PersonName
 
 #: What a review says; it names nobody.
-REASON = "this client and client {} of {} have one customer, and their names speak against one person"
+REASON = "clients of one customer have names that speak against one person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class _Named:
     #: The id under which the booking system has it now: merged clients are one person.
     current_id: str
     name: PersonName
-    #: A person has said already whose client this is (`linked`), or that nothing is to be done (`left`).
+    #: What a person has said of the client: whose it is, for whatever reason (`linked`), or that this question is settled.
     linked: bool
-    left: bool
+    settled: bool
 
 
 class PeopleCheck:
@@ -105,11 +105,16 @@ class PeopleCheck:
             return
         customer = await patiently(lambda: self._crm.get(customer_id))
         theirs = PersonName(customer.first_name, customer.last_name) if customer else PersonName()
-        for one, two in against:
-            asked, other = _whom_to_ask_about(one, two, theirs)
-            if not (asked.linked or asked.left or other.left):
-                review = await self._ask(asked, other, customer_id)
-                self.pairs.append(Pair(asked.source, asked.client_id, other.source, other.client_id, customer_id, review))
+        asked: dict[_Named, list[_Named]] = {}
+        for pair in against:
+            client, other = _whom_to_ask_about(*pair, theirs)
+            if not (client.linked or client.settled or other.settled):
+                asked.setdefault(client, []).append(other)
+        for client, others in asked.items():
+            review = await self._ask(client, others, customer_id)
+            self.pairs += [
+                Pair(client.source, client.client_id, other.source, other.client_id, customer_id, review) for other in others
+            ]
 
     async def _named(self, source: str, client_id: str) -> _Named | None:
         """Read a client's name; None when there is none, or nobody who could be asked."""
@@ -124,17 +129,20 @@ class PeopleCheck:
         if client is None or name.blank:
             return None
         decision = await self._store.read(views.decision, source, client_id)
-        said = decision.decision if decision is not None and decision.crm == self._crm.name else ""
-        return _Named(source, client_id, client.id, name, said == "link", said == "dismiss")
+        if decision is None or decision.crm != self._crm.name:
+            return _Named(source, client_id, client.id, name, linked=False, settled=False)
+        review = await self._store.read(views.review, decision.review_id)
+        settled = decision.decision == "dismiss" or (review is not None and review["reason"] == REASON)
+        return _Named(source, client_id, client.id, name, linked=decision.decision == "link", settled=settled)
 
-    async def _ask(self, asked: _Named, other: _Named, customer_id: str) -> int:
+    async def _ask(self, client: _Named, others: Sequence[_Named], customer_id: str) -> int:
         """Raise the review item that lets a person decide; the same one as long as it is open."""
-        evidence = ["our link", f"also the customer of client {other.client_id} of {other.source}"]
+        evidence = ["our link", *(f"also the customer of client {other.client_id} of {other.source}" for other in others)]
         return await self._store.reviews.open(
-            asked.source,
-            asked.client_id,
+            client.source,
+            client.client_id,
             self._crm.name,
-            REASON.format(other.client_id, other.source),
+            REASON,
             [{"customer_id": customer_id, "evidence": evidence}],
             self._engine.clock(),
             standing=True,

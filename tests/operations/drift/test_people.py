@@ -95,6 +95,15 @@ async def test_a_person_gives_the_client_a_customer_of_its_own_and_takes_it_back
     assert (await town.review())["id"] == number
 
 
+async def test_what_a_person_confirmed_is_not_asked_again(town: Town) -> None:
+    other = await _second_client(town, "Otto")
+    customer = await town.customer(other)
+    await _looked(town)
+    await town.decide("link", customer)
+    assert await town.customer(other) == await town.customer(town.ada) == customer
+    assert (await _looked(town))["pairs"] == []
+
+
 async def test_what_a_person_dismissed_is_not_asked_again(town: Town) -> None:
     await _second_client(town, "Otto")
     await _looked(town)
@@ -102,11 +111,13 @@ async def test_what_a_person_dismissed_is_not_asked_again(town: Town) -> None:
     assert (await _looked(town))["pairs"] == []
 
 
-async def test_a_client_that_a_person_linked_is_right_and_the_other_is_asked_about(town: Town) -> None:
+async def test_of_three_clients_the_one_with_another_name_is_asked_about_once(town: Town) -> None:
+    await _second_client(town)
     other = await _second_client(town, "Otto")
-    await _looked(town)
-    await town.decide("link", await town.customer(other))
-    assert [pair["client_id"] for pair in (await _looked(town))["pairs"]] == [town.ada]
+    found = await _looked(town)
+    assert [(pair["client_id"], pair["review"]) for pair in found["pairs"]] == [(other, 1), (other, 1)]
+    (candidate,) = (await town.review())["candidates"]
+    assert len(candidate["evidence"]) == 3
 
 
 async def test_clients_that_were_merged_are_one_person(town: Town) -> None:
