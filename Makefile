@@ -18,7 +18,7 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-8s %s\n' "$$name" "$$text"; done
 
-demo: .venv/.installed ## both far sides as sandboxes, sample webhooks, the status page (DEMO_ARGS=--once ends by itself)
+demo: .venv/.installed ## both remote systems as sandboxes, sample webhooks, the status page (DEMO_ARGS=--once ends by itself)
 	@$(BIN)/connector demo $(DEMO_ARGS)
 
 test: .venv/.installed-dev ## the whole test suite
@@ -34,13 +34,13 @@ check: .venv/.installed-dev ## lint, format, types, who may import whom, documen
 bench: .venv/.installed-dev ## every benchmark in benchmarks/ (takes minutes)
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
-torture: .venv/.installed-dev ## kill real processes between lying far sides, and count what was lost (TORTURE_ARGS=--help)
+torture: .venv/.installed-dev ## kill real processes between unreliable remote systems, and count what was lost (TORTURE_ARGS=--help)
 	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
 
 identity: .venv/.installed-dev ## who is who on real kinds of booking data: wrong links, duplicates, drops, reviews, as one table
 	@$(BIN)/python -m tests.identity $(IDENTITY_ARGS)
 
-systems: .venv/.installed-dev ## every booking system through its stand-in with faults on, as one table
+systems: .venv/.installed-dev ## every booking system through its sandbox with faults on, as one table
 	@$(BIN)/python -m tests.systems
 
 lock: .venv/.installed-dev ## write both lock files anew from pyproject.toml

@@ -14,7 +14,7 @@ from world import world
 
 
 async def measure(folder: Path, events: int) -> list[tuple[str, float, float]]:
-    """(moment, MB now, MB at most so far); both far sides are down, so that everything waits."""
+    """(moment, MB now, MB at most so far); both remote systems are down, so that everything waits."""
     found = []
     async with world(folder, down=True) as here:
         await asyncio.sleep(2)

@@ -46,7 +46,7 @@ booking = "stores"
 crm = "main"
 """
 NO_LIMITS = ("{ per_second = 0, per_minute = 0 }", "{ per_10_seconds = 0, search_per_second = 0 }")
-#: A port where nobody listens, for far sides that are down.
+#: A port where nobody listens, for remote systems that are down.
 NOWHERE = "http://127.0.0.1:9"
 
 

@@ -27,7 +27,7 @@ from connector.web.access import Access
 from connector.web.admin_api import admin_route
 from connector.web.app import build_app
 from connector.web.interfaces import KEPT_HEADERS, Source
-from connector.web.receiver.connection import Door
+from connector.web.receiver.connection import BoundedConnection
 from connector.web.receiver.stats import ReceiverStats
 from connector.worker.accounts import Transports
 
@@ -63,7 +63,7 @@ class Service:
         status_token = config.status.token.get_secret_value() if config.status.token else None
         self._access = Access(public_url=config.server.public_url, token=status_token)
         self._overview = Overview(engine, self._stats, works=works)
-        self.operations = Operations(engine, works=works, troubles=self._overview.troubles)
+        self.operations = Operations(engine, works=works, problems=self._overview.problems)
         self.url = ""
         self._works = works
         self._log = structlog.get_logger("connector.app").bind()
@@ -161,7 +161,7 @@ class Service:
         )
         return uvicorn.Config(
             app,
-            http=Door,
+            http=BoundedConnection,
             log_config=None,
             access_log=False,
             proxy_headers=False,

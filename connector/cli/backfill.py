@@ -25,13 +25,13 @@ LOOK = 0.25
 @config_option
 @click.option("--since", metavar="DATE", help="First day of bookings, such as 2026-01-31. Default: a year ago.")
 @click.option("--until", metavar="DATE", help="Last day of bookings. Default: a year ahead.")
-@click.option("--dry-run", is_flag=True, help="Find out what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, without changing anything.")
 @json_option
 @ends_well
 def backfill(source: str, config_path: Path, since: str | None, until: str | None, dry_run: bool, as_json: bool) -> None:
     """Walk the bookings of SOURCE and link every client in them.
 
-    Days are whole and inclusive, in UTC unless a date carries an offset. The same command goes on where it was stopped.
+    Days are whole and inclusive, in UTC unless a date carries an offset. Run the same command again to continue stopped.
     """
     from connector.operations.backfill import period
 
@@ -46,7 +46,7 @@ def backfill(source: str, config_path: Path, since: str | None, until: str | Non
     try:
         progress = run(_follow(config, source, since, until, dry_run))
     except KeyboardInterrupt:
-        click.echo("Stopped. The same command goes on where it was.", err=True)
+        click.echo("Stopped. Run the same command again to continue.", err=True)
         sys.exit(1)
     _conclude(progress, as_json)
 
@@ -76,6 +76,6 @@ def _conclude(progress: Mapping[str, Any], as_json: bool) -> None:
         terminal.counts(result)
     if progress["state"] == "failed":
         click.echo(f"It ended early: {progress['reason']}. {progress['hint']}".strip(), err=True)
-        click.echo("The same command goes on where it was.", err=True)
+        click.echo("Run the same command again to continue.", err=True)
     if progress["state"] == "failed" or progress["counts"]["failed"]:
         sys.exit(1)

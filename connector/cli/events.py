@@ -77,7 +77,7 @@ def retry_events(
 ) -> None:
     """Queue held or waiting events again, at once and with all their attempts."""
     if everything == bool(ids):
-        raise click.UsageError("Name the events, or say --all.")
+        raise click.UsageError("Give one or more event ids, or --all.")
     config = load_config(config_path)
     done = operate(config, "retry", ids=None if everything else list(ids), state=state, source=source)
     _report("queued again", done, ids, "no such event, or running, or final, or still not readable", as_json)
@@ -116,14 +116,14 @@ def list_links(config_path: Path, as_json: bool) -> None:
     terminal.table(columns, [[link[column] for column in columns] for link in found], empty="No links.")
 
 
-def _report(deed: str, done: list[int], asked: tuple[int, ...], why_not: str, as_json: bool) -> None:
+def _report(action: str, done: list[int], asked: tuple[int, ...], why_not: str, as_json: bool) -> None:
     from connector.cli import output as terminal
 
     missed = [event_id for event_id in asked if event_id not in done]
     if as_json:
         terminal.show_json({"done": done, "refused": missed})
     else:
-        click.echo(f"{len(done)} {'event' if len(done) == 1 else 'events'} {deed}.")
+        click.echo(f"{len(done)} {'event' if len(done) == 1 else 'events'} {action}.")
     if missed:
-        click.echo(f"Not {deed}: {', '.join(map(str, missed))} ({why_not}).", err=True)
+        click.echo(f"Not {action}: {', '.join(map(str, missed))} ({why_not}).", err=True)
         sys.exit(1)

@@ -34,7 +34,7 @@ CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 )
 @ends_well
 def demo(once: bool, port: int, booking: str) -> None:
-    """Show everything without an account: both far sides as sandboxes, sample webhooks, links made, the status page."""
+    """Show everything without an account: both remote systems as sandboxes, sample webhooks, links made, the status page."""
     from connector.cli.demo import run_demo
 
     _loop(lambda: run_demo(once=once, port=port, booking=booking))

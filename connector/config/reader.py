@@ -70,13 +70,13 @@ def parse(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         fault = "does not exist; copy config.example.toml to it, or name another file with --config"
     except tomllib.TOMLDecodeError as error:
-        fault = f"is not valid TOML: {error}; mend it there (text needs quotes)"
+        fault = f"is not valid TOML: {error}; fix it there (text needs quotes)"
     except UnicodeDecodeError as error:
         fault = f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
     except RecursionError:
         fault = "is nested too deeply to be a configuration"
     except (OSError, ValueError) as error:
-        fault = f"cannot be read ({type(error).__name__}); mend its path or permissions"
+        fault = f"cannot be read ({type(error).__name__}); fix its path or permissions"
     raise ConfigError([f"{path}: {fault}"])
 
 
@@ -237,7 +237,7 @@ class Tables:
         except UnicodeDecodeError:
             self.fault(where, key, f"the file {path} is not UTF-8 text; put nothing but the secret into it")
         except (OSError, ValueError) as error:
-            self.fault(where, key, f"the file {path} cannot be read ({type(error).__name__}); mend its path or permissions")
+            self.fault(where, key, f"the file {path} cannot be read ({type(error).__name__}); fix its path or permissions")
         else:
             if len(raw) > MAX_SECRET_FILE:
                 self.fault(where, key, f"the file {path} is too large for a secret; is it the right one?")

@@ -11,10 +11,10 @@
     ├── Ignore                 the event ends as `ignored`
     │   └── NothingToIdentify  … and is counted on the status page
     ├── Postponed              snooze: something of our own has to end first
-    └── RemoteError            a far side did not do what was asked
+    └── RemoteError            a remote system did not do what was asked
         ├── Unavailable        snooze until the account answers again
         ├── RateLimited        snooze for `retry_after` seconds
-        ├── AccountPaused      snooze until somebody mends the account (key, scope, missing property)
+        ├── AccountPaused      snooze until somebody fixes the account (key, scope, missing property)
         ├── Transient          retry with back-off; uses up an attempt
         │   ├── UnknownOutcome … and look first: the effect may have happened
         │   └── Lasting        … for some minutes, then hold: it rarely passes by itself
@@ -92,7 +92,7 @@ class Postponed(ConnectorError):
 
 
 class RemoteError(ConnectorError):
-    """A far side did not do what was asked. `account` is the configured name (`booking.stores`, `crm.main`)."""
+    """A remote system did not do what was asked. `account` is the configured name (`booking.stores`, `crm.main`)."""
 
     def __init__(
         self, message: str, *, account: str = "", status: int | None = None, retry_after: float | None = None, hint: str = ""
@@ -104,15 +104,15 @@ class RemoteError(ConnectorError):
 
 
 class Unavailable(RemoteError):
-    """The far side is down, unreachable or too slow, and the request had no effect that matters."""
+    """The remote system is down, unreachable or too slow, and the request had no effect that matters."""
 
 
 class RateLimited(RemoteError):
-    """The far side asks for patience; `retry_after` is in seconds."""
+    """The remote system asks for patience; `retry_after` is in seconds."""
 
 
 class AccountPaused(RemoteError):
-    """Nothing will work on this account until somebody mends it: a refused key, a missing scope or property."""
+    """Nothing will work on this account until somebody fixes it: a refused key, a missing scope or property."""
 
 
 class Transient(RemoteError):
@@ -140,7 +140,7 @@ class Conflict(RemoteError):
 
 
 class Rejected(RemoteError):
-    """The far side understood the request and refused it for good."""
+    """The remote system understood the request and refused it for good."""
 
     def __init__(
         self,

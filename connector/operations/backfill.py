@@ -23,7 +23,7 @@ from connector.store.backfills import COUNTS, Run
 DEFAULT_PAST, DEFAULT_FUTURE = timedelta(days=365), timedelta(days=365)
 #: Seconds between looks at what is still open.
 LOOK_AGAIN = 1.0
-#: Trouble that ends by itself.
+#: Problem that ends by itself.
 PASSING = (Unavailable, RateLimited, Transient)
 #: A day as ISO 8601 writes it: 2026-01-31, 20260131 or 2026-W05-6.
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2}|\d{8}|\d{4}-?W\d{2}-?\d)(Z|[+-]\d{2}:?\d{2})?")
@@ -80,7 +80,7 @@ class Progress:
 
 
 class Job(Protocol):
-    """A run in this process: the real one or its rehearsal."""
+    """A run in this process: the real one or its dry run."""
 
     progress: Progress
     #: What was asked for; the same request joins a running job.
@@ -94,7 +94,7 @@ class Job(Protocol):
 
 
 class Backfill:
-    """One run. With `patient`, trouble that a person must mend is waited out; otherwise the run ends as failed.
+    """One run. With `patient`, problem that a person must fix is waited out; otherwise the run ends as failed.
 
     With `changes`, the period is when something changed and not when bookings start: the repair after lost deliveries.
     """
@@ -117,7 +117,7 @@ class Backfill:
         self._log = structlog.get_logger("connector.operations.backfill").bind(source=source)
 
     async def run(self) -> None:
-        """Walk, then wait until everything the walk found is decided; a database in trouble is waited for."""
+        """Walk, then wait until everything the walk found is decided; a database unavailable is waited for."""
         try:
             async for attempt in AsyncRetrying(
                 retry=retry_if_exception_type(StoreError),
@@ -162,11 +162,11 @@ class Backfill:
         progress = self.progress
         progress.counts, progress.open, progress.fraction = await self._engine.store.backfills.progress(self._run)
         progress.reason = progress.hint = ""
-        if (trouble := self._trouble()) is not None:
-            progress.reason, progress.hint = str(trouble), trouble.hint
+        if (problem := self._failure()) is not None:
+            progress.reason, progress.hint = str(problem), problem.hint
 
     async def _walk(self, run: Run) -> None:
-        """Walk to the end. What uses up the patience is trouble without a page in between."""
+        """Walk to the end. What uses up the patience is problem without a page in between."""
         cursor, finished = run.cursor, False
         while not finished:
             async for attempt in AsyncRetrying(
@@ -179,7 +179,7 @@ class Backfill:
                     cursor, finished = await self._walk_on(run, cursor)
 
     async def _walk_on(self, run: Run, cursor: dict[str, Any] | None) -> tuple[dict[str, Any] | None, bool]:
-        """Queue page after page, to the end or to the first trouble; raise the trouble if no page came before it."""
+        """Queue page after page, to the end or to the first problem; raise the problem if no page came before it."""
         await self._ready()
         store, begun = self._engine.store, cursor
         since, until = datetime.fromtimestamp(run.since, UTC), datetime.fromtimestamp(run.until, UTC)
@@ -216,11 +216,11 @@ class Backfill:
         forget = self._engine.worker.watch(concluded)
         try:
             while (await self._engine.store.backfills.progress(run))[1]:
-                trouble = self._trouble()
-                if not self._patient and isinstance(trouble, AccountPaused):
-                    raise trouble
+                problem = self._failure()
+                if not self._patient and isinstance(problem, AccountPaused):
+                    raise problem
                 concluded.clear()
-                # Not only when something ends: an account may get into trouble meanwhile.
+                # Not only when something ends: an account may get into problem meanwhile.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_AGAIN):
                         await concluded.wait()
@@ -229,7 +229,7 @@ class Backfill:
         finally:
             forget()
 
-    def _trouble(self) -> RemoteError | None:
+    def _failure(self) -> RemoteError | None:
         """What keeps one of our two accounts from being used."""
         for adapter in (self._booking, self._sync.crm):
             if (error := adapter.remote.breaker.error) is not None:

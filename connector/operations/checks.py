@@ -79,12 +79,12 @@ def states(connections: Connections) -> list[Check]:
     for adapter in connections.adapters():
         breaker = adapter.remote.breaker
         if (error := breaker.error) is not None:
-            found.append(_trouble(adapter.remote.account, error))
+            found.append(_failure(adapter.remote.account, error))
     return found
 
 
-def _trouble(account: str, error: RemoteError) -> Check:
-    """What keeps an account from being used; a far side that is merely down brings no advice of its own."""
+def _failure(account: str, error: RemoteError) -> Check:
+    """What keeps an account from being used; a remote system that is merely down brings no advice of its own."""
     hint = error.hint or (
         "Nothing is lost: events wait and go on by themselves when it answers."
         f" If it lasts, look at base_url in [{account}] and at what stands in between: DNS, firewall, proxy."
@@ -97,9 +97,9 @@ async def _account(adapter: Integration) -> Sequence[Check]:
     try:
         await adapter.probe()
     except RemoteError as error:
-        found = [_trouble(account, error)]
+        found = [_failure(account, error)]
     else:
-        # What was wrong may just have been mended; whoever watches the account wakes its events at the next probe.
+        # What was wrong may just have been fixed; whoever watches the account wakes its events at the next probe.
         adapter.remote.breaker.reset()
         found = [Check(id=f"{account}.account", level="ok", message=f"{adapter.title} answers and accepts the key")]
     try:

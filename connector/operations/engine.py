@@ -72,7 +72,7 @@ class Engine:
         """Take back what an earlier process left, probe the accounts, and begin to work."""
         taken_back = await self.store.lanes.recover(self.clock())
         if taken_back:
-            self._log.info("took back what was running when the last process ended", events=taken_back)
+            self._log.info("re-queued events interrupted by the last shutdown", events=taken_back)
         adapters = self.connections.adapters()
         self.watchers = [Watcher(a.remote.breaker, a.probe, self._recovered) for a in adapters]
         for watcher in self.watchers:

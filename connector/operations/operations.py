@@ -20,7 +20,7 @@ from connector.operations import checks
 from connector.operations.backfill import Backfill, Job
 from connector.operations.drift.people import PeopleCheck
 from connector.operations.drift.run import Drift
-from connector.operations.dry_run.run import Rehearsal
+from connector.operations.dry_run.run import DryRun
 from connector.operations.engine import Engine
 from connector.remote import payload
 from connector.store import views
@@ -38,8 +38,8 @@ class Refused(ConnectorError):
 class Operations:
     """One method per operation.
 
-    `works` says whether this process runs a worker; `patient`, whether a backfill waits for a person to mend an account;
-    `troubles`, what is wrong with a service itself.
+    `works` says whether this process runs a worker; `patient`, whether a backfill waits for a person to fix an account;
+    `problems`, what is wrong with a service itself.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class Operations:
         *,
         works: bool,
         patient: bool = True,
-        troubles: Callable[[], Awaitable[list[Check]]] | None = None,
+        problems: Callable[[], Awaitable[list[Check]]] | None = None,
     ) -> None:
         self._engine = engine
         self._store = engine.store
         self._works = works
         self._patient = patient
-        self._troubles = troubles
+        self._problems = problems
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._drifts: dict[str, tuple[Drift, asyncio.Task[None]]] = {}
@@ -124,7 +124,7 @@ class Operations:
         if decision == "create":
             await self._check_unlinked(review)
         now = self._engine.clock()
-        refusal = await self._store.reviews.decide(review, decision, customer_id, by, now, errands=True)
+        refusal = await self._store.reviews.decide(review, decision, customer_id, by, now, follow_ups=True)
         if refusal is not None:
             raise Refused(refusal, hint="`connector review list` shows what is open.")
         self._log.info("review decided", review=review, decision=decision, customer=customer_id, by=by)
@@ -148,8 +148,8 @@ class Operations:
         """Ask both sides how they are, after creating what is missing if told to."""
         connections = self._engine.connections
         found = [*checks.configuration(self._engine.config), *checks.database(self._store.database)]
-        if self._troubles is not None:
-            found += await self._troubles()
+        if self._problems is not None:
+            found += await self._problems()
         if fix:
             found += await checks.fix(connections)
         answers = await checks.accounts(connections)
@@ -162,7 +162,7 @@ class Operations:
             raise Refused("The running service has no worker.", hint="Restart it without --no-worker.")
         try:
             job: Job = (
-                Rehearsal(self._engine, source, since, until)
+                DryRun(self._engine, source, since, until)
                 if dry_run
                 else Backfill(self._engine, source, since, until, patient=self._patient)
             )

@@ -22,8 +22,8 @@ WRITER_PATIENCE = 3.0
 HELD = 500
 #: So many refusals in a row, with nothing accepted in between, are no stranger's chance visit.
 REFUSALS = 3
-#: Refusals that a real sender may meet and a person can mend; a browser's GET or a lost connection is none.
-_MENDABLE = {
+#: Refusals that a real sender may meet and a person can fix; a browser's GET or a lost connection is none.
+_FIXABLE = {
     "verification": "Compare the token or secret at the sender with [booking.{}.webhook]",
     "not_json": "The sender must send JSON in UTF-8",
     "too_large": "Raise server.max_body_bytes",
@@ -91,7 +91,7 @@ class Overview:
         }
 
     async def ready(self) -> list[Check]:
-        """Whether this process can take deliveries: far sides do not count."""
+        """Whether this process can take deliveries: remote systems do not count."""
         database = self._engine.store.database
         try:
             async with asyncio.timeout(WRITER_PATIENCE):
@@ -107,13 +107,13 @@ class Overview:
         return [Check(id="database", level="ok", message="Deliveries can be stored.")]
 
     async def checks(self) -> list[Check]:
-        """What is known of file, database and accounts, without asking a far side."""
+        """What is known of file, database and accounts, without asking a remote system."""
         seen = [check for checks_of_one in self._engine.account_checks.findings.values() for check in checks_of_one]
         own = [*self._own(), *checks.large_wal(self._engine.store.database)]
         return [*await self.ready(), *self._found, *own, *checks.states(self._engine.connections), *seen]
 
-    async def troubles(self) -> list[Check]:
-        """What is wrong with this process itself; `connector check` says it beside what the far sides answer."""
+    async def problems(self) -> list[Check]:
+        """What is wrong with this process itself; `connector check` says it beside what the remote systems answer."""
         return [check for check in [*await self.ready(), *self._own()] if check.level != "ok"]
 
     def _own(self) -> list[Check]:
@@ -121,20 +121,20 @@ class Overview:
         if not self._works:
             text = "the worker is off (--no-worker): deliveries are stored and wait"
             found.append(Check(id="worker", level="warning", message=text, hint="Start `connector serve` without --no-worker."))
-        if (trouble := self._engine.worker.trouble) is not None:
+        if (problem := self._engine.worker.problem) is not None:
             hint = "Nothing is worked on until it can; the log has the details."
-            found.append(Check(id="worker", level="error", message=f"the queue cannot be read: {trouble}", hint=hint))
+            found.append(Check(id="worker", level="error", message=f"the queue cannot be read: {problem}", hint=hint))
         return [*found, *(check for source in self._engine.connections.booking if (check := self._refusals(source)))]
 
     def _refusals(self, source: str) -> Check | None:
         """A sender that is turned away every time looks like one that has nothing to send."""
         since = self._received.refused_since.get(source)
-        refused = {reason: n for reason, n in since.items() if reason in _MENDABLE} if since else {}
+        refused = {reason: n for reason, n in since.items() if reason in _FIXABLE} if since else {}
         if sum(refused.values()) < REFUSALS:
             return None
         most = max(refused, key=lambda reason: refused[reason])
         text = f"the last {sum(refused.values()):,} deliveries to {source} were refused, most of them for: {most}"
-        hint = f"{_MENDABLE[most].format(source)}; `delivery refused` in the log says more."
+        hint = f"{_FIXABLE[most].format(source)}; `delivery refused` in the log says more."
         return Check(id=f"booking.{source}.deliveries", level="warning", message=text, hint=hint)
 
     def _source(self, adapter: BookingSystem, last: float | None) -> dict[str, Any]:

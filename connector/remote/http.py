@@ -1,4 +1,4 @@
-"""The one way out: every request to a far side goes through `Remote.call`.
+"""The one way out: every request to a remote system goes through `Remote.call`.
 
 It waits for the quota, sends, and turns whatever comes back into an answer or into one of our errors. Reads are tried
 again at once a few times; writes never are, because a write without a clear answer may have happened.
@@ -29,7 +29,7 @@ from connector.remote.rate_limit import Quota
 MAX_ANSWER = 16 * 1024 * 1024
 #: Content codings that are undone. One at a time: a few kilobytes that were packed twice can become gigabytes.
 CODINGS = frozenset({"", "identity", "gzip", "deflate"})
-#: A far side that is never silent for as long as the timeout, and never done, is given up after this many timeouts.
+#: A remote system that is never silent for as long as the timeout, and never done, is given up after this many timeouts.
 TIMEOUTS_IN_ALL = 2
 #: Statuses that speak of the server as a whole, not of the one request.
 OVERLOAD = frozenset({408, 425, 502, 503, 504, 521, 522, 523, 524})
@@ -66,7 +66,7 @@ Interpret = Callable[[str, Answer, bool], RemoteError | None]
 
 
 class Remote:
-    """One account of a far side: base address, credentials, quota, circuit breaker.
+    """One account of a remote system: base address, credentials, quota, circuit breaker.
 
     `account` is the configured name (`crm.main`); `title` what people call the product. Texts of errors use both and
     never the path, which may hold an e-mail address. `cost_of` maps an answer's status to what the call costs of the
@@ -132,7 +132,7 @@ class Remote:
         """Send one request and return the answer when its status is in `accept`.
 
         Args:
-            what: the deed in plain words, for error texts: "look up the contact by e-mail".
+            what: the action in plain words, for error texts: "look up the contact by e-mail".
             path: relative to the base address; the caller has percent-encoded its segments.
             form: sent as an HTML form instead of JSON.
             headers: for this request only.
@@ -169,7 +169,7 @@ class Remote:
             return self._http.build_request(method, path.lstrip("/"), headers=headers, **more)
         except (ValueError, RecursionError, httpx.InvalidURL):
             hint = "A value that belongs to this record cannot be sent; correct it there, then retry the event."
-            raise self._trouble(Rejected, what, "what is to be sent cannot be written down", hint=hint) from None
+            raise self._failure(Rejected, what, "a value cannot be encoded as JSON", hint=hint) from None
 
     async def _attempt(self, call: _Call, tokens: TokenSource | None) -> Answer:
         if tokens is None:
@@ -219,7 +219,7 @@ class Remote:
             # A page of whatever stands in between must not pass for the remote system's "there is none".
             kind = UnknownOutcome if call.writes else Transient
             how = f"answered {answer.status} with something that is not JSON; is base_url right?"
-            raise self._trouble(kind, call.what, how, answer.status)
+            raise self._failure(kind, call.what, how, answer.status)
 
     async def _send(self, what: str, request: httpx.Request, writes: bool) -> Answer:
         try:
@@ -230,16 +230,16 @@ class Remote:
                 finally:
                     await response.aclose()
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise self._trouble(Unavailable, what, f"no connection ({type(error).__name__})") from None
+            raise self._failure(Unavailable, what, f"no connection ({type(error).__name__})") from None
         except (httpx.HTTPError, TimeoutError) as error:
             kind = UnknownOutcome if writes else Unavailable
-            raise self._trouble(kind, what, f"no complete answer ({type(error).__name__})") from None
+            raise self._failure(kind, what, f"no complete answer ({type(error).__name__})") from None
         try:
             data = httpx.Response(response.status_code, content=body).json() if body.strip() else None
         except (ValueError, RecursionError):
             if response.status_code < 400:
                 kind = UnknownOutcome if writes else Unavailable
-                raise self._trouble(kind, what, f"answered {response.status_code} with something that is not JSON") from None
+                raise self._failure(kind, what, f"answered {response.status_code} with something that is not JSON") from None
             return Answer(response.status_code, None, response.headers, readable=False)
         return Answer(response.status_code, data, response.headers)
 
@@ -264,21 +264,21 @@ class Remote:
             if not answer.readable:
                 how = f"answered {status} with a page instead of JSON"
                 hint = f"Perhaps a firewall or proxy in between, or base_url. {hint}"
-            return self._trouble(AccountPaused, what, how, status, hint=hint)
+            return self._failure(AccountPaused, what, how, status, hint=hint)
         if status == 429:
             self.quota.block(after if after is not None else 1.0)
-            return self._trouble(RateLimited, what, "answered 429: too many calls", status, after=after or 1.0)
+            return self._failure(RateLimited, what, "answered 429: too many calls", status, after=after or 1.0)
         if writes and status not in PROVES_REFUSAL:
-            return self._trouble(UnknownOutcome, what, f"answered {status}", status, after=after)
+            return self._failure(UnknownOutcome, what, f"answered {status}", status, after=after)
         if status in OVERLOAD or status >= 500 or status < 300:
             kind: type[RemoteError] = Unavailable if status in OVERLOAD else Transient
-            return self._trouble(kind, what, f"answered {status}", status, after=after)
+            return self._failure(kind, what, f"answered {status}", status, after=after)
         if 300 <= status < 400:
             hint = f"Redirects are not followed; correct base_url in [{self.account}]."
-            return self._trouble(AccountPaused, what, f"answered {status}, a redirect", status, hint=hint)
-        return self._trouble(Rejected, what, f"answered {status}", status)
+            return self._failure(AccountPaused, what, f"answered {status}, a redirect", status, hint=hint)
+        return self._failure(Rejected, what, f"answered {status}", status)
 
-    def _trouble(
+    def _failure(
         self,
         kind: type[RemoteError],
         what: str,

@@ -1,7 +1,7 @@
 """Stay inside a remote's limits by counting, not by collecting 429s.
 
-A call occupies its place in a window from the moment it is sent until `seconds` after its answer came: whenever the far
-side counted it, that was in between, so its sliding (or fixed) window can never see one call too many. Why this is not
+A call occupies its place in a window from the moment it is sent until `seconds` after its answer came: whenever the remote
+system counted it, that was in between, so its sliding (or fixed) window can never see one call too many. Why this is not
 pyrate-limiter: docs/adr/0004-own-quota.md.
 """
 
@@ -68,7 +68,7 @@ class Quota:
         self._calls = deque(sorted(restored, key=lambda c: c.done or now))
 
     def block(self, seconds: float) -> None:
-        """Make everybody wait: the far side said so."""
+        """Make everybody wait: the remote system said so."""
         self._blocked_until = max(self._blocked_until, self._clock() + seconds)
 
     def used(self, seconds: float) -> int:
@@ -88,7 +88,7 @@ class Quota:
         """Wait for room, then count the call made inside the block.
 
         Raises:
-            RateLimited: the far side asked for a pause longer than `PATIENCE`.
+            RateLimited: the remote system asked for a pause longer than `PATIENCE`.
         """
         call = await self._enter(cost)
         try:
@@ -105,7 +105,7 @@ class Quota:
         async with self._turn:
             while (wait := self._wait(cost)) > 0:
                 if (pause := self._blocked_until - self._clock()) > PATIENCE:
-                    raise RateLimited("the far side asked for a longer pause", retry_after=pause)
+                    raise RateLimited("the remote system asked for a longer pause", retry_after=pause)
                 self._changed.clear()
                 try:
                     async with asyncio.timeout(min(wait, PATIENCE)):

@@ -1,1 +1,1 @@
-"""Stateful stand-ins for the far sides, with faults on a knob: demo, tests and benchmarks use the same ones."""
+"""Stateful sandboxes for the remote systems, with configurable faults: demo, tests and benchmarks use the same ones."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from connector.store.backfills import Backfills
-from connector.store.errands import Errands
+from connector.store.follow_ups import FollowUps
 from connector.store.inbox import Inbox
 from connector.store.journal import Journal
 from connector.store.lanes import Lanes
@@ -34,7 +34,7 @@ class Store:
         self.links = Links(database)
         self.journal = Journal(database)
         self.reviews = Reviews(database)
-        self.errands = Errands(database)
+        self.follow_ups = FollowUps(database)
         self.upkeep = Upkeep(database)
         self.backfills = Backfills(database)
 

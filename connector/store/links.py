@@ -24,10 +24,10 @@ class Links:
         wanted = list(keys)
         return await self._database.read(lambda connection: _remembered(connection, crm, wanted))
 
-    async def unsaid(self, link: Link, keys: Iterable[str]) -> list[str]:
+    async def missing_keys(self, link: Link, keys: Iterable[str]) -> list[str]:
         """Those of the keys that the link's client has not tied to the link's customer."""
         wanted = list(keys)
-        return await self._database.read(lambda connection: _unsaid(connection, link, wanted))
+        return await self._database.read(lambda connection: _missing(connection, link, wanted))
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Whether the CRM once told us that `customer_id` was merged into `survivor_id`."""
@@ -107,7 +107,7 @@ def _remembered(connection: sqlite3.Connection, crm: str, keys: list[str]) -> li
     return list(found)
 
 
-def _unsaid(connection: sqlite3.Connection, link: Link, keys: list[str]) -> list[str]:
+def _missing(connection: sqlite3.Connection, link: Link, keys: list[str]) -> list[str]:
     query = "SELECT 1 FROM identities WHERE crm = ? AND key = ? AND customer_id = ? AND source = ? AND client_id = ?"
     who = (link.customer_id, link.source, link.client_id)
     return [key for key in keys if connection.execute(query, (link.crm, key, *who)).fetchone() is None]

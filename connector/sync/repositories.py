@@ -21,7 +21,7 @@ class LinksMemory(Protocol):
     async def remembered(self, crm: str, keys: Sequence[str]) -> list[str]:
         """Answer the customers that we tied to any of these identity keys."""
 
-    async def unsaid(self, link: Link, keys: Sequence[str]) -> list[str]:
+    async def missing_keys(self, link: Link, keys: Sequence[str]) -> list[str]:
         """Answer those keys that are not yet tied to the link's customer by its client."""
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
@@ -29,7 +29,7 @@ class LinksMemory(Protocol):
 
 
 class EffectsJournal(Protocol):
-    """Effects, before and after; `connector.store.journal.Journal` describes each deed."""
+    """Effects, before and after; `connector.store.journal.Journal` describes each action."""
 
     async def begin(self, work: Work, key: str, kind: str, now: float, *, crm: str = "", identity: Sequence[str] = ()) -> bool:
         """Write the intent down; True when it was open before."""

@@ -17,7 +17,7 @@ from connector.web.access import Access
 from connector.web.interfaces import Intake, Ready, Source, StatusData
 from connector.web.receiver.receiver import Receiver
 from connector.web.receiver.stats import ReceiverStats
-from connector.web.status.decide import Desk, Operate
+from connector.web.status.decide import DecisionForms, Operate
 from connector.web.status.login import Login
 from connector.web.status.page import StatusPages
 from connector.web.status.pages import PRIVATE, Pages
@@ -45,8 +45,8 @@ def build_app(
     """
     pages = Pages()
     login = Login(access, pages)
-    desk = Desk(access, pages, operate) if operate is not None else None
-    status = StatusPages(data, stats, access, pages, login, config_file=config_file, desk=desk, clock=clock)
+    decisions = DecisionForms(access, pages, operate) if operate is not None else None
+    status = StatusPages(data, stats, access, pages, login, config_file=config_file, decisions=decisions, clock=clock)
     receiver = Receiver(sources, intake, stats=stats, max_body_bytes=max_body_bytes, clock=clock)
     app = Starlette(
         routes=[
@@ -56,7 +56,7 @@ def build_app(
             Route("/", _home, methods=["GET"]),
             *status.routes(),
             *login.routes(),
-            *(desk.routes() if desk is not None else ()),
+            *(decisions.routes() if decisions is not None else ()),
             *extra_routes,
         ],
         exception_handlers={HTTPException: _http_error},

@@ -68,5 +68,5 @@ class StatusData(Protocol):
         ...
 
 
-#: Whether this process can take deliveries now. Far sides do not count: their trouble must not take the receiver away.
+#: Whether this process can take deliveries now. Remote systems do not count: their problem must not take the receiver away.
 Ready = Callable[[], Awaitable[Sequence[Check]]]

@@ -43,7 +43,7 @@ class Watcher:
         breaker.trip(Unavailable("not checked yet", account=breaker.account))
 
     async def run(self) -> None:
-        """Check the account now, then whenever it gets into trouble. Runs until cancelled."""
+        """Check the account now, then whenever it gets into problem. Runs until cancelled."""
         well_since: float | None = None
         while True:
             await self._breaker.tripped.wait()
@@ -87,7 +87,7 @@ class Watcher:
         return False
 
     def _tell(self) -> None:
-        """Say what is wrong, once for each trouble."""
+        """Say what is wrong, once for each problem."""
         error = self._breaker.error
         if error is None or str(error) == self._told:
             return

@@ -43,14 +43,14 @@ FIRST_RETRY, LAST_RETRY = 2.0, 3600.0
 GIVE_UP_AFTER, GIVE_UP_ATTEMPTS = 7 * 86_400.0, 10
 #: The same for a state of the data that rarely passes by itself.
 LASTING_AFTER, LASTING_ATTEMPTS = 300.0, 5
-#: A far side that is "unavailable" to one event this many times in a row, but not to others, is that event's own trouble.
+#: A remote system that is "unavailable" to one event this many times in a row, but not to others, is that event's own problem.
 PATIENT_SNOOZES = 5
 #: Seconds; an event that waits for another one looks again at growing intervals up to this.
 LONGEST_POSTPONEMENT = 60.0
 
 #: Seconds by which a clock must have been put back before what waits is set back with it, and between looks at the clock.
 CLOCK_STEP, CLOCK_LOOK = 10.0, 60.0
-#: Seconds between attempts to store a verdict while the database is in trouble.
+#: Seconds between attempts to store a verdict while the database is unavailable.
 STORE_PAUSE = 15.0
 
 _backoff = wait_random_exponential(multiplier=FIRST_RETRY, max=LAST_RETRY)
@@ -77,7 +77,7 @@ class Worker:
     ) -> None:
         self.concurrency = concurrency
         #: Why the queue cannot be read, while it cannot.
-        self.trouble: str | None = None
+        self.problem: str | None = None
         self._store = store
         self._syncs = syncs
         self._accounts = accounts
@@ -122,13 +122,13 @@ class Worker:
             full = await self._fill()
             due = None if full else await self._store.lanes.next_due(without=self._served())
         except ConnectorError as error:
-            self.trouble = str(error)
+            self.problem = str(error)
             self._log.error("the queue cannot be read", error=str(error), hint=error.hint)
         except Exception as error:
-            self.trouble = type(error).__name__
+            self.problem = type(error).__name__
             self._log.error("the queue cannot be read", error=type(error).__name__, exc_info=bare(error))
         else:
-            self.trouble = None
+            self.problem = None
             return due
         return self._clock() + 1.0
 
@@ -259,8 +259,8 @@ class Worker:
                 work.outcome = "skipped"
             elif isinstance(error, AccountPaused) and (account := self._accounts.get(error.account)) is not None:
                 account.trip(error)
-        except StoreError as trouble:
-            return trouble
+        except StoreError as problem:
+            return problem
         return error
 
     async def _ask(self, work: Work, error: NeedsReview) -> ConnectorError:
@@ -285,7 +285,7 @@ class Worker:
                 return Verdict("held", text, hint)
             case Rejected():
                 work.outcome = "failed"
-                return Verdict("held", text, hint or "Mend what the far side refuses, then retry the event.")
+                return Verdict("held", text, hint or "Fix what the remote system refuses, then retry the event.")
             case Postponed():
                 wait = min(error.retry_after * 2.0 ** min(work.snoozes, 10), LONGEST_POSTPONEMENT)
                 return Verdict("queued", text, hint, due=now + wait, counts=False)
@@ -310,7 +310,7 @@ class Worker:
         since = now if work.failing_since is None else work.failing_since
         if now - since > limits[0] and work.attempts >= limits[1]:
             work.outcome = "failed"
-            return Verdict("held", f"given up after {work.attempts} attempts: {text}", hint or "Mend the cause, then retry it.")
+            return Verdict("held", f"given up after {work.attempts} attempts: {text}", hint or "Fix the cause, then retry it.")
         return Verdict("retrying", text, hint, due=now + max(self._pause(work.attempts), at_least or 0.0))
 
     def _pause(self, attempt: int) -> float:
@@ -339,7 +339,9 @@ class Worker:
             retry=retry_if_exception(lambda error: isinstance(error, StoreError) and not isinstance(error, StaleClaim)),
             wait=wait_exponential(0.2, max=STORE_PAUSE),
             stop=lambda _: self._stopping,
-            before_sleep=lambda state: log.error("verdict cannot be stored yet", attempt=state.attempt_number),
+            before_sleep=lambda state: log.error(
+                "result of an event could not be saved; will retry", attempt=state.attempt_number
+            ),
             reraise=True,
         ):
             with attempt:

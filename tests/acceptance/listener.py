@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from .world import WEBHOOK_TOKEN, FarSides, Service, eventually, post, rows
+from .world import WEBHOOK_TOKEN, RemoteSystems, Service, eventually, post, rows
 
 HMAC_SECRET = "hmac-secret-of-the-acceptance-tests"
 STANDARD_SECRET = base64.b64encode(b"standard-secret-of-the-acceptance").decode()
@@ -51,9 +51,9 @@ ids = itertools.count(1)
 
 @dataclass
 class Listener:
-    """A service with both far sides, and a polite client."""
+    """A service with both remote systems, and a polite client."""
 
-    sides: FarSides
+    sides: RemoteSystems
     service: Service
     http: httpx.AsyncClient
 
@@ -108,7 +108,7 @@ class Listener:
 @asynccontextmanager
 async def listening(folder: Path) -> AsyncIterator[Listener]:
     """Within the block a service with three sources listens, each with another way of verifying."""
-    async with FarSides() as sides, httpx.AsyncClient(trust_env=False) as http:
+    async with RemoteSystems() as sides, httpx.AsyncClient(trust_env=False) as http:
         file = sides.config(folder, timeout=1)
         more = MORE.format(url=sides.booxi_url, hmac=HMAC_SECRET, standard=STANDARD_SECRET)
         file.write_text(file.read_text() + more, encoding="utf-8")

@@ -11,14 +11,14 @@ from contextlib import closing
 import httpx
 import pytest
 
-from .world import FarSides, Service, post, rows, run
+from .world import RemoteSystems, Service, post, rows, run
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
 async def sides(anyio_backend):
-    async with FarSides() as sides:
+    async with RemoteSystems() as sides:
         yield sides
 
 
@@ -29,7 +29,7 @@ def _well_again(sides):
     sides.hubspot.reset()
 
 
-def booking(sides: FarSides, name: str):
+def booking(sides: RemoteSystems, name: str):
     sides.booxi.book(sides.booxi.add_client(firstName="Ada", lastName=name, email=f"{name.lower()}@example.com"))
     return sides.booxi.outbox.waiting[-1]
 
@@ -57,17 +57,17 @@ def take_the_wal_away(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deed", "reason"),
+    ("action", "reason"),
     [(take_away, "was taken away"), (replace, "was replaced"), (take_the_wal_away, "connector.db-wal was taken away")],
     ids=["taken away", "replaced", "wal taken away"],
 )
-async def test_deliveries_are_refused_and_the_service_is_not_ready(sides, tmp_path, deed, reason):
+async def test_deliveries_are_refused_and_the_service_is_not_ready(sides, tmp_path, action, reason):
     service = Service(sides.config(tmp_path))
     async with service.running(), httpx.AsyncClient(trust_env=False) as http:
         await service.first_done(sides)
         body = booking(sides, "Second")
         assert (await http.get(f"{service.url}/readyz")).status_code == 200
-        deed(service)
+        action(service)
         answer = await post(http, service.url, body)
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0

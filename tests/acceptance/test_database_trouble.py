@@ -20,7 +20,7 @@ import pytest
 
 from connector.store.sqlite.database import Database
 
-from .world import FarSides, Service, post, rows, run, states
+from .world import RemoteSystems, Service, post, rows, run, states
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24
 
 @pytest.fixture(scope="module")
 async def sides(anyio_backend):
-    async with FarSides() as sides:
+    async with RemoteSystems() as sides:
         yield sides
 
 
@@ -124,20 +124,20 @@ REFUSALS = {
 async def starts(sides, tmp_path_factory):
     """How `serve` ends with each of them; all at once, because some only wait."""
 
-    async def start(trouble):
-        folder = tmp_path_factory.mktemp(trouble.__name__)
+    async def start(problem):
+        folder = tmp_path_factory.mktemp(problem.__name__)
         file = sides.config(folder)
         await Database.open(folder / "connector.db").close()
-        with trouble(folder):
+        with problem(folder):
             return await run("serve", "--config", str(file), before=as_anybody)
 
     return dict(zip(REFUSALS, await asyncio.gather(*map(start, REFUSALS)), strict=True))
 
 
 @pytest.mark.slow  # SQLite waits five seconds for a lock
-@pytest.mark.parametrize("trouble", REFUSALS, ids=lambda trouble: trouble.__name__)
-async def test_a_database_that_cannot_be_used_is_told_in_one_line(starts, trouble):
-    assert starts[trouble] == (1, "", REFUSALS[trouble] + "\n")
+@pytest.mark.parametrize("problem", REFUSALS, ids=lambda problem: problem.__name__)
+async def test_a_database_that_cannot_be_used_is_told_in_one_line(starts, problem):
+    assert starts[problem] == (1, "", REFUSALS[problem] + "\n")
 
 
 # ---- a disk that gets full ----
@@ -188,7 +188,7 @@ def mounted() -> Iterator[Path]:
         folder.rmdir()
 
 
-async def survive(sides: FarSides, service: Service, disk: Disk | SmallDisk) -> None:
+async def survive(sides: RemoteSystems, service: Service, disk: Disk | SmallDisk) -> None:
     """Full while it works: senders are told to come back, nothing acknowledged is lost, and it goes on by itself."""
     sides.faults(latency_ms=(100, 200))
     for n in range(8):

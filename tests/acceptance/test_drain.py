@@ -9,20 +9,20 @@ import time
 import httpx
 import pytest
 
-from .world import FarSides, Service, eventually, rows, states
+from .world import RemoteSystems, Service, eventually, rows, states
 
 pytestmark = pytest.mark.anyio
 
 DRAIN = 2
 
 
-def book(sides: FarSides, number: int) -> None:
+def book(sides: RemoteSystems, number: int) -> None:
     for n in range(number):
         client = sides.booxi.add_client(firstName="Ada", lastName=f"Number {n}", email=f"ada-{n}@example.com")
         sides.booxi.book(client)
 
 
-async def senders(sides: FarSides, accepted: list[int], stop: asyncio.Event) -> None:
+async def senders(sides: RemoteSystems, accepted: list[int], stop: asyncio.Event) -> None:
     """Deliver as long as somebody answers; `accepted` grows with each 202."""
     while sides.booxi.outbox.waiting and not stop.is_set():
         body = sides.booxi.outbox.waiting.pop(0)
@@ -35,7 +35,7 @@ async def senders(sides: FarSides, accepted: list[int], stop: asyncio.Event) -> 
 
 @pytest.mark.slow
 async def test_what_runs_ends_and_what_waits_stays(tmp_path):
-    async with FarSides() as sides:
+    async with RemoteSystems() as sides:
         sides.faults(latency_ms=(50, 100))
         service = Service(sides.config(tmp_path, drain=DRAIN))
         async with service.running():
@@ -69,8 +69,8 @@ async def test_what_runs_ends_and_what_waits_stays(tmp_path):
         assert len(sides.hubspot.contacts()) == len(stored) == len(sides.booxi.links())
 
 
-async def test_a_far_side_that_hangs_does_not_keep_the_process(tmp_path):
-    async with FarSides() as sides:
+async def test_a_remote_system_that_hangs_does_not_keep_the_process(tmp_path):
+    async with RemoteSystems() as sides:
         service = Service(sides.config(tmp_path, drain=0.5))
         async with service.running():
             await service.first_done(sides)
@@ -87,7 +87,7 @@ async def test_a_far_side_that_hangs_does_not_keep_the_process(tmp_path):
 
 
 async def test_a_second_signal_ends_it_at_once(tmp_path):
-    async with FarSides() as sides:
+    async with RemoteSystems() as sides:
         service = Service(sides.config(tmp_path, drain=60))
         async with service.running():
             await service.first_done(sides)

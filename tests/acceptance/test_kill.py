@@ -16,13 +16,13 @@ from contextlib import aclosing
 import httpx
 import pytest
 
-from .world import FarSides, Service, rows, states
+from .world import RemoteSystems, Service, rows, states
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(0)]
 
 KILLS = int(os.environ.get("CONNECTOR_KILLS", "12"))
 SEED = int(os.environ.get("CONNECTOR_SEED", "0")) or time.time_ns() % 1_000_000
-#: The far sides' limits, scaled so that the test ends in time; ours are the same, and nothing may exceed them.
+#: The remote systems' limits, scaled so that the test ends in time; ours are the same, and nothing may exceed them.
 BOOXI, HUBSPOT = (50, 2500), (1000, 40)
 
 
@@ -46,7 +46,7 @@ class Recording(httpx.AsyncHTTPTransport):
 class Town:
     """People who book: some are new, some known, some linked, some are two clients; and what they do next."""
 
-    def __init__(self, sides: FarSides, rng: random.Random) -> None:
+    def __init__(self, sides: RemoteSystems, rng: random.Random) -> None:
         self.sides = sides
         self.rng = rng
         #: Client → the person behind it.
@@ -58,12 +58,12 @@ class Town:
 
     def act(self) -> None:
         """Somebody books for the first or the next time, moves a booking or cancels it."""
-        deed = self.rng.random()
-        if deed < 0.45 or not self.bookings:
+        action = self.rng.random()
+        if action < 0.45 or not self.bookings:
             self.bookings.append(self.sides.booxi.book(self.arrive()))
-        elif deed < 0.6:
+        elif action < 0.6:
             self.bookings.append(self.sides.booxi.book(self.rng.choice(list(self.people))))
-        elif deed < 0.9:
+        elif action < 0.9:
             self.sides.booxi.update_booking(self.rng.choice(self.bookings), status="Approved")
         else:
             self.sides.booxi.cancel(self.rng.choice(self.bookings))
@@ -86,7 +86,7 @@ class Town:
         return client
 
 
-async def live(sides: FarSides, service: Service, town: Town, rng: random.Random) -> None:
+async def live(sides: RemoteSystems, service: Service, town: Town, rng: random.Random) -> None:
     """One life: it starts, deliveries come, and at some moment it is killed, perhaps before it listens."""
     await service.spawn()
     seconds, events = rng.uniform(0.02, 0.6), rng.randint(4, 16)
@@ -104,7 +104,7 @@ async def live(sides: FarSides, service: Service, town: Town, rng: random.Random
 async def test_kill_minus_nine_at_random_points(tmp_path):
     rng, recording = random.Random(SEED), Recording()
     print(f"seed {SEED}, {KILLS} kills")  # noqa: T201
-    sides = FarSides(booxi_quota=BOOXI, hubspot_quota=HUBSPOT, transport=recording)
+    sides = RemoteSystems(booxi_quota=BOOXI, hubspot_quota=HUBSPOT, transport=recording)
     async with sides, aclosing(recording):
         file = sides.config(
             tmp_path,

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, FarSides, Service, eventually, post, run
+from .world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, RemoteSystems, Service, eventually, post, run
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -33,7 +33,7 @@ PEOPLE = [
     {"firstName": "Hyacinth", "lastName": "Grumblewick", "mobilePhoneNumber": "5145550189"},
     {"firstName": "Xanthippe", "lastName": "", "email": ""},
 ]
-#: The far side of the ambiguous one, and the staff of every booking.
+#: The remote system of the ambiguous one, and the staff of every booking.
 OTHERS = ["Bartholomew", "Snickerdoodle", "bart@example.com", "Robin"]
 STATUS_TOKEN = "a-status-token-for-tests"
 
@@ -46,7 +46,7 @@ def private() -> Iterator[str]:
     yield from (*OTHERS, PARTNER_KEY, HUBSPOT_TOKEN, WEBHOOK_TOKEN, STATUS_TOKEN, "a-wrong-token-of-somebody")
 
 
-async def be_busy(sides: FarSides, service: Service, http: httpx.AsyncClient) -> list[str]:
+async def be_busy(sides: RemoteSystems, service: Service, http: httpx.AsyncClient) -> list[str]:
     """Meet everything that can go wrong; answers what senders were told."""
     told = []
     clients = [sides.booxi.add_client(**person) for person in PEOPLE]
@@ -104,7 +104,7 @@ async def test_nothing_private_is_shown_or_logged(tmp_path):
 
 
 async def a_busy_day(folder: Path, form: str) -> None:
-    async with FarSides() as sides, httpx.AsyncClient(trust_env=False) as http:
+    async with RemoteSystems() as sides, httpx.AsyncClient(trust_env=False) as http:
         file = sides.config(folder, log=form, level="debug", sync="record_appointments = true")
         service = Service(file)
         async with service.running():

@@ -67,7 +67,7 @@ crm = "main"
 _LISTENING = re.compile(r"http://127\.0\.0\.1:\d+(?=.*\bversion\b)")
 
 
-class FarSides:
+class RemoteSystems:
     """Both sandboxes, listening. Requests of the booking system's webhooks go through `transport`, if one is given."""
 
     def __init__(
@@ -98,7 +98,7 @@ class FarSides:
         await self._stack.aclose()
 
     def config(self, folder: Path, **more: Any) -> Path:
-        """Write the configuration that knows these far sides; `more` replaces its values."""
+        """Write the configuration that knows these remote systems; `more` replaces its values."""
         values: dict[str, Any] = {
             "port": 0,
             "database": "connector.db",
@@ -194,7 +194,7 @@ class Service:
         """Wait until it has logged this event so often."""
         await self.until(lambda: sum(event in text for text in self.text) >= number)
 
-    async def first_done(self, sides: FarSides) -> None:
+    async def first_done(self, sides: RemoteSystems) -> None:
         """Send webhooks here from now on; returns when a first one has gone all the way."""
         sides.send_to(self.url)
         sides.booxi.book(sides.booxi.add_client(firstName="First", lastName="Client", email="first@example.com"))

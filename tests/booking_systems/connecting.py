@@ -14,9 +14,9 @@ async def connecting(adapter_class: Any, source: str, minimal: dict[str, Any]) -
     """Gives `build(sandbox)` or `build(handler)`, with settings to override."""
     opened: list[Any] = []
 
-    def build(far_side: Any, **settings: Any) -> Any:
-        sandbox = hasattr(far_side, "app")
-        transport = httpx.ASGITransport(far_side.app) if sandbox else httpx.MockTransport(far_side)
+    def build(remote_system: Any, **settings: Any) -> Any:
+        sandbox = hasattr(remote_system, "app")
+        transport = httpx.ASGITransport(remote_system.app) if sandbox else httpx.MockTransport(remote_system)
         model = adapter_class.settings_model.model_validate(minimal | settings)
         opened.append(adapter_class.connect(source, model, Quota, transport=transport))
         return opened[-1]

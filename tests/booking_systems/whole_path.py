@@ -121,7 +121,7 @@ class World:
     def starts(self) -> list[str]:
         return sorted(meeting["hs_meeting_start_time"] for meeting in self.hubspot.meetings())
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         self.sandbox.faults = self.hubspot.faults = Faults()
 
     async def post(self, content: bytes, *, query: str, type_: str = "application/json", token: str = TOKEN) -> httpx.Response:

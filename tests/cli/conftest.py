@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from acceptance.world import FarSides
+from acceptance.world import RemoteSystems
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from .place import Place
@@ -19,13 +19,13 @@ def portal() -> Iterator[BlockingPortal]:
 
 
 @pytest.fixture(scope="module")
-def sides(portal: BlockingPortal) -> Iterator[FarSides]:
-    with portal.wrap_async_context_manager(FarSides()) as sides:
+def sides(portal: BlockingPortal) -> Iterator[RemoteSystems]:
+    with portal.wrap_async_context_manager(RemoteSystems()) as sides:
         yield sides
 
 
 @pytest.fixture
-def place(tmp_path: Path, portal: BlockingPortal, sides: FarSides) -> Place:
+def place(tmp_path: Path, portal: BlockingPortal, sides: RemoteSystems) -> Place:
     """A place without a service, and sandboxes that know nobody yet."""
     place = Place(tmp_path, portal, sides)
 

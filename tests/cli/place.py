@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
-from acceptance.world import CONNECTOR, FarSides, Service, pending, rows
+from acceptance.world import CONNECTOR, RemoteSystems, Service, pending, rows
 from anyio.from_thread import BlockingPortal
 from click.testing import CliRunner, Result
 
@@ -48,7 +48,7 @@ def invoke(*arguments: str) -> Result:
 class Place:
     """One database, with or without a running service."""
 
-    def __init__(self, folder: Path, portal: BlockingPortal, sides: FarSides, **settings: Any) -> None:
+    def __init__(self, folder: Path, portal: BlockingPortal, sides: RemoteSystems, **settings: Any) -> None:
         self.folder = folder
         self.sides = sides
         self.file = sides.config(folder, **settings)
@@ -56,11 +56,11 @@ class Place:
         self.service: Service | None = None
         self.portal = portal
 
-    def there(self, deed: Callable[..., T], *arguments: Any, **more: Any) -> T:
+    def there(self, action: Callable[..., T], *arguments: Any, **more: Any) -> T:
         """Do something in the sandboxes' loop."""
 
         async def do() -> T:
-            return deed(*arguments, **more)
+            return action(*arguments, **more)
 
         return self.portal.call(do)
 

@@ -162,8 +162,8 @@ def test_what_cannot_be_retried_or_discarded_is_told_and_is_1(place):
     client = new(place)
     place.book(client)
     (event,) = place.events(client)
-    for deed, said in (("retry", "queued again"), ("discard", "discarded")):
-        result = place.run("events", deed, str(event["id"]), "999999")
+    for action, said in (("retry", "queued again"), ("discard", "discarded")):
+        result = place.run("events", action, str(event["id"]), "999999")
         assert (result.exit_code, result.stdout) == (1, f"0 events {said}.\n")
         assert f"Not {said}: {event['id']}, 999999" in result.stderr
     assert place.events(client)[0]["state"] == "done"
@@ -281,7 +281,7 @@ def test_backfill_counts_every_client_and_is_json_and_nothing_else(place):
         place.there(place.sides.booxi.book, client, starts_at=noon)
     place.sides.booxi.outbox.waiting.clear()
     asked = ("backfill", "stores", "--since", str(noon.date()), "--until", str(noon.date()))
-    rehearsed = place.json(*asked, "--dry-run")
+    simulated = place.json(*asked, "--dry-run")
     assert not set(clients) & place.links().keys()
     counts = place.json(*asked)
     assert list(counts) == [
@@ -295,7 +295,7 @@ def test_backfill_counts_every_client_and_is_json_and_nothing_else(place):
         "written_back": 3,
         "dry_run": False,
     }
-    assert rehearsed == {**counts, "dry_run": True}
+    assert simulated == {**counts, "dry_run": True}
     assert set(clients) <= place.links().keys()
     text = place.run(*asked, "--dry-run").stdout
     assert "Would be done for stores:" in text

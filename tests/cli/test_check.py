@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from acceptance.world import KEY, FarSides
+from acceptance.world import KEY, RemoteSystems
 
 from .place import Place
 
@@ -12,7 +12,7 @@ PROPERTY = "crm.main.property"
 
 @pytest.fixture(scope="module")
 def sides(portal):
-    with portal.wrap_async_context_manager(FarSides(property_exists=False)) as sides:
+    with portal.wrap_async_context_manager(RemoteSystems(property_exists=False)) as sides:
         yield sides
 
 

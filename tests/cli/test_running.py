@@ -97,7 +97,7 @@ def test_a_backfill_that_is_interrupted_goes_on(place):
         place.until(lambda: place.links() != {})
         code, out, err = process.stop(signal.SIGINT)
     assert code == 1
-    assert "The same command goes on where it was." in err
+    assert "Run the same command again to continue." in err
     assert "Traceback" not in err
     assert out == ""
     assert len(place.links()) < 25
@@ -165,10 +165,10 @@ def test_a_refused_key_ends_a_backfill_with_1(tmp_path, portal, sides, place, si
     assert result.exit_code == 1
     assert "It ended early: " in result.stderr
     assert "answered 401" in result.stderr
-    assert "The same command goes on where it was." in result.stderr
+    assert "Run the same command again to continue." in result.stderr
     assert time.monotonic() - started < 30
-    mended = Place(tmp_path, portal, sides)
-    assert mended.json(*ASKED)["created"] == 2
+    fixed = Place(tmp_path, portal, sides)
+    assert fixed.json(*ASKED)["created"] == 2
 
 
 def test_a_service_that_is_stopped_meanwhile_is_told_and_goes_on_by_itself(place):

@@ -130,8 +130,8 @@ def test_the_configuration_is_found_by_the_variable_or_in_the_folder(place, monk
         (["backfill", "stores", "--since", "yesterday"], "--since: 'yesterday' is not a date; write it like 2026-01-31"),
         (["backfill", "stores", "--until", "9999-12-31"], "--until: '9999-12-31' is not a date"),
         (["backfill", "stores", "--since", "2026-02-01", "--until", "2026-01-01"], "--until lies before --since"),
-        (["events", "retry"], "Name the events, or say --all."),
-        (["events", "retry", "1", "--all"], "Name the events, or say --all."),
+        (["events", "retry"], "Give one or more event ids, or --all."),
+        (["events", "retry", "1", "--all"], "Give one or more event ids, or --all."),
         (["events", "retry", "one"], "not a valid integer"),
         (["events", "list", "--state", "lost"], "not one of"),
         (["events", "list", "--limit", "0"], "not in the range"),
@@ -172,7 +172,7 @@ def test_a_file_that_is_not_set_up_yet_is_told_in_a_line(place):
     place.database.touch()
     result = place.run("events", "list")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "connector.db is not a connector's database yet. Start `connector serve`, or mend database.url.\n"
+    assert result.stderr == "connector.db is not a connector's database yet. Start `connector serve`, or fix database.url.\n"
 
 
 def test_what_is_no_text_is_2(place):

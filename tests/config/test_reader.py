@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: each fault says where, what and how to mend it."""
+"""What is wrong with a configuration: each fault says where, what and how to fix it."""
 
 from functools import partial
 

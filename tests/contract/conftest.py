@@ -10,7 +10,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connector.remote.http.wait_random_exponential", lambda *_, **__: wait_none())
 
 
-#: How a far side may fail to answer. Whatever comes of it, it is not an answer.
+#: How a remote system may fail to answer. Whatever comes of it, it is not an answer.
 FAILURES = {
     "down": {"down": True},
     "500": {"error_500": 1},

@@ -1,4 +1,4 @@
-"""Store, worker, accounts and both sandboxes together: what waits for a far side goes on when it works again."""
+"""Store, worker, accounts and both sandboxes together: what waits for a remote system goes on when it works again."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_without_our_property_events_wait_and_go_on_as_soon_as_it_is_there
 
 
 @pytest.mark.parametrize("side", ["booxi", "hubspot"])
-async def test_a_far_side_that_goes_down_costs_time_and_nothing_else(world, side):
+async def test_a_remote_system_that_goes_down_costs_time_and_nothing_else(world, side):
     sandbox = getattr(world, side)
     account = "booking.stores" if side == "booxi" else "crm.main"
     async with world.running():
@@ -69,20 +69,20 @@ async def test_a_far_side_that_goes_down_costs_time_and_nothing_else(world, side
         found = await waiting_for(world, account)
         assert {event["attempts"] for event in found} == {0}
         assert {event["state"] for event in found} == {"queued"}
-        world.mend()
+        world.fix()
         await world.settled()
         assert [event["attempts"] for event in await world.events()] == [1] * 6
         assert len(await world.engine.store.read(views.links)) == 6
     assert len(world.hubspot.contacts()) == 6
 
 
-async def test_a_stop_while_a_far_side_is_down_is_no_problem(world):
+async def test_a_stop_while_a_remote_system_is_down_is_no_problem(world):
     world.hubspot.faults = world.hubspot.faults.model_copy(update={"down": True})
     async with world.running():
         book(world, 2)
         await world.deliver()
         await waiting_for(world, "crm.main")
-    world.mend()
+    world.fix()
     async with world.running():
         await world.settled()
         assert [event["state"] for event in await world.events()] == ["done"] * 2

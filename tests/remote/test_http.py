@@ -1,4 +1,4 @@
-"""The one way out: every answer of a far side, and every silence, becomes the right error."""
+"""The one way out: every answer of a remote system, and every silence, becomes the right error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATH = "contacts/jane%40example.com"
 NOW = 1_795_262_400.0
 
 
-class FarSide:
+class RemoteSystem:
     """Answers with what is queued (a response, an exception, or a function of the request); the last one repeats."""
 
     def __init__(self, *answers) -> None:
@@ -35,9 +35,9 @@ class FarSide:
         return answer(request) if callable(answer) else answer
 
 
-def remote(far_side, *, windows=(), **more) -> Remote:
+def remote(remote_system, *, windows=(), **more) -> Remote:
     quota = Quota("crm.main", windows, clock=asyncio.get_running_loop().time)
-    transport = httpx.MockTransport(far_side)
+    transport = httpx.MockTransport(remote_system)
     headers = {"Authorization": SECRET}
     return Remote(
         "crm.main", "https://api.example.com/v3", title="Rolodex", headers=headers, quota=quota, transport=transport, **more
@@ -49,9 +49,9 @@ def says(status: int, text: str = "{}", **headers: str):
     return lambda _request: httpx.Response(status, text=text, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
 
-async def error_of(far_side, method: str = "GET", **more) -> RemoteError:
+async def error_of(remote_system, method: str = "GET", **more) -> RemoteError:
     """Make one call that must fail; the error must say who and what, and nothing personal or secret."""
-    account = more.pop("account", None) or remote(far_side)
+    account = more.pop("account", None) or remote(remote_system)
     with pytest.raises(RemoteError) as caught:
         await account.call("look the contact up", method, PATH, json=None if method == "GET" else {"email": ADDRESS}, **more)
     error = caught.value
@@ -67,10 +67,10 @@ async def error_of(far_side, method: str = "GET", **more) -> RemoteError:
 
 @in_virtual_time
 async def test_an_accepted_answer_is_parsed():
-    far_side = FarSide(says(200, '{"id": "501"}', X_Left="7"))
-    answer = await remote(far_side).call("look", "GET", "/contacts/1", params={"fields": "a,b"})
+    remote_system = RemoteSystem(says(200, '{"id": "501"}', X_Left="7"))
+    answer = await remote(remote_system).call("look", "GET", "/contacts/1", params={"fields": "a,b"})
     assert (answer.status, answer.data, answer.headers["x-left"]) == (200, {"id": "501"}, "7")
-    (request,) = far_side.requests
+    (request,) = remote_system.requests
     assert (request.method, str(request.url)) == ("GET", "https://api.example.com/v3/contacts/1?fields=a%2Cb")
     assert (request.headers["authorization"], request.headers["accept"]) == (SECRET, "application/json")
 
@@ -78,19 +78,19 @@ async def test_an_accepted_answer_is_parsed():
 @pytest.mark.parametrize("body", ["", " \n"])
 @in_virtual_time
 async def test_an_empty_answer_is_none(body):
-    assert (await remote(FarSide(says(204, body))).call("delete", "DELETE", PATH)).data is None
+    assert (await remote(RemoteSystem(says(204, body))).call("delete", "DELETE", PATH)).data is None
 
 
 @in_virtual_time
 async def test_a_status_somebody_asked_for_is_an_answer():
-    answer = await remote(FarSide(says(404, '{"message": "not here"}'))).call("look", "GET", PATH, accept=(200, 404))
+    answer = await remote(RemoteSystem(says(404, '{"message": "not here"}'))).call("look", "GET", PATH, accept=(200, 404))
     assert (answer.status, answer.data) == (404, {"message": "not here"})
 
 
 @in_virtual_time
 async def test_somebody_elses_page_is_no_answer_whatever_its_status():
     with pytest.raises(Transient, match="not JSON"):
-        await remote(FarSide(says(404, "not here"))).call("look", "GET", PATH, accept=(200, 404))
+        await remote(RemoteSystem(says(404, "not here"))).call("look", "GET", PATH, accept=(200, 404))
 
 
 READS = {
@@ -131,7 +131,7 @@ PROOFS = {307, 308, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429}
 @pytest.mark.parametrize("status", READS)
 @in_virtual_time
 async def test_each_status_of_a_read_is_the_right_error(status):
-    error = await error_of(FarSide(says(status)), accept=(200,))
+    error = await error_of(RemoteSystem(says(status)), accept=(200,))
     assert (type(error), error.status) == (READS[status], status)
     assert str(status) in str(error)
 
@@ -139,45 +139,45 @@ async def test_each_status_of_a_read_is_the_right_error(status):
 @pytest.mark.parametrize("status", READS)
 @in_virtual_time
 async def test_a_write_that_may_have_happened_has_an_unknown_outcome(status):
-    far_side = FarSide(says(status))
-    error = await error_of(far_side, "POST", accept=(200, 201))
+    remote_system = RemoteSystem(says(status))
+    error = await error_of(remote_system, "POST", accept=(200, 201))
     expected = READS[status] if status in PROOFS else UnknownOutcome
-    assert len(far_side.requests) == 1, "a write is sent once"
+    assert len(remote_system.requests) == 1, "a write is sent once"
     assert (type(error), error.status) == (expected, status)
 
 
 @pytest.mark.parametrize("status", [401, 403, 301])
 @in_virtual_time
-async def test_whoever_can_mend_the_account_is_told_where(status):
-    assert "[crm.main]" in (await error_of(FarSide(says(status)))).hint
+async def test_whoever_can_fix_the_account_is_told_where(status):
+    assert "[crm.main]" in (await error_of(RemoteSystem(says(status)))).hint
 
 
 @in_virtual_time
 async def test_a_redirect_is_not_followed():
-    far_side = FarSide(says(302, Location="https://evil.example.net/"))
-    await error_of(far_side)
-    assert len(far_side.requests) == 1
+    remote_system = RemoteSystem(says(302, Location="https://evil.example.net/"))
+    await error_of(remote_system)
+    assert len(remote_system.requests) == 1
 
 
 @pytest.mark.parametrize("text", ["<html>jane@example.com</html>", '{"id": ', "\ufeff\ufeff{}", "[" * 100_000])
 @pytest.mark.parametrize(("method", "expected"), [("GET", Unavailable), ("POST", UnknownOutcome)])
 @in_virtual_time
 async def test_a_success_that_is_not_json_is_no_success(method, expected, text):
-    error = await error_of(FarSide(says(200, text)), method)
+    error = await error_of(RemoteSystem(says(200, text)), method)
     assert (type(error), "not JSON" in str(error)) == (expected, True)
 
 
 @in_virtual_time
 async def test_a_refusal_need_not_be_json():
-    assert type(await error_of(FarSide(says(400, "<html>")))) is Rejected
+    assert type(await error_of(RemoteSystem(says(400, "<html>")))) is Rejected
 
 
 @pytest.mark.parametrize(("method", "expected"), [("GET", Unavailable), ("POST", UnknownOutcome)])
 @in_virtual_time
 async def test_an_answer_too_large_is_cut_short(method, expected, monkeypatch):
     monkeypatch.setattr(outbound, "MAX_ANSWER", 1_000)
-    assert type(await error_of(FarSide(says(200, "1" * 1_001)), method)) is expected
-    assert (await remote(FarSide(says(200, "1" * 1_000))).call("look", "GET", PATH)).data > 0
+    assert type(await error_of(RemoteSystem(says(200, "1" * 1_001)), method)) is expected
+    assert (await remote(RemoteSystem(says(200, "1" * 1_000))).call("look", "GET", PATH)).data > 0
 
 
 @in_virtual_time
@@ -191,22 +191,22 @@ async def test_the_rest_of_an_answer_too_large_is_not_read(monkeypatch):
             sent += 1
             yield b"x" * 100
 
-    await error_of(FarSide(lambda _: httpx.Response(200, content=endless())), "POST")
+    await error_of(RemoteSystem(lambda _: httpx.Response(200, content=endless())), "POST")
     assert sent == 11
 
 
-@pytest.mark.parametrize("trouble", [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x")])
+@pytest.mark.parametrize("problem", [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x")])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @in_virtual_time
-async def test_without_a_connection_nothing_was_sent(trouble, method):
-    assert type(await error_of(FarSide(trouble), method)) is Unavailable
+async def test_without_a_connection_nothing_was_sent(problem, method):
+    assert type(await error_of(RemoteSystem(problem), method)) is Unavailable
 
 
-@pytest.mark.parametrize("trouble", [httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError])
+@pytest.mark.parametrize("problem", [httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError])
 @pytest.mark.parametrize(("method", "expected"), [("GET", Unavailable), ("POST", UnknownOutcome)])
 @in_virtual_time
-async def test_a_connection_cut_before_the_answer(trouble, method, expected):
-    assert type(await error_of(FarSide(trouble(f"{PATH} {SECRET}")), method)) is expected
+async def test_a_connection_cut_before_the_answer(problem, method, expected):
+    assert type(await error_of(RemoteSystem(problem(f"{PATH} {SECRET}")), method)) is expected
 
 
 @pytest.mark.parametrize(("method", "expected"), [("GET", Unavailable), ("POST", UnknownOutcome)])
@@ -216,7 +216,7 @@ async def test_a_connection_cut_within_the_answer(method, expected):
         yield b'{"id": '
         raise httpx.ReadError("cut")
 
-    assert type(await error_of(FarSide(lambda _: httpx.Response(200, content=half())), method)) is expected
+    assert type(await error_of(RemoteSystem(lambda _: httpx.Response(200, content=half())), method)) is expected
 
 
 @pytest.mark.anyio
@@ -246,31 +246,31 @@ async def test_a_server_that_hangs_up_on_a_real_connection():
 
 @in_virtual_time
 async def test_a_read_is_tried_again_at_once_a_few_times():
-    far_side = FarSide(says(503), httpx.ReadError("cut"), says(200, "[1]"))
+    remote_system = RemoteSystem(says(503), httpx.ReadError("cut"), says(200, "[1]"))
     began = asyncio.get_running_loop().time()
-    assert (await remote(far_side).call("look", "GET", PATH)).data == [1]
-    assert len(far_side.requests) == 3
+    assert (await remote(remote_system).call("look", "GET", PATH)).data == [1]
+    assert len(remote_system.requests) == 3
     assert 0 < asyncio.get_running_loop().time() - began <= 2.0
 
 
 @pytest.mark.parametrize("more", [{"method": "POST"}, {"method": "GET", "writes": True}, {"method": "GET", "probe": True}])
 @in_virtual_time
 async def test_writes_and_probes_are_sent_once(more):
-    far_side = FarSide(says(503))
-    await error_of(far_side, **more)
-    assert len(far_side.requests) == 1
+    remote_system = RemoteSystem(says(503))
+    await error_of(remote_system, **more)
+    assert len(remote_system.requests) == 1
 
 
 @in_virtual_time
 async def test_a_search_by_post_is_a_read():
-    far_side = FarSide(says(503), says(200))
-    await remote(far_side).call("search", "POST", PATH, json={}, writes=False)
-    assert len(far_side.requests) == 2
+    remote_system = RemoteSystem(says(503), says(200))
+    await remote(remote_system).call("search", "POST", PATH, json={}, writes=False)
+    assert len(remote_system.requests) == 2
 
 
 @pytest.mark.parametrize("status", [400, 401, 429, 500])
 @in_virtual_time
 async def test_what_would_be_refused_again_is_not_tried_again(status):
-    far_side = FarSide(says(status))
-    await error_of(far_side)
-    assert len(far_side.requests) == 1
+    remote_system = RemoteSystem(says(status))
+    await error_of(remote_system)
+    assert len(remote_system.requests) == 1

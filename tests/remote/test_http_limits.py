@@ -18,7 +18,7 @@ from connector.remote.circuit_breaker import FAILURES_BEFORE_DOWN, CircuitBreake
 from connector.remote.http import Remote, retry_after
 from connector.remote.rate_limit import PATIENCE, Quota, Window
 
-from .test_http import PATH, FarSide, error_of, remote, says
+from .test_http import PATH, RemoteSystem, error_of, remote, says
 
 NOW = 1_795_262_400.0
 
@@ -27,8 +27,8 @@ NOW = 1_795_262_400.0
 
 @pytest.mark.parametrize(("given_", "expected"), [("7", 7.0), ("0.5", 0.5), ("", 1.0), ("nonsense", 1.0)])
 @in_virtual_time
-async def test_after_429_everybody_waits_as_long_as_the_far_side_says(given_, expected):
-    account = remote(FarSide(says(429, Retry_After=given_), says(200)))
+async def test_after_429_everybody_waits_as_long_as_the_remote_system_says(given_, expected):
+    account = remote(RemoteSystem(says(429, Retry_After=given_), says(200)))
     error = await error_of(None, account=account)
     assert (type(error), error.retry_after) == (RateLimited, expected)
     began = asyncio.get_running_loop().time()
@@ -38,7 +38,7 @@ async def test_after_429_everybody_waits_as_long_as_the_far_side_says(given_, ex
 
 @in_virtual_time
 async def test_an_overloaded_server_s_wish_is_passed_on():
-    assert (await error_of(FarSide(says(503, Retry_After="30")), "POST")).retry_after == 30.0
+    assert (await error_of(RemoteSystem(says(503, Retry_After="30")), "POST")).retry_after == 30.0
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_no_retry_after_is_too_odd(value):
 
 @in_virtual_time
 async def test_a_call_counts_in_its_own_budget_and_the_account_s():
-    account = remote(FarSide(says(200)), windows=[Window(10, 1.0)])
+    account = remote(RemoteSystem(says(200)), windows=[Window(10, 1.0)])
     search = Quota("search", [Window(1, 1.0)], clock=asyncio.get_running_loop().time)
     await account.call("search", "GET", PATH, budget=search)
     assert (account.quota.used(1.0), search.used(1.0)) == (1, 1)
@@ -87,14 +87,14 @@ async def test_a_call_counts_in_its_own_budget_and_the_account_s():
 
 @in_virtual_time
 async def test_every_try_counts_also_one_without_an_answer():
-    account = remote(FarSide(httpx.ReadError("cut"), says(503), says(429)), windows=[Window(10, 60.0)])
+    account = remote(RemoteSystem(httpx.ReadError("cut"), says(503), says(429)), windows=[Window(10, 60.0)])
     await error_of(None, account=account)
     assert account.quota.used(60.0) == 3
 
 
 @in_virtual_time
 async def test_an_answer_may_cost_more_than_one():
-    account = remote(FarSide(says(400)), windows=[Window(10, 60.0)], cost_of=lambda status: 2 if status == 400 else 1)
+    account = remote(RemoteSystem(says(400)), windows=[Window(10, 60.0)], cost_of=lambda status: 2 if status == 400 else 1)
     await error_of(None, account=account)
     assert account.quota.used(60.0) == 2
 
@@ -107,7 +107,7 @@ async def test_a_product_may_read_its_own_statuses():
         asked.append((what, answer.status, answer.data, writes))
         return Transient("Rolodex: look the contact up: locked", account="crm.main") if answer.status == 423 else None
 
-    account = remote(FarSide(says(423, '{"code": 1}'), says(404)), interpret=interpret)
+    account = remote(RemoteSystem(says(423, '{"code": 1}'), says(404)), interpret=interpret)
     assert type(await error_of(None, account=account)) is Transient
     assert type(await error_of(None, account=account)) is Rejected
     assert asked == [("look the contact up", 423, {"code": 1}, False), ("look the contact up", 404, {}, False)]
@@ -115,13 +115,13 @@ async def test_a_product_may_read_its_own_statuses():
 
 @in_virtual_time
 async def test_a_pause_too_long_to_wait_for_sends_nothing():
-    far_side = FarSide(says(200))
-    account = remote(far_side)
+    remote_system = RemoteSystem(says(200))
+    account = remote(remote_system)
     account.quota.block(PATIENCE * 2)
     with pytest.raises(RateLimited) as caught:
         await account.call("look", "GET", PATH)
     assert caught.value.retry_after == pytest.approx(PATIENCE * 2)
-    assert far_side.requests == []
+    assert remote_system.requests == []
 
 
 # ---- circuit breaker ----
@@ -199,20 +199,20 @@ async def test_whatever_closed_an_account_what_it_keeps_from_being_sent_just_wai
 
 @in_virtual_time
 async def test_a_closed_account_is_not_asked_but_probed():
-    far_side = FarSide(says(503))
-    account = remote(far_side)
+    remote_system = RemoteSystem(says(503))
+    account = remote(remote_system)
     await error_of(None, account=account)
     assert account.breaker.tripped.is_set()
-    asked = len(far_side.requests)
+    asked = len(remote_system.requests)
     assert type(await error_of(None, "POST", account=account)) is Unavailable
-    assert len(far_side.requests) == asked
+    assert len(remote_system.requests) == asked
     await error_of(None, account=account, probe=True)
-    assert len(far_side.requests) == asked + 1
+    assert len(remote_system.requests) == asked + 1
 
 
 @in_virtual_time
 async def test_a_good_probe_does_not_open_the_account_by_itself():
-    account = remote(FarSide(says(200)))
+    account = remote(RemoteSystem(says(200)))
     account.breaker.trip(down())
     await account.call("probe", "GET", "me", probe=True)
     assert account.breaker.error is not None
@@ -220,7 +220,7 @@ async def test_a_good_probe_does_not_open_the_account_by_itself():
 
 @in_virtual_time
 async def test_writes_without_an_answer_close_the_account_too():
-    account = remote(FarSide(says(502)))
+    account = remote(RemoteSystem(says(502)))
     for _ in range(FAILURES_BEFORE_DOWN):
         assert type(await error_of(None, "POST", account=account)) is UnknownOutcome
     assert type(await error_of(None, "POST", account=account)) is Unavailable
@@ -229,7 +229,7 @@ async def test_writes_without_an_answer_close_the_account_too():
 @pytest.mark.parametrize("status", [400, 404, 409, 429, 500])
 @in_virtual_time
 async def test_refusing_one_request_does_not_close_the_account(status):
-    account = remote(FarSide(says(status, Retry_After="0")))
+    account = remote(RemoteSystem(says(status, Retry_After="0")))
     for _ in range(2 * FAILURES_BEFORE_DOWN):
         await error_of(None, account=account)
     account.breaker.check()
@@ -237,24 +237,24 @@ async def test_refusing_one_request_does_not_close_the_account(status):
 
 @in_virtual_time
 async def test_refused_credentials_close_the_account_at_once():
-    far_side = FarSide(says(401))
-    account = remote(far_side)
+    remote_system = RemoteSystem(says(401))
+    account = remote(remote_system)
     await error_of(None, account=account)
     assert type(await error_of(None, account=account)) is AccountPaused
-    assert len(far_side.requests) == 1
+    assert len(remote_system.requests) == 1
 
 
 @in_virtual_time
 async def test_whoever_waited_for_the_quota_while_the_account_went_down_sends_nothing():
-    far_side = FarSide(says(200))
-    account = remote(far_side, windows=[Window(1, 30.0)])
+    remote_system = RemoteSystem(says(200))
+    account = remote(remote_system, windows=[Window(1, 30.0)])
     await account.call("look", "GET", PATH)
     waiting = asyncio.create_task(account.call("create", "POST", PATH, json={}))
     await asyncio.sleep(1)
     account.breaker.trip(down())
     with pytest.raises(Unavailable):
         await waiting
-    assert len(far_side.requests) == 1
+    assert len(remote_system.requests) == 1
 
 
 # ---- answers that would cost us more than they are worth ----
@@ -294,25 +294,29 @@ async def test_an_answer_that_trickles_for_ever_is_given_up(begin):
 @in_virtual_time
 async def test_an_answer_packed_otherwise_than_asked_for_is_not_unpacked(coding):
     packed = gzip.compress(gzip.compress(b"{}"))
-    far_side = FarSide(lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": coding}))
-    assert type(await error_of(far_side, "POST")) is UnknownOutcome
+    remote_system = RemoteSystem(
+        lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": coding})
+    )
+    assert type(await error_of(remote_system, "POST")) is UnknownOutcome
 
 
 @in_virtual_time
 async def test_a_packed_answer_is_unpacked():
     packed = gzip.compress(b'{"id": 1}')
-    far_side = FarSide(lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": "gzip"}))
-    assert (await remote(far_side).call("look", "GET", PATH)).data == {"id": 1}
-    assert far_side.requests[0].headers["accept-encoding"] == "gzip, deflate"
+    remote_system = RemoteSystem(
+        lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": "gzip"})
+    )
+    assert (await remote(remote_system).call("look", "GET", PATH)).data == {"id": 1}
+    assert remote_system.requests[0].headers["accept-encoding"] == "gzip, deflate"
 
 
 @in_virtual_time
 async def test_cookies_are_not_kept():
-    far_side = FarSide(says(200, Set_Cookie="a=b; Path=/"))
-    account = remote(far_side)
+    remote_system = RemoteSystem(says(200, Set_Cookie="a=b; Path=/"))
+    account = remote(remote_system)
     for _ in range(2):
         await account.call("look", "GET", PATH)
-    assert "cookie" not in far_side.requests[1].headers
+    assert "cookie" not in remote_system.requests[1].headers
 
 
 # ---- what is sent ----
@@ -320,9 +324,9 @@ async def test_cookies_are_not_kept():
 
 @in_virtual_time
 async def test_what_came_broken_goes_back_as_it_came():
-    far_side = FarSide(says(200))
-    await remote(far_side).call("write", "PUT", PATH, json={"note": "half \ud83d", "é": 1})
-    (request,) = far_side.requests
+    remote_system = RemoteSystem(says(200))
+    await remote(remote_system).call("write", "PUT", PATH, json={"note": "half \ud83d", "é": 1})
+    (request,) = remote_system.requests
     assert (request.content, request.headers["content-type"]) == (b'{"note":"half \\ud83d","\\u00e9":1}', "application/json")
 
 
@@ -331,15 +335,15 @@ async def test_what_came_broken_goes_back_as_it_came():
 )
 @in_virtual_time
 async def test_what_cannot_be_sent_is_held(more):
-    far_side = FarSide(says(200))
-    with pytest.raises(Rejected, match="Rolodex: write: what is to be sent cannot be written down"):
-        await remote(far_side).call("write", "PUT", PATH, **more)
-    assert far_side.requests == []
+    remote_system = RemoteSystem(says(200))
+    with pytest.raises(Rejected, match="Rolodex: write: a value cannot be encoded as JSON"):
+        await remote(remote_system).call("write", "PUT", PATH, **more)
+    assert remote_system.requests == []
 
 
 @in_virtual_time
 async def test_a_refusal_that_is_a_page_points_at_what_stands_in_between():
-    far_side = FarSide(lambda _: httpx.Response(403, text="<html>Blocked</html>"))
-    error = await error_of(far_side)
+    remote_system = RemoteSystem(lambda _: httpx.Response(403, text="<html>Blocked</html>"))
+    error = await error_of(remote_system)
     assert (type(error), "a page instead of JSON" in str(error)) == (AccountPaused, True)
     assert error.hint.startswith("Perhaps a firewall or proxy in between, or base_url.")

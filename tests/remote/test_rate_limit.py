@@ -1,4 +1,4 @@
-"""The quota against a far side that counts: never one call too many, and hardly one too few."""
+"""The quota against a remote system that counts: never one call too many, and hardly one too few."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def call(budget: Quota, *, lasts: float = 0.0, cost: int = 1) -> float:
 
 
 class Planned(NamedTuple):
-    """A call: when it is asked for, how long it lasts, and when in between the far side counts it (0..1)."""
+    """A call: when it is asked for, how long it lasts, and when in between the remote system counts it (0..1)."""
 
     asked: float
     lasts: float
@@ -52,7 +52,7 @@ def most_in_any(counted: list[float], seconds: float) -> int:
 
 @settings(max_examples=150)
 @given(windows=windows, planned=plans)
-def test_no_window_of_the_far_side_ever_holds_a_call_too_many(windows, planned):
+def test_no_window_of_the_remote_system_ever_holds_a_call_too_many(windows, planned):
     counted: list[float] = []
 
     async def one(budget: Quota, plan: Planned) -> None:
@@ -74,7 +74,7 @@ def test_no_window_of_the_far_side_ever_holds_a_call_too_many(windows, planned):
 
 @settings(max_examples=100)
 @given(limit=st.integers(2, 6), bad=st.lists(st.booleans(), max_size=30), lasts=st.sampled_from([0.0, 0.02, 0.4]))
-def test_a_far_side_that_counts_a_refusal_twice_never_has_to_refuse_for_the_quota(limit, bad, lasts):
+def test_a_remote_system_that_counts_a_refusal_twice_never_has_to_refuse_for_the_quota(limit, bad, lasts):
     counted: list[float] = []
 
     async def main() -> None:
@@ -192,7 +192,7 @@ async def test_without_windows_nobody_waits_and_nothing_is_remembered():
     assert (kept, budget.used(60), budget.usage()) == ([], 0, None)
 
 
-# ---- the far side asks for a pause ----
+# ---- the remote system asks for a pause ----
 
 
 @in_virtual_time

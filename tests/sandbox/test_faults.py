@@ -1,4 +1,4 @@
-"""The fault knob itself: does what it says, repeatably, through a socket and without one."""
+"""The faults themselves: they do what they say, repeatably, through a socket and without one."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Far:
-    """A far side that counts its effects."""
+    """A remote system that counts its effects."""
 
     def __init__(self, **faults):
         self.effects = 0
@@ -147,7 +147,7 @@ async def test_the_same_seed_hits_the_same_requests_and_another_seed_others():
     assert set(first) == {200, 429, 500}
 
 
-async def test_faults_can_be_changed_while_the_far_side_runs():
+async def test_faults_can_be_changed_while_the_remote_system_runs():
     far = Far()
     async with far.client() as client:
         assert (await client.post("/do")).status_code == 200

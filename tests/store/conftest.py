@@ -1,4 +1,4 @@
-"""A database of its own for every test; the file is real, only the far sides are ever faked."""
+"""A database of its own for every test; the file is real, only the remote systems are ever faked."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ async def test_recovery_leaves_alone_what_this_process_runs(store):
 
 @pytest.mark.parametrize("claimed_again", [False, True])
 @pytest.mark.parametrize(
-    "deed",
+    "action",
     [
         lambda store, work: store.lanes.conclude(work, DONE, NOW),
         lambda store, work: store.lanes.step_done(work, "write_back", NOW),
@@ -116,7 +116,7 @@ async def test_recovery_leaves_alone_what_this_process_runs(store):
     ],
     ids=["conclude", "step_done", "begin", "linked", "wrote_back", "settled", "recorded"],
 )
-async def test_a_claim_that_was_taken_over_can_write_nothing(store, deed, claimed_again):
+async def test_a_claim_that_was_taken_over_can_write_nothing(store, action, claimed_again):
     await accept(store, "e-1", "e-2")
     stale = await claim_one(store)
     await store.journal.begin(stale, "fill:1", "fill", NOW)
@@ -128,7 +128,7 @@ async def test_a_claim_that_was_taken_over_can_write_nothing(store, deed, claime
     tables = ("events", "lanes", "links", "intents", "claims", "identities", "appointments")
     before = [await rows(store, f"SELECT * FROM {table}") for table in tables]
     with pytest.raises(StaleClaim) as caught:
-        await deed(store, stale)
+        await action(store, stale)
     assert "example.com" not in str(caught.value)
     assert [await rows(store, f"SELECT * FROM {table}") for table in tables] == before
     if claimed_again:

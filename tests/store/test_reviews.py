@@ -236,9 +236,9 @@ async def test_a_standing_item_stays_until_it_is_decided(store):
     assert (item["client_ids"], item["linked"]) == (["c-1"], True)
 
 
-async def test_a_decision_nobody_waits_for_is_carried_out_by_an_errand(store):
+async def test_a_decision_nobody_waits_for_is_carried_out_by_a_follow_up(store):
     review = await store.reviews.open("stores", "c-1", "main", "two of them", CANDIDATES, NOW, standing=True)
-    await store.reviews.decide(review, "link", "501", "ops", NOW, errands=True)
+    await store.reviews.decide(review, "link", "501", "ops", NOW, follow_ups=True)
     work = await claim_one(store)
     assert (work.type, work.client_id, work.event.appointment, work.link.customer_id) == ("review", "c-1", None, "501")
     await settle(store)

@@ -11,7 +11,7 @@ import httpx
 
 from connector.sandbox.kit.faults import Faults
 
-#: What may go wrong: a fault of the sandbox, an answer in its place, an exception in its place, or a deed that comes first.
+#: What may go wrong: a fault of the sandbox, an answer in its place, an exception in its place, or an action that comes first.
 Mishap = Faults | httpx.Response | Exception | Callable[[], Any]
 
 LOST = Faults(lost_answer=1)
@@ -68,8 +68,8 @@ class Gate(httpx.AsyncBaseTransport):
                 raise error
             case None:
                 pass
-            case deed:
-                deed()
+            case action:
+                action()
         return await self._inner.handle_async_request(request)
 
     async def _disturbed(self, request: httpx.Request, faults: Faults) -> httpx.Response:

@@ -1,7 +1,7 @@
 """A whole world for the sync: both sandboxes, the real adapters and the real store; the test says what time it is.
 
 `World.book` lets somebody book and accepts the webhook, `World.run_all` runs whatever is due. What went wrong is in the
-`Ended` it returns; `World.again` mends both far sides, lets some time pass and runs what waits.
+`Ended` it returns; `World.again` fixes both remote systems, lets some time pass and runs what waits.
 """
 
 from __future__ import annotations
@@ -213,12 +213,12 @@ class World:
 
     async def again(self, seconds: float = PAUSE) -> list[Ended]:
         """Nothing goes wrong any more; let time pass and run what waits."""
-        self.mend()
+        self.fix()
         self.clock.now += seconds
         return await self.run_all()
 
-    def mend(self) -> None:
-        """Both far sides work again, and we have noticed."""
+    def fix(self) -> None:
+        """Both remote systems work again, and we have noticed."""
         self.booxi.faults, self.hubspot.faults = Faults(), self.hubspot.faults.model_copy(update=_NO_FAULTS)
         for gate, adapter in ((self.booxi_gate, self.booking), (self.hubspot_gate, self.crm)):
             gate.open()
@@ -276,7 +276,7 @@ class World:
 
     @property
     def effects(self) -> Counter[str]:
-        """How many requests with an effect both far sides carried out."""
+        """How many requests with an effect both remote systems carried out."""
         done = Counter({name: n for name, n in self.hubspot.requests.items() if name in _HUBSPOT_EFFECTS})
         done["PUT link"] = self.booxi.requests["PUT /client/{clientId}/moduleLink/{moduleId}"]
         return +done

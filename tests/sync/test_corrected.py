@@ -50,7 +50,7 @@ async def test_a_decision_taken_back_before_it_was_written_is_asked_again(world:
     await run(world)
     _, (said,) = await world.store.reviews.undo(1, "me", world.clock())
     assert f"the link to {wrong} is gone" in said
-    world.mend()
+    world.fix()
     await run(world, 60)
     await ask_both(world, ada)
     assert await world.link(ada) is None
@@ -130,7 +130,7 @@ async def test_many_retries_do_not_push_a_decision_out_of_the_trace(world: World
     world.hubspot_gate.on("POST", "/contacts$", Faults(error_500=1), times=40)
     for _ in range(40):
         await run(world, 4000)
-    world.mend()
+    world.fix()
     await run(world, 4000)
     (event,) = await world.rows("SELECT id FROM events")
     shown = await world.store.read(views.event, event[0])
@@ -149,7 +149,7 @@ async def test_an_id_that_was_corrected_while_the_delivery_waited_is_read_again(
         world.hubspot_gate.on("GET", "/contacts/", httpx.ConnectError("down"), times=9)
     await ask_both(world, ada)
     world.booxi.set_link(int(ada), right)
-    world.mend()
+    world.fix()
     world.clock.now += 4000
     await world.store.upkeep.retry([1], world.clock())
     await run(world)

@@ -56,7 +56,7 @@ async def test_an_effect_that_comes_later_than_our_second_look_is_still_ours(wor
     late = {"email": "ada@example.com", "firstname": "Ada", "lastname": "Byron"}
     world.hubspot_gate.on(*CREATE, BEFORE_IT_ARRIVED)
     await world.process(ada)
-    world.mend()
+    world.fix()
     world.hubspot_gate.on(*CREATE, lambda: world.contact(key_of=ada, **late))
     world.clock.now += 10
     (ended,) = await world.run_all()
@@ -183,7 +183,7 @@ async def test_a_refusal_that_names_a_stranger_links_nobody_to_the_stranger(worl
 async def test_a_refusal_after_an_unknown_outcome_does_not_forget_that_it_may_have_happened(world: World):
     world.hubspot_gate.on(*CREATE, BEFORE_IT_ARRIVED)
     await world.process(world.client())
-    world.mend()
+    world.fix()
     world.hubspot_gate.on(*CREATE, httpx.Response(400, json={"category": "VALIDATION_ERROR", "message": "no"}))
     world.clock.now += 10
     (ended,) = await world.run_all()

@@ -22,7 +22,7 @@ async def run(world: World, seconds: float = 0.0) -> None:
 
 async def decide(world: World, review: int, decision: str, customer: str | None = None) -> None:
     """Decide as `connector review` does."""
-    said = await world.store.reviews.decide(review, decision, customer, "me", world.clock(), errands=True)
+    said = await world.store.reviews.decide(review, decision, customer, "me", world.clock(), follow_ups=True)
     assert said is None
 
 
@@ -36,15 +36,15 @@ async def ask_both(world: World, *clients: str, bare: bool = False) -> None:
     await run(world)
 
 
-def first(target: Any, name: str, deed: Any, monkeypatch: pytest.MonkeyPatch, *, after: bool = False) -> None:
-    """Let something happen once while a far side is asked."""
+def first(target: Any, name: str, action: Any, monkeypatch: pytest.MonkeyPatch, *, after: bool = False) -> None:
+    """Let something happen once while a remote system is asked."""
     ask, done = getattr(target, name), []
 
     async def asked(*args: Any) -> Any:
         answer = await ask(*args) if after else None
         if not done:
             done.append(name)
-            await deed()
+            await action()
         return answer if after else await ask(*args)
 
     monkeypatch.setattr(target, name, asked)
@@ -158,5 +158,5 @@ async def test_a_repair_says_nothing_of_a_customer_who_was_linked_meanwhile(worl
     other = world.contact(email="other@example.com")
     review = await world.store.reviews.open("stores", ada, "main", "drift", [], world.clock(), standing=True)
     await world.store.reviews.decide(review, "link", other, "me", world.clock())
-    await world.store.errands.repair(compared, world.clock(), merged_from="77")
+    await world.store.follow_ups.repair(compared, world.clock(), merged_from="77")
     assert not await world.store.links.is_alias("main", "77", other)

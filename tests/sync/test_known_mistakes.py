@@ -15,7 +15,7 @@ from .harness import ADA, PHONE, World
 pytestmark = pytest.mark.anyio
 
 NAME = {"firstname": ADA["firstName"], "lastname": ADA["lastName"]}
-TROUBLES = {
+FAULTS = {
     "a 500": Faults(error_500=1),
     "a 503": Faults(error_503=1),
     "a time-out": httpx.ReadTimeout("too slow"),
@@ -26,10 +26,10 @@ TROUBLES = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
-async def test_1_a_look_up_that_fails_is_not_an_empty_one(world: World, trouble):
+@pytest.mark.parametrize("problem", FAULTS.values(), ids=FAULTS)
+async def test_1_a_look_up_that_fails_is_not_an_empty_one(world: World, problem):
     contact = world.contact(email="ada@example.com", **NAME)
-    world.hubspot_gate.on("GET", "contacts/ada", trouble, times=20)
+    world.hubspot_gate.on("GET", "contacts/ada", problem, times=20)
     ada = world.client()
     ended = await world.process(ada)
     assert isinstance(ended.error, ConnectorError)
@@ -89,9 +89,9 @@ async def test_4_names_keep_their_parts_and_are_never_an_email(world: World, fir
     assert found == expected
 
 
-@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
-async def test_5_trouble_of_the_crm_is_waited_out_and_ends_well(world: World, trouble):
-    world.hubspot_gate.on("GET", "contacts", trouble, times=4)
+@pytest.mark.parametrize("problem", FAULTS.values(), ids=FAULTS)
+async def test_5_problem_of_the_crm_is_waited_out_and_ends_well(world: World, problem):
+    world.hubspot_gate.on("GET", "contacts", problem, times=4)
     ada = world.client()
     await world.process(ada)
     await world.again()

@@ -244,7 +244,7 @@ async def test_a_client_linked_in_another_way_after_an_unknown_create_blocks_nob
     first, second = world.client(**NO_EMAIL), world.client(**BY_PHONE)
     await world.process(first)
     world.booxi.set_link(int(first), world.contact(email="known@example.com", firstname="Grace"))
-    world.mend()
+    world.fix()
     world.hubspot_gate.on("POST", "/meetings$", Faults(error_500=1))
     world.clock.now += 10
     (ended,) = await world.run_all()

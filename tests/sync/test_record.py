@@ -23,10 +23,10 @@ def world(world: World) -> World:
     return world
 
 
-async def happens(world: World, deed: str, booking: str, **fields) -> Ended:
+async def happens(world: World, action: str, booking: str, **fields) -> Ended:
     """Something happens to a booking a minute later; returns how its event ended."""
     world.clock.now += 60
-    getattr(world.booxi, deed)(booking, **fields)
+    getattr(world.booxi, action)(booking, **fields)
     await world.deliver_all()
     (ended,) = await world.run_all()
     return ended
@@ -70,20 +70,20 @@ async def test_a_reschedule_moves_the_one_record(world: World):
 
 
 @pytest.mark.parametrize(
-    ("deed", "outcome", "back", "fields"),
+    ("action", "outcome", "back", "fields"),
     [
         ("cancel", "CANCELED", "update_booking", {"status": "Approved"}),
         ("no_show", "NO_SHOW", "update_booking", {"presence": "Expecting"}),
         ("complete", "COMPLETED", "update_booking", {"isCompleted": False}),
     ],
 )
-async def test_outcomes_are_recorded_and_can_be_taken_back(world: World, deed, outcome, back, fields):
+async def test_outcomes_are_recorded_and_can_be_taken_back(world: World, action, outcome, back, fields):
     booking = await booked(world)
-    await happens(world, deed, booking)
+    await happens(world, action, booking)
     assert outcomes(world) == [outcome]
     await happens(world, back, booking, **fields)
     assert outcomes(world) == ["SCHEDULED"]
-    await happens(world, deed, booking)
+    await happens(world, action, booking)
     assert outcomes(world) == [outcome]
     assert world.effects["POST meetings"] == 1
 
@@ -247,8 +247,8 @@ async def test_a_deleted_record_is_noted_and_not_made_again(world: World):
     booking = await booked(world)
     (meeting,) = world.meetings()
     world.hubspot.archive_meeting(meeting["id"])
-    for deed in ("cancel", "no_show"):
-        ended = await happens(world, deed, booking)
+    for action in ("cancel", "no_show"):
+        ended = await happens(world, action, booking)
         assert ended.state == "done"
         assert "not made again" in ended.note("record", "skipped")["note"]
     assert world.meetings() == []

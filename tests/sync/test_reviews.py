@@ -141,7 +141,7 @@ async def test_create_whose_effect_comes_late_is_not_taken_for_somebody_else(wor
     ada, _ = ambiguous
     world.hubspot_gate.on(*CREATE, BEFORE_IT_ARRIVED)
     await decide(world, "create")
-    world.mend()
+    world.fix()
     world.hubspot_gate.on(*CREATE, lambda: world.contact(key_of=ada, email="ada@example.com"))
     world.clock.now += 10
     (ended,) = await world.run_all()

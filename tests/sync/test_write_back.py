@@ -107,7 +107,7 @@ async def test_a_definite_failure_after_an_unknown_one_does_not_forget_the_unkno
     world.booxi_gate.on(*PUT, BEFORE_IT_ARRIVED)
     ada = world.client()
     await world.process(ada)
-    world.mend()
+    world.fix()
     world.booxi_gate.on(*PUT, httpx.Response(429, headers={"retry-after": "0"}))
     world.clock.now += 10
     await world.run_all()
@@ -195,7 +195,7 @@ async def test_an_id_that_the_booking_system_does_not_take_is_held_with_the_way_
     assert (await world.link(ada))[1] == "created", "the link is known, only not told"
     assert await world.open_effects() == []
 
-    world.mend()
+    world.fix()
     await world.store.upkeep.retry([ended.work.event_id], world.clock())
     (ended,) = await world.run_all()
     assert (ended.state, world.stored(ada)) == ("done", (await world.link(ada))[0])

@@ -1,6 +1,6 @@
 """`python -m tests.systems`: every booking system through its sandbox with faults on, as one table.
 
-Some people are found by a backfill, the others by webhooks that come twice, late and out of order, while both far sides
+Some people are found by a backfill, the others by webhooks that come twice, late and out of order, while both remote systems
 fail and lose answers. Then the faults end, everything settles, and both sides are compared.
 """
 
@@ -123,9 +123,9 @@ async def _webhooks(stage: Stage, service: Service, hubspot: HubSpotSandbox, peo
     for hours in (1, 2):
         for person in people:
             stage.book(person, TOMORROW + timedelta(hours=hours))
-    knobs = {"seed": seed, "error_500": 0.03, "lost_answer": 0.04, "duplicate_delivery": 0.3, "reorder_delivery": 0.3}
-    stage.sandbox.faults = Faults(**knobs)
-    hubspot.faults = Faults(**knobs, search_lag_seconds=5)
+    faults = {"seed": seed, "error_500": 0.03, "lost_answer": 0.04, "duplicate_delivery": 0.3, "reorder_delivery": 0.3}
+    stage.sandbox.faults = Faults(**faults)
+    hubspot.faults = Faults(**faults, search_lag_seconds=5)
     await stage.sandbox.send_webhooks(concurrency=8)
     stage.sandbox.faults = hubspot.faults = Faults()
     async with asyncio.timeout(PATIENCE):

@@ -1,4 +1,4 @@
-"""`python -m tests.torture`: kills real processes between lying far sides, and counts what was lost or done twice.
+"""`python -m tests.torture`: kills real processes between unreliable remote systems, and counts what was lost or done twice.
 
     python -m tests.torture                        CI size: fixed seeds, about two minutes
     python -m tests.torture --kills 1000           rounds until so many kills, from a new seed
@@ -30,7 +30,7 @@ from .volume import CHUNK, Tally, run_chunk
 #: Seeds of the rounds at CI size.
 CI_SEEDS = (11, 12, 13, 14)
 CI_EVENTS = 3_000
-#: Kills, seconds and deeds a second of a round.
+#: Kills, seconds and actions a second of a round.
 SHAPE = (20, 14.0, 10.0)
 
 
@@ -38,15 +38,15 @@ def plans(arguments: argparse.Namespace) -> Iterator[Plan]:
     """The rounds to play: every third one with effects that come late."""
     if arguments.size == "ci":
         for number, seed in enumerate(CI_SEEDS):
-            yield Plan(seed, kills=7, seconds=6.0, deeds=11, late=number % 3 == 2)
+            yield Plan(seed, kills=7, seconds=6.0, actions=11, late=number % 3 == 2)
         return
     kills, ends = 0, time.monotonic() + arguments.minutes * 60
-    each, seconds, deeds = arguments.shape
+    each, seconds, actions = arguments.shape
     for seed in range(arguments.seed, arguments.seed + (arguments.rounds or 10**9)):
         if (not arguments.rounds and kills >= arguments.kills) or time.monotonic() > ends:
             return
         late = seed % 3 == 2 if arguments.late is None else arguments.late
-        yield Plan(seed, kills=int(each), seconds=seconds, deeds=deeds, late=late)
+        yield Plan(seed, kills=int(each), seconds=seconds, actions=actions, late=late)
         kills += int(each)
 
 
@@ -79,7 +79,7 @@ def show(outcome: Outcome) -> None:
     for breach in o.breaches:
         print(f"    BROKEN {breach}")
     if o.breaches:
-        shape = f"--shape {plan.kills} {plan.seconds:g} {plan.deeds:g}"
+        shape = f"--shape {plan.kills} {plan.seconds:g} {plan.actions:g}"
         print(f"    repeat: python -m tests.torture --rounds 1 --seed {plan.seed} --{'' if plan.late else 'no-'}late {shape}")
 
 
@@ -145,8 +145,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000, help="of the first round; default: a new one")
     late = "effects come after the service gave up: in all rounds, in none; default: in every third"
     parser.add_argument("--late", action=argparse.BooleanOptionalAction, default=None, help=late)
-    numbers = ("KILLS", "SECONDS", "DEEDS")
-    parser.add_argument("--shape", type=float, nargs=3, default=SHAPE, metavar=numbers, help="of a round; deeds a second")
+    numbers = ("KILLS", "SECONDS", "ACTIONS")
+    parser.add_argument("--shape", type=float, nargs=3, default=SHAPE, metavar=numbers, help="of a round; actions a second")
     parser.add_argument("--minutes", type=float, default=1e6, help="begin nothing new after so many; --resume goes on")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="with --events: where the tally is kept")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What the far sides do wrong, drawn from a seed and changed every second or so."""
+"""What the remote systems do wrong, drawn from a seed and changed every second or so."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Chaos:
 
 
 def determined(app: ASGIApp) -> ASGIApp:
-    """Let a far side do what it was asked even when the client has gone: it has read the whole request before it starts."""
+    """Let a remote system do what it was asked even when the client has gone: it reads the whole request first."""
 
     async def reading(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

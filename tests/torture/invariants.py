@@ -252,7 +252,7 @@ class Inspection:
                 yield f"{where} is recorded on {meeting['contacts']}, the customer is {contacts}"
 
     def quotas(self) -> Iterator[str]:
-        """We never exceeded what the far sides allow."""
+        """We never exceeded what the remote systems allow."""
         if self.town.booxi.meter.throttled:
             yield f"Booxi refused {self.town.booxi.meter.throttled} calls as too many"
         if self.town.hubspot.statuses[429]:

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from acceptance.world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, FarSides, Service, pending, run, states
+from acceptance.world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, RemoteSystems, Service, pending, run, states
 
 from connector.sandbox.kit.server import Server
 
@@ -19,7 +19,7 @@ from .courier import Courier
 from .invariants import Inspection, Ledger
 from .town import Town
 
-#: Calls a second and a minute, and in ten seconds and searches a second: ours, and a little more at the far sides.
+#: Calls a second and a minute, and in ten seconds and searches a second: ours, and a little more at the remote systems.
 OURS = ("{ per_second = 100, per_minute = 5000 }", "{ per_10_seconds = 1200, search_per_second = 40 }")
 THEIRS = ((120, 5400), (1320, 48))
 #: Seconds which everything has to come to its end after the last fault, and after which waiting events are hurried.
@@ -28,12 +28,12 @@ DEADLINE, HURRY = 120.0, 6.0
 
 @dataclass(frozen=True)
 class Plan:
-    """A round. `seconds` is how long it lives under faults, `deeds` how many things happen each second."""
+    """A round. `seconds` is how long it lives under faults, `actions` how many things happen each second."""
 
     seed: int
     kills: int = 10
     seconds: float = 18.0
-    deeds: float = 14.0
+    actions: float = 14.0
     #: Answers and effects may come after the service has given up waiting. Appointments are not recorded then: the CRM
     #: has no unique key for a meeting, so an effect that comes after we have looked for it cannot be recognised.
     late: bool = False
@@ -56,8 +56,8 @@ class Outcome:
     breaches: list[str] = field(default_factory=list)
 
 
-class Sides(FarSides):
-    """Both far sides: they finish what they began, and a pair of scissors stands before the search."""
+class Sides(RemoteSystems):
+    """Both remote systems: they finish what they began, and a pair of scissors stands before the search."""
 
     chaos: Chaos
 
@@ -76,15 +76,15 @@ class Round:
         self.plan = plan
         self.folder = folder
         rng = random.Random(plan.seed)
-        # Each has a generator of its own, so that the deeds of one do not depend on the pace of another.
-        deeds, faults, post, self.kills = (random.Random(rng.random()) for _ in range(4))
+        # Each has a generator of its own, so that the actions of one do not depend on the pace of another.
+        actions, faults, post, self.kills = (random.Random(rng.random()) for _ in range(4))
         self.chaos = Chaos(faults, late=plan.late)
-        # Effects that come late are counted late by the far side: there its quota says nothing about us.
+        # Effects that come late are counted late by the remote system: there its quota says nothing about us.
         limits = {} if plan.late else {"booxi_quota": THEIRS[0], "hubspot_quota": THEIRS[1]}
         self.sides = Sides(**limits)
         self.sides.chaos = self.chaos
         self.courier = Courier(post, WEBHOOK_TOKEN)
-        self.town = Town(self.sides.booxi, self.sides.hubspot, deeds)
+        self.town = Town(self.sides.booxi, self.sides.hubspot, actions)
         self.ledger = Ledger(self.sides.hubspot)
         self.log: list[str] = []
         self.killed = 0
@@ -113,9 +113,9 @@ class Round:
             return self._outcome(inspection, [*breaches, *inspection.breaches()], time.monotonic() - begun)
 
     async def _live(self) -> None:
-        """Deeds, faults and kills, until the time is up and every planned kill has been done."""
+        """Actions, faults and kills, until the time is up and every planned kill has been done."""
         ending = asyncio.Event()
-        others = [asyncio.create_task(self._deeds(ending)), asyncio.create_task(self._stir(ending))]
+        others = [asyncio.create_task(self._actions(ending)), asyncio.create_task(self._stir(ending))]
         life = self.plan.seconds / max(1, self.plan.kills)
         try:
             for _ in range(self.plan.kills):
@@ -137,10 +137,10 @@ class Round:
         self.killed += 1
         self.log += service.text
 
-    async def _deeds(self, ending: asyncio.Event) -> None:
+    async def _actions(self, ending: asyncio.Event) -> None:
         while not ending.is_set():
             self._act()
-            await asyncio.sleep(self.town.rng.expovariate(self.plan.deeds))
+            await asyncio.sleep(self.town.rng.expovariate(self.plan.actions))
 
     def _act(self) -> None:
         # Several at the same moment now and then.

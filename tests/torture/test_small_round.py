@@ -1,4 +1,4 @@
-"""A very small round and chunk in the default suite, the crowd at the door, and that the inspection sees breaches."""
+"""A very small round and chunk in the default suite, many deliveries at once, and that the inspection sees breaches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
-from acceptance.world import WEBHOOK_TOKEN, FarSides, Service, rows, states
+from acceptance.world import WEBHOOK_TOKEN, RemoteSystems, Service, rows, states
 
 from .courier import Courier
 from .invariants import MARKER, Inspection
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_small_round(tmp_path):
-    outcome = asyncio.run(Round(Plan(seed=4, kills=3, seconds=2.5, deeds=10), tmp_path).play())
+    outcome = asyncio.run(Round(Plan(seed=4, kills=3, seconds=2.5, actions=10), tmp_path).play())
     assert outcome.breaches == []
     assert outcome.kills == 3
     assert outcome.links
@@ -31,7 +31,7 @@ def test_a_small_round(tmp_path):
 
 async def crowd(tmp_path, clients):
     """So many clients of one new person book, and all deliveries arrive at the same moment; answers get lost meanwhile."""
-    sides, courier = FarSides(), Courier(random.Random(1), WEBHOOK_TOKEN, again=0.2, late=0)
+    sides, courier = RemoteSystems(), Courier(random.Random(1), WEBHOOK_TOKEN, again=0.2, late=0)
     async with sides:
         service = Service(sides.config(tmp_path, sync="record_appointments = true"))
         async with service.running():

@@ -18,7 +18,7 @@ MODULE = "hubspot"
 
 
 class Town:
-    """The population of one round and its deeds. `told` is the newest statement about each (booking, client)."""
+    """The population of one round and its actions. `told` is the newest statement about each (booking, client)."""
 
     def __init__(self, booxi: BooxiSandbox, hubspot: HubSpotSandbox, rng: random.Random, *, merges: bool = True) -> None:
         self.booxi = booxi
@@ -49,18 +49,18 @@ class Town:
             (5, self._blank),
         ]
 
-    # ---- deeds ----
+    # ---- actions ----
 
     def act(self) -> None:
-        """One random deed."""
-        deed = self.rng.random()
-        if deed < 0.45 or not self.bookings:
+        """One random action."""
+        action = self.rng.random()
+        if action < 0.45 or not self.bookings:
             self._visit_all(self.arrive())
-        elif deed < 0.60:
+        elif action < 0.60:
             self.visit(self.rng.choice(list(self.owner)))
-        elif deed < 0.92 or not self._merges:
+        elif action < 0.92 or not self._merges:
             self.change()
-        elif deed < 0.97:
+        elif action < 0.97:
             self.merge_contacts()
         else:
             self.merge_clients()
@@ -95,12 +95,12 @@ class Town:
             return  # Two statements of one millisecond have no order.
         stamp, end = _stamp(start), _stamp(start + timedelta(minutes=30))
         span = {"startsOn": stamp, "totalClientTimespan": {"start": stamp, "end": end, "duration": 30}}
-        deed = self.rng.choice(["move", "move", "move", "cancel", "no_show", "complete"])
-        if deed == "move":
+        action = self.rng.choice(["move", "move", "move", "cancel", "no_show", "complete"])
+        if action == "move":
             self.booxi.update_booking(booking, status="Approved", **span)
         else:
             self.booxi.state.change(booking, **span)
-            getattr(self.booxi, deed)(booking)
+            getattr(self.booxi, action)(booking)
         self._tell(booking, start)
 
     def merge_contacts(self) -> None:

@@ -1,6 +1,6 @@
 """Many events through the real store, worker and sync without processes, in chunks that can be run one by one.
 
-Every chunk has a fresh town, fresh far sides and a fresh database, and is inspected like a round; what is kept between
+Every chunk has a fresh town, fresh remote systems and a fresh database, and is inspected like a round; what is kept between
 chunks is only the tally, in a state file.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from acceptance.world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, FarSides, states
+from acceptance.world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, RemoteSystems, states
 
 from connector.config.settings import Config, load
 from connector.model.deliveries import Delivery
@@ -110,7 +110,7 @@ class Chunk:
     def __init__(self, seed: int, events: int, folder: Path) -> None:
         self.events = events
         self.folder = folder
-        self.sides = FarSides()
+        self.sides = RemoteSystems()
         self.rng = random.Random(seed)
         self.town = Town(self.sides.booxi, self.sides.hubspot, random.Random(self.rng.random()))
         self.ledger = Ledger(self.sides.hubspot)

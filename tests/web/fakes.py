@@ -1,4 +1,4 @@
-"""Small stand-ins for what the web is given, and an application built on them."""
+"""Small sandboxes for what the web is given, and an application built on them."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ class TokenVerifier:
 
 
 class MemoryIntake:
-    """De-duplicates like the store; `trouble` is raised instead, if set."""
+    """De-duplicates like the store; `problem` is raised instead, if set."""
 
     def __init__(self) -> None:
         self.stored: dict[tuple[str, str], Delivery] = {}
-        self.trouble: Exception | None = None
+        self.problem: Exception | None = None
 
     async def accept(self, delivery: Delivery) -> str:
-        if self.trouble is not None:
-            raise self.trouble
+        if self.problem is not None:
+            raise self.problem
         if (delivery.source, delivery.event) in self.stored:
             return "duplicate"
         self.stored[delivery.source, delivery.event] = delivery
@@ -84,7 +84,7 @@ class FakeData:
 
     def __init__(self, page: dict[str, Any]) -> None:
         self._page = page
-        self.trouble: Exception | None = None
+        self.problem: Exception | None = None
 
     async def status(self) -> dict[str, Any]:
         keys = ("version", "queue", "oldest_waiting_seconds", "sources", "crms", "links", "database", "checks")
@@ -92,8 +92,8 @@ class FakeData:
         return {key: page[key] for key in keys}
 
     async def page(self) -> dict[str, Any]:
-        if self.trouble is not None:
-            raise self.trouble
+        if self.problem is not None:
+            raise self.problem
         return self._page
 
 

@@ -49,7 +49,7 @@ crm = "main"
 
 
 class Shop:
-    """The far sides, and what is asked of the service that runs between them."""
+    """The remote systems, and what is asked of the service that runs between them."""
 
     def __init__(self, folder: Path, *, server: str = "") -> None:
         self.booxi = BooxiSandbox(quota=None)

@@ -101,7 +101,7 @@ async def test_pages_keep_to_themselves() -> None:
 
 async def test_a_broken_store_is_told_in_words() -> None:
     world = World()
-    world.data.trouble = StoreError("the database is of a newer version", hint="Update connector.")
+    world.data.problem = StoreError("the database is of a newer version", hint="Update connector.")
     async with world.logged_in() as client:
         for path in ("/status", "/status.json", "/metrics"):
             response = await client.get(path)

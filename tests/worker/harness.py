@@ -22,21 +22,21 @@ from connector.store import Store
 from connector.worker.worker import Worker
 
 #: What a run of an event comes to: nothing, an error, or something to wait for first.
-Deed = BaseException | Callable[[Work], Awaitable[None]] | None
+Action = BaseException | Callable[[Work], Awaitable[None]] | None
 
 
 class Runner:
-    """Stands for the sync: each run of a client's event takes the client's next deed; the last one repeats."""
+    """Stands for the sync: each run of a client's event takes the client's next action; the last one repeats."""
 
     def __init__(self) -> None:
         self.started: list[tuple[str, int]] = []
         self.running: set[str] = set()
         self.most_at_once = 0
         self.news = asyncio.Condition()
-        self._deeds: dict[str, list[Deed]] = defaultdict(list)
+        self._actions: dict[str, list[Action]] = defaultdict(list)
 
-    def on(self, client: str, *deeds: Deed) -> None:
-        self._deeds[client] = list(deeds)
+    def on(self, client: str, *actions: Action) -> None:
+        self._actions[client] = list(actions)
 
     async def run(self, work: Work) -> None:
         self.started.append((work.client_id, work.event_id))
@@ -54,12 +54,12 @@ class Runner:
             await self.news.wait_for(true)
 
     async def _do(self, work: Work) -> None:
-        deeds = self._deeds[work.client_id]
-        deed = (deeds.pop(0) if len(deeds) > 1 else deeds[0]) if deeds else None
-        if isinstance(deed, BaseException):
-            raise deed
-        if deed is not None:
-            await deed(work)
+        actions = self._actions[work.client_id]
+        action = (actions.pop(0) if len(actions) > 1 else actions[0]) if actions else None
+        if isinstance(action, BaseException):
+            raise action
+        if action is not None:
+            await action(work)
 
     async def _tell(self) -> None:
         async with self.news:
@@ -121,14 +121,14 @@ async def events(store: Store) -> dict[int, dict[str, Any]]:
 
 
 class MemoryLanes:
-    """Lanes without a disk, for tests in virtual time. `trouble` is raised that many times instead of doing the deed."""
+    """Lanes without a disk, for tests in virtual time. `problem` is raised that many times instead of doing the action."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.calls: list[tuple[str, float]] = []
         self.due: dict[str, float] = {}
         self.concluded: list[tuple[str, Verdict, float]] = []
         self.woken: list[str] = []
-        self.trouble: dict[str, int] = {}
+        self.problem: dict[str, int] = {}
         self.before_conclude: Callable[[], None] = lambda: None
         self.error: Exception = StoreError("The disk that holds connector.db is full.", hint="Free some space.")
         self._clock = clock
@@ -158,8 +158,8 @@ class MemoryLanes:
 
     def _note(self, name: str) -> None:
         self.calls.append((name, self._clock()))
-        if self.trouble.get(name, 0) > 0:
-            self.trouble[name] -= 1
+        if self.problem.get(name, 0) > 0:
+            self.problem[name] -= 1
             raise self.error
 
 

@@ -23,7 +23,7 @@ class World:
     """An account whose probe answers as the test says."""
 
     def __init__(self) -> None:
-        self.trouble: Exception | None = None
+        self.problem: Exception | None = None
         self.probes: list[float] = []
         self.woken: list[float] = []
         self.cannot_wake: Exception | None = None
@@ -48,8 +48,8 @@ class World:
 
     async def _probe(self) -> None:
         self.probes.append(self._clock())
-        if self.trouble is not None:
-            raise self.trouble
+        if self.problem is not None:
+            raise self.problem
 
     async def _recovered(self, account: str) -> None:
         assert account == "crm.main"
@@ -72,32 +72,32 @@ async def test_an_account_is_used_only_after_its_first_good_probe():
 
 
 @in_virtual_time
-async def test_trouble_is_probed_at_growing_intervals_of_at_most_fifteen_seconds():
+async def test_problem_is_probed_at_growing_intervals_of_at_most_fifteen_seconds():
     world = World()
-    world.trouble = DOWN
+    world.problem = DOWN
     async with world:
         await asyncio.sleep(61)
         assert world.pauses() == [1, 2, 4, 8, 15, 15, 15]
         assert world.watcher.checked.is_set()
         assert world.woken == []
-        world.trouble = None
+        world.problem = None
         await asyncio.sleep(15)
         assert world.is_open
         assert len(world.woken) == 1
 
 
 @in_virtual_time
-async def test_the_next_trouble_begins_with_short_intervals_again():
+async def test_the_next_problem_begins_with_short_intervals_again():
     async with World() as world:
         await asyncio.sleep(1)
         for _ in range(2):
             await asyncio.sleep(RELAPSE + 1)
             world.probes.clear()
-            world.trouble = DOWN
+            world.problem = DOWN
             world.breaker.trip(DOWN)
             await asyncio.sleep(3.5)
             assert world.pauses() == [1, 2]
-            world.trouble = None
+            world.problem = None
             await asyncio.sleep(60)
             assert world.is_open
 
@@ -133,7 +133,7 @@ async def test_an_account_that_only_the_probe_may_use_is_not_probed_without_paus
 
 
 @in_virtual_time
-async def test_a_relapse_is_told_as_loudly_as_any_other_trouble():
+async def test_a_relapse_is_told_as_loudly_as_any_other_problem():
     with captured() as lines:
         async with World() as world:
             await asyncio.sleep(1)
@@ -147,12 +147,12 @@ async def test_a_relapse_is_told_as_loudly_as_any_other_trouble():
 async def test_it_says_what_is_wrong_once_and_that_it_is_over():
     with captured() as lines:
         world = World()
-        world.trouble = DOWN
+        world.problem = DOWN
         async with world:
             await asyncio.sleep(100)
-            world.trouble = REFUSED
+            world.problem = REFUSED
             await asyncio.sleep(100)
-            world.trouble = None
+            world.problem = None
             await asyncio.sleep(100)
         told = [(line["level"], line.get("reason", line["event"])) for line in lines()]
     assert told == [
@@ -166,11 +166,11 @@ async def test_it_says_what_is_wrong_once_and_that_it_is_over():
 async def test_a_probe_that_fails_unexpectedly_is_repeated_and_its_text_not_logged():
     with captured() as lines:
         world = World()
-        world.trouble = KeyError("Ada Byron")
+        world.problem = KeyError("Ada Byron")
         async with world:
             await asyncio.sleep(4)
             assert world.pauses() == [1, 2]
-            world.trouble = None
+            world.problem = None
             await asyncio.sleep(10)
             assert world.is_open
         text = json.dumps(lines())
@@ -199,11 +199,11 @@ async def test_a_daily_limit_keeps_its_reason_while_the_probe_waits_its_turn_and
             await world.watcher.checked.wait()
             await asyncio.sleep(RELAPSE + 1)
             daily = AccountPaused("HubSpot: answered 429: DAILY", account="crm.main", hint="limited until midnight")
-            world.trouble = RateLimited("the far side asked for a longer pause", retry_after=900.0)
+            world.problem = RateLimited("the remote system asked for a longer pause", retry_after=900.0)
             world.breaker.trip(daily)
             await asyncio.sleep(300)
             assert world.breaker.error is daily
-            world.trouble = None
+            world.problem = None
             await asyncio.sleep(30)
             assert world.is_open
         said = [(line["event"], line.get("reason")) for line in lines()]

@@ -125,7 +125,7 @@ def test_a_postponed_event_looks_again_at_growing_intervals(worker):
     assert waits == [3, 6, 12, 24, 48, 60, 60, 60, 60]
 
 
-def test_unavailable_to_one_event_only_becomes_its_own_trouble(worker):
+def test_unavailable_to_one_event_only_becomes_its_own_problem(worker):
     verdicts = [worker.judge(work(snoozes=n, received_at=NOW), Unavailable("x", **OURS)) for n in range(PATIENT_SNOOZES + 1)]
     assert [(v.state, v.counts) for v in verdicts] == [("queued", False)] * PATIENT_SNOOZES + [("retrying", True)]
 

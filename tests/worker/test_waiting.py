@@ -82,9 +82,9 @@ async def test_a_retry_runs_when_its_time_has_come():
 
 
 @in_virtual_time
-async def test_a_verdict_waits_as_long_as_the_database_is_in_trouble():
+async def test_a_verdict_waits_as_long_as_the_database_is_unavailable():
     async with World() as world:
-        world.lanes.trouble["conclude"] = 100
+        world.lanes.problem["conclude"] = 100
         world.lanes.due["c-1"] = world.now
         world.worker.wake()
         await asyncio.sleep(3600)
@@ -104,7 +104,7 @@ async def test_an_event_whose_account_came_back_is_woken_even_if_the_database_ca
     async with World() as world:
         world.account.trip(error)
         world.runner.on("c-1", error)
-        world.lanes.trouble["wake"] = 5
+        world.lanes.problem["wake"] = 5
         world.lanes.before_conclude = world.account.reset
         world.lanes.due["c-1"] = world.now
         world.worker.wake()
@@ -116,7 +116,7 @@ async def test_an_event_whose_account_came_back_is_woken_even_if_the_database_ca
 @in_virtual_time
 async def test_somebody_elses_claim_is_not_disputed():
     async with World() as world:
-        world.lanes.trouble["conclude"] = 100
+        world.lanes.problem["conclude"] = 100
         world.lanes.error = StaleClaim("Event 1 was taken over.")
         world.lanes.due["c-1"] = world.now
         world.worker.wake()
@@ -127,7 +127,7 @@ async def test_somebody_elses_claim_is_not_disputed():
 @in_virtual_time
 async def test_a_queue_that_cannot_be_read_is_read_again_after_a_second():
     async with World() as world:
-        world.lanes.trouble["claim"] = 3
+        world.lanes.problem["claim"] = 3
         world.lanes.due["c-1"] = world.now
         world.worker.wake()
         await asyncio.sleep(10)
@@ -140,7 +140,7 @@ async def test_a_queue_that_cannot_be_read_is_read_again_after_a_second():
 async def test_a_defect_while_looking_does_not_end_the_looking():
     with captured() as lines:
         async with World() as world:
-            world.lanes.trouble["claim"] = 2
+            world.lanes.problem["claim"] = 2
             world.lanes.error = KeyError("Ada Byron")
             world.lanes.due["c-1"] = world.now
             world.worker.wake()

@@ -26,7 +26,7 @@ def _when_told(monkeypatch):
 
 
 def held_until(gate: asyncio.Event):
-    """A deed that lasts until the gate opens."""
+    """An action that lasts until the gate opens."""
 
     async def wait(_work):
         await gate.wait()
@@ -198,11 +198,11 @@ async def test_what_an_error_asks_for_is_asked_again_where_the_database_could_no
     """A full disk at just this moment must not leave the event running for ever."""
     owner, name = (store.reviews, "open") if isinstance(error, NeedsReview) else (store.upkeep, "count")
     write = getattr(owner, name)
-    troubles = iter([StoreError("The disk that holds connector.db is full.")])
+    problems = iter([StoreError("The disk that holds connector.db is full.")])
 
     async def full_once(*arguments, **more):
-        for trouble in troubles:
-            raise trouble
+        for problem in problems:
+            raise problem
         return await write(*arguments, **more)
 
     monkeypatch.setattr(owner, name, full_once)
@@ -228,7 +228,7 @@ async def test_a_defect_in_what_follows_an_error_leaves_nothing_running(store):
 
 
 async def test_a_paused_account_is_closed_and_everything_else_for_it_waits(store):
-    error = AccountPaused("HubSpot: the key was refused", account="crm.main", hint="Mend the key.")
+    error = AccountPaused("HubSpot: the key was refused", account="crm.main", hint="Fix the key.")
     async with Job(store) as job:
         job.runner.on("c-1", error, None)
         await job.accept("c-1")

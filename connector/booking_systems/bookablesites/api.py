@@ -22,7 +22,7 @@ from connector.remote.values import read_object, read_objects, read_text
 
 #: Answered for "there is none" by reads of one record.
 ABSENT = (404, 410)
-_TOKEN = "fetch a token"  # noqa: S105 - the deed, as error texts name it
+_TOKEN = "fetch a token"  # noqa: S105 - the action, as error texts name it
 
 
 def interpreter(account: str) -> Callable[[str, Answer, bool], RemoteError | None]:
@@ -30,15 +30,15 @@ def interpreter(account: str) -> Callable[[str, Answer, bool], RemoteError | Non
 
     def interpret(what: str, answer: Answer, writes: bool) -> RemoteError | None:  # noqa: ARG001 - as Remote asks
         status, said = answer.status, f"Bookablesites: {what}: answered {answer.status}"
-        mend = f"Compare base_url, api and [{account}.profile] with the account's API card, then restart."
+        fix = f"Compare base_url, api and [{account}.profile] with the account's API card, then restart."
         if not answer.readable and 400 <= status < 500 and status not in (401, 403, 429):
             # Perhaps not the API's own words but a page of whatever stands in between, which passes.
-            return Transient(f"{said}, without JSON", account=account, status=status, hint=mend)
+            return Transient(f"{said}, without JSON", account=account, status=status, hint=fix)
         if what == _TOKEN:
             wrong = status in (400, 404, 405, 410, 415, 422)
-            return AccountPaused(said, account=account, status=status, hint=mend) if wrong else None
+            return AccountPaused(said, account=account, status=status, hint=fix) if wrong else None
         if status in (*ABSENT, 405):
-            return Rejected(said, account=account, status=status, hint=mend)
+            return Rejected(said, account=account, status=status, hint=fix)
         return None
 
     return interpret

@@ -21,7 +21,7 @@ from connector.remote.values import read_key, read_object, read_objects, read_te
 REMEMBERED = 10_000
 _HINT = (
     "The client is linked; only the appointment's record in the CRM is not up to date. Compare date_format, time_zone and "
-    "api_time_zone of this source with the account's settings and retry the event, or mend the record and discard the event."
+    "api_time_zone of this source with the account's settings and retry the event, or fix the record and discard the event."
 )
 
 

@@ -1,4 +1,4 @@
-"""The webhooks we need at Bookeo: which are registered, missing, blocked or lead elsewhere, and how to mend that."""
+"""The webhooks we need at Bookeo: which are registered, missing, blocked or lead elsewhere, and how to fix that."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Hook(NamedTuple):
         return bool(hook.get("blockedTime")) or bool(hook.get("blockedReason"))
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What is wrong, in a few words; None when all is well."""
         if self.registered is None:
             return "is not registered"
@@ -90,14 +90,14 @@ class Hooks:
             text = "deliveries cannot be verified and webhooks not be registered: no public_url is configured"
             hint = "Set [server] public_url to our address as Bookeo sees it (https), then run `connector check --fix`."
             return [Check(id=self._id, level="warning", message=text, hint=hint)]
-        wrong = [hook for hook in await self._hooks(address) if hook.trouble is not None]
+        wrong = [hook for hook in await self._hooks(address) if hook.problem is not None]
         if not wrong:
             return [Check(id=self._id, level="ok", message=f"{len(WANTED)} webhooks are registered and none is blocked")]
         return [
             Check(
                 id=f"{self._id}.{hook.name}",
                 level="error",
-                message=f"the webhook {hook.name} {hook.trouble}",
+                message=f"the webhook {hook.name} {hook.problem}",
                 hint=self._hint(hook),
             )
             for hook in wrong
@@ -105,7 +105,7 @@ class Hooks:
 
     def _hint(self, hook: Hook) -> str:
         if hook.blocked:
-            return f"Mend the cause first (the log shows refused deliveries), otherwise it is blocked again. {_FIX} {self._gap}"
+            return f"Fix the cause first (the log shows refused deliveries), otherwise it is blocked again. {_FIX} {self._gap}"
         if hook.registered is not None:
             return f"{_FIX} It replaces the other address: make sure that nothing else of yours depends on it."
         return _FIX
@@ -124,9 +124,9 @@ class Hooks:
             raise Rejected("Bookeo: register a webhook: it calls https addresses only", account=account, hint=hint)
         done = []
         for hook in await self._hooks(address):
-            if (trouble := hook.trouble) is not None:
+            if (problem := hook.problem) is not None:
                 await self._client.create_webhook(hook.url, hook.domain, hook.type)
-                was = trouble.replace("is ", "was ").replace("leads", "led")
+                was = problem.replace("is ", "was ").replace("leads", "led")
                 done.append(f"registered the webhook {hook.name}, which {was}" + (f". {self._gap}" if hook.blocked else ""))
         return done
 

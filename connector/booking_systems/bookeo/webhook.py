@@ -37,15 +37,15 @@ def read(headers: Mapping[str, str], data: Any, prefix: str | None) -> Reading:
 
 
 def _read(path: str, data: Any, prefix: str | None) -> Reading:
-    domain, deed = _subject(path)
-    type_ = f"{domain}.{deed}"
-    if not domain or not deed:
+    domain, action = _subject(path)
+    type_ = f"{domain}.{action}"
+    if not domain or not action:
         return Reading(held="the address does not say which kind of delivery this is", hint=_ADDRESS_HINT)
-    if domain not in DOMAINS or deed not in KINDS:
+    if domain not in DOMAINS or action not in KINDS:
         return Reading(type=type_, ignored="unknown kind of delivery; nothing to do for it")
     if type_ == "customers.deleted":
         return Reading(type=type_, ignored="the customer was deleted in Bookeo; the link and the CRM stay as they are")
-    return _read_item(domain, KINDS[deed], type_, read_object(data), prefix)
+    return _read_item(domain, KINDS[action], type_, read_object(data), prefix)
 
 
 def _read_item(domain: str, kind: Kind, type_: str, data: dict[str, Any], prefix: str | None) -> Reading:
@@ -67,8 +67,8 @@ def _subject(path: str) -> tuple[str, str]:
         query = parse_qs(path.partition("?")[2], max_num_fields=50)
     except ValueError:
         return "", ""
-    domain, deed = (values[0] if len(values := query.get(name, [])) == 1 else "" for name in ("domain", "type"))
-    return read_text(domain, 40), read_text(deed, 40)
+    domain, action = (values[0] if len(values := query.get(name, [])) == 1 else "" for name in ("domain", "type"))
+    return read_text(domain, 40), read_text(action, 40)
 
 
 def read_booking(

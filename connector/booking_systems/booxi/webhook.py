@@ -25,9 +25,9 @@ from connector.model.bookings import Appointment, Client, Event, Kind, Reading, 
 
 #: The event types named on Booxi's public pages that this adapter acts on.
 KINDS = {
-    f"{what}.{deed}": kind
+    f"{what}.{action}": kind
     for what in ("appointment", "reservation")
-    for deed, kind in (("created", Kind.CREATED), ("updated", Kind.UPDATED), ("status_updated", Kind.STATUS))
+    for action, kind in (("created", Kind.CREATED), ("updated", Kind.UPDATED), ("status_updated", Kind.STATUS))
 }
 _HINT = (
     "Look at the body (`connector events show ID --body`);"

@@ -1,6 +1,6 @@
-"""`connector demo`: both far sides as stand-ins, a handful of sample webhooks, and what became of each.
+"""`connector demo`: both remote systems as sandboxes, a handful of sample webhooks, and what became of each.
 
-Everything is real but the far sides: HTTP both ways, the database file, the sync. Nothing leaves the machine.
+Everything is real but the remote systems: HTTP both ways, the database file, the sync. Nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ async def run_demo(*, once: bool, port: int, booking: str = "booxi") -> None:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="connector-demo-")))
         stage, hubspot = STAGES[booking](), HubSpotSandbox(unique_properties=("connector_person_key",))
-        far_side = await stack.enter_async_context(Server(stage.sandbox.app))
+        remote_system = await stack.enter_async_context(Server(stage.sandbox.app))
         crm = await stack.enter_async_context(Server(hubspot.app))
-        file = _write_config(folder, booking, stage, far_side.url, crm.url, hubspot.token, 0 if once else port)
+        file = _write_config(folder, booking, stage, remote_system.url, crm.url, hubspot.token, 0 if once else port)
         service = await Service.open(config.load(file, systems=registry.Registry()))
         await service.start()
         stack.push_async_callback(service.stop)
         stage.aim(service.url)
-        click.echo(f"{stage.title} stand-in    {far_side.url}\nHubSpot stand-in  {crm.url}")
+        click.echo(f"{stage.title} sandbox    {remote_system.url}\nHubSpot sandbox  {crm.url}")
         click.echo(f"connector         {service.url}/webhooks/stores, database {folder / 'demo.db'}\n")
         if stage.public_url is not None:
             await service.operations.check(fix=True)

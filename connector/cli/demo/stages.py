@@ -1,4 +1,4 @@
-"""One stage for each booking system: how its stand-in is configured, fed and asked what it stores."""
+"""One stage for each booking system: how its sandbox is configured, fed and asked what it stores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connector.sandbox.booxi.app import BooxiSandbox
 from connector.sandbox.booxi.webhooks import Target as BooxiTarget
 from connector.sandbox.kit.json_outbox import Target
 
-TOKEN = "demo-webhook-token"  # noqa: S105 - known to the stand-in only
+TOKEN = "demo-webhook-token"  # noqa: S105 - known to the sandbox only
 PATH_KEY = "demo-secret-part-of-the-address"
 _WEBHOOK = '[booking.stores.webhook]\nverify = "token"\ntokens = [{ file = "webhook-token" }]\n'
 
@@ -22,7 +22,7 @@ class Stage(ABC):
 
     title: ClassVar[str]
     settings: ClassVar[str]
-    #: Path of the API behind the stand-in's address.
+    #: Path of the API behind the sandbox's address.
     api: ClassVar[str] = ""
     #: Files beside the configuration that hold the keys.
     secrets: ClassVar[dict[str, str]] = {}
@@ -34,7 +34,7 @@ class Stage(ABC):
 
     @abstractmethod
     def aim(self, url: str) -> None:
-        """Let the stand-in call the service at `url`."""
+        """Let the sandbox call the service at `url`."""
 
     @abstractmethod
     def add(self, first: str, last: str, email: str = "", phone: str = "") -> Any:

@@ -261,9 +261,9 @@ class HubSpot(CRM):
         answer = await self._client.property(self._key)
         missing = self._absent(answer, "read a property's definition")
         if missing or answer.data.get("hasUniqueValue") is not True:
-            raise self._property_trouble(missing)
+            raise self._property_problem(missing)
 
-    def _property_trouble(self, missing: bool) -> AccountPaused:
+    def _property_problem(self, missing: bool) -> AccountPaused:
         if missing:
             text, hint = f"the unique contact property {self._key} does not exist", HINT_FIX
         else:

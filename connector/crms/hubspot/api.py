@@ -17,7 +17,7 @@ CONTACTS = f"crm/objects/{API_VERSION}/contacts"
 MEETINGS = f"crm/objects/{API_VERSION}/meetings"
 PROPERTIES = f"crm/properties/{API_VERSION}/contacts"
 CREATE_CONTACT, UPDATE_CONTACT = "create a contact", "update a contact"
-#: The deeds whose refusal may mean that another contact holds a value.
+#: The actions whose refusal may mean that another contact holds a value.
 CONTACT_WRITES = frozenset((CREATE_CONTACT, UPDATE_CONTACT))
 #: meeting → contact, defined by HubSpot.
 MEETING_TO_CONTACT = 200

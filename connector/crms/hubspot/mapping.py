@@ -137,7 +137,7 @@ def _e164(text: str, country: str) -> str | None:
 
 
 def meeting(appointment: Appointment) -> dict[str, str]:
-    """The properties of a meeting that say something; an unknown end stays unsaid."""
+    """The properties of a meeting that say something; an unknown end is left out."""
     said = {
         "hs_meeting_title": appointment.title,
         "hs_meeting_location": appointment.location,

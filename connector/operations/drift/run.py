@@ -1,6 +1,6 @@
 """Drift: links that one of the two sides no longer agrees with, found by reading both, and repaired where that is safe.
 
-A repair is an errand in the client's lane: the sync itself follows the merge or writes the id again, with its journal,
+A repair is a follow-up in the client's lane: the sync itself follows the merge or writes the id again, with its journal,
 trace and quota. What only a person can know becomes a review item.
 """
 
@@ -140,7 +140,7 @@ class Drift:
         outdated = next((finding.other for finding in found if finding.problem == "id_outdated"), None)
         survivor = next((finding.survivor for finding in found if finding.survivor), None)
         now = self.engine.clock()
-        event = await self._store.errands.repair(link, now, merged_from=outdated, survivor=survivor)
+        event = await self._store.follow_ups.repair(link, now, merged_from=outdated, survivor=survivor)
         self.engine.worker.wake()
         return [replace(finding, result="repairing", event=event) for finding in found]
 
@@ -228,7 +228,7 @@ async def wait_usable(*adapters: Integration) -> None:
 
 
 async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask again while the trouble may pass."""
+    """Ask again while the problem may pass."""
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(PASSING),
         stop=stop_after_attempt(10),

@@ -1,4 +1,4 @@
-"""What a dry run puts in front of both far sides and our own records: everything is read, and every write stays in memory.
+"""What a dry run puts in front of both remote systems and our own records: everything is read, and every write stays in memory.
 
 What would have been written is remembered for the rest of the run, so that the second client of a new person is matched
 with the customer that the first one would have become, as in the real run.
@@ -38,7 +38,7 @@ class DryBooking(BookingSystem):
 
     @classmethod
     def connect(cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: Any = None) -> Self:
-        """Not used: a rehearsal wraps what is connected."""
+        """Not used: a dry run wraps what is connected."""
         raise NotImplementedError
 
     def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:
@@ -82,7 +82,7 @@ class DryCRM(CRM):
 
     @classmethod
     def connect(cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: Any = None) -> Self:
-        """Not used: a rehearsal wraps what is connected."""
+        """Not used: a dry run wraps what is connected."""
         raise NotImplementedError
 
     async def get(self, customer_id: str) -> Customer | None:
@@ -158,16 +158,16 @@ class DryMemory:
         self._aliases: dict[tuple[str, str], str] = {}
 
     async def find(self, source: str, client_id: str) -> Link | None:
-        """The link, stored or rehearsed."""
+        """The link, stored or simulated."""
         return self._links.get((source, client_id)) or await self._store.links.find(source, client_id)
 
     async def remembered(self, crm: str, keys: Sequence[str]) -> list[str]:
-        """The customers tied to these keys, stored or rehearsed."""
+        """The customers tied to these keys, stored or simulated."""
         stored = await self._store.links.remembered(crm, keys)
-        rehearsed = [customer for key in keys for customer in self._remembered.get((crm, key), {})]
-        return list(dict.fromkeys([*stored, *rehearsed]))
+        simulated = [customer for key in keys for customer in self._remembered.get((crm, key), {})]
+        return list(dict.fromkeys([*stored, *simulated]))
 
-    async def unsaid(self, link: Link, keys: Sequence[str]) -> list[str]:
+    async def missing_keys(self, link: Link, keys: Sequence[str]) -> list[str]:
         """The keys that are not tied to the customer, whoever said them."""
         return [key for key in keys if link.customer_id not in await self.remembered(link.crm, [key])]
 
@@ -199,7 +199,7 @@ class DryMemory:
         merged_from: str | None = None,
         intent: str | None = None,
     ) -> None:
-        """Remember the links for the rest of the rehearsal."""
+        """Remember the links for the rest of the dry run."""
         own = links[0]
         self._links |= {(link.source, link.client_id): link for link in links}
         for key in keys:

@@ -25,7 +25,7 @@ from connector.sync.pipeline import Sync
 _PASSING = (Unavailable, RateLimited, Transient)
 
 
-class Rehearsal:
+class DryRun:
     """One dry run; its counts are those the real run would end with if nothing changed in between."""
 
     def __init__(self, engine: Engine, source: str, since: str | None, until: str | None) -> None:
@@ -100,7 +100,7 @@ class Rehearsal:
             token=0,
             source=self._source,
             client_id=event.client.id,
-            delivery="rehearsal",
+            delivery="dry-run",
             type=event.type,
             event=event,
             step="resolve",

@@ -3,7 +3,7 @@
 It follows what is known of Trafft, which Bookablesites seems to be a white label of (inferred). **Synthetic** is what no
 page says, an argument where it matters: which generation of the API an account has, whether lists say their length, how long
 tokens live, the content type of deliveries, whether the token comes bare or after "Bearer", one delivery for each booking of
-an appointment, and all that `bookablesites_state`, `bookablesites_rest` and `letters` list. `/_sandbox` steers it.
+an appointment, and all that `bookablesites_state`, `bookablesites_rest` and `json_outbox` list. `/_sandbox` controls it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from starlette.responses import JSONResponse, Response
 
 from connector.sandbox.bookablesites.rest import Generation, Rest
 from connector.sandbox.bookablesites.state import API_TIME, BookablesitesState, Json
-from connector.sandbox.kit.application import StandIn
-from connector.sandbox.kit.control import LetterSteering, Steering, moment
+from connector.sandbox.kit.application import BookingSandbox
+from connector.sandbox.kit.control import ControlRoutes, OutboxControlRoutes, moment
 from connector.sandbox.kit.faults import Faults
-from connector.sandbox.kit.json_outbox import Encoding, Letter, Outbox, Target
+from connector.sandbox.kit.json_outbox import Encoding, Message, Outbox, Target
 from connector.sandbox.kit.outbox import RETRIES
 
 __all__ = ["BookablesitesSandbox", "Target"]
 
 
-class BookablesitesSandbox(StandIn[Outbox]):
+class BookablesitesSandbox(BookingSandbox[Outbox]):
     """One Bookablesites account. Serve `app` with `connector.sandbox.kit.server.Server`, or give it to `httpx.ASGITransport`.
 
-    The API is under `/api/v1` and `/api/v2`, or under one of them (`apis`). `clock` gives epoch seconds. Deeds queue
+    The API is under `/api/v1` and `/api/v2`, or under one of them (`apis`). `clock` gives epoch seconds. Actions queue
     deliveries, one for each booking; `send_webhooks` sends them to `webhook`, with the event in the query.
     """
 
@@ -67,7 +67,7 @@ class BookablesitesSandbox(StandIn[Outbox]):
         more: dict[str, Any] = {"wait": wait} if wait else {}
         self.outbox = Outbox(webhook, lambda: self.faults, retries=retries, transport=transport, **more)
         routes = [route for api in apis for route in Rest(self.state, api, self).routes(self._guarded)]
-        self._serve([*routes, *self._steering().routes()])
+        self._serve([*routes, *self._control_routes().routes()])
 
     def _refusal(self, request: Request) -> Response | None:
         """A token that lives is needed."""
@@ -75,21 +75,21 @@ class BookablesitesSandbox(StandIn[Outbox]):
         allowed = scheme.lower() == "bearer" and self.tokens.get(token, 0.0) > self.clock()
         return None if allowed else JSONResponse({"message": "Unauthenticated."}, 401)
 
-    def _steering(self) -> Steering:
-        steering = LetterSteering(self, self.outbox)
-        steering.add("GET", "/state", self.snapshot)
-        steering.add("POST", "/expire_tokens", self.expire_tokens)
-        steering.add("POST", "/customers", steering.sending(lambda **fields: {"customerId": self.add_customer(**fields)}))
-        steering.add("POST", "/appointments", steering.sending(self._book))
-        steering.add("POST", "/appointments/{appointment:int}/{deed}", steering.sending(self._change))
-        return steering
+    def _control_routes(self) -> ControlRoutes:
+        control = OutboxControlRoutes(self, self.outbox)
+        control.add("GET", "/state", self.snapshot)
+        control.add("POST", "/expire_tokens", self.expire_tokens)
+        control.add("POST", "/customers", control.sending(lambda **fields: {"customerId": self.add_customer(**fields)}))
+        control.add("POST", "/appointments", control.sending(self._book))
+        control.add("POST", "/appointments/{appointment:int}/{action}", control.sending(self._change))
+        return control
 
-    # What happens at the salon. Each deed about an appointment queues a delivery for each booking.
+    # What happens at the salon. Each action about an appointment queues a delivery for each booking.
 
     def add_customer(self, **fields: Any) -> int:
         """Add a customer (`first_name`, `last_name`, `email`, `phone`), and tell by "Customer Created"; returns the id."""
         customer = self.state.add_customer(**fields)
-        self.outbox.add(Letter(self._person(customer), {"event": "customer"}, self.encoding))
+        self.outbox.add(Message(self._person(customer), {"event": "customer"}, self.encoding))
         return customer
 
     def book(
@@ -140,13 +140,13 @@ class BookablesitesSandbox(StandIn[Outbox]):
 
     # What the sandbox tells others.
 
-    def queue(self, appointment: int, event: str, customer: int | None = None) -> list[Letter]:
+    def queue(self, appointment: int, event: str, customer: int | None = None) -> list[Message]:
         """Queue a delivery for each booking (or for one customer's) and return them."""
         record = self.state.appointments[appointment]
         found = []
         for booking in record["bookings"]:
             if customer in (None, booking["customer"]["id"]):
-                found.append(self.outbox.add(Letter(self._body_of(record, booking), {"event": event}, self.encoding)))
+                found.append(self.outbox.add(Message(self._body_of(record, booking), {"event": event}, self.encoding)))
         return found
 
     def _body_of(self, record: Json, booking: Json) -> Json:
@@ -184,7 +184,7 @@ class BookablesitesSandbox(StandIn[Outbox]):
             "customers": list(self.state.customers.values()),
             "appointments": [self.state.shown(one) for one in self.state.appointments.values()],
             "descriptions": {str(customer): text for customer, text in self.state.descriptions.items()},
-            "waiting": [{**letter.query, **letter.body} for letter in self.outbox.waiting],
+            "waiting": [{**message.query, **message.body} for message in self.outbox.waiting],
         }
 
     def reset(self) -> None:
@@ -193,20 +193,20 @@ class BookablesitesSandbox(StandIn[Outbox]):
         self.state.reset()
         self.tokens.clear()
 
-    # Deeds as the control routes name them.
+    # Actions as the control routes name them.
 
     def _book(self, *, customers: list[int], starts_at: str | None = None, **fields: Any) -> Json:
         return {"appointmentId": self.book(*customers, starts_at=moment(starts_at) if starts_at else None, **fields)}
 
-    def _change(self, *, appointment: int, deed: str, **fields: Any) -> Json:
-        if deed == "reschedule":
+    def _change(self, *, appointment: int, action: str, **fields: Any) -> Json:
+        if action == "reschedule":
             self.reschedule(appointment, moment(fields["starts_at"]))
         else:
-            deeds: dict[str, Callable[..., None]] = {
+            actions: dict[str, Callable[..., None]] = {
                 "cancel": self.cancel,
                 "no_show": self.no_show,
                 "status": self.set_status,
                 "delete": self.delete,
             }
-            deeds[deed](appointment, **fields)
+            actions[action](appointment, **fields)
         return {"appointmentId": appointment}

@@ -63,8 +63,8 @@ class Rest:
         return [
             *found,
             *(
-                Route(api + path, guard(f"{method} {path}".replace(":int", ""), deed), methods=[method])
-                for method, path, deed in table
+                Route(api + path, guard(f"{method} {path}".replace(":int", ""), action), methods=[method])
+                for method, path, action in table
             ),
         ]
 

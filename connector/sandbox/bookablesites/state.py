@@ -24,7 +24,7 @@ class Taken(ValueError):
 
 
 class BookablesitesState:
-    """The memory of one sandbox; plain data, changed by synchronous methods only, so each change is atomic."""
+    """The state of one sandbox; plain data, changed by synchronous methods only, so each change is atomic."""
 
     def __init__(self, zone: str, clock: Callable[[], float]) -> None:
         self.zone = ZoneInfo(zone)

@@ -4,7 +4,7 @@ Only what the connector uses is here: customers, bookings, custom fields, webhoo
 page says, and they are arguments where it matters: the limit on calls, the status of refused keys (401) and of refused
 requests (400), page sizes and tokens, whether a PUT answers with the object, whether our own PUT sends a notification,
 whether a booking's notification embeds the customer and a deletion the whole item, that a cancellation is told as
-`deleted` only, and all that `bookeo_state` and `bookeo_webhooks` list. Paths under `/_sandbox` steer the sandbox and are
+`deleted` only, and all that `bookeo_state` and `bookeo_webhooks` list. Paths under `/_sandbox` control the sandbox and are
 no part of Bookeo.
 """
 
@@ -25,7 +25,7 @@ from connector.sandbox.bookeo.control import control_routes
 from connector.sandbox.bookeo.rest import Rest
 from connector.sandbox.bookeo.state import BookeoState, Json
 from connector.sandbox.bookeo.webhooks import DROPS, RETRIES, Message, Outbox
-from connector.sandbox.kit.application import Meter, StandIn
+from connector.sandbox.kit.application import BookingSandbox, Meter
 from connector.sandbox.kit.faults import Faults
 
 #: Synthetic: calls a second, calls a minute. Bookeo publishes no figure.
@@ -33,7 +33,7 @@ QUOTA = (4, 120)
 PERMISSIONS = ("customers_r_all", "customers_rw_all", "bookings_r_all", "bookings_rw_all")
 
 
-class BookeoSandbox(StandIn[Outbox]):
+class BookeoSandbox(BookingSandbox[Outbox]):
     """One Bookeo account. Serve `app` with `connector.sandbox.kit.server.Server`, or give it to `httpx.ASGITransport`.
 
     The API is under `/v2`. `faults` may be replaced at any time. Messages queue up until `send_webhooks` sends them to
@@ -44,7 +44,7 @@ class BookeoSandbox(StandIn[Outbox]):
         self,
         *,
         api_key: str = "sandbox-api-key",
-        secret_key: str = "sandbox-secret-key",  # noqa: S107 - a stand-in's key
+        secret_key: str = "sandbox-secret-key",  # noqa: S107 - a sandbox's key
         text_fields: Iterable[str] = ("CRM customer id",),
         permissions: Iterable[str] = PERMISSIONS,
         quota: tuple[int, int] | None = QUOTA,
@@ -103,7 +103,7 @@ class BookeoSandbox(StandIn[Outbox]):
             body["retryAfter"] = 1
         return JSONResponse(body, 429, headers={"Retry-After": "1"} if self._retry_after == "header" else None)
 
-    # What happens at the business. Each deed queues a message.
+    # What happens at the business. Each action queues a message.
 
     def add_customer(self, **fields: Any) -> str:
         """Add a customer with Bookeo's field names; returns the id."""

@@ -1,4 +1,4 @@
-"""The routes under `/_sandbox` by which curl and process-level tests steer a Bookeo sandbox. No part of Bookeo."""
+"""The routes under `/_sandbox` by which curl and process-level tests control a Bookeo sandbox. No part of Bookeo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import Route
 
 from connector.sandbox.bookeo.state import Json
-from connector.sandbox.kit.control import Deed, Steering, check_local, moment
+from connector.sandbox.kit.control import Action, ControlRoutes, check_local, moment
 
 if TYPE_CHECKING:
     from connector.sandbox.bookeo.app import BookeoSandbox
@@ -18,15 +18,15 @@ def control_routes(sandbox: BookeoSandbox) -> list[Route]:
     control = Control(sandbox)
     control.add("GET", "/state", control.state)
     control.add("POST", "/customers", control.sending(lambda **fields: {"id": sandbox.add_customer(**fields)}))
-    control.add("POST", "/customers/{customer_id}/{deed}", control.sending(control.change_customer))
+    control.add("POST", "/customers/{customer_id}/{action}", control.sending(control.change_customer))
     control.add("POST", "/bookings", control.sending(control.book))
-    control.add("POST", "/bookings/{number}/{deed}", control.sending(control.change))
+    control.add("POST", "/bookings/{number}/{action}", control.sending(control.change))
     control.add("POST", "/expire_tokens", sandbox.expire_tokens)
     return control.routes()
 
 
-class Control(Steering):
-    """The deeds which are more than a method of the sandbox."""
+class Control(ControlRoutes):
+    """The actions which are more than a method of the sandbox."""
 
     product = "Bookeo"
 
@@ -56,10 +56,10 @@ class Control(Steering):
         self.bookeo.outbox.via = url
         return {"url": url}
 
-    def change_customer(self, *, customer_id: str, deed: str, **fields: Any) -> Json:
+    def change_customer(self, *, customer_id: str, action: str, **fields: Any) -> Json:
         """`update` with fields, or `delete`."""
-        deeds: dict[str, Deed] = {"update": self.bookeo.update_customer, "delete": self.bookeo.delete_customer}
-        deeds[deed](customer_id, **fields)
+        actions: dict[str, Action] = {"update": self.bookeo.update_customer, "delete": self.bookeo.delete_customer}
+        actions[action](customer_id, **fields)
         return {"id": customer_id}
 
     def book(
@@ -71,13 +71,13 @@ class Control(Steering):
         number = self.bookeo.book(customer_id, starts_at=moment(starts_at) if starts_at is not None else None, **fields)
         return {"bookingNumber": number, "customerId": customer_id}
 
-    def change(self, *, number: str, deed: str, **fields: Any) -> Json:
+    def change(self, *, number: str, action: str, **fields: Any) -> Json:
         """`update` with fields, `cancel`, `no_show` or `delete`."""
-        deeds: dict[str, Deed] = {
+        actions: dict[str, Action] = {
             "update": self.bookeo.update_booking,
             "cancel": self.bookeo.cancel,
             "no_show": self.bookeo.no_show,
             "delete": self.bookeo.delete_booking,
         }
-        deeds[deed](number, **fields)
+        actions[action](number, **fields)
         return {"bookingNumber": number}

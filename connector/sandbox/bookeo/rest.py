@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connector.sandbox.bookeo.state import MAX_EXTERNAL_REF, BookeoState, Json
-from connector.sandbox.kit import application as standin
+from connector.sandbox.kit import application as base
 from connector.sandbox.kit.application import Guard, Handler, answering
 from connector.sandbox.kit.control import LOOPBACK
 
@@ -24,7 +24,7 @@ DOMAINS = ("bookings", "seatblocks", "resourceblocks", "customers", "payments")
 TYPES = ("created", "updated", "deleted")
 
 
-class Refused(standin.Refused):
+class Refused(base.Refused):
     """Answered with a readable message and an error id; the members' names are likely, the texts and ids synthetic."""
 
     def __init__(self, status: int, message: str) -> None:

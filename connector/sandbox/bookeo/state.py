@@ -26,7 +26,7 @@ READ_ONLY = {
 
 
 class BookeoState:
-    """The memory of one sandbox; plain data, changed by synchronous methods only, so each change is atomic."""
+    """The state of one sandbox; plain data, changed by synchronous methods only, so each change is atomic."""
 
     def __init__(self, text_fields: Iterable[str], clock: Callable[[], float]) -> None:
         self._text_fields = tuple(text_fields)

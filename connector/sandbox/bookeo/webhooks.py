@@ -84,7 +84,7 @@ class Outbox(outbox.Outbox[Message]):
         self._number = 0
         #: By webhook id: messages dropped in a row, and whether a loss has still to be told.
         self._dropped: Counter[str] = Counter()
-        self._untold: set[str] = set()
+        self._losses: set[str] = set()
 
     @property
     def ready(self) -> bool:
@@ -95,7 +95,7 @@ class Outbox(outbox.Outbox[Message]):
         """Forget what waits and what was counted."""
         super().reset()
         self._dropped.clear()
-        self._untold.clear()
+        self._losses.clear()
 
     def add(self, domain: str, type_: str, item_id: str, item: Json | None, at: str) -> Message:
         """Queue a message and return it."""
@@ -145,17 +145,17 @@ class Outbox(outbox.Outbox[Message]):
     def _drop(self, hook: Json, status: int | None) -> None:
         self.counts["dropped"] += 1
         self._dropped[hook["id"]] += 1
-        self._untold.add(hook["id"])
+        self._losses.add(hook["id"])
         if self._dropped[hook["id"]] >= self._drops:
             hook["blockedTime"] = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(self._clock()))
             hook["blockedReason"] = "connection timed out" if status is None else f"HTTP status {status} from {hook['url']}"
 
     async def _post(self, http: httpx.AsyncClient, item: Message) -> httpx.Response:
         hook = self._webhooks()[item.domain, item.type]
-        headers = self.headers(item, hook["url"], lost=hook["id"] in self._untold)
+        headers = self.headers(item, hook["url"], lost=hook["id"] in self._losses)
         response = await http.post(self._wire(hook["url"]), content=item.body, headers=headers)
         if response.is_success:
-            self._untold.discard(hook["id"])
+            self._losses.discard(hook["id"])
         return response
 
     def _wire(self, url: str) -> str:

@@ -4,7 +4,7 @@
 no public evidence shows them at work. From the announcement are the calls, Bearer keys that may be read-only, and the four
 events; from the vendor's public source the booking's members and the answers' wrapper. Ours are the paging, the filter's
 name, statuses of errors, that a DELETE keeps the booking as `canceled`, the envelope of deliveries, and that PUT takes single
-members and free ones (`free_fields`). `/_sandbox` steers it and is no part of BookingFlow.
+members and free ones (`free_fields`). `/_sandbox` controls it and is no part of BookingFlow.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connector.sandbox.kit.application import Handler, StandIn
-from connector.sandbox.kit.control import Json, LetterSteering, Steering, moment
+from connector.sandbox.kit.application import BookingSandbox, Handler
+from connector.sandbox.kit.control import ControlRoutes, Json, OutboxControlRoutes, moment
 from connector.sandbox.kit.faults import Faults
-from connector.sandbox.kit.json_outbox import Letter, Outbox, Target
+from connector.sandbox.kit.json_outbox import Message, Outbox, Target
 from connector.sandbox.kit.outbox import RETRIES
 
 __all__ = ["BookingFlowSandbox", "Target"]
@@ -35,10 +35,10 @@ Envelope = Literal["id", "booking", "root"]
 WRITABLE = {"startAt", "endAt", "players", "customer"}
 
 
-class BookingFlowSandbox(StandIn[Outbox]):
+class BookingFlowSandbox(BookingSandbox[Outbox]):
     """One organisation. Serve `app` with `connector.sandbox.kit.server.Server`, or give it to `httpx.ASGITransport`.
 
-    The API is under `/api/v1`. `clock` gives epoch seconds, `ticks` the seconds by which `per_minute` is counted. Deeds
+    The API is under `/api/v1`. `clock` gives epoch seconds, `ticks` the seconds by which `per_minute` is counted. Actions
     queue deliveries; `send_webhooks` sends them to `webhook`.
     """
 
@@ -78,7 +78,7 @@ class BookingFlowSandbox(StandIn[Outbox]):
         self._clock, self._ticks = clock, ticks
         self._calls: list[float] = []
         self._number = 0
-        self._serve([*self._routes(), *self._steering().routes()])
+        self._serve([*self._routes(), *self._control_routes().routes()])
 
     def _routes(self) -> list[Route]:
         table: list[tuple[str, str, Handler]] = [
@@ -88,7 +88,7 @@ class BookingFlowSandbox(StandIn[Outbox]):
             ("PUT", "/bookings/{id}", self._put),
             ("DELETE", "/bookings/{id}", self._delete),
         ]
-        return [Route(API + path, self._guarded(f"{m} {path}", deed), methods=[m]) for m, path, deed in table]
+        return [Route(API + path, self._guarded(f"{m} {path}", action), methods=[m]) for m, path, action in table]
 
     def _refusal(self, request: Request) -> Response | None:
         given, wanted = request.headers.get("authorization", ""), f"Bearer {self.api_key}"
@@ -136,7 +136,7 @@ class BookingFlowSandbox(StandIn[Outbox]):
         self._change(booking, "booking.canceled", status="canceled")
         return _answer({})
 
-    # What happens at the venue. Each deed queues a delivery.
+    # What happens at the venue. Each action queues a delivery.
 
     def book(
         self, *, name: str = "", email: str = "", phone: str = "", starts_at: datetime | None = None, **fields: Any
@@ -195,7 +195,7 @@ class BookingFlowSandbox(StandIn[Outbox]):
 
     # What the sandbox tells others.
 
-    def queue(self, booking: Json, event: str) -> Letter:
+    def queue(self, booking: Json, event: str) -> Message:
         """Queue a delivery about a booking as it stands now, in the envelope chosen for this sandbox."""
         self._number += 1
         own = {"id": f"evt_{self._number:08}"} if self.event_ids else {}
@@ -204,11 +204,11 @@ class BookingFlowSandbox(StandIn[Outbox]):
             "booking": {"data": {"booking": dict(booking)}},
             "root": dict(booking),
         }
-        return self.outbox.add(Letter({**own, "type": event, **content[self.envelope]}))
+        return self.outbox.add(Message({**own, "type": event, **content[self.envelope]}))
 
     def snapshot(self) -> Json:
         """Everything the sandbox remembers, and what waits to be sent."""
-        return {"bookings": list(self.bookings.values()), "waiting": [dict(letter.body) for letter in self.outbox.waiting]}
+        return {"bookings": list(self.bookings.values()), "waiting": [dict(message.body) for message in self.outbox.waiting]}
 
     def reset(self) -> None:
         """Forget everything but the settings."""
@@ -216,27 +216,27 @@ class BookingFlowSandbox(StandIn[Outbox]):
         self.bookings.clear()
         self._calls.clear()
 
-    def _steering(self) -> Steering:
-        steering = LetterSteering(self, self.outbox)
-        steering.add("GET", "/state", self.snapshot)
-        steering.add("POST", "/bookings", steering.sending(self._book))
-        steering.add("POST", "/bookings/{booking_id}/{deed}", steering.sending(self._do))
-        return steering
+    def _control_routes(self) -> ControlRoutes:
+        control = OutboxControlRoutes(self, self.outbox)
+        control.add("GET", "/state", self.snapshot)
+        control.add("POST", "/bookings", control.sending(self._book))
+        control.add("POST", "/bookings/{booking_id}/{action}", control.sending(self._do))
+        return control
 
     def _book(self, *, starts_at: str | None = None, **fields: Any) -> Json:
         return {"bookingId": self.book(starts_at=moment(starts_at) if starts_at else None, **fields)}
 
-    def _do(self, *, booking_id: str, deed: str, **fields: Any) -> Json:
-        if deed == "reschedule":
+    def _do(self, *, booking_id: str, action: str, **fields: Any) -> Json:
+        if action == "reschedule":
             self.reschedule(booking_id, moment(fields["starts_at"]))
         else:
-            deeds: dict[str, Callable[..., None]] = {
+            actions: dict[str, Callable[..., None]] = {
                 "cancel": self.cancel,
                 "status": self.set_status,
                 "pay": self.pay,
                 "delete": self.delete,
             }
-            deeds[deed](booking_id, **fields)
+            actions[action](booking_id, **fields)
         return {"bookingId": booking_id}
 
 

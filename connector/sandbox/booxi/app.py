@@ -4,7 +4,7 @@ Only what the connector uses is here: clients, module links, bookings, merchants
 no public page says, and they are arguments where it matters: the status of a merged client's answer (409), whether a
 missing link is a 404 or an empty link, the code numbers and the texts of errors, the status of a refused key (401) and
 of an unknown module (403), page sizes, the form and the life of cursors, how many clients a search answers, that both
-ends of from/to are inclusive, and all that `booxi_state` and `booxi_webhooks` list. Paths under `/_sandbox` steer the
+ends of from/to are inclusive, and all that `booxi_state` and `booxi_webhooks` list. Paths under `/_sandbox` control the
 sandbox and are no part of Booxi.
 """
 
@@ -24,7 +24,7 @@ from connector.sandbox.booxi.control import control_routes
 from connector.sandbox.booxi.rest import Rest
 from connector.sandbox.booxi.state import BooxiState, Json
 from connector.sandbox.booxi.webhooks import Outbox, Spelling, Target
-from connector.sandbox.kit.application import Meter, StandIn
+from connector.sandbox.kit.application import BookingSandbox, Meter
 from connector.sandbox.kit.faults import Faults
 from connector.sandbox.kit.outbox import RETRIES
 
@@ -34,7 +34,7 @@ __all__ = ["BooxiSandbox", "Target"]
 QUOTA = (5, 300)
 
 
-class BooxiSandbox(StandIn[Outbox]):
+class BooxiSandbox(BookingSandbox[Outbox]):
     """One Booxi. Serve `app` with `connector.sandbox.kit.server.Server`, or give it to `httpx.ASGITransport`.
 
     The API is under `/booking/v1`. `faults` may be replaced at any time. `clock` gives epoch seconds, `ticks` the
@@ -97,7 +97,7 @@ class BooxiSandbox(StandIn[Outbox]):
         if response.status_code == 400:
             self.meter.count()
 
-    # What happens at the store. Each deed about a booking queues an event.
+    # What happens at the store. Each action about a booking queues an event.
 
     def add_client(self, **fields: Any) -> int:
         """Add a client record with Booxi's field names; returns its id."""
@@ -155,14 +155,14 @@ class BooxiSandbox(StandIn[Outbox]):
 
     # What the sandbox tells others.
 
-    def queue_event(self, booking_id: str, deed: str) -> Json:
-        """Queue `appointment.<deed>` or `reservation.<deed>` for a booking and return the body."""
+    def queue_event(self, booking_id: str, action: str) -> Json:
+        """Queue `appointment.<action>` or `reservation.<action>` for a booking and return the body."""
         booking = self.state.bookings[booking_id]
         family = "appointment" if booking["bookingMethod"] == "Appointment" else "reservation"
         content: Json = {"booking": booking}
         if self.links_in_webhooks:
             content["clientLinks"] = self.state.links_of(booking)
-        return self.outbox.add(f"{family}.{deed}", content, self.spelling)
+        return self.outbox.add(f"{family}.{action}", content, self.spelling)
 
     async def deliver(self, body: Json) -> int | None:
         """Send one body once; see `Outbox.deliver`."""

@@ -1,4 +1,4 @@
-"""The routes under `/_sandbox` by which curl and process-level tests steer a Booxi sandbox. No part of Booxi."""
+"""The routes under `/_sandbox` by which curl and process-level tests control a Booxi sandbox. No part of Booxi."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from connector.sandbox.booxi.state import InvalidExternalId, Json
 from connector.sandbox.booxi.webhooks import Target
-from connector.sandbox.kit.control import Steering, Unacceptable, check_local, moment
+from connector.sandbox.kit.control import ControlRoutes, Unacceptable, check_local, moment
 
 if TYPE_CHECKING:
     from connector.sandbox.booxi.app import BooxiSandbox
@@ -21,15 +21,15 @@ def control_routes(sandbox: BooxiSandbox) -> list[Route]:
     control.add("GET", "/state", control.state)
     control.add("POST", "/clients", lambda **fields: {"clientId": sandbox.add_client(**fields)})
     control.add("POST", "/bookings", control.sending(control.book))
-    control.add("POST", "/bookings/{booking_id}/{deed}", control.sending(control.change))
+    control.add("POST", "/bookings/{booking_id}/{action}", control.sending(control.change))
     control.add("POST", "/merge", sandbox.merge_clients)
     control.add("PUT", "/links", control.link)
     control.add("POST", "/expire_cursors", sandbox.expire_cursors)
     return control.routes()
 
 
-class Control(Steering):
-    """The deeds which are more than a method of the sandbox."""
+class Control(ControlRoutes):
+    """The actions which are more than a method of the sandbox."""
 
     product = "Booxi"
 
@@ -71,13 +71,13 @@ class Control(Steering):
         client = self.booxi.state.bookings[booking_id].get("client") or {}
         return {"bookingId": booking_id, "clientId": client.get("id")}
 
-    def change(self, *, booking_id: str, deed: str, **fields: Any) -> Json:
+    def change(self, *, booking_id: str, action: str, **fields: Any) -> Json:
         """`update` with fields, `cancel`, `no_show` or `complete`."""
-        deeds: dict[str, Callable[..., None]] = {
+        actions: dict[str, Callable[..., None]] = {
             "update": self.booxi.update_booking,
             "cancel": self.booxi.cancel,
             "no_show": self.booxi.no_show,
             "complete": self.booxi.complete,
         }
-        deeds[deed](booking_id, **fields)
+        actions[action](booking_id, **fields)
         return {"bookingId": booking_id}

@@ -12,14 +12,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connector.sandbox.booxi.state import BooxiState, InvalidExternalId, Json
-from connector.sandbox.kit import application as standin
+from connector.sandbox.kit import application as base
 from connector.sandbox.kit.application import Guard, Handler, answering
 
 API = "/booking/v1"
 CONTACT = ("firstName", "lastName", "email", "phoneNumber")
 
 
-class Refused(standin.Refused):
+class Refused(base.Refused):
     """Answered with Booxi's error model: message, code, and sometimes more. The code numbers are synthetic."""
 
     def __init__(self, status: int, message: str, **more: Any) -> None:

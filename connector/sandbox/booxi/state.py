@@ -22,7 +22,7 @@ class InvalidExternalId(ValueError):
 
 
 class BooxiState:
-    """The memory of one sandbox; plain data, changed by synchronous methods only, so each change is atomic."""
+    """The state of one sandbox; plain data, changed by synchronous methods only, so each change is atomic."""
 
     def __init__(self, module_ids: Iterable[str], merchants: int | Iterable[Json], clock: Callable[[], float]) -> None:
         self.module_ids = tuple(module_ids)

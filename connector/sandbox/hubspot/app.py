@@ -1,4 +1,4 @@
-"""A stateful stand-in for HubSpot over real HTTP, for the demo, the tests and the benchmarks.
+"""A stateful sandbox for HubSpot over real HTTP, for the demo, the tests and the benchmarks.
 
 It enforces what the adapter relies on: unique e-mail addresses and own keys, HubSpot's texts of refusal, limits, merges,
 an index that lags. It is not HubSpot: what is not documented is labelled synthetic where it is decided.
@@ -193,7 +193,7 @@ class HubSpotSandbox:
         }
 
     def _control(self, method: str, path: list[str], data: Any) -> tuple[int, Any]:  # noqa: PLR0911 - a table of routes
-        """Steer the sandbox; faults, limits and the token do not apply here."""
+        """Control the sandbox; faults, limits and the token do not apply here."""
         match method, path:
             case "GET", ["state"]:
                 properties = list(self.records.properties.values())

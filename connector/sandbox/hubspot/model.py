@@ -1,4 +1,4 @@
-"""What the HubSpot stand-in stores and how it refuses: one record, the account's property names, HubSpot's error body."""
+"""What the HubSpot sandbox stores and how it refuses: one record, the account's property names, HubSpot's error body."""
 
 from __future__ import annotations
 

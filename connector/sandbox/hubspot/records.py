@@ -1,7 +1,7 @@
-"""The records behind the HubSpot stand-in: contacts, meetings and property definitions, with HubSpot's own rules.
+"""The records behind the HubSpot sandbox: contacts, meetings and property definitions, with HubSpot's own rules.
 
 Everything here is synchronous, so that one request is one step: of two creates of one person exactly one wins.
-What HubSpot does not document is marked *synthetic*; where both behaviours are plausible it is a knob of `Rules`.
+What HubSpot does not document is marked *synthetic*; where both behaviours are plausible it is a setting of `Rules`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HISTORY = 900.0
 
 @dataclass
 class Rules:
-    """What is not documented, as knobs; every one of them is synthetic."""
+    """What is not documented, as settings; every one of them is synthetic."""
 
     #: Whether an address stays taken after its contact went to the recycle bin.
     archived_blocks_email: bool = False

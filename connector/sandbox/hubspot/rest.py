@@ -1,4 +1,4 @@
-"""The REST routes of the HubSpot stand-in: method, path and body in, status and document out."""
+"""The REST routes of the HubSpot sandbox: method, path and body in, status and document out."""
 
 from __future__ import annotations
 

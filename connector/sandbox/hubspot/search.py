@@ -1,4 +1,4 @@
-"""The search of the HubSpot stand-in: its limits, its filters, and an index that lags."""
+"""The search of the HubSpot sandbox: its limits, its filters, and an index that lags."""
 
 from __future__ import annotations
 

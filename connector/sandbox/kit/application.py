@@ -1,4 +1,4 @@
-"""What the stand-ins for booking systems have in common: they count, refuse, misbehave on command, and send what waits."""
+"""What the sandboxes for booking systems have in common: they count, refuse, misbehave on command, and send what waits."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ class Meter:
         self.throttled = 0
 
 
-#: The stand-in's own kind of outbox.
+#: The sandbox's own kind of outbox.
 B = TypeVar("B", bound=Outbox[Any])
 
 
-class StandIn(ABC, Generic[B]):
+class BookingSandbox(ABC, Generic[B]):
     """One account. `app` is the ASGI application; `faults` may be replaced at any time."""
 
     app: FaultInjector

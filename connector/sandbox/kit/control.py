@@ -1,4 +1,4 @@
-"""The routes under `/_sandbox` which stand-ins have in common: curl and process-level tests steer them there.
+"""The routes under `/_sandbox` which sandboxes have in common: curl and process-level tests control them there.
 
 Every body and every answer is a JSON object, and a wrong body is a 400. None of it is part of the product.
 """
@@ -17,21 +17,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connector.sandbox.kit import json_outbox as letters
+from connector.sandbox.kit import json_outbox as messages
 from connector.sandbox.kit.faults import CONTROL, Faults
 from connector.sandbox.kit.outbox import Outbox
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Json = dict[str, Any]
 #: Called with the body's keys and the path's parameters; an unknown or missing key is a TypeError.
-Deed = Callable[..., Any]
+Action = Callable[..., Any]
 
 
 class Unacceptable(Exception):
     """What the body asks for cannot be; the text is the answer."""
 
 
-class Steered(Protocol):
+class Controlled(Protocol):
     """What every sandbox has."""
 
     faults: Faults
@@ -47,10 +47,10 @@ class Steered(Protocol):
         """Forget everything but the settings."""
 
 
-class Steering(ABC):
+class ControlRoutes(ABC):
     """The routes of one sandbox: the common ones, and those that are added.
 
-    A deed about the product queues a delivery, as the Python method of the same name does. It is sent at once, in the
+    An action about the product queues a delivery, as the Python method of the same name does. It is sent at once, in the
     background, when there is somewhere to send to and the request does not say `"send": false`. `POST /_sandbox/deliver`
     sends what waits and answers when that is done.
     """
@@ -58,9 +58,9 @@ class Steering(ABC):
     #: The product that this is no part of.
     product: ClassVar[str] = "the product"
 
-    def __init__(self, sandbox: Steered) -> None:
+    def __init__(self, sandbox: Controlled) -> None:
         self.sandbox = sandbox
-        self._table: list[tuple[str, str, Deed]] = [
+        self._table: list[tuple[str, str, Action]] = [
             ("GET", "", self.help),
             ("GET", "/stats", sandbox.stats),
             ("POST", "/reset", sandbox.reset),
@@ -71,18 +71,18 @@ class Steering(ABC):
         ]
         self._sending: set[asyncio.Task[int]] = set()
 
-    def add(self, method: str, path: str, deed: Deed) -> None:
+    def add(self, method: str, path: str, action: Action) -> None:
         """One more route."""
-        self._table.append((method, path, deed))
+        self._table.append((method, path, action))
 
     def routes(self) -> list[Route]:
         """All routes."""
-        return [Route(CONTROL + path, _endpoint(deed), methods=[method]) for method, path, deed in self._table]
+        return [Route(CONTROL + path, _endpoint(action), methods=[method]) for method, path, action in self._table]
 
     def help(self) -> Json:
         """What there is."""
         routes = [f"{method} {CONTROL}{path}" for method, path, _ in self._table]
-        return {"about": f"steers the sandbox; no part of {self.product}", "routes": routes}
+        return {"about": f"controls the sandbox; no part of {self.product}", "routes": routes}
 
     def faults(self) -> Json:
         """The faults as they are."""
@@ -106,11 +106,11 @@ class Steering(ABC):
         """Whether what is queued can be sent at once."""
         return self.sandbox.outbox.ready
 
-    def sending(self, deed: Deed) -> Deed:
-        """A deed after which what waits is sent in the background, unless its body says `"send": false`."""
+    def sending(self, action: Action) -> Action:
+        """An action after which what waits is sent in the background, unless its body says `"send": false`."""
 
         def act(*, send: bool = True, **fields: Any) -> Any:
-            result = deed(**fields)
+            result = action(**fields)
             if send and self.ready:
                 task = asyncio.create_task(self.sandbox.outbox.send())
                 self._sending.add(task)
@@ -120,18 +120,18 @@ class Steering(ABC):
         return act
 
 
-class LetterSteering(Steering):
-    """For sandboxes that send letters."""
+class OutboxControlRoutes(ControlRoutes):
+    """For sandboxes that send messages."""
 
-    def __init__(self, sandbox: Steered, outbox: letters.Outbox) -> None:
+    def __init__(self, sandbox: Controlled, outbox: messages.Outbox) -> None:
         super().__init__(sandbox)
-        self._letters = outbox
+        self._messages = outbox
 
     def put_webhook(self, **fields: Any) -> Json:
         """Say where deliveries go: `url` (on this machine only), `key`, `token`, `header`."""
-        target = letters.Target(**fields)
+        target = messages.Target(**fields)
         check_local(target.url)
-        self._letters.target = target
+        self._messages.target = target
         return {"url": target.url, "header": target.header}
 
 
@@ -147,11 +147,11 @@ def moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _endpoint(deed: Deed) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(action: Action) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             body = await request.json() if await request.body() else {}
-            result = deed(**{**body, **request.path_params})
+            result = action(**{**body, **request.path_params})
             result = await result if asyncio.iscoroutine(result) else result
         except (ValidationError, Unacceptable) as error:
             return JSONResponse({"message": str(error)}, 400)

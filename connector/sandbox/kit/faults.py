@@ -1,6 +1,6 @@
-"""What can go wrong at a far side, on a knob: the same faults serve the demo, the tests and the benchmarks.
+"""What can go wrong at a remote system, configurable: the same faults serve the demo, the tests and the benchmarks.
 
-`Faults` is the knob, `FaultInjector` the ASGI middleware that turns it. Which requests are hit is decided by a seeded
+`Faults` is the setting, `FaultInjector` the ASGI middleware that applies it. Which requests are hit is decided by a seeded
 generator, so a run can be repeated as long as the requests arrive in the same order.
 """
 
@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector.model.errors import ConfigError
 
-#: Requests under this path steer the sandbox and are never disturbed.
+#: Requests under this path control the sandbox and are never disturbed.
 CONTROL = "/_sandbox"
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -30,7 +30,7 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class Faults(BaseModel):
-    """How a far side misbehaves; every probability is per request (or per delivery) and 0 means never."""
+    """How a remote system misbehaves; every probability is per request (or per delivery) and 0 means never."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

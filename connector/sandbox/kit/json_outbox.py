@@ -1,6 +1,6 @@
-"""How a sandbox calls our webhook where each deed has its own query and its own kind of body: real HTTP requests.
+"""How a sandbox calls our webhook where each action has its own query and its own kind of body: real HTTP requests.
 
-Used by the stand-ins whose vendors say next to nothing of their deliveries. Synthetic therefore: all that `outbox` lists.
+Used by the sandboxes whose vendors say next to nothing of their deliveries. Synthetic therefore: all that `outbox` lists.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Message:
     """One delivery: what stands in the query, and the body's members."""
 
     body: Mapping[str, Any]
@@ -53,8 +53,8 @@ class Letter:
         return f"{target.url}?{urlencode(query)}" if query else target.url
 
 
-class Outbox(outbox.Outbox[Letter]):
-    """Letters waiting to be sent to one target."""
+class Outbox(outbox.Outbox[Message]):
+    """Messages waiting to be sent to one target."""
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class Outbox(outbox.Outbox[Letter]):
         """Whether there is a target."""
         return self.target is not None
 
-    def add(self, letter: Letter) -> Letter:
-        """Queue a letter."""
-        self.waiting.append(letter)
-        return letter
+    def add(self, message: Message) -> Message:
+        """Queue a message."""
+        self.waiting.append(message)
+        return message
 
-    async def _post(self, http: httpx.AsyncClient, item: Letter) -> httpx.Response:
+    async def _post(self, http: httpx.AsyncClient, item: Message) -> httpx.Response:
         target = self.target
         if target is None:
             raise ValueError("the sandbox has no webhook target")

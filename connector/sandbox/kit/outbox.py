@@ -1,4 +1,4 @@
-"""What waits to be sent to our webhooks, and the sending: real HTTP requests, with duplicates and disorder on a knob.
+"""What waits to be sent to our webhooks, and the sending: real HTTP requests, with configurable duplicates and disorder.
 
 Synthetic, because no vendor's page says it: the pauses between attempts, and that 2xx is success.
 """
@@ -25,7 +25,7 @@ T = TypeVar("T")
 class Outbox(ABC, Generic[T]):
     """The queue of one sandbox. `counts`: sent, acknowledged, refused, unanswered, gave_up."""
 
-    #: Synthetic, unless a stand-in knows better: seconds the receiver has for its answer.
+    #: Synthetic, unless a sandbox knows better: seconds the receiver has for its answer.
     patience = 10.0
 
     def __init__(

@@ -16,7 +16,7 @@ from typing import Any
 
 from connector.model.links import Link
 from connector.model.reviews import Decision
-from connector.store.errands import queue_errand
+from connector.store.follow_ups import queue_follow_up
 from connector.store.inbox import LIVE
 from connector.store.intents import forget_open
 from connector.store.links import link_of, retie, save_link
@@ -26,15 +26,15 @@ from connector.store.sqlite.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class _Deed:
-    """A decision while it is carried out. `errands`: queue one for whom nothing waits that would carry it out."""
+class _Action:
+    """A decision while it is carried out. `follow_ups`: queue one for whom nothing waits that would carry it out."""
 
     review_id: int
     crm: str
     customer_id: str | None
     by: str
     now: float
-    errands: bool
+    follow_ups: bool
 
     def step(self, told: str) -> dict[str, Any]:
         """The entry in the traces of the events which it lets go."""
@@ -83,15 +83,15 @@ class Reviews:
         return await self._database.write(lambda connection: _answer(connection, asked, reason, candidates, now))
 
     async def decide(
-        self, review_id: int, decision: str, customer_id: str | None, by: str, now: float, *, errands: bool = False
+        self, review_id: int, decision: str, customer_id: str | None, by: str, now: float, *, follow_ups: bool = False
     ) -> str | None:
         """Record a decision for all clients of an item and let the waiting events go on.
 
-        Returns a sentence why not, or None when done. With `errands`, a client for whom nothing waits gets an event that
+        Returns a sentence why not, or None when done. With `follow_ups`, a client for whom nothing waits gets an event that
         carries the decision out now; otherwise its next event does.
         """
         return await self._database.write(
-            lambda connection: _decide(connection, review_id, decision, customer_id, by, now, errands)
+            lambda connection: _decide(connection, review_id, decision, customer_id, by, now, follow_ups)
         )
 
     async def undo(self, review_id: int, by: str, now: float) -> tuple[str | None, list[str]]:
@@ -126,11 +126,11 @@ def follow(connection: sqlite3.Connection, decision: Decision | None, link: Link
         " AND n.review_id > c.review_id AND n.told IS NOT NULL)",
         (decision.review_id,),
     ).fetchall()
-    deed = _Deed(decision.review_id, link.crm, link.customer_id, decision.by, now, errands=True)
+    action = _Action(decision.review_id, link.crm, link.customer_id, decision.by, now, follow_ups=True)
     for row in rows:
         connection.execute("UPDATE review_clients SET told = 'link' WHERE id = ?", (row["id"],))
         withdraw(connection, row["source"], row["client_id"])
-        _carry_out(connection, deed, "link", row["source"], row["client_id"])
+        _carry_out(connection, action, "link", row["source"], row["client_id"])
 
 
 def _decide(
@@ -140,7 +140,7 @@ def _decide(
     customer_id: str | None,
     by: str,
     now: float,
-    errands: bool,
+    follow_ups: bool,
 ) -> str | None:
     row = connection.execute("SELECT crm, decision FROM reviews WHERE id = ?", (review_id,)).fetchone()
     if row is None:
@@ -155,7 +155,7 @@ def _decide(
         "INSERT INTO review_decisions (review_id, decision, customer_id, decided_by, decided_at) VALUES (?, ?, ?, ?, ?)",
         (review_id, *said),
     )
-    deed = _Deed(review_id, row["crm"], customer_id, by, now, errands)
+    action = _Action(review_id, row["crm"], customer_id, by, now, follow_ups)
     for number, client in enumerate(clients_of(connection, review_id)):
         told = "wait" if decision == "create" and number else decision
         before = link_of(connection, client["source"], client["client_id"])
@@ -163,7 +163,7 @@ def _decide(
             "UPDATE review_clients SET told = ?, replaced = ? WHERE id = ?",
             (told, json.dumps(astuple(before)) if before else None, client["id"]),
         )
-        _carry_out(connection, deed, told, client["source"], client["client_id"])
+        _carry_out(connection, action, told, client["source"], client["client_id"])
     return None
 
 
@@ -197,31 +197,31 @@ def _answer(
         " VALUES (?, ?, ?, '[]', 'link', ?)",
         (row["id"], source, client_id, json.dumps(astuple(before)) if before else None),
     )
-    deed = _Deed(row["id"], crm, row["customer_id"], row["decided_by"], now, errands=False)
-    _carry_out(connection, deed, "link", source, client_id)
+    action = _Action(row["id"], crm, row["customer_id"], row["decided_by"], now, follow_ups=False)
+    _carry_out(connection, action, "link", source, client_id)
     note = f"{row['decided_by']} decided this for another client of this person in review {row['id']}"
-    return {**deed.step("link"), "note": note}
+    return {**action.step("link"), "note": note}
 
 
-def _carry_out(connection: sqlite3.Connection, deed: _Deed, told: str, source: str, client_id: str) -> None:
+def _carry_out(connection: sqlite3.Connection, action: _Action, told: str, source: str, client_id: str) -> None:
     """Do what a decision says for one client."""
     if told != "create":
         forget_open(connection, source, client_id)
-    if told == "link" and deed.customer_id is not None:
-        save_link(connection, Link(source, client_id, deed.crm, deed.customer_id, "review"), deed.now)
-        retie(connection, deed.crm, source, client_id, deed.customer_id)
-    moved = _let_go(connection, deed, told, source, client_id)
-    if deed.errands and not moved and told in ("link", "create"):
-        queue_errand(connection, source, client_id, "review", deed.now, LIVE)
+    if told == "link" and action.customer_id is not None:
+        save_link(connection, Link(source, client_id, action.crm, action.customer_id, "review"), action.now)
+        retie(connection, action.crm, source, client_id, action.customer_id)
+    moved = _let_go(connection, action, told, source, client_id)
+    if action.follow_ups and not moved and told in ("link", "create"):
+        queue_follow_up(connection, source, client_id, "review", action.now, LIVE)
 
 
-def _let_go(connection: sqlite3.Connection, deed: _Deed, told: str, source: str, client_id: str) -> int:
+def _let_go(connection: sqlite3.Connection, action: _Action, told: str, source: str, client_id: str) -> int:
     """Move what was held for a client; returns how many events that were."""
     state = {"dismiss": "discarded", "wait": "held"}.get(told, "queued")
     reason = {
-        "dismiss": f"dismissed in review {deed.review_id}",
-        "wait": f"waits for the customer that review {deed.review_id} lets another client of this person create",
-    }.get(told, f"decided in review {deed.review_id}: {told}")
+        "dismiss": f"dismissed in review {action.review_id}",
+        "wait": f"waits for the customer that review {action.review_id} lets another client of this person create",
+    }.get(told, f"decided in review {action.review_id}: {told}")
     rows = connection.execute(
         "SELECT id, lane_id, trace FROM events WHERE source = ? AND client_id = ? AND state = 'held'", (source, client_id)
     ).fetchall()
@@ -229,9 +229,9 @@ def _let_go(connection: sqlite3.Connection, deed: _Deed, told: str, source: str,
         connection.execute(
             "UPDATE events SET state = ?, step = 'resolve', reason = ?, hint = NULL, attempts = 0, trace = ?,"
             " failing_since = NULL, outcome = nullif(outcome, 'failed'), updated_at = ? WHERE id = ?",
-            (state, reason, json.dumps([*json.loads(row["trace"]), deed.step(told)]), deed.now, row["id"]),
+            (state, reason, json.dumps([*json.loads(row["trace"]), action.step(told)]), action.now, row["id"]),
         )
     if state == "queued":
         for lane in {row["lane_id"] for row in rows}:
-            connection.execute("UPDATE lanes SET due = ? WHERE id = ? AND due IS NULL AND boot IS NULL", (deed.now, lane))
+            connection.execute("UPDATE lanes SET due = ? WHERE id = ? AND due IS NULL AND boot IS NULL", (action.now, lane))
     return len(rows)

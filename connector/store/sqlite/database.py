@@ -331,7 +331,7 @@ def explained(error: BaseException, path: Path) -> ConnectorError | BaseExceptio
         "readonly": (f"The database {name} cannot be written.", "Check the owner and permissions of the file and its folder."),
         "unable to open": (f"The database {name} cannot be opened.", "Check that the folder exists and may be written."),
         "full": (f"The disk that holds {name} is full.", "Free some space; nothing acknowledged is lost."),
-        "no such table": (f"{name} is not a connector's database yet.", "Start `connector serve`, or mend database.url."),
+        "no such table": (f"{name} is not a connector's database yet.", "Start `connector serve`, or fix database.url."),
         "not a database": (f"{name} is not an SQLite database.", "Point database.url at another file."),
         "malformed": (f"The database {name} is damaged.", "Stop the service and restore a backup; see docs/operating.md."),
         "disk I/O": (f"The disk that holds {name} does not work.", "Check the disk and the system log."),

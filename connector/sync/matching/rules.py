@@ -107,7 +107,7 @@ class Matcher:
         living = f"client:{work.source}:{seen.stored.client_id if seen.stored else work.client_id}"
         async with self.locks.hold(self.crm.name, [*person.keys(), living]):
             found = await self._by_survivor(work, seen) or await self.by_key(work, person)
-            if found is None and self._told_to_create(work):
+            if found is None and self._asked_to_create(work):
                 found = await self.by_newcomer(work, person)
             elif found is None:
                 found = await self.by_email(work, person) or await self.by_phone(work, person)
@@ -219,7 +219,7 @@ class Matcher:
 
     async def create(self, work: Work, person: Identity) -> Found:
         """Rule 7: nobody was found, by answered and empty look-ups."""
-        told = self._told_to_create(work)
+        told = self._asked_to_create(work)
         if work.event.kind is Kind.DELETED and not told:
             raise Ignore("no customer matches, and nobody is created for what was deleted")
         if not self.settings.create and not told:
@@ -271,7 +271,7 @@ class Matcher:
         if found.origin == "review" or agreement(person, found.customer) is not Agreement.AGAINST:
             keys += person.email_keys
         link = Link(work.source, work.client_id, self.crm.name, found.customer.id, found.origin)
-        return await self.links.unsaid(link, keys) if keys else []
+        return await self.links.missing_keys(link, keys) if keys else []
 
     async def _adopt(self, work: Work, origin: str, customer_id: str) -> Found | None:
         """Take an id that the booking system gave us, once the CRM has confirmed that it lives."""
@@ -347,7 +347,7 @@ class Matcher:
             raise Lasting(text, account=self.crm.remote.account, hint=_HIDDEN)
         # An earlier try may have had its effect only after we had looked for it.
         ours = conflict.by == "key" or customer.person_key == person_key(work.source, work.client_id)
-        if not ours and self._told_to_create(work):
+        if not ours and self._asked_to_create(work):
             way = f"`connector review undo {work.decision.review_id}`, then link it to {customer.id}" if work.decision else ""
             raise Hold("the CRM refuses a second customer with this e-mail address", hint=f"Take the decision back: {way}.")
         if not ours and self.settings.name_mismatch == "hold" and agreement(person, customer) is Agreement.AGAINST:
@@ -361,7 +361,7 @@ class Matcher:
         note(work, "create", "conflict", f"the CRM already had this person (same {conflict.by})", customer.id)
         return Found(customer, origin, outcome, keys=person.keys(), intent=intent)
 
-    def _told_to_create(self, work: Work) -> bool:
+    def _asked_to_create(self, work: Work) -> bool:
         decision = work.decision
         return decision is not None and decision.decision == "create" and decision.crm == self.crm.name
 

@@ -16,7 +16,7 @@ HEAD_TIMEOUT = 10.0
 MAX_HEAD = 65_536
 
 
-class Door(HttpToolsProtocol):
+class BoundedConnection(HttpToolsProtocol):
     """uvicorn's connection, closed where no request comes of it."""
 
     _deadline: asyncio.TimerHandle | None = None

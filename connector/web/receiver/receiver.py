@@ -1,7 +1,7 @@
 """`POST` or `PUT /webhooks/{source}`: verify, read, store durably, and only then answer 202.
 
 The order is cheapest first, and nothing that is not verified touches the disk: method, source, length, signature over
-the raw bytes, JSON, the adapter's reading, the store. Trouble downstream is never the sender's: an adapter that fails
+the raw bytes, JSON, the adapter's reading, the store. Problem downstream is never the sender's: an adapter that fails
 holds the delivery, and only a store that cannot store answers 503.
 """
 
@@ -32,7 +32,7 @@ from connector.web.receiver.stats import NO_SOURCE, ReceiverStats
 BODY_TIMEOUT = 10.0
 #: Bytes of bodies on their way in, all senders together (or eight bodies of the largest size); nobody has verified them yet.
 MAX_ARRIVING = 64 * 1024 * 1024
-#: Seconds after which a sender should come back when the store is in trouble; `Overloaded` brings its own.
+#: Seconds after which a sender should come back when the store is unavailable; `Overloaded` brings its own.
 STORE_RETRY_AFTER = 30
 #: Seconds between two log lines about the same kind of refusal: a flood must not fill the log's disk.
 QUIET = 10.0
@@ -145,7 +145,7 @@ class Receiver:
             return source.verifier.verify(headers, body, now=self._clock())
         except VerificationFailed as failed:
             detail = str(failed)
-        except Exception as error:  # a defect in a verifier must keep the door shut, not answer 500
+        except Exception as error:  # a defect in a verifier must refuse, fail closed, not answer 500
             detail = f"the verifier itself failed ({type(error).__name__})"
         # One text for every cause: a stranger is not told how close he came.
         raise Refused(401, "verification", "The request could not be verified.", detail=detail)
@@ -156,7 +156,7 @@ class Receiver:
         except Exception as error:  # nothing is lost because an adapter has a defect
             name = type(error).__name__
             self._log.error("adapter failed", source=source.name, error=name)
-            hint = "Report it with the delivery's id; once mended, run `connector events retry`."
+            hint = "Report it with the delivery's id; once fixed, run `connector events retry`."
             return Reading(held=f"the adapter could not read the delivery ({name})", hint=hint)
 
     async def _store(self, delivery: Delivery) -> str:
@@ -231,7 +231,7 @@ def _event_id(reading: Reading, verified: Verified, body: bytes, now: float) -> 
     """The id used for de-duplication, and whether it had to be derived from the body."""
     given = reading.event_id or verified.message_id
     if not given:
-        # The type may stand in the address only: two deeds that look alike are no repetition.
+        # The type may stand in the address only: two actions that look alike are no repetition.
         window = f":{reading.type}:{int(now // reading.repeat_window)}" if reading.repeat_window else ""
         return f"sha256:{hashlib.sha256(body).hexdigest()}{window}", True
     if len(given) > MAX_ID:

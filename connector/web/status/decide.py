@@ -1,4 +1,4 @@
-"""The desk on the status page: decide who a person is, and take a decision back.
+"""The decisions on the status page: decide who a person is, and take a decision back.
 
 A form counts only when it comes from our own page in this browser. Its token is bound to the session's cookie. The request
 must also say that it comes from our origin, or
@@ -38,7 +38,7 @@ _STALE = "The form is out of date or does not come from this page. Nothing was c
 _FOREIGN = "The request comes from another site. Nothing was changed."
 
 
-class Desk:
+class DecisionForms:
     """Answers `POST /status/reviews/{review}`; `key` makes the forms' tokens and is a new one at each start."""
 
     def __init__(self, access: Access, pages: Pages, operate: Operate, *, key: bytes | None = None) -> None:

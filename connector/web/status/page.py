@@ -15,7 +15,7 @@ from connector.web.access import Access
 from connector.web.interfaces import StatusData
 from connector.web.receiver.stats import ReceiverStats
 from connector.web.status import metrics
-from connector.web.status.decide import Desk
+from connector.web.status.decide import DecisionForms
 from connector.web.status.login import Login
 from connector.web.status.pages import PRIVATE, Pages
 from connector.web.status.present import present
@@ -27,7 +27,7 @@ _NOT_ADMITTED = "Send the status token as `Authorization: Bearer <token>`."
 class StatusPages:
     """Answers `/status`, `/status.json` and `/metrics`.
 
-    `config_file` is the path shown in commands to copy. With a `desk` the page has buttons that decide.
+    `config_file` is the path shown in commands to copy. With a `decisions` the page has buttons that decide.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class StatusPages:
         login: Login,
         *,
         config_file: str,
-        desk: Desk | None = None,
+        decisions: DecisionForms | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._data = data
@@ -48,7 +48,7 @@ class StatusPages:
         self._pages = pages
         self._login = login
         self._config_file = config_file
-        self._desk = desk
+        self._forms = decisions
         self._clock = clock
         self._log = structlog.get_logger("connector.status")
 
@@ -68,8 +68,8 @@ class StatusPages:
             view = present(await self._data.page(), now=self._clock(), config_file=self._config_file)
         except ConnectorError as error:
             self._log.error("status page failed", error=str(error))
-            return self._pages.render("trouble.html", status=503, message=str(error), hint=error.hint)
-        token, said = (self._desk.token(request), self._desk.said(request)) if self._desk else ("", None)
+            return self._pages.render("problem.html", status=503, message=str(error), hint=error.hint)
+        token, said = (self._forms.token(request), self._forms.said(request)) if self._forms else ("", None)
         # A form says where it comes from only if the page may tell its own site.
         return self._pages.render("status.html", headers={"Referrer-Policy": "same-origin"}, view=view, token=token, said=said)
 

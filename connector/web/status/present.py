@@ -77,7 +77,7 @@ def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
 def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings:
     """What deserves the headline, gravest first."""
     found = _Findings()
-    # That a far side is down is no fault of ours; the account's own sentence below says that nothing is lost.
+    # That a remote system is down is no fault of ours; the account's own sentence below says that nothing is lost.
     down = {f"{account.kind}.{account.name}.account" for account in accounts if account.tone == "warn"}
     for check in page["checks"]:
         stops = check["id"] == "worker" or check["id"].endswith(".deliveries")
@@ -90,7 +90,7 @@ def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings
         if any(name.startswith(f"{account.kind}.{account.name}.") for name in broken):
             continue  # the check has said it better
         if account.tone == "bad":
-            found.bad.append(f"{account.kind}.{account.name} is paused until somebody mends it; its events wait.")
+            found.bad.append(f"{account.kind}.{account.name} is paused until somebody fixes it; its events wait.")
         elif account.tone == "warn":
             found.warn.append(
                 f"{account.kind}.{account.name} does not answer. Nothing is lost: its events go on when it is back."
@@ -154,7 +154,7 @@ def _quota(quota: Mapping[str, Any] | None) -> tuple[str, int, int] | None:
 
 
 def _groups(held: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """Events held for the same reason belong together: one cause is mended once."""
+    """Events held for the same reason belong together: one cause is fixed once."""
     groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
     for item in held:
         groups.setdefault((item["source"], item["reason"] or "", item["hint"] or ""), []).append(item)

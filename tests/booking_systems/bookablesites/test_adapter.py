@@ -76,8 +76,8 @@ async def test_a_customer_who_was_deleted_is_gone(connect, sandbox, ada):
 async def said(booking, sandbox, appointment, event="booked", customer=None):
     """The event of a delivery about the appointment as it stands."""
     sandbox.outbox.waiting.clear()
-    (letter, *_) = sandbox.queue(appointment, event, customer)
-    (found,) = booking.read_delivery({":path": f"/webhooks/salon?event={event}"}, dict(letter.body)).events
+    (message, *_) = sandbox.queue(appointment, event, customer)
+    (found,) = booking.read_delivery({":path": f"/webhooks/salon?event={event}"}, dict(message.body)).events
     return found
 
 

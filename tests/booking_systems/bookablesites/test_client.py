@@ -122,7 +122,7 @@ async def test_an_answer_without_a_token(connect, data):
 
 
 def behind_a_token(handle):
-    """A far side that hands out a token and leaves the rest to `handle`."""
+    """A remote system that hands out a token and leaves the rest to `handle`."""
     return lambda request: httpx.Response(200, json={"access_token": "t"}) if request.method == "POST" else handle(request)
 
 
@@ -141,7 +141,7 @@ async def test_a_list_that_is_not_offered(connect, status):
     assert "api" in caught.value.hint
 
 
-async def test_a_token_is_fetched_again_after_trouble(connect, sandbox):
+async def test_a_token_is_fetched_again_after_problem(connect, sandbox):
     booking = connect(sandbox)
     sandbox.faults = Faults(down=True)
     with pytest.raises(Unavailable):

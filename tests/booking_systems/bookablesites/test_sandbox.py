@@ -1,4 +1,4 @@
-"""The sandbox keeps what is known of the product, sends webhooks and can be steered from outside."""
+"""The sandbox keeps what is known of the product, sends webhooks and can be controlled from outside."""
 
 import asyncio
 
@@ -159,10 +159,10 @@ async def test_without_a_target_everything_waits(sandbox):
         await sandbox.outbox.deliver(sandbox.outbox.waiting[0])
 
 
-# Steering.
+# ControlRoutes.
 
 
-async def test_it_can_be_steered_from_outside():
+async def test_it_can_be_controlled_from_outside():
     receiver = Receiver()
     sandbox = sending(receiver)
     async with http(sandbox) as client:
@@ -170,8 +170,8 @@ async def test_it_can_be_steered_from_outside():
         customer = (await client.post("/_sandbox/customers", json=ADA | {"send": False})).json()["customerId"]
         body = {"customers": [customer], "starts_at": "2027-03-01T14:00:00", "service": "Cut", "send": False}
         appointment = (await client.post("/_sandbox/appointments", json=body)).json()["appointmentId"]
-        for deed, more in (("reschedule", {"starts_at": "2027-03-02T14:00:00Z"}), ("no_show", {}), ("cancel", {})):
-            answer = await client.post(f"/_sandbox/appointments/{appointment}/{deed}", json=more | {"send": False})
+        for action, more in (("reschedule", {"starts_at": "2027-03-02T14:00:00Z"}), ("no_show", {}), ("cancel", {})):
+            answer = await client.post(f"/_sandbox/appointments/{appointment}/{action}", json=more | {"send": False})
             assert answer.status_code == 200
         assert (await client.post("/_sandbox/deliver")).json() == {"acknowledged": 5}
         assert [query["event"] for query, _, _ in receiver.got] == ["customer", "booked", "rescheduled", "status", "canceled"]
@@ -194,7 +194,7 @@ async def test_it_can_be_steered_from_outside():
         assert sandbox.snapshot() == {"customers": [], "appointments": [], "descriptions": {}, "waiting": []}
 
 
-async def test_a_deed_sends_at_once_unless_told_otherwise():
+async def test_a_action_sends_at_once_unless_told_otherwise():
     arrived = asyncio.Event()
     receiver = Receiver()
     take = receiver.take

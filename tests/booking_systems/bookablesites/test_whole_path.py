@@ -85,8 +85,8 @@ async def test_a_repetition_is_a_duplicate_and_another_event_with_the_same_body_
     async with world.running():
         world.sandbox.state.add_customer(**ADA)
         appointment = world.sandbox.book(*world.sandbox.state.customers, starts_at=START)
-        (letter,) = world.sandbox.outbox.waiting
-        _, content = letter.content()
+        (message,) = world.sandbox.outbox.waiting
+        _, content = message.content()
         answers = [
             (await world.post(content, query=f"event={e}&key={PATH_KEY}")).json()["status"] for e in ("booked", "booked")
         ]
@@ -154,7 +154,7 @@ async def test_the_key_of_the_address_is_not_stored(world):
         assert PATH_KEY not in headers[0]
 
 
-async def test_faults_of_the_far_sides_lose_nothing_and_make_nobody_twice(world):
+async def test_faults_of_the_remote_systems_lose_nothing_and_make_nobody_twice(world):
     async with world.running():
         world.sandbox.faults = Faults(seed=3, error_500=0.2, lost_answer=0.1, duplicate_delivery=0.5, reorder_delivery=0.5)
         world.hubspot.faults = Faults(seed=4, error_503=0.1, retry_after=0.01)
@@ -163,7 +163,7 @@ async def test_faults_of_the_far_sides_lose_nothing_and_make_nobody_twice(world)
             world.sandbox.book(customer, starts_at=START + timedelta(hours=n))
         await world.sandbox.send_webhooks(concurrency=4)
         assert world.sandbox.outbox.counts["refused"] == 0
-        world.mend()
+        world.fix()
         await world.settled()
         assert world.contacts() == [f"una-{n}@example.com" for n in range(4)]
         assert len(world.hubspot.meetings()) == 4

@@ -46,8 +46,8 @@ async def connect(anyio_backend: str) -> AsyncIterator[Connect]:
     """`connect(sandbox)` or `connect(handler)`, with settings to override; closed afterwards."""
     async with connecting(Bookeo, "spa", MINIMAL) as build:
 
-        def addressed(far_side: Any, *, address: str | None = ADDRESS, **settings: Any) -> Bookeo:
-            adapter = build(far_side, **settings)
+        def addressed(remote_system: Any, *, address: str | None = ADDRESS, **settings: Any) -> Bookeo:
+            adapter = build(remote_system, **settings)
             adapter.address = address
             return adapter
 
@@ -67,7 +67,7 @@ def ada(sandbox: BookeoSandbox) -> str:
 
 
 def answers(*responses: Any) -> Any:
-    """A far side that gives these answers in turn, and remembers the requests."""
+    """A remote system that gives these answers in turn, and remembers the requests."""
     queue = list(responses)
 
     def handle(request: httpx.Request) -> httpx.Response:

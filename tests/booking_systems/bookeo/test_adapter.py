@@ -31,9 +31,9 @@ async def test_client(sandbox, connect, ada):
 
 
 async def test_the_keys_are_headers_and_the_path_is_encoded(connect):
-    far_side = answers(httpx.Response(404, json=SECRETIVE))
-    assert await connect(far_side).client("5/../6 ü") is None
-    (request,) = far_side.requests
+    remote_system = answers(httpx.Response(404, json=SECRETIVE))
+    assert await connect(remote_system).client("5/../6 ü") is None
+    (request,) = remote_system.requests
     assert request.url.raw_path == b"/v2/customers/5%2F..%2F6%20%C3%BC"
     assert (request.headers["x-bookeo-secretkey"], request.headers["x-bookeo-apikey"]) == (
         "sandbox-secret-key",
@@ -164,7 +164,7 @@ async def hooks(bookeo):
 async def test_missing_webhooks_are_told_and_registered(connect, sandbox):
     bookeo = connect(sandbox)
     found = await hooks(bookeo)
-    assert set(found) == {f"webhooks.{domain}.{deed}" for domain, deed in WANTED}
+    assert set(found) == {f"webhooks.{domain}.{action}" for domain, action in WANTED}
     assert {level for level, _, _ in found.values()} == {"error"}
     assert found["webhooks.bookings.created"][1] == "the webhook bookings.created is not registered"
     done = await bookeo.fix()
@@ -193,7 +193,7 @@ async def test_blocked_and_misled_webhooks_are_told_and_repaired(connect, sandbo
         "error",
         "the webhook bookings.created is blocked since 2026-11-20 09:00 UTC: errors of ours (answers 5xx)",
     )
-    assert "Mend the cause first" in hint
+    assert "Fix the cause first" in hint
     assert "connector backfill spa" in hint
     assert found["webhooks.customers.updated"][1] == "the webhook customers.updated leads to another address"
     assert "nothing else of yours" in found["webhooks.customers.updated"][2]
@@ -231,8 +231,8 @@ async def test_an_odd_list_of_webhooks_is_not_an_empty_one(connect, answer):
 
 @pytest.mark.parametrize("status", [200, 201, 204])
 async def test_any_success_registers(connect, status):
-    far_side = answers({"data": []}, *(httpx.Response(status) for _ in WANTED))
-    assert len(await connect(far_side).fix()) == len(WANTED)
+    remote_system = answers({"data": []}, *(httpx.Response(status) for _ in WANTED))
+    assert len(await connect(remote_system).fix()) == len(WANTED)
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,9 @@ async def test_everything_else_of_a_customer_is_sent_back_as_it_was_read(connect
         "unheardOf": {"a": [1, None, {"b": 2.50}], "ü": ""},
         "customFields": [{"id": "F0", "name": "Shoe size", "value": "38"}, {"id": "F1", "name": "CRM customer id", "new": 1}],
     }
-    far_side = answers(FIELDS, customer, {**customer, "customFields": [{"id": "F1", "value": "77"}]})
-    await connect(far_side).write_link(ClientLink(client_id="C1"), "77")
-    *_, put = far_side.requests
+    remote_system = answers(FIELDS, customer, {**customer, "customFields": [{"id": "F1", "value": "77"}]})
+    await connect(remote_system).write_link(ClientLink(client_id="C1"), "77")
+    *_, put = remote_system.requests
     assert (put.method, put.url.path, dict(put.url.params)) == ("PUT", "/v2/customers/C1", {"mode": "backend"})
     entry = {**customer["customFields"][1], "value": "77"}
     assert sent(put) == {**customer, "customFields": [customer["customFields"][0], entry]}
@@ -43,10 +43,10 @@ async def test_everything_else_of_a_customer_is_sent_back_as_it_was_read(connect
 @pytest.mark.parametrize("fields", [{}, {"customFields": None}, {"customFields": []}])
 async def test_a_customer_without_custom_fields_gets_one(connect, fields):
     customer = {"id": "C1", **fields}
-    far_side = answers(FIELDS, customer, httpx.Response(200), {"id": "C1", "customFields": [{"id": "F1", "value": "77"}]})
-    written = await connect(far_side).write_link(ClientLink(client_id="C1"), "77")
+    remote_system = answers(FIELDS, customer, httpx.Response(200), {"id": "C1", "customFields": [{"id": "F1", "value": "77"}]})
+    written = await connect(remote_system).write_link(ClientLink(client_id="C1"), "77")
     assert written == ClientLink(client_id="C1", customer_id="77")
-    assert sent(far_side.requests[2]) == {"id": "C1", "customFields": [{"id": "F1", "value": "77"}]}
+    assert sent(remote_system.requests[2]) == {"id": "C1", "customFields": [{"id": "F1", "value": "77"}]}
 
 
 async def test_an_entry_known_by_name_only(connect):
@@ -59,9 +59,9 @@ async def test_an_entry_known_by_name_only(connect):
 
 async def test_without_a_mode(connect, sandbox, ada):
     await connect(sandbox, customer_mode="none").write_link(ClientLink(client_id=ada), "77")
-    far_side = answers(FIELDS, {"id": "C1"}, {"id": "C1", "customFields": [{"id": "F1", "value": "77"}]})
-    await connect(far_side, customer_mode="none").write_link(ClientLink(client_id="C1"), "77")
-    assert not far_side.requests[-1].url.params
+    remote_system = answers(FIELDS, {"id": "C1"}, {"id": "C1", "customFields": [{"id": "F1", "value": "77"}]})
+    await connect(remote_system, customer_mode="none").write_link(ClientLink(client_id="C1"), "77")
+    assert not remote_system.requests[-1].url.params
 
 
 async def test_what_is_there_already_is_not_written(connect, sandbox, ada):
@@ -98,12 +98,12 @@ async def test_a_write_that_is_not_shown_is_read_back(connect):
 
 
 async def test_a_write_that_does_not_stick_is_no_success(connect):
-    far_side = answers(FIELDS, {"id": "C1"}, {"id": "C1"}, {"id": "C1"}, FIELDS, {"id": "C1"})
-    bookeo = connect(far_side)
+    remote_system = answers(FIELDS, {"id": "C1"}, {"id": "C1"}, {"id": "C1"}, FIELDS, {"id": "C1"})
+    bookeo = connect(remote_system)
     with pytest.raises(Transient, match="read back"):
         await bookeo.write_link(ClientLink(client_id="C1"), "77")
     await bookeo.read_link("C1")
-    assert [request.url.path for request in far_side.requests].count("/v2/settings/customercustomfields") == 2
+    assert [request.url.path for request in remote_system.requests].count("/v2/settings/customercustomfields") == 2
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(503), httpx.Response(429, json={}), {"oops": 1}])
@@ -158,9 +158,9 @@ async def test_an_empty_field_is_no_link(connect, value):
     ],
 )
 async def test_a_field_that_cannot_be_found_pauses_the_account(connect, fields, why):
-    for deed in (lambda b: b.read_link("C1"), lambda b: b.probe(), lambda b: b.write_link(ClientLink(client_id="C1"), "7")):
+    for action in (lambda b: b.read_link("C1"), lambda b: b.probe(), lambda b: b.write_link(ClientLink(client_id="C1"), "7")):
         with pytest.raises(AccountPaused, match=why) as caught:
-            await deed(connect(answers(fields)))
+            await action(connect(answers(fields)))
         assert '"CRM customer id"' in caught.value.hint
 
 
@@ -200,9 +200,9 @@ async def test_a_reference_is_written_and_nobody_is_told(connect):
         "participants": {"numbers": [1], "details": [2]},
         "unheardOf": [None],
     }
-    far_side = answers(booking, {**booking, "externalRef": "crm:77"})
-    await connect(far_side, **REF).write_link(at("B1"), "77")
-    put = far_side.requests[1]
+    remote_system = answers(booking, {**booking, "externalRef": "crm:77"})
+    await connect(remote_system, **REF).write_link(at("B1"), "77")
+    put = remote_system.requests[1]
     assert (put.method, put.url.path) == ("PUT", "/v2/bookings/B1")
     assert dict(put.url.params) == {"mode": "backend", "notifyUsers": "false", "notifyCustomer": "false"}
     expected = {"bookingNumber": "B1", "participants": {"numbers": [1]}, "unheardOf": [None], "externalRef": "crm:77"}
@@ -211,9 +211,9 @@ async def test_a_reference_is_written_and_nobody_is_told(connect):
 
 async def test_what_is_left_out_is_a_setting(connect):
     booking = {"bookingNumber": "B1", "startTime": "x", "participants": None, "customer": 1}
-    far_side = answers(booking, {"externalRef": "crm:77"})
-    await connect(far_side, **REF, booking_omits=["customer", "participants.details"]).write_link(at("B1"), "77")
-    assert sent(far_side.requests[1]) == {
+    remote_system = answers(booking, {"externalRef": "crm:77"})
+    await connect(remote_system, **REF, booking_omits=["customer", "participants.details"]).write_link(at("B1"), "77")
+    assert sent(remote_system.requests[1]) == {
         "bookingNumber": "B1",
         "startTime": "x",
         "participants": None,

@@ -1,4 +1,4 @@
-"""The sandbox keeps Bookeo's known rules, sends signed webhooks and can be steered from outside."""
+"""The sandbox keeps Bookeo's known rules, sends signed webhooks and can be controlled from outside."""
 
 import asyncio
 import json
@@ -312,7 +312,7 @@ async def test_what_nobody_registered_is_not_sent():
     assert receiver.requests == []
 
 
-async def test_deeds_queue_what_bookeo_tells(sandbox):
+async def test_actions_queue_what_bookeo_tells(sandbox):
     ada = sandbox.add_customer()
     number, other = sandbox.book(ada), sandbox.book(ada)
     sandbox.update_booking(number, title="x")
@@ -329,7 +329,7 @@ async def test_deeds_queue_what_bookeo_tells(sandbox):
     assert ada not in sandbox.state.customers
 
 
-async def test_knobs_for_what_is_not_known():
+async def test_settings_for_what_is_not_known():
     sandbox = BookeoSandbox(quota=None, own_puts_notify=False, embed_customer=False, deleted_item=False)
     ada = sandbox.add_customer()
     number = sandbox.book(ada)
@@ -352,37 +352,37 @@ async def test_duplicates_and_disorder():
     assert len(set(ids)) == 6
 
 
-# ---- steering ----
+# ---- control ----
 
 
-async def test_it_is_steered_from_outside():
+async def test_it_is_controlled_from_outside():
     receiver = Receiver()
     async with Server(receiver.app) as target:
         sandbox = BookeoSandbox(quota=None)
         async with (
             Server(sandbox.app) as server,
-            httpx.AsyncClient(base_url=f"{server.url}/_sandbox", trust_env=False) as steer,
+            httpx.AsyncClient(base_url=f"{server.url}/_sandbox", trust_env=False) as control,
         ):
-            assert (await steer.put("/webhook", json={"url": target.url})).json() == {"url": target.url}
+            assert (await control.put("/webhook", json={"url": target.url})).json() == {"url": target.url}
             await register(sandbox)
             booked = (
-                await steer.post("/bookings", json={"customer": {"firstName": "Ada"}, "starts_at": "2026-01-05T09:00:00"})
+                await control.post("/bookings", json={"customer": {"firstName": "Ada"}, "starts_at": "2026-01-05T09:00:00"})
             ).json()
             async with asyncio.timeout(10):
                 await receiver.arrived.wait()
             number = booked["bookingNumber"]
-            for deed in ("update", "no_show", "cancel", "delete"):
-                assert (await steer.post(f"/bookings/{number}/{deed}", json={"send": False})).status_code == 200
-            assert (await steer.post(f"/customers/{booked['customerId']}/update", json={"firstName": "B"})).status_code == 200
-            assert (await steer.post("/deliver")).json()["acknowledged"] == 0
-            assert (await steer.get("/stats")).json()["deliveries"]["acknowledged"] == 1
-            state = (await steer.get("/state")).json()
+            for action in ("update", "no_show", "cancel", "delete"):
+                assert (await control.post(f"/bookings/{number}/{action}", json={"send": False})).status_code == 200
+            assert (await control.post(f"/customers/{booked['customerId']}/update", json={"firstName": "B"})).status_code == 200
+            assert (await control.post("/deliver")).json()["acknowledged"] == 0
+            assert (await control.get("/stats")).json()["deliveries"]["acknowledged"] == 1
+            state = (await control.get("/state")).json()
             assert (state["bookings"], state["waiting"], len(state["customers"])) == ([], [], 1)
-            assert (await steer.put("/faults", json={"down": True})).json()["down"] is True
-            assert (await steer.get("/faults")).json()["down"] is True
-            assert "POST /_sandbox/bookings" in (await steer.get(f"{server.url}/_sandbox")).json()["routes"]
-            assert (await steer.post("/expire_tokens")).status_code == 200
-            assert (await steer.post("/reset")).status_code == 200
+            assert (await control.put("/faults", json={"down": True})).json()["down"] is True
+            assert (await control.get("/faults")).json()["down"] is True
+            assert "POST /_sandbox/bookings" in (await control.get(f"{server.url}/_sandbox")).json()["routes"]
+            assert (await control.post("/expire_tokens")).status_code == 200
+            assert (await control.post("/reset")).status_code == 200
             assert sandbox.state.customers == {}
 
 
@@ -399,10 +399,10 @@ async def test_it_is_steered_from_outside():
         ("POST", "/bookings", {"customer": {}, "starts_at": "soon"}),
     ],
 )
-async def test_wrong_steering_is_a_400(sandbox, method, path, body):
+async def test_wrong_control_is_a_400(sandbox, method, path, body):
     transport = httpx.ASGITransport(sandbox.app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://bookeo.test/_sandbox") as steer:
-        assert (await steer.request(method, path, json=body)).status_code == 400
+    async with httpx.AsyncClient(transport=transport, base_url="http://bookeo.test/_sandbox") as control:
+        assert (await control.request(method, path, json=body)).status_code == 400
 
 
 async def test_faults_for_writes_only(sandbox, ada):

@@ -36,8 +36,8 @@ BOOKING = {
 }
 
 
-def delivery(domain, deed, item, prefix=None, **more):
-    path = f"/webhooks/spa?domain={domain}&type={deed}"
+def delivery(domain, action, item, prefix=None, **more):
+    path = f"/webhooks/spa?domain={domain}&type={action}"
     headers = {":path": path, "x-bookeo-messageid": "m-1", **more}
     data = {"itemId": "x", "timestamp": "2026-11-03T08:00:00-07:00", "item": item}
     return read(headers, {name: value for name, value in data.items() if value is not None}, prefix)
@@ -52,20 +52,20 @@ def test_the_published_sample():
     assert (event.kind, event.appointment) == (Kind.CREATED, None)
 
 
-@pytest.mark.parametrize("deed", ["created", "updated", "deleted"])
-def test_a_booking(deed):
-    (event,) = delivery("bookings", deed, BOOKING).events
-    assert (event.type, event.kind) == (f"bookings.{deed}", Kind(deed))
+@pytest.mark.parametrize("action", ["created", "updated", "deleted"])
+def test_a_booking(action):
+    (event,) = delivery("bookings", action, BOOKING).events
+    assert (event.type, event.kind) == (f"bookings.{action}", Kind(action))
     assert event.client == Client(
         id="2856CU1", first_name="Ada", last_name="Example", email="ada@example.org", mobile_phone="514-555-0101"
     )
     assert event.appointment == Appointment(
         id="2856BK1",
-        status=Status.CANCELLED if deed == "deleted" else Status.SCHEDULED,
+        status=Status.CANCELLED if action == "deleted" else Status.SCHEDULED,
         starts_at=datetime(2026, 12, 1, 18, tzinfo=UTC),
         ends_at=datetime(2026, 12, 1, 20, tzinfo=UTC),
         title="Harbour tour",
-        updated_at=datetime(2026, 11, 3 if deed == "deleted" else 2, 15, tzinfo=UTC),
+        updated_at=datetime(2026, 11, 3 if action == "deleted" else 2, 15, tzinfo=UTC),
     )
 
 
@@ -82,7 +82,7 @@ def test_a_participant_never_stands_for_the_customer():
 
 
 @pytest.mark.parametrize(
-    ("domain", "deed", "words"),
+    ("domain", "action", "words"),
     [
         ("payments", "created", "unknown kind"),
         ("seatblocks", "deleted", "unknown kind"),
@@ -90,8 +90,8 @@ def test_a_participant_never_stands_for_the_customer():
         ("customers", "deleted", "the link and the CRM stay"),
     ],
 )
-def test_ignored(domain, deed, words):
-    reading = delivery(domain, deed, BOOKING)
+def test_ignored(domain, action, words):
+    reading = delivery(domain, action, BOOKING)
     assert words in reading.ignored
     assert reading.event_id == "m-1"
 

@@ -1,4 +1,4 @@
-"""The sandbox plays what is announced, and can be steered from outside."""
+"""The sandbox plays what is announced, and can be controlled from outside."""
 
 from datetime import UTC, datetime
 
@@ -55,7 +55,7 @@ async def test_bookings(sandbox):
         assert (await client.delete(f"/api/v1/bookings/{first}")).json() == {"ok": True}
         cancelled = (await client.get("/api/v1/bookings", params={"status": "canceled"})).json()["bookings"]
         assert [b["bookingId"] for b in cancelled] == [first]
-    assert [letter.body["type"] for letter in sandbox.outbox.waiting] == [
+    assert [message.body["type"] for message in sandbox.outbox.waiting] == [
         "booking.created",
         "booking.created",
         "booking.updated",
@@ -63,12 +63,12 @@ async def test_bookings(sandbox):
     ]
 
 
-async def test_it_can_be_steered_from_outside(sandbox):
+async def test_it_can_be_controlled_from_outside(sandbox):
     async with http(sandbox) as client:
         body = ADA | {"starts_at": "2027-03-01T14:00:00", "send": False}
         booking = (await client.post("/_sandbox/bookings", json=body)).json()["bookingId"]
-        for deed, more in (("reschedule", {"starts_at": "2027-03-02T14:00:00Z"}), ("pay", {}), ("cancel", {})):
-            assert (await client.post(f"/_sandbox/bookings/{booking}/{deed}", json=more)).status_code == 200
+        for action, more in (("reschedule", {"starts_at": "2027-03-02T14:00:00Z"}), ("pay", {}), ("cancel", {})):
+            assert (await client.post(f"/_sandbox/bookings/{booking}/{action}", json=more)).status_code == 200
         answer = await client.post(f"/_sandbox/bookings/{booking}/status", json={"status": "no-show"})
         assert answer.json() == {"bookingId": booking}
         state = (await client.get("/_sandbox/state")).json()

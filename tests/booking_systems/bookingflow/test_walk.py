@@ -54,8 +54,8 @@ async def test_without_a_filter_everything_is_read_and_filtered_here(connect):
     assert await ids(connect(sandbox, listing={"date_param": ""})) == wanted
 
 
-def far_side(wanted, *, page, asked):
-    """A far side of another make: `from` and `to`, and whatever pager `page` plays."""
+def remote_system(wanted, *, page, asked):
+    """A remote system of another make: `from` and `to`, and whatever pager `page` plays."""
 
     def handle(request):
         query = dict(request.url.params)
@@ -77,7 +77,7 @@ async def test_steps_of_several_days_with_an_offset(connect):
         start = int(query["start"])
         return inside[start : start + 2]
 
-    handle = far_side(BOOKINGS, page=page, asked=asked)
+    handle = remote_system(BOOKINGS, page=page, asked=asked)
     listing = STEPS | {"pager": "offset", "page_param": "start", "size_param": "count", "page_size": 2}
     assert await ids(connect(handle, listing=listing)) == [str(b["id"]) for b in BOOKINGS]
     assert asked[0] == {"count": "2", "from": "2027-02-28", "to": "2027-03-02", "start": "0"}
@@ -92,7 +92,7 @@ async def test_a_cursor(connect):
         more = {"nextCursor": str(start + 4)} if start + 4 < len(inside) else {}
         return {"items": inside[start : start + 4], **more}
 
-    handle = far_side(BOOKINGS, page=page, asked=asked)
+    handle = remote_system(BOOKINGS, page=page, asked=asked)
     listing = STEPS | {"pager": "cursor", "page_param": "cursor", "size_param": ""}
     assert await ids(connect(handle, listing=listing)) == [str(b["id"]) for b in BOOKINGS]
     assert "cursor" not in asked[0]

@@ -122,14 +122,14 @@ async def test_with_a_field_for_it_the_id_is_written_once_and_its_echo_writes_no
     async with world.running():
         booking = sandbox.book(**ADA, starts_at=START)
         await world.deliver()
-        assert [letter.body["type"] for letter in sandbox.outbox.waiting] == ["booking.updated"], "the echo of our write"
+        assert [message.body["type"] for message in sandbox.outbox.waiting] == ["booking.updated"], "the echo of our write"
         await world.deliver()
         assert sandbox.bookings[booking]["externalId"] == world.hubspot.contacts()[0]["id"]
         assert sandbox.requests["PUT /bookings/{id}"] == 1
         assert sandbox.outbox.waiting == []
 
 
-async def test_faults_of_the_far_sides_lose_nothing_and_make_nobody_twice(world):
+async def test_faults_of_the_remote_systems_lose_nothing_and_make_nobody_twice(world):
     async with world.running():
         world.sandbox.faults = Faults(seed=3, error_500=0.2, lost_answer=0.1, duplicate_delivery=0.5, reorder_delivery=0.5)
         world.hubspot.faults = Faults(seed=4, error_503=0.1, retry_after=0.01)
@@ -137,7 +137,7 @@ async def test_faults_of_the_far_sides_lose_nothing_and_make_nobody_twice(world)
             world.sandbox.book(name=f"Una Example {n}", email=f"una-{n}@example.com", starts_at=START + timedelta(hours=n))
         await world.sandbox.send_webhooks(concurrency=4)
         assert world.sandbox.outbox.counts["refused"] == 0
-        world.mend()
+        world.fix()
         await world.settled()
         assert world.contacts() == [f"una-{n}@example.com" for n in range(4)]
         assert len(world.hubspot.meetings()) == 4

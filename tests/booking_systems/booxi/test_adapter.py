@@ -14,7 +14,7 @@ LINK = "/booking/v1/client/5/moduleLink/hubspot"
 
 
 def answers(*responses):
-    """A far side that gives these answers in turn, and remembers the requests."""
+    """A remote system that gives these answers in turn, and remembers the requests."""
     queue = list(responses)
 
     def handle(request):
@@ -54,25 +54,25 @@ async def test_client_that_is_not_there(sandbox, connect):
 
 
 async def test_the_key_and_the_path(connect):
-    far_side = answers(refusal(404))
-    assert await connect(far_side, module_id="a/b ü").client("5/../6") is None
-    (request,) = far_side.requests
+    remote_system = answers(refusal(404))
+    assert await connect(remote_system, module_id="a/b ü").client("5/../6") is None
+    (request,) = remote_system.requests
     assert request.url.raw_path == b"/booking/v1/client/5%2F..%2F6"
     assert request.headers["booxi-partnerkey"] == "sandbox-partner-key"
 
 
 async def test_the_module_is_encoded_in_the_path(connect):
-    far_side = answers({"link": None})
-    await connect(far_side, module_id="a/b ü").read_link("5")
-    assert far_side.requests[0].url.raw_path == b"/booking/v1/client/5/moduleLink/a%2Fb%20%C3%BC"
+    remote_system = answers({"link": None})
+    await connect(remote_system, module_id="a/b ü").read_link("5")
+    assert remote_system.requests[0].url.raw_path == b"/booking/v1/client/5/moduleLink/a%2Fb%20%C3%BC"
 
 
 @pytest.mark.parametrize("status", [200, 301, 302, 400, 403, 404, 409, 410, 422])
 async def test_a_merged_client_is_followed_at_any_status(connect, status):
-    far_side = answers(refusal(status, newClientId=6), {"id": 6, "email": "ada@example.org"})
-    client = await connect(far_side).client("5")
+    remote_system = answers(refusal(status, newClientId=6), {"id": 6, "email": "ada@example.org"})
+    client = await connect(remote_system).client("5")
     assert (client.id, client.email) == ("6", "ada@example.org")
-    assert [request.url.path for request in far_side.requests] == ["/booking/v1/client/5", "/booking/v1/client/6"]
+    assert [request.url.path for request in remote_system.requests] == ["/booking/v1/client/5", "/booking/v1/client/6"]
 
 
 async def test_a_client_merged_twice_needs_a_person(sandbox, connect, ada):
@@ -80,9 +80,9 @@ async def test_a_client_merged_twice_needs_a_person(sandbox, connect, ada):
     sandbox.merge_clients(int(ada), second)
     sandbox.merge_clients(second, third)
     booxi = connect(sandbox)
-    for deed in (booxi.client(ada), booxi.read_link(ada), booxi.write_link(ClientLink(client_id=ada), "77")):
+    for action in (booxi.client(ada), booxi.read_link(ada), booxi.write_link(ClientLink(client_id=ada), "77")):
         with pytest.raises(Rejected, match="merged") as caught:
-            await deed
+            await action
         assert caught.value.hint
     assert sandbox.links() == {}
 
@@ -171,9 +171,9 @@ async def test_write_keeps_foreign_metadata(sandbox, connect, ada):
 
 @pytest.mark.parametrize(("metadata", "body"), [(None, b'{"externalId":"77"}'), ({}, b'{"externalId":"77","metadata":{}}')])
 async def test_what_is_sent(connect, metadata, body):
-    far_side = answers({"link": {"externalId": "77"}})
-    await connect(far_side).write_link(ClientLink(client_id="5", metadata=metadata), "77")
-    (request,) = far_side.requests
+    remote_system = answers({"link": {"externalId": "77"}})
+    await connect(remote_system).write_link(ClientLink(client_id="5", metadata=metadata), "77")
+    (request,) = remote_system.requests
     assert (request.method, request.url.path, request.content) == ("PUT", LINK, body)
 
 
@@ -233,12 +233,12 @@ async def test_a_survivor_that_has_the_customer_already_is_not_written(sandbox, 
 
 
 async def test_a_survivor_merged_between_read_and_write(connect):
-    far_side = answers(refusal(409, newClientId=6), {"link": None}, refusal(409, newClientId=7))
+    remote_system = answers(refusal(409, newClientId=6), {"link": None}, refusal(409, newClientId=7))
     with pytest.raises(Rejected, match="merged"):
-        await connect(far_side).write_link(ClientLink(client_id="5"), "77")
+        await connect(remote_system).write_link(ClientLink(client_id="5"), "77")
 
 
-# Trouble.
+# Problem.
 
 
 async def test_a_lost_answer_to_a_write_is_an_unknown_outcome(sandbox, connect, ada):
@@ -294,9 +294,9 @@ async def test_a_400_names_its_code_and_no_words(connect):
 
 
 async def test_too_many_calls_asks_for_patience(connect):
-    far_side = answers(httpx.Response(429, json={"newClientId": 6}, headers={"retry-after": "7"}))
+    remote_system = answers(httpx.Response(429, json={"newClientId": 6}, headers={"retry-after": "7"}))
     with pytest.raises(RateLimited) as caught:
-        await connect(far_side).read_link("5")
+        await connect(remote_system).read_link("5")
     assert caught.value.retry_after == 7
 
 
@@ -312,7 +312,7 @@ async def test_a_400_costs_two(connect):
     assert booxi.remote.quota.used(60) == 3
 
 
-async def test_the_far_side_never_counts_too_many(connect):
+async def test_the_remote_system_never_counts_too_many(connect):
     sandbox = BooxiSandbox(quota=(5, 300), merged_status=400)
     loser, survivor = sandbox.add_client(), sandbox.add_client()
     sandbox.merge_clients(loser, survivor)
@@ -361,8 +361,8 @@ def test_sources_with_one_key_share_one_quota(minimal):
 
 
 async def test_a_link_that_names_another_client_is_the_survivors(connect):
-    far_side = answers({"link": {"clientId": 6, "externalId": "77"}}, {"link": {"clientId": "6", "externalId": "77"}})
-    booxi = connect(far_side)
+    remote_system = answers({"link": {"clientId": 6, "externalId": "77"}}, {"link": {"clientId": "6", "externalId": "77"}})
+    booxi = connect(remote_system)
     expected = ClientLink(client_id="6", customer_id="77")
     assert await booxi.read_link("5") == expected
     assert await booxi.write_link(ClientLink(client_id="5"), "77") == expected

@@ -1,4 +1,4 @@
-"""The sandbox keeps Booxi's documented rules, sends webhooks and can be steered from outside."""
+"""The sandbox keeps Booxi's documented rules, sends webhooks and can be controlled from outside."""
 
 import asyncio
 import json
@@ -280,7 +280,7 @@ async def test_merchants_by_offset(sandbox):
 # Webhooks.
 
 
-async def test_every_deed_is_an_event_that_the_adapter_reads():
+async def test_every_action_is_an_event_that_the_adapter_reads():
     receiver = Receiver()
     sandbox = sending(receiver)
     ada = sandbox.add_client(firstName="Ada", lastName="Example", email="ada@example.org")
@@ -388,8 +388,8 @@ async def test_control_routes(sandbox):
         other = (await client.post("/_sandbox/clients", json={"firstName": "Bob"})).json()["clientId"]
         booked = await client.post("/_sandbox/bookings", json={"client_id": ada, "starts_at": "2026-01-05T09:00:00"})
         booking = booked.json()["bookingId"]
-        for deed in ("update", "no_show", "complete", "cancel"):
-            assert (await client.post(f"/_sandbox/bookings/{booking}/{deed}")).status_code == 200
+        for action in ("update", "no_show", "complete", "cancel"):
+            assert (await client.post(f"/_sandbox/bookings/{booking}/{action}")).status_code == 200
         await client.put("/_sandbox/links", json={"client_id": ada, "external_id": "77"})
         await client.post("/_sandbox/merge", json={"loser": ada, "survivor": other})
         state = (await client.get("/_sandbox/state")).json()

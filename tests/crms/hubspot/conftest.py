@@ -62,7 +62,7 @@ async def crm(sandbox, connect):
 
 
 class Scripted:
-    """A far side that answers what a test wrote down, and remembers what it was asked."""
+    """A remote system that answers what a test wrote down, and remembers what it was asked."""
 
     def __init__(self) -> None:
         self.answers: list[httpx.Response] = []

@@ -1,4 +1,4 @@
-"""The stand-in itself: it must be at least as strict as what is documented of HubSpot."""
+"""The sandbox itself: it must be at least as strict as what is documented of HubSpot."""
 
 import httpx
 import pytest

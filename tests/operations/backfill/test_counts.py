@@ -1,4 +1,4 @@
-"""A whole run over the sandboxes: what is counted, what is done, and that a rehearsal foretells it."""
+"""A whole run over the sandboxes: what is counted, what is done, and that a dry run predicts it."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ async def test_a_dry_run_writes_nothing_at_either_side_and_foretells_the_real_on
     world.populate()
     contacts, stored = world.hubspot.contacts(), world.booxi.links()
     async with world.running(started=False):
-        rehearsed = await world.rehearse()
-    assert (rehearsed["state"], rehearsed["dry_run"], rehearsed["counts"]) == ("done", True, EXPECTED)
+        simulated = await world.dry_run()
+    assert (simulated["state"], simulated["dry_run"], simulated["counts"]) == ("done", True, EXPECTED)
     assert set(world.to_booxi.methods()) == {"GET"}
     assert set(world.to_hubspot.methods()) <= {"GET", "SEARCH"}
     assert (world.hubspot.contacts(), world.booxi.links()) == (contacts, stored)
     async with world.running():
         assert await world.events() == []
-        assert (await world.backfill())["counts"] == rehearsed["counts"]
+        assert (await world.backfill())["counts"] == simulated["counts"]
 
 
 async def test_a_dry_run_beside_a_working_service_foretells_too(world):
     world.populate()
     async with world.running():
-        assert (await world.rehearse())["counts"] == EXPECTED
+        assert (await world.dry_run())["counts"] == EXPECTED
         assert (await world.backfill())["counts"] == EXPECTED
-        again = await world.rehearse()
+        again = await world.dry_run()
     assert again["counts"] == EXPECTED | {"already_linked": 5, "matched": 0, "created": 0, "written_back": 0}
 
 
@@ -65,20 +65,20 @@ async def test_dry_run_and_real_run_agree_under_other_settings(tmp_path, sync):
     world = World(tmp_path, sync=sync)
     world.populate()
     async with world.running():
-        rehearsed = await world.rehearse()
-        assert (await world.backfill())["counts"] == rehearsed["counts"]
-    assert rehearsed["counts"]["seen"] == EXPECTED["seen"]
-    assert rehearsed["counts"]["held"] == (4 if sync == "create = false" else 1)
+        simulated = await world.dry_run()
+        assert (await world.backfill())["counts"] == simulated["counts"]
+    assert simulated["counts"]["seen"] == EXPECTED["seen"]
+    assert simulated["counts"]["held"] == (4 if sync == "create = false" else 1)
 
 
 async def test_two_clients_who_are_one_new_person_are_one_created_and_one_matched(world):
     for day in range(4):
         world.book(world.client(firstName="Ada", lastName="Moreau", email="ada@example.com"), day)
     async with world.running():
-        rehearsed = await world.rehearse()
+        simulated = await world.dry_run()
         counts = (await world.backfill())["counts"]
     assert (counts["created"], counts["matched"], counts["written_back"]) == (1, 3, 4)
-    assert rehearsed["counts"] == counts
+    assert simulated["counts"] == counts
     assert len(world.hubspot.contacts()) == 1
 
 
@@ -135,9 +135,9 @@ async def test_a_dry_run_knows_that_the_crm_refuses_a_second_customer_with_an_ad
         assert await reviews.decide(1, "create", None, "the operator", world.engine.clock()) is None
         world.engine.worker.wake()
         await world.settled()
-        foretold = await world.rehearse()
-        assert foretold["counts"]["held"] == 1
-        assert foretold["counts"] == (await world.backfill())["counts"]
+        predicted = await world.dry_run()
+        assert predicted["counts"]["held"] == 1
+        assert predicted["counts"] == (await world.backfill())["counts"]
 
 
 async def test_a_dry_run_gives_nobody_an_address_that_another_customer_has(lines, tmp_path):
@@ -148,8 +148,8 @@ async def test_a_dry_run_gives_nobody_an_address_that_another_customer_has(lines
     world.book(first, 1)
     world.book(second, 2)
     async with world.running():
-        foretold = await world.rehearse()
-        assert foretold["counts"] == (await world.backfill())["counts"]
+        predicted = await world.dry_run()
+        assert predicted["counts"] == (await world.backfill())["counts"]
 
 
 @pytest.mark.parametrize("flag", ["writes_links", "reads_links", "links_appointments", "ids_may_move"])

@@ -1,4 +1,4 @@
-"""What an operation says when the service, a sender or an adapter is in trouble."""
+"""What an operation says when the service, a sender or an adapter is unavailable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 async def test_check_says_that_the_worker_is_off(world):
     async with world.running() as engine:
         overview = Overview(engine, ReceiverStats(), works=False)
-        found = await Operations(engine, works=False, troubles=overview.troubles).check(fix=False)
+        found = await Operations(engine, works=False, problems=overview.problems).check(fix=False)
     assert [one["message"] for one in found if one["id"] == "worker"] == [
         "the worker is off (--no-worker): deliveries are stored and wait"
     ]
@@ -29,15 +29,15 @@ async def test_a_sender_who_is_always_refused_is_told_of_until_one_gets_through(
         overview = Overview(engine, stats, works=True)
         for _ in range(3):
             stats.refuse("stores", "method")
-            assert await overview.troubles() == []
+            assert await overview.problems() == []
         for _ in range(3):
             stats.refuse("stores", "verification")
-        (check,) = await overview.troubles()
+        (check,) = await overview.problems()
         assert (check.id, check.level) == ("booking.stores.deliveries", "warning")
         assert check.message == "the last 3 deliveries to stores were refused, most of them for: verification"
         assert "[booking.stores.webhook]" in check.hint
         stats.accept("stores", "queued", 0.0)
-        assert await overview.troubles() == []
+        assert await overview.problems() == []
 
 
 async def test_a_delivery_that_breaks_the_adapter_does_not_keep_others_from_being_read_again(world, monkeypatch):

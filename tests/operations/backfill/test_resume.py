@@ -165,7 +165,7 @@ async def test_a_booking_system_that_goes_down_in_the_middle(world, pattern):
         world.booxi.faults = world.booxi.faults.model_copy(update={"down": True})
         async with asyncio.timeout(10):
             await world.engine.connections.booking["stores"].remote.breaker.tripped.wait()
-        world.mend()
+        world.fix()
         progress = await task
     assert (progress["state"], progress["counts"]) == ("done", EXPECTED)
     assert (progress["reason"], progress["hint"]) == ("", "")
@@ -184,7 +184,7 @@ async def test_a_refused_key_ends_a_commands_run_at_once(world, side):
     assert "answered 401" in progress["reason"]
     assert progress["hint"]
     assert world.booxi.requests["PUT /client/{clientId}/moduleLink/{moduleId}"] == 0
-    # Mended, the same command goes on.
+    # Fixed, the same command continues.
     world.booxi.partner_key, world.hubspot.token = "sandbox-partner-key", "sandbox-token"
     async with world.running():
         progress = await world.backfill()
@@ -233,7 +233,7 @@ async def test_a_dry_run_with_a_refused_key_fails_plainly(world, side):
     else:
         world.hubspot.token = "another-token"
     async with world.running(started=False):
-        progress = await world.rehearse()
+        progress = await world.dry_run()
     assert progress["state"] == "failed"
     assert "answered 401" in progress["reason"]
 
@@ -275,21 +275,21 @@ async def test_a_walk_that_gets_nowhere_ends_a_commands_run(world, impatient):
     assert (progress["state"], progress["reason"]) == ("failed", "the answer is no listing")
 
 
-@pytest.mark.parametrize("deed", ["begin", "add_page", "move", "progress"])
-async def test_a_services_run_outlasts_a_database_in_trouble(world, monkeypatch, deed):
+@pytest.mark.parametrize("action", ["begin", "add_page", "move", "progress"])
+async def test_a_services_run_outlasts_a_database_unavailable(world, monkeypatch, action):
     monkeypatch.setattr("connector.operations.backfill.wait_random_exponential", lambda *_, **__: wait_none())
     world.populate()
     async with world.running() as engine:
         backfills, tries = engine.store.backfills, []
-        works = getattr(backfills, deed)
+        works = getattr(backfills, action)
 
         async def locked(*arguments, **more):
-            tries.append(deed)
+            tries.append(action)
             if len(tries) <= 2:
                 raise StoreError("The database connector.db is locked by another program.")
             return await works(*arguments, **more)
 
-        monkeypatch.setattr(backfills, deed, locked)
+        monkeypatch.setattr(backfills, action, locked)
         progress = await world.backfill(patient=True)
     assert (progress["state"], progress["counts"], progress["resumed"]) == ("done", EXPECTED, False)
 

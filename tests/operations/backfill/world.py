@@ -18,7 +18,7 @@ from connector import registry
 from connector.config import settings as config
 from connector.model.deliveries import Delivery
 from connector.operations.backfill import Backfill
-from connector.operations.dry_run.run import Rehearsal
+from connector.operations.dry_run.run import DryRun
 from connector.operations.engine import Engine
 from connector.sandbox.booxi.app import BooxiSandbox
 from connector.sandbox.hubspot.app import HubSpotSandbox
@@ -89,7 +89,7 @@ class Wire(httpx.AsyncBaseTransport):
 
 
 class World:
-    """The far sides and a folder; `running` gives an engine, as often as wanted."""
+    """The remote systems and a folder; `running` gives an engine, as often as wanted."""
 
     def __init__(self, folder: Path, *, concurrency: int = 8, sync: str = "", page_size: int = 3, merchants: int = 2) -> None:
         self.folder = folder
@@ -162,8 +162,8 @@ class World:
             await job.run()
         return job.progress.as_dict()
 
-    async def rehearse(self, since: str = SINCE, until: str = UNTIL) -> dict[str, Any]:
-        job = Rehearsal(self.engine, "stores", since, until)
+    async def dry_run(self, since: str = SINCE, until: str = UNTIL) -> dict[str, Any]:
+        job = DryRun(self.engine, "stores", since, until)
         async with asyncio.timeout(30):
             await job.run()
         return job.progress.as_dict()
@@ -193,7 +193,7 @@ class World:
     async def events(self, **wanted: Any) -> list[dict[str, Any]]:
         return await self.engine.store.read(views.events, limit=10_000, **wanted)
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         self.booxi.faults = self.hubspot.faults = Faults()
 
 

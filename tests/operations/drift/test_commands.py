@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from acceptance.world import FarSides, Service, run
+from acceptance.world import RemoteSystems, Service, run
 
 pytestmark = pytest.mark.anyio
 
 
 class Desk:
-    """Both far sides, one service, and the commands beside it."""
+    """Both remote systems, one service, and the commands beside it."""
 
-    def __init__(self, sides: FarSides, file: Path) -> None:
+    def __init__(self, sides: RemoteSystems, file: Path) -> None:
         self.sides = sides
         self.file = file
         self.service = Service(file)
@@ -35,7 +35,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(anyio_backend: str, tmp_path: Path) -> AsyncIterator[Desk]:
-    async with FarSides() as sides:
+    async with RemoteSystems() as sides:
         made = Desk(sides, sides.config(tmp_path))
         async with made.service.running():
             sides.send_to(made.service.url)

@@ -104,7 +104,7 @@ async def test_a_merge_and_a_removed_id_are_one_repair(town: Town) -> None:
     assert town.stored(town.ada) == survivor
     events = await town.events(client_id=town.ada)
     assert [event["type"] for event in events] == ["drift", "appointment.created"]
-    assert town.hubspot.requests["PATCH contacts/{id}"] == 0, "an errand fills no blanks"
+    assert town.hubspot.requests["PATCH contacts/{id}"] == 0, "a follow-up fills no blanks"
 
 
 # ---- left to a person ----
@@ -150,7 +150,7 @@ async def test_a_customer_who_is_gone_is_held_and_can_be_linked_anew(town: Town)
     assert await town.found() == [(town.ada, "customer_gone", "reported")]
     for _ in range(2):
         assert await town.found(fix=True) == [(town.ada, "customer_gone", "held")]
-    assert len(await town.events(state="held")) == 1, "one errand is enough"
+    assert len(await town.events(state="held")) == 1, "one follow-up is enough"
     item = await town.review()
     assert (item["client_ids"], item["candidates"]) == ([town.ada], [])
     with pytest.raises(Refused, match="is linked to customer"):
@@ -219,7 +219,7 @@ async def test_a_sample_is_a_sample(town: Town) -> None:
     assert (await town.drift(sample=9))["counts"]["seen"] == 3
 
 
-async def test_passing_trouble_is_waited_out(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_passing_problem_is_waited_out(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connector.operations.drift.run.wait_random_exponential", lambda *_, **__: lambda _state: 0.01)
     town.forget(town.ada)
     town.booxi.faults = Faults(error_500=0.5, seed=3)

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 import uvicorn
 
-from connector.web.receiver import connection as door
-from connector.web.receiver.connection import MAX_HEAD, Door
+from connector.web.receiver import connection as bounded
+from connector.web.receiver.connection import MAX_HEAD, BoundedConnection
 
 pytestmark = pytest.mark.anyio
 HEADERS: list[list[tuple[bytes, bytes]]] = []
@@ -26,14 +26,16 @@ async def _app(scope, receive, send) -> None:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "HEAD_TIMEOUT", 0.3)
+    monkeypatch.setattr(bounded, "HEAD_TIMEOUT", 0.3)
     HEADERS.clear()
 
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(_app, http=Door, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=30)
+    config = uvicorn.Config(
+        _app, http=BoundedConnection, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=30
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve([listener]))
     yield listener.getsockname()[1]

@@ -172,7 +172,7 @@ async def test_too_large_comes_before_verification() -> None:
 
 async def test_overload_is_503_with_retry_after() -> None:
     world = World()
-    world.intake.trouble = Overloaded("the waiting room is full")
+    world.intake.problem = Overloaded("the waiting room is full")
     with structlog.testing.capture_logs() as logs:
         response = await world.deliver(GOOD)
     assert [line["detail"] for line in logs] == ["the waiting room is full"]
@@ -180,10 +180,10 @@ async def test_overload_is_503_with_retry_after() -> None:
     assert response.json()["error"] == "overloaded"
 
 
-@pytest.mark.parametrize("trouble", [StoreError("the disk is nearly full"), RuntimeError("jane.doe@example.com")])
-async def test_a_store_in_trouble_is_503_and_loud(trouble: Exception) -> None:
+@pytest.mark.parametrize("problem", [StoreError("the disk is nearly full"), RuntimeError("jane.doe@example.com")])
+async def test_a_store_unavailable_is_503_and_loud(problem: Exception) -> None:
     world = World()
-    world.intake.trouble = trouble
+    world.intake.problem = problem
     with structlog.testing.capture_logs() as logs:
         response = await world.deliver(GOOD)
     assert (response.status_code, response.headers["retry-after"]) == (503, "30")
@@ -192,7 +192,7 @@ async def test_a_store_in_trouble_is_503_and_loud(trouble: Exception) -> None:
     assert world.stats.received("stores") == 0
 
 
-async def test_a_defective_verifier_keeps_the_door_shut() -> None:
+async def test_a_defective_verifier_refuses_everybody() -> None:
     class Broken:
         def verify(self, headers: Any, body: bytes, *, now: float) -> Verified:
             raise ValueError("secret")
@@ -321,14 +321,14 @@ async def test_a_sender_that_goes_away_gets_no_answer_and_nothing_is_stored() ->
         st.tuples(st.sampled_from([b"authorization", b"content-length", b"webhook-id", b"user-agent"]), st.binary(max_size=20)),
         max_size=4,
     ),
-    trouble=st.sampled_from([None, Overloaded("full"), StoreError("broken"), KeyError("x")]),
+    problem=st.sampled_from([None, Overloaded("full"), StoreError("broken"), KeyError("x")]),
     honest=st.booleans(),
 )
 def test_whatever_comes_the_answer_is_one_of_the_contract(
-    chunks: list[bytes], method: str, source: str, headers: list[tuple[bytes, bytes]], trouble: Exception | None, honest: bool
+    chunks: list[bytes], method: str, source: str, headers: list[tuple[bytes, bytes]], problem: Exception | None, honest: bool
 ) -> None:
     intake = MemoryIntake()
-    intake.trouble = trouble
+    intake.problem = problem
     waiting = [*(body(chunk, more=True) for chunk in chunks), body(b"")]
     sent: list[dict[str, Any]] = []
 

@@ -24,12 +24,12 @@ class Clerk:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.trouble: ConnectorError | None = None
+        self.problem: ConnectorError | None = None
 
     async def __call__(self, name: str, arguments: Mapping[str, Any]) -> Any:
         self.asked.append((name, dict(arguments)))
-        if self.trouble is not None:
-            raise self.trouble
+        if self.problem is not None:
+            raise self.problem
         return ["Client 4711 of stores: nothing had been done yet; what is waiting is looked at again."]
 
 
@@ -109,7 +109,7 @@ async def test_a_decision_is_taken_back(clerk: Clerk) -> None:
 
 
 async def test_a_refusal_is_told_with_what_to_do(clerk: Clerk) -> None:
-    clerk.trouble = ConnectorError("HubSpot has no customer 9<b>.", hint="Check the id; `nothing` was changed.")
+    clerk.problem = ConnectorError("HubSpot has no customer 9<b>.", hint="Check the id; `nothing` was changed.")
     async with browser(world(clerk)) as client:
         page = await client.get((await send(client, choice="link", customer_id="9<b>")).headers["location"])
     assert 'class="said bad"' in page.text

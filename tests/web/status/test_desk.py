@@ -1,4 +1,4 @@
-"""Decisions on the page of a running service: they reach both far sides, and can be taken back."""
+"""Decisions on the page of a running service: they reach both remote systems, and can be taken back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page says, and what it leaves unsaid."""
+"""What the page says, and what it leaves out."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def test_a_warning_is_mentioned_without_alarm() -> None:
 
 @pytest.mark.parametrize("id", ["worker", "booking.stores.deliveries"])
 def test_a_warning_that_stops_the_work_is_the_headline(id: str) -> None:
-    view = show(checks=[{"id": id, "level": "warning", "message": "nothing moves", "hint": "Mend it."}])
+    view = show(checks=[{"id": id, "level": "warning", "message": "nothing moves", "hint": "Fix it."}])
     assert (view.tone, view.headline) == ("warn", "Nothing moves.")
 
 
-def test_a_far_side_that_is_down_is_said_with_what_becomes_of_its_events() -> None:
+def test_a_remote_system_that_is_down_is_said_with_what_becomes_of_its_events() -> None:
     crms = {"main": {"system": "hubspot", "state": "down", "reason": "answered 503", "quota": None}}
     checks = [{"id": "crm.main.account", "level": "error", "message": "answered 503", "hint": ""}]
     view = show(crms=crms, checks=checks)
@@ -87,7 +87,7 @@ def test_a_paused_account_is_told_once() -> None:
     page = busy_page()
     page["checks"] = []
     view = present(page, now=NOW, config_file="c.toml")
-    assert view.headline == "booking.tours is paused until somebody mends it; its events wait."
+    assert view.headline == "booking.tours is paused until somebody fixes it; its events wait."
 
 
 def test_a_late_event_is_told_unless_an_outage_explains_it() -> None:

@@ -1,7 +1,7 @@
-"""Errands: events of our own making, so that what a person or a check wants done goes the way every event goes.
+"""FollowUps: events of our own making, so that what a person or a check wants done goes the way every event goes.
 
 They stand in the client's lane behind what is there already, and the worker runs them under the same quota, journal
-and trace. An errand knows nothing of the client but the id, so it fills no blanks and records no appointment.
+and trace. A follow-up knows nothing of the client but the id, so it fills no blanks and records no appointment.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from connector.store.links import link_of, save_alias, save_link
 from connector.store.sqlite.database import Database
 
 
-class Errands:
-    """Errands that set right what no longer agrees between the two sides."""
+class FollowUps:
+    """FollowUps that set right what no longer agrees between the two sides."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -28,12 +28,12 @@ class Errands:
 
         What the booking system was known to hold counts as unknown from here on. `merged_from` is an id of the CRM that
         was merged into the link's customer; `survivor`, the client into which this one was merged: it takes the link on,
-        and the errand is the survivor's.
+        and the follow-up is the survivor's.
         """
         return await self._database.write(lambda connection: _repair(connection, link, now, merged_from, survivor))
 
 
-def queue_errand(connection: sqlite3.Connection, source: str, client_id: str, type_: str, now: float, priority: int) -> int:
+def queue_follow_up(connection: sqlite3.Connection, source: str, client_id: str, type_: str, now: float, priority: int) -> int:
     """Queue an event which only names the client; returns its id."""
     number = connection.execute("SELECT 1 + coalesce(max(id), 0) FROM deliveries").fetchone()[0]
     delivery_id = connection.execute(
@@ -55,4 +55,4 @@ def _repair(connection: sqlite3.Connection, link: Link, now: float, merged_from:
         save_link(connection, replace(link, client_id=survivor, stored_id=None, written_back_at=None), now)
     client_id = survivor or client_id
     connection.execute("UPDATE links SET stored_id = NULL WHERE source = ? AND client_id = ?", (source, client_id))
-    return queue_errand(connection, source, client_id, "drift", now, BACKFILL)
+    return queue_follow_up(connection, source, client_id, "drift", now, BACKFILL)

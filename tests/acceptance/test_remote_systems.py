@@ -1,4 +1,4 @@
-"""A far side that is down, slow, answers HTML, or does the work and then cuts the connection: nothing lost, nobody twice."""
+"""A remote system that is down, slow, answers HTML, or acts and then cuts the connection: nothing is lost or doubled."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from .world import FarSides, Service, eventually, rows, states
+from .world import RemoteSystems, Service, eventually, rows, states
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 CLIENTS = 6
-#: Times that the trouble has to be met before it ends.
+#: Times that the problem has to be met before it ends.
 MET = 4
-TROUBLES: dict[str, dict[str, Any]] = {
+FAULTS: dict[str, dict[str, Any]] = {
     "down": {"down": True},
     "slow": {"timeout": 0.5, "timeout_seconds": 30},
     "html-error": {"html": 0.5, "html_status": 502},
@@ -27,32 +27,32 @@ TROUBLES: dict[str, dict[str, Any]] = {
 }
 
 
-async def endure(folder: Path, trouble: str) -> None:
-    """One service, one kind of trouble, until it has been met often enough; then both sides mend."""
-    async with FarSides() as sides:
+async def endure(folder: Path, problem: str) -> None:
+    """One service, one kind of problem, until it has been met often enough; then both sides fix."""
+    async with RemoteSystems() as sides:
         service = Service(sides.config(folder, timeout=0.5, sync="record_appointments = true"))
         async with service.running():
             await service.first_done(sides)
-            sides.faults(seed=1, **TROUBLES[trouble])
+            sides.faults(seed=1, **FAULTS[problem])
             for n in range(CLIENTS):
                 client = sides.booxi.add_client(firstName="Una", lastName=f"Lucky {n}", email=f"lucky-{n}@example.com")
                 sides.booxi.book(client)
             await sides.booxi.send_webhooks()
-            assert sides.booxi.outbox.counts["refused"] == 0, "trouble downstream is no reason to refuse a sender"
+            assert sides.booxi.outbox.counts["refused"] == 0, "problem downstream is no reason to refuse a sender"
             await eventually(lambda: sum((sides.booxi.app.injected + sides.hubspot.app.injected).values()) >= MET)
             sides.faults()
             await service.settled()
             assert await service.stop() == 0
-        assert states(service.database) == {"done": CLIENTS + 1}, trouble
+        assert states(service.database) == {"done": CLIENTS + 1}, problem
         contacts = Counter(contact["email"] for contact in sides.hubspot.contacts())
-        assert contacts == Counter(["first@example.com", *(f"lucky-{n}@example.com" for n in range(CLIENTS))]), trouble
-        assert len(sides.booxi.links()) == len(sides.hubspot.meetings()) == CLIENTS + 1, trouble
-        assert rows(service.database, "SELECT * FROM intents WHERE state <> 'done'") == [], trouble
+        assert contacts == Counter(["first@example.com", *(f"lucky-{n}@example.com" for n in range(CLIENTS))]), problem
+        assert len(sides.booxi.links()) == len(sides.hubspot.meetings()) == CLIENTS + 1, problem
+        assert rows(service.database, "SELECT * FROM intents WHERE state <> 'done'") == [], problem
 
 
-async def test_far_sides_in_trouble_lose_nothing_and_make_nobody_twice(tmp_path):
+async def test_remote_systems_unavailable_lose_nothing_and_make_nobody_twice(tmp_path):
     # All at once: most of their time is waiting.
     async with asyncio.TaskGroup() as tasks:
-        for trouble in TROUBLES:
-            (tmp_path / trouble).mkdir()
-            tasks.create_task(endure(tmp_path / trouble, trouble))
+        for problem in FAULTS:
+            (tmp_path / problem).mkdir()
+            tasks.create_task(endure(tmp_path / problem, problem))

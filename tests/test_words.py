@@ -1,0 +1,61 @@
+"""The project says one thing with one word, in plain English: code, messages and docs use the words of the field."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+#: Words that nobody outside the project would understand, and what to write instead.
+BANNED = {
+    r"far[\s-]?sides?": "remote system",
+    r"stand-?ins?": "sandbox",
+    r"mend(s|ed|ing)?": "fix",
+    r"troubles?": "problem",
+    r"deeds?": "action",
+    r"errands?": "follow-up",
+    r"rehears\w*": "dry run",
+    r"steer\w*": "control",
+    r"knobs?": "setting",
+    r"unsaid": "missing",
+    r"doors?": "receiver",
+}
+
+
+def texts() -> list[Path]:
+    """What people read: everything the project has written, but for the history and this list."""
+    found = [path for folder in ("connector", "tests", "benchmarks", "docs") for path in sorted((ROOT / folder).rglob("*"))]
+    found += [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "config.example.toml", "Makefile")]
+    return [
+        path
+        for path in found
+        if path.suffix in {".py", ".md", ".html", ".toml", ""} and path.is_file() and path != Path(__file__)
+    ]
+
+
+def banned_words(text: str) -> list[str]:
+    """Every banned word of a text with what to write instead, also where it is a part of a name."""
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", text).lower()
+    return [
+        f"{match.group(0)!r}: write {plainer!r}"
+        for word, plainer in BANNED.items()
+        for match in re.finditer(rf"\b{word}\b", plain)
+    ]
+
+
+@pytest.mark.parametrize("path", texts(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_private_words(path: Path):
+    assert banned_words(path.read_text(encoding="utf-8", errors="replace")) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["the far side", "far_side = 1", "class FarSide:", "def _trouble(self)", "a stand-in", "Mend it."]
+)
+def test_a_banned_word_is_found_in_prose_and_in_names(text: str):
+    assert banned_words(text)
+
+
+@pytest.mark.parametrize("text", ["amend the entry", "outdoors", "indeed", "the remote system", "recommended"])
+def test_other_words_that_contain_one_are_not(text: str):
+    assert banned_words(text) == []
