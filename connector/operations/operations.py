@@ -101,9 +101,11 @@ class Operations:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def retry(self, ids: list[int] | None = None, state: str = "held", source: str | None = None) -> list[int]:
-        """Queue events again: those of `ids`, or all in a state. Answers the ids that could be."""
-        ids = await self._ids(ids, state, source)
+    async def retry(
+        self, ids: list[int] | None = None, state: str = "held", source: str | None = None, reason: str | None = None
+    ) -> list[int]:
+        """Queue events again: those of `ids`, or all in a state (with `reason` in theirs). Answers the ids that could be."""
+        ids = await self._ids(ids, state, source, reason)
         done = await self._store.upkeep.retry(ids, self._engine.clock())
         for event_id in sorted(set(ids) - set(done)):
             if await self._read_again(event_id):
@@ -150,6 +152,7 @@ class Operations:
         found = [*checks.configuration(self._engine.config), *checks.database(self._store.database)]
         if self._problems is not None:
             found += await self._problems()
+        found += await checks.readable_again(self._engine.syncs, self._store)
         if fix:
             found += await checks.fix(connections)
         answers = await checks.accounts(connections)
@@ -266,10 +269,10 @@ class Operations:
     def _quota(self, source: str) -> dict[str, float] | None:
         return self._engine.connections.booking[source].remote.quota.usage()
 
-    async def _ids(self, ids: list[int] | None, state: str, source: str | None) -> list[int]:
+    async def _ids(self, ids: list[int] | None, state: str, source: str | None, reason: str | None) -> list[int]:
         if ids is not None:
             return ids
-        events = await self._store.read(views.events, state=state, source=source, limit=MANY)
+        events = await self._store.read(views.events, state=state, source=source, reason=reason, limit=MANY)
         return [event["id"] for event in events]
 
     async def _read_again(self, event_id: int) -> bool:
