@@ -7,6 +7,63 @@ them as they are; the identity cases let both clients book with one phone, or on
 from __future__ import annotations
 
 STRONG = """
+Mr|Dupont Jean|Jean|Dupont
+Jean|DUPONT (M.)|Jean|Dupont
+Dipl.-Ing. Josef|Huber|Josef|Huber
+Josef|Huber, Dr.|Josef|Huber
+Huber, Josef||Josef|Huber
+|Huber, Josef|Josef|Huber
+|Dupont, Jean-Pierre|Jean-Pierre|Dupont
+Hans-Jürgen|Müller|Hansjürgen|Mueller
+Ana|García López|Ana|Garcia-Lopez
+María del Carmen|Ruiz|Maria Del Carmen|Ruiz
+Mari Carmen|Ruiz|María del Carmen|Ruiz
+Guilherme|Santos|Guilherme|dos Santos
+Antônio|Sousa e Silva|Antonio|Sousa
+Giuseppe|De Luca|Giuseppe|Deluca
+Giuseppe|D'Angelo|Giuseppe|D Angelo
+Pieter|van der Meer|Pieter|v.d. Meer
+Pieter|van der Meer|Pieter|vd Meer
+Pieter|Meer, van der|Pieter|van der Meer
+Anne-Sofie|Hansen|Anne Sofie|Hansen
+Jens|Kjær|Jens|Kjaer
+Bjørn|Håkonsen|Bjoern|Haakonsen
+Gunnar|Þórsson|Gunnar|Thorsson
+Wojciech|Wiśniewski|Wojciech|Wisniewski
+Gökhan|Öztürk|Gokhan|Ozturk
+Çiğdem|Güneş|Cigdem|Gunes
+Νίκος|Γεωργίου|Nikos|Georgiou
+Ελένη|Παππά|Eleni|Pappa
+Алексей|Смирнов|Alexey|Smirnov
+Ольга|Кузнецова|Olga|Kuznetsova
+Екатерина|Попова|Ekaterina|Popova
+Щербаков|Юрий|Yury|Shcherbakov
+Володимир|Шевченко|Volodymyr|Shevchenko
+Ірина|Мельник|Iryna|Melnyk
+たかし|田中|たかし|田中
+鈴木　健太||健太|鈴木
+鈴木 健太 様||健太|鈴木
+박 지훈||지훈|박
+민준 씨|김|민준|김
+Li|Na|Na|Li
+Trần Thị Mai||Tran Thi Mai|
+Mai|Trần Thị|Mai|Tran
+Somchai|Jaidee|somchai|JAIDEE
+สมชาย|ใจดี|สมชาย|ใจดี
+คุณสมชาย|ใจดี|สมชาย|ใจดี
+राहुल|शर्मा|राहुल|शर्मा
+Dr. Ramesh|Iyer|Ramesh|Iyer
+محمد|العلي|محمد|العلي
+أحمد|علي|احمد|علي
+Fatimah|Al-Zahra|Fatima|Alzahra
+יוסף|כהן|יוסף|כהן
+Siobhán|Ní Bhriain|Siobhan|Ni Bhriain
+Smith, John||John|Smith
+SMITH John||John|Smith
+John|Smith *NO SHOW*|John|Smith
+John|Smith - VIP|John|Smith
+Te Aroha|Ngata|Te Aroha|Ngata
+Mrs Jane|Smith|Jane|Smith
 De heer Jan|Bos|Jan|Bos
 |De heer J. Bos|J.|Bos
 Mevr. Jana|Bos|Jana|Bos
@@ -67,6 +124,12 @@ Maria|Papadopoulos|Maria|Papadopoulou
 Maria|da Silva|Maria|Silva
 """
 WEAK = """
+Marie|Dupont|Marie-Claire|Dupont
+Karl-Heinz|Meier|Karl|Meier
+P.|Bakker|Piet|Bakker
+Саша|Попов|Александр|Попов
+S.|Ramesh|Ramesh|S.
+Mohammed bin Salem|Al Hamdan|Mohammed|Al Hamdan
 JP|Girard|Jean-Pierre|Girard
 J.P.|Girard|Jean-Pierre|Girard
 JP|Girard|J.P.|Girard
@@ -85,6 +148,72 @@ NONE = """
 Md|Rahman|Mohammad|Rahman
 """
 AGAINST = """
+Marie|Dupont|Marie-Claire|Dubois
+Jean-Pierre|Martin|Jean-Paul|Martin
+Jean|Martin|Jeanne|Martin
+Claude|Martin|Claudette|Martin
+Mme Veuve|Martin|Jean|Martin
+M. ou Mme|Martin|Jean|Martin
+M/Mme|Martin|Jean|Martin
+Enfant Léo|Martin|Anne|Martin
+Maman de Léo|Martin|Léo|Martin
+Hr. und Fr.|Huber|Josef|Huber
+Fa.|Huber|Josef|Huber
+Karl-Heinz|Meier|Karl|Maier
+Juan Carlos|Ruiz|Juan Pablo|Ruiz
+Sra. Juan|Ruiz|Juan|Ruiz
+José|Ruiz padre|José|Ruiz hijo
+Guilherme|Santos|Guilhermina|Santos
+Antônio|Souza|Antônia|Souza
+Gabriel|Souza|Gabriela|Souza
+Fam. Rossi||Ugo|Rossi
+Sig. Ugo|Rossi|Sig.ra Uga|Rossi
+Andrea|Rossi|Andreina|Rossi
+Piet|Bakker|Pieta|Bakker
+P.|Bakker|K.|Bakker
+fam|Bakker|Piet|Bakker
+Jón|Jónsson|Jóna|Jónsdóttir
+Ola|Hansen|Oda|Hansen
+Lars|Hansen|Lara|Hansen
+Kim|Hansen|Tim|Hansen
+Paweł|Wiśniewski|Paulina|Wiśniewska
+Pan Paweł|Wiśniewski|Pani Paula|Wiśniewska
+Tomáš|Dvořák ml.|Tomáš|Dvořák st.
+Tomáš|Dvořák ml.|Tomáš|Dvořák
+Ali|Demir|Alia|Demir
+Ali|Demir|Aliye|Demir
+Νίκος|Γεωργίου|Νίκη|Γεωργίου
+Александр|Попов|Александра|Попова
+Валерий|Попов|Валерия|Попова
+健|鈴木|健太|鈴木
+김민준||김민지|
+李娜||李明|
+Wei|Zhang|Wen|Zhang
+Trần Văn Nam||Trần Văn Hùng|
+Mai|Trần Thị|Lan|Trần Thị
+สมชาย|ใจดี|สมหญิง|ใจดี
+राहुल|शर्मा|राहुला|शर्मा
+Harpreet Singh|Gill|Harpreet Kaur|Gill
+محمد|العلي|محمود|العلي
+Abu Omar|Haddad|Omar|Haddad
+Umm Omar|Haddad|Omar|Haddad
+יוסף|כהן|יוספה|כהן
+Noa|Levi|Noam|Levi
+Yael|Levi|Yoel|Levi
+Mick Snr|Doyle|Mick Jnr|Doyle
+Young Mick|Doyle|Old Mick|Doyle
+Mary (mum)|Doyle|Mary|Doyle
+Baby|Doyle|Mary|Doyle
+Mrs John|Smith|John|Smith
+Mrs. J.|Smith|Mr. J.|Smith
+John Smith and family||John|Smith
+John|Smith + 1|John|Smith
+John Smith x2||John|Smith
+John's dad|Smith|John|Smith
+Emma via Kate|Ross|Kate|Ross
+Emma c/o Kate|Ross|Emma|Ross
+|Mrs John Smith|John|Smith
+Mrs John|Smith||Mr John Smith
 Sig.ra|Greco|Sig.|Greco
 De heer|Bos|Mevrouw|Bos
 |De heer J. Bos||Mevr. J. Bos

@@ -22,11 +22,18 @@ from connector.sync.person.spelling import (
     misspelt,
     plain_spelling,
     same_given,
+    same_word,
 )
-from connector.sync.person.tables import FAMILY, HONORIFICS, PARTICLES, UNISEX
+from connector.sync.person.tables import FAMILY, HONORIFICS, KHUN, PARTICLES, UNISEX
 
-#: Katakana to hiragana: one syllable each, 0x60 apart.
-_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
+#: Katakana to hiragana, one syllable each, 0x60 apart; Arabic letters without vowel and hamza marks, final forms as usual ones.
+_ONE_LETTER = {
+    **{code: code - 0x60 for code in range(0x30A1, 0x30F7)},
+    **dict.fromkeys([0x640, *range(0x64B, 0x656)], None),
+    **dict.fromkeys([0x622, 0x623, 0x625, 0x671], 0x627),
+    0x649: 0x64A,
+    0x629: 0x647,
+}
 
 
 class Agreement(IntEnum):
@@ -81,12 +88,13 @@ def _unspaced(name: PersonName) -> set[str]:
 
     Forms of address at its end are left out, and katakana are compared as hiragana.
     """
-    first, last = (_unaddressed("".join(words_of(part)).translate(_HIRAGANA)) for part in (name.first, name.last))
+    first, last = (_unaddressed("".join(words_of(part)).translate(_ONE_LETTER)) for part in (name.first, name.last))
     whole = first + last
     return {whole, last + first} if len(whole) > 1 and whole.upper() == whole.lower() else set()
 
 
 def _unaddressed(word: str) -> str:
+    word = word.removeprefix(KHUN) if len(word) > len(KHUN) + 1 else word
     ending = next((honorific for honorific in HONORIFICS if word.endswith(honorific)), "")
     return word.removesuffix(ending) if len(word) > len(ending) + 1 else word
 
@@ -103,6 +111,8 @@ def _is_swap(one: Parts, two: Parts) -> bool:
 def _compared(one: Parts, two: Parts) -> Agreement:
     if not one.given or not two.given:
         return _without_given(one, two)
+    if not one.family and not two.family and len(one.given) > 1 and _same_words(one.given, two.given):
+        return Agreement.STRONG
     family = _families(one, two)
     given = _givens(one.given, two.given)
     if _salutations_differ(one, two):
@@ -168,13 +178,18 @@ def _givens(a: Sequence[str], b: Sequence[str]) -> Agreement:
     """Compare given names; the first word is the name by which people go."""
     if _joined(a) == _joined(b) or _same_words(a, b):
         return Agreement.WEAK if _initials_only(a) or _initials_only(b) else Agreement.STRONG
-    a, b = _spelled_out(a), _spelled_out(b)
+    a, b = _spelled_out(_without_particles(a)), _spelled_out(_without_particles(b))
     rest = _rest_agrees(a[1:], b[1:])
     if same_given(a[0], b[0]) or _abbreviates(a[0], b[0]):
         return min(rest, _first_agrees(a[0], b[0]))
     if _is_after_initial(a, b) or _is_after_initial(b, a) or (len(a) == len(b) == 1 and misspelt(a[0], b[0])):
         return Agreement.WEAK
     return Agreement.AGAINST
+
+
+def _without_particles(words: Sequence[str]) -> Sequence[str]:
+    """María Carmen for "María del Carmen"; the first word is a name whatever it is."""
+    return (words[0], *(word for word in words[1:-1] if word not in PARTICLES), *words[1:][-1:])
 
 
 def _spelled_out(words: Sequence[str]) -> Sequence[str]:
@@ -192,7 +207,7 @@ def _first_agrees(x: str, y: str) -> Agreement:
     """WEAK for an initial, and for "Alex", which is short for a man's and for a woman's name of one household."""
     if min(len(x), len(y)) == 1 and (x.isascii() or y.isascii() or x != y):
         return Agreement.WEAK
-    return Agreement.WEAK if given_spelling(x) != given_spelling(y) and {x, y} & UNISEX else Agreement.STRONG
+    return Agreement.WEAK if given_spelling(x) != given_spelling(y) and {latin(x), latin(y)} & UNISEX else Agreement.STRONG
 
 
 def _is_after_initial(a: Sequence[str], b: Sequence[str]) -> bool:
@@ -219,7 +234,8 @@ def _by_initial(a: Sequence[str], b: Sequence[str]) -> bool:
 
 
 def _same_words(a: Sequence[str], b: Sequence[str]) -> bool:
-    return bool(a) and [plain_spelling(word) for word in _plain(a)] == [plain_spelling(word) for word in _plain(b)]
+    x, y = _plain(a), _plain(b)
+    return bool(a) and len(x) == len(y) and all(map(same_word, x, y))
 
 
 def _plain(words: Sequence[str]) -> tuple[str, ...]:

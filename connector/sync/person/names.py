@@ -16,6 +16,7 @@ from connector.sync.person.tables import (
     ALSO_NAMES,
     ARABIC,
     BEHIND,
+    CHILDREN,
     COMPANY,
     FAMILY,
     FOR,
@@ -24,6 +25,7 @@ from connector.sync.person.tables import (
     JOINING,
     JOINING_SURNAMES,
     MAIDEN,
+    MENS_NAMES,
     NO_GIVEN,
     OF,
     PARTICLES,
@@ -212,6 +214,7 @@ def read_parts(name: PersonName) -> Parts:
     given, others = _given(first)
     beside, generation, maiden = _from_brackets([*in_first, *in_last], [*given, *words_of(last)])
     beside = beside or others or _names_another(last) or _is_couple(last, JOINING_SURNAMES) or _are_both_addressed(last)
+    beside = beside or (bool(given) and set(given) <= CHILDREN)
     family = words_of(last)
     company = bool(FAMILY & {*given, *family}) or _is_company(given, family)
     salutation_1, given = _salutation(first, given)
@@ -219,13 +222,17 @@ def read_parts(name: PersonName) -> Parts:
     salutation_3, given = _address_behind(given)
     given, generation_1 = _generation(given, others=family) if _is_written_as_generation(first) else (given, "")
     family, generation_2 = _generation(family, others=given)
-    if given and ("".join(given) in NO_GIVEN or all(word in NO_GIVEN for word in given)):
+    # "Na" is a Chinese name, "NA" and "n/a" say that there is none.
+    if given and name.first.strip() != "Na" and ("".join(given) in NO_GIVEN or all(word in NO_GIVEN for word in given)):
         given = []
+    salutation = salutation_1 or salutation_2 or salutation_3
+    # "Mrs John Smith" names her husband.
+    beside = beside or (salutation == "f" and bool(MENS_NAMES & {*(given or family[:-1])[:1]}))
     core, earlier = _maiden([word for word in family if word not in PARTICLES] or family)
     return Parts(
         given=tuple(joined_servant(given)),
         family=tuple(core),
-        salutation=salutation_1 or salutation_2 or salutation_3,
+        salutation=salutation,
         generation=generation or generation_1 or generation_2,
         beside=beside,
         company=company,

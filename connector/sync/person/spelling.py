@@ -88,11 +88,39 @@ def names_of(word: str) -> frozenset[int]:
     return _NAMES.get(given_spelling(word), frozenset())
 
 
+def same_word(x: str, y: str) -> bool:
+    """Whether two words of a name are one word, in two spellings or in two alphabets."""
+    return plain_spelling(x) == plain_spelling(y) or (_are_of_two_alphabets(x, y) and _loose(x) == _loose(y))
+
+
 def same_given(x: str, y: str) -> bool:
     """Whether two words are forms of one given name."""
-    return given_spelling(x) == given_spelling(y) or bool(names_of(x) & names_of(y))
+    if same_word(x, y) or given_spelling(x) == given_spelling(y):
+        return True
+    if _are_of_two_alphabets(x, y):
+        return bool(_LOOSE.get(_loose(x), frozenset()) & _LOOSE.get(_loose(y), frozenset()))
+    return bool(names_of(x) & names_of(y))
 
 
+def _are_of_two_alphabets(x: str, y: str) -> bool:
+    return bool(_OTHER_SCRIPT.search(x)) != bool(_OTHER_SCRIPT.search(y))
+
+
+@lru_cache(maxsize=8192)
+def _loose(word: str) -> str:
+    """What is left where countries romanise differently: i and y (и is either), kh and h, ie and e."""
+    letters = re.sub("[jy]", "i", latin(word)).replace("kh", "h").replace("ie", "e")
+    return re.sub(r"(.)\1+", r"\1", letters)
+
+
+def _loose_variants() -> dict[str, frozenset[int]]:
+    found: dict[str, frozenset[int]] = {}
+    for word, numbers in _NAMES.items():
+        found[_loose(word)] = found.get(_loose(word), frozenset()) | numbers
+    return found
+
+
+_LOOSE = _loose_variants()
 _ALIKE = {word: frozenset(line.split()) for line in LOOK_ALIKE.split(";") for word in line.split()}
 
 

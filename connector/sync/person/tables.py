@@ -26,6 +26,8 @@ SALUTATIONS = {
 ADDRESS_WITH_DOT = {"m": "m", "\u03ba": "m"}
 #: Forms of address behind a given name (Turkish).
 BEHIND = {"bey": "m", "hanim": "f"}
+#: "Khun", the form of address before a Thai name, written without a gap.
+KHUN = "\u0e04\u0e38\u0e13"
 #: Forms of address at the end of a name written without gaps (Japanese, Korean).
 HONORIFICS = ("\u69d8", "\u3055\u3093", "\u3055\u307e", "\ub2d8", "\uc528")
 #: Salutations that are given names or surnames of their own; they count only where another word of the name follows.
@@ -37,6 +39,7 @@ TITLES = frozenset({
 #: What tells a child from a parent of the same name.
 GENERATIONS = {
     "jr": "jr", "jnr": "jr", "jun": "jr", "junior": "jr", "sr": "sr", "snr": "sr", "sen": "sr", "senior": "sr",
+    "ml": "jr", "mladsi": "jr", "mlodszy": "jr", "st": "sr", "starsi": "sr", "starszy": "sr",
     "ii": "2", "iii": "3", "iv": "4", "2nd": "2", "3rd": "3", "4th": "4", "2": "2", "3": "3", "2e": "2", "3e": "3",
     "fils": "jr", "filho": "jr", "hijo": "jr", "figlio": "jr", "neto": "3", "pere": "sr", "padre": "sr", "pai": "sr",
 }
@@ -90,8 +93,13 @@ FAMILY = frozenset({
 NO_GIVEN = frozenset({
     "na", "none", "null", "nil", "unknown", "guest", "client", "customer", "visitor", "walkin", "test", "user", "noname",
     "kunde", "kundin", "gast", "unbekannt", "invite", "inconnu", "cliente", "ospite", "desconocido", "desconhecido",
-    "convidado", "invitado", "onbekend", "klant", "okand", "ukjent", "ukendt", "anonymous", "anonyme", "anonym", "baby", "bebe",
-    "newborn", "child", "kind", "enfant", "x", "xx", "xxx",
+    "convidado", "invitado", "onbekend", "klant", "okand", "ukjent", "ukendt", "anonymous", "anonyme", "anonym", "x", "xx",
+    "xxx",
+})
+#: Written for a child who has no name yet, or whose name nobody typed: somebody else than the parents.
+CHILDREN = frozenset({
+    "baby", "bebe", "bebek", "newborn", "infant", "child", "kid", "kind", "enfant", "nourrisson", "neonato", "bimbo", "bimba",
+    "bambino", "bambina", "dziecko", "barn", "nene", "nena",
 })
 #: Short forms of one given name; each line is one name. Common knowledge of the markets; unisex short forms are left out.
 VARIANTS = """
@@ -115,7 +123,7 @@ dolores lola; rosario charo; enrique quique kike; joao jo; francisca paca; antoi
 jan hans; hendrik henk; wilhelmina mina willy; aleksandra ola; katarzyna kasia; malgorzata gosia; agnieszka aga;
 tomasz tomek; william wm; charles chas; thomas thos; sarah sara; hannah hanna hana channah chana; jane jayne; geoffrey
 jeffrey jeff geoff; brian bryan; alan allan allen; erik eric; marc mark; lynn lynne; ann anne; clare claire; rachel
-rachael; theresa teresa; maria ma; francisco fco; carl karl kalle; lars lasse; per pelle; nils nisse; bo bosse;
+rachael; theresa teresa; maria ma mari; francisco fco; carl karl kalle; lars lasse; per pelle; nils nisse; bo bosse;
 mohammed muhammad mohamed mohammad muhamed mohamad muhammed mohamet mohd muhamad mahomed; yusuf youssef yousef yousuf
 yusef yousif youcef yussuf yousof; ahmed ahmad ahmet; hassan hasan; hussein husain hussain hossein husayn hossain
 huseyin; omar umar omer; othman osman usman uthman; ibrahim ebrahim; ismail ismael esmail; khaled khalid halid; mahmoud
@@ -141,6 +149,14 @@ vangelis; panagiotis panos; yitzhak itzhak isaac yitzchak itzik; yosef yossef yo
 hayim; yaakov yakov yaacov; moshe moishe; janek jan; jakub kuba; anna ania; joanna asia; magdalena magda; stanislaw
 staszek; zofia zosia; barbara basia; krzysztof krzysiek; jiri jirka; josef pepa; jan honza; katerina katka
 """
+#: Given names that only men have in the markets where a wife is addressed by her husband's: "Mrs John Smith".
+MENS_NAMES = frozenset({
+    "john", "james", "robert", "michael", "william", "david", "richard", "joseph", "thomas", "charles", "daniel", "matthew",
+    "anthony", "mark", "donald", "steven", "stephen", "paul", "andrew", "kenneth", "george", "edward", "brian", "peter",
+    "henry", "frank", "arthur", "albert", "pierre", "jacques", "philippe", "luc", "hans", "klaus", "wolfgang", "josef",
+    "juan", "carlos", "luis", "antonio", "manuel", "francisco", "javier", "pedro", "miguel", "giovanni", "giuseppe",
+    "marco", "paolo", "joao", "paulo", "hendrik", "lars", "erik", "nils",
+})
 #: Forms that a man and a woman of one household may share: beside another form of the name, they are weak evidence.
 UNISEX = frozenset({
     "alex", "sandy", "chris", "sam", "sammy", "pat", "willy", "terry", "tony", "toni", "jamie", "nicky", "jo",
