@@ -20,6 +20,7 @@ from connector.sync.person.spelling import (
     initials_of,
     latin,
     misspelt,
+    misspelt_given,
     plain_spelling,
     same_given,
     same_word,
@@ -181,8 +182,10 @@ def _givens(a: Sequence[str], b: Sequence[str]) -> Agreement:
     a, b = _spelled_out(_without_particles(a)), _spelled_out(_without_particles(b))
     rest = _rest_agrees(a[1:], b[1:])
     if same_given(a[0], b[0]) or _abbreviates(a[0], b[0]):
-        return min(rest, _first_agrees(a[0], b[0]))
-    if _is_after_initial(a, b) or _is_after_initial(b, a) or (len(a) == len(b) == 1 and misspelt(a[0], b[0])):
+        # "H. Dieter" is not "Hanna": the name that follows the initial is missing.
+        lost = _lacks_what_follows(a, b) or _lacks_what_follows(b, a)
+        return Agreement.AGAINST if lost else min(rest, _first_agrees(a[0], b[0]))
+    if _is_after_initial(a, b) or _is_after_initial(b, a) or (len(a) == len(b) == 1 and misspelt_given(a[0], b[0])):
         return Agreement.WEAK
     return Agreement.AGAINST
 
@@ -208,6 +211,11 @@ def _first_agrees(x: str, y: str) -> Agreement:
     if min(len(x), len(y)) == 1 and (x.isascii() or y.isascii() or x != y):
         return Agreement.WEAK
     return Agreement.WEAK if given_spelling(x) != given_spelling(y) and {latin(x), latin(y)} & UNISEX else Agreement.STRONG
+
+
+def _lacks_what_follows(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether `a` has an initial and a name of which `b` has only the first."""
+    return len(a[0]) == 1 and any(len(word) > 1 for word in a[len(b) :])
 
 
 def _is_after_initial(a: Sequence[str], b: Sequence[str]) -> bool:

@@ -24,9 +24,11 @@ _LATIN = str.maketrans({
 })
 # fmt: on
 _GREEK_PAIRS = (("ου", "ou"), ("μπ", "b"), ("ντ", "nt"), ("αυ", "av"), ("ευ", "ef"))
+_SOUNDS = str.maketrans({"c": "k", "y": "i", "j": "i", "z": "s", "w": "v", "h": None})
 _OTHER_SCRIPT = re.compile("[\u0370-\u03ff\u0400-\u04ff]")
-#: "ä" and "ae"; not at the end (Joe and Jo are a man and a woman), nor in Michael and Michal, Noel, Samuel.
-_UMLAUT = re.compile(r"(?<=[a-z])([aou])e(?=[a-z])(?!l$)|^([aou])e(?=[a-z]{2})(?!l$)")
+#: "ä" and "ae"; not at the end (Joe and Jo are a man and a woman), before a vowel (Joey, Joy), nor in Michael and Michal, Noel,
+#: Samuel.
+_UMLAUT = re.compile(r"(?<=[a-z])([aou])e(?=[b-df-hj-np-tv-xz])(?!l$)|^([aou])e(?=[a-z]{2})(?!l$)")
 #: "Servant of …": Abd al-Rahman, Abdulrahman, Abdurrahman.
 _ABD = re.compile(r"^abd[aeiou]+(?:l|([a-z])(?=\1))(?=\w{2})")
 _SERVANT = frozenset({"abd", "abdul", "abdel", "abdal", "abdoul"})
@@ -54,8 +56,8 @@ def latin(word: str) -> str:
 
 @lru_cache(maxsize=8192)
 def plain_spelling(word: str) -> str:
-    """One spelling for "ä" and "ae", "ø" and "oe", "å" and "aa", and for the alphabets; accents are gone already."""
-    return _UMLAUT.sub(lambda match: match[1] or match[2], latin(word).replace("aa", "a"))
+    """One spelling for "ä" and "ae", "ø" and "oe", "å" and "aa"; accents are gone already."""
+    return _UMLAUT.sub(lambda match: match[1] or match[2], word.replace("aa", "a"))
 
 
 @lru_cache(maxsize=8192)
@@ -85,7 +87,7 @@ _NAMES = _variants()
 
 def names_of(word: str) -> frozenset[int]:
     """The numbers of the given names that a word is a form of; empty where it is in no list."""
-    return _NAMES.get(given_spelling(word), frozenset())
+    return _NAMES.get(given_spelling(latin(word)), frozenset())
 
 
 def same_word(x: str, y: str) -> bool:
@@ -127,7 +129,7 @@ _ALIKE = {word: frozenset(line.split()) for line in LOOK_ALIKE.split(";") for wo
 @lru_cache(maxsize=8192)
 def mens_form(family: str) -> str:
     """A family name in the form that the men of the family have: Kowalska → kowalski, Nováková → novak, Ivanova → ivanov."""
-    plain = plain_spelling(family)
+    plain = plain_spelling(latin(family))
     for ending, mens in _WOMENS:
         if ending.search(plain):
             return ending.sub(mens, plain)
@@ -136,7 +138,7 @@ def mens_form(family: str) -> str:
 
 def differ_by_gender(a: str, b: str) -> bool:
     """Whether two family names are the man's and the woman's form of one: Novák and Nováková, Kowalski and Kowalska."""
-    x, y = plain_spelling(a), plain_spelling(b)
+    x, y = plain_spelling(latin(a)), plain_spelling(latin(b))
     if x == y:
         return False
     return mens_form(x) == mens_form(y) or _czech(x, y) or _czech(y, x)
@@ -149,22 +151,42 @@ def _czech(woman: str, man: str) -> bool:
 
 
 def misspelt(x: str, y: str) -> bool:
-    """Whether one wrong, missing or exchanged letter inside a long name tells them apart.
+    """Whether one wrong, missing or exchanged letter inside a long family name tells two apart; first and last letter agree."""
+    if not _are_close(x, y):
+        return False
+    rest_x, rest_y = _behind_what_agrees(x, y)
+    return rest_x[1:] == rest_y[1:] or rest_x[1:] == rest_y or rest_x == rest_y[1:] or _exchanged(rest_x, rest_y)
 
-    The first and the last letter must agree: the last one often makes another name (Daniel, Daniela; Mario, Maria).
+
+def misspelt_given(x: str, y: str) -> bool:
+    """Whether two given names differ as misspellings do: two letters exchanged, one doubled, an h more, c for k, i for y.
+
+    Any other letter makes another name too often, above all of sisters and brothers: Marina and Martina, Adriana and Ariana,
+    Angelica and Angelina.
     """
-    if min(len(x), len(y)) < LONG or abs(len(x) - len(y)) > 1 or x[0] != y[0] or x[-1] != y[-1]:
+    if not _are_close(x, y) or x in _ALIKE.get(y, ()):
         return False
-    if x in _ALIKE.get(y, ()):
-        return False
+    if _exchanged(*_behind_what_agrees(x, y)):
+        return True
+    return _sounding(x) == _sounding(y)
+
+
+def _are_close(x: str, y: str) -> bool:
+    return min(len(x), len(y)) >= LONG and abs(len(x) - len(y)) <= 1 and x[0] == y[0] and x[-1] == y[-1]
+
+
+def _behind_what_agrees(x: str, y: str) -> tuple[str, str]:
     begin = next((i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q), min(len(x), len(y)))
-    rest_x, rest_y = x[begin:], y[begin:]
-    return (
-        rest_x[1:] == rest_y[1:]
-        or rest_x[1:] == rest_y
-        or rest_x == rest_y[1:]
-        or (rest_x[:2] == rest_y[1::-1] and rest_x[2:] == rest_y[2:])
-    )
+    return x[begin:], y[begin:]
+
+
+def _exchanged(x: str, y: str) -> bool:
+    return x[:2] == y[1::-1] and x[2:] == y[2:]
+
+
+def _sounding(word: str) -> str:
+    """The word with one letter for those that are taken for each other, without h and doubled letters."""
+    return re.sub(r"(.)\1+", r"\1", word.translate(_SOUNDS))
 
 
 def initials_of(word: str) -> tuple[str, ...]:

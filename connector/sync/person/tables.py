@@ -31,7 +31,7 @@ KHUN = "\u0e04\u0e38\u0e13"
 #: Forms of address at the end of a name written without gaps (Japanese, Korean).
 HONORIFICS = ("\u69d8", "\u3055\u3093", "\u3055\u307e", "\ub2d8", "\uc528")
 #: Salutations that are given names or surnames of their own; they count only where another word of the name follows.
-ALSO_NAMES = frozenset({"don", "dona", "fr", "pan", "mx", "sir", "miss", "sig", "bay", "bayan", "mej", "dna", "пан"})
+ALSO_NAMES = frozenset({"don", "dona", "fr", "pan", "mx", "sir", "miss", "sig", "bay", "bayan", "mej", "dna", "sayin", "пан"})
 #: Professional titles: they say nothing of who it is.
 TITLES = frozenset({
     "dr", "drs", "prof", "professor", "ing", "dipl", "mag", "med", "dott", "dottssa", "dra", "dipling", "phd", "md",
@@ -160,13 +160,15 @@ MENS_NAMES = frozenset({
 #: Forms that a man and a woman of one household may share: beside another form of the name, they are weak evidence.
 UNISEX = frozenset({
     "alex", "sandy", "chris", "sam", "sammy", "pat", "willy", "terry", "tony", "toni", "jamie", "nicky", "jo",
-    "sasha", "zhenya", "nour", "noor", "nur", "micha",
+    "sasha", "zhenya", "wally", "nour", "noor", "nur", "micha",
 })
 #: Different given names that look like misspellings of each other; no word stands in two lines.
 LOOK_ALIKE = """
 michael michal; christian christin; kristian kristin kristen; marian marion marlon; florian florin; sabina sabrina; marina
 marika marita marisa; martha marsha; gerald gerard; carina carita; cristina cristiana; christina christiana; kamila kamala;
-samira samara; tamara tamira; milena malena; hubert herbert; julian juliann; carolin carleen; kerstin kirsten; janine janice
+samira samara; tamara tamira; milena malena; hubert herbert; julian juliann; carolin carleen; janine janice;
+francis frances; alexandre alexandrie; stephane stephanie; daniele danielle; yassin yasmin; sigfrid sigrid;
+karsten kirsten kerstin; michel michell; raphael rachael
 """
 #: Common Vietnamese surnames, an ASSUMPTION like the other lists. The order is surname, middle name, given name: not split.
 VIETNAMESE = frozenset({
