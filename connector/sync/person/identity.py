@@ -62,7 +62,8 @@ def _read_email(raw: str) -> str | None:
     except EmailNotValidError:
         return None
     domain = _SAME_DOMAIN.get(address.ascii_domain, address.ascii_domain)
-    return f"{address.local_part}@{domain}" if "." in domain else None
+    # "anna@example.c om", cut at the gap: no top-level domain has one letter.
+    return f"{address.local_part}@{domain}" if "." in domain and len(domain.rpartition(".")[2]) > 1 else None
 
 
 def mailbox(email: str, ignoring: Collection[str]) -> str:

@@ -25,6 +25,10 @@ _IN_WORDS = re.compile(r"[\w.+-]+\s+at\s+[\w-]+(?:\s+dot\s+[\w-]+)+", re.IGNOREC
 _FULL_WIDTH = str.maketrans({"\uff20": "@", "\uff0e": ".", "\u3002": "."})
 _REMARK = re.compile(r"\([^)]*[^\W\d_][^)]*\)?|\[[^\]]*\]?")
 _OR = "or|and|oder|und|ou|et|o|y|of|en|lub|albo|nebo|eller|tai|veya|или|або|ή"
+#: What a spreadsheet makes of a number: "5145550101.0".
+_EXPORTED = re.compile(r"(?<=\d{7})\.0$")
+#: Fewer digits are a part of a number.
+LEAST_DIGITS = 7
 _SEVERAL = re.compile(rf"\s*(?:[;,|]|\s/\s?|/\s|\n|\s+(?:{_OR})\s+)\s*", re.IGNORECASE)
 #: "extension" as it is written in the markets' languages; kept in a form that the number parser reads.
 _EXTENSION = re.compile(
@@ -50,6 +54,8 @@ def repaired_email(raw: str) -> str:
     text = raw.strip(INVISIBLE)
     if len(text) > MAX_VALUE:
         return text
+    if quoted := re.fullmatch('["\u201c\u201e\u00ab]([^"\\s]+)["\u201d\u00bb]', text):
+        text = quoted[1]
     text = _with_signs(text)
     found = _ADDRESS.search(text.removeprefix("mailto:").removeprefix("MAILTO:"))
     if found is None:
@@ -69,14 +75,26 @@ def phone_candidates(raw: str) -> Iterator[str]:
     yield text
     if len(text) > MAX_VALUE:
         return
-    without = _REMARK.sub(" ", text).strip()
-    for part in [without, *[part for part in _SEVERAL.split(without) if part]]:
+    without = _EXPORTED.sub("", _REMARK.sub(" ", text).strip())
+    first = next((part for part in _REMARK.split(text) if _is_long_enough(part)), "")
+    parts = [without, *_SEVERAL.split(without), first, *map(_first_number, (without, first))]
+    for part in filter(None, parts):
         extension = _EXTENSION.search(part)
         plain = part[: extension.start()] if extension else part
         plain = _WORDS_BEFORE.sub("", _WORDS_BEHIND.sub("", plain)).strip(" .,;:-")
         if plain.startswith("00") and len(plain) > 8:
             plain = "+" + plain[2:].lstrip()
         yield f"{plain} ext. {extension[1]}" if extension else plain
+
+
+def _is_long_enough(text: str) -> bool:
+    return sum(character.isdigit() for character in text) >= LEAST_DIGITS
+
+
+def _first_number(text: str) -> str:
+    """What stands before a slash or a plus sign, where that is a whole number: "514-555-0101/02"."""
+    places = (match.start() for match in re.finditer(r"(?<=\d)\s*[/+]", text))
+    return next((text[:place] for place in places if _is_long_enough(text[:place])), "")
 
 
 def without_addresses(raw: str) -> str:

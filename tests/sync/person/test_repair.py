@@ -34,6 +34,7 @@ from connector.sync.person.reliability import Reliability, email_reliability, ph
         "a@example,com",
         "a\uff20example.com",
         "mailto:a@example.com?subject=Booking",
+        '"a@example.com"',
     ],
 )
 def test_an_address_is_found_in_what_stands_around_it(raw):
@@ -53,6 +54,8 @@ def test_an_address_is_found_in_what_stands_around_it(raw):
         "meet me at noon dot",
         "a (at) example",
         "a@example,xyz",
+        "a@example.c om",
+        "a@exa mple.com",
     ],
 )
 def test_what_is_not_obvious_is_not_guessed(raw):
@@ -71,6 +74,12 @@ def test_both_names_of_one_provider_are_one():
         ("514-555-0123 or 514-555-0124", "CA", "+15145550123"),
         ("514-555-0123; 514-555-0124", "CA", "+15145550123"),
         ("514-555-0123 wife", "CA", "+15145550123"),
+        ("514-555-0123/514-555-0124", "CA", "+15145550123"),
+        ("514-555-0123/24", "CA", "+15145550123"),
+        ("514-555-0123 (home) 514-555-0124 (cell)", "CA", "+15145550123"),
+        ("+1 514 555 0123 +1 514 555 0124", "CA", "+15145550123"),
+        ("5145550123.0", "CA", "+15145550123"),
+        ("0151/23456780", "DE", "+4915123456780"),
         ("cell: 514-555-0123", "CA", "+15145550123"),
         ("514-555-0123 poste 12", "CA", "+15145550123;ext=12"),
         ("514-555-0123 Durchwahl 12", "CA", "+15145550123;ext=12"),
