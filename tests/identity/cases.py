@@ -188,6 +188,20 @@ SPELLINGS = [
     ("{phone1}", "+1 {phone1}"),
 ]
 
+#: Names that each agree with the first one, and not with each other: agreement is not carried over.
+CHAINS: list[tuple[Name, Name, Name]] = [
+    (("J.", "Smith"), ("John", "Smith"), ("Jane", "Smith")),
+    (("", "Smith"), ("John", "Smith"), ("Jane", "Smith")),
+    (("", ""), ("John", "Smith"), ("Jane", "Smith")),
+    (("Anna", "Berg"), ("Anna Sofia", "Berg"), ("Anna Lena", "Berg")),
+    (("Alex", "Hart"), ("Alexander", "Hart"), ("Alexandra", "Hart")),
+    (("Sasha", "Ivanov"), ("Alexander", "Ivanov"), ("Alexandra", "Ivanova")),
+    (("JP", "Girard"), ("Jean-Pierre", "Girard"), ("Julie Pauline", "Girard")),
+    (("Chris", "Holm"), ("Christian", "Holm"), ("Christine", "Holm")),
+    (("María", "Ruiz"), ("María José", "Ruiz"), ("María Luisa", "Ruiz")),
+    (("Mohammed", "Khan"), ("Mohammed Ali", "Khan"), ("Mohammed Omar", "Khan")),
+]
+
 CASES: list[Case] = [
     *_pairs("household, one phone", "different", HOUSEHOLDS, [("", P), ("", P)]),
     *_pairs("household, one address", "different", HOUSEHOLDS, [(SHARED, ""), (SHARED, P2)]),
@@ -220,6 +234,11 @@ CASES: list[Case] = [
     *(
         Case("one number, two spellings", one, "same", [("Nora", "Lind", "", one), ("Nora", "Lind", "", two)])
         for one, two in SPELLINGS
+    ),
+    *(
+        Case("chains", " / ".join(f"{a} {b}".strip() for a, b in names), "different", [(*name, *key) for name in names], (1, 2))
+        for names in CHAINS
+        for key in ((SHARED, ""), ("", P), (SHARED, P))
     ),
     *_pairs("markets: different, one phone", "different", _named(markets.AGAINST), [("", P), ("", P)]),
     *_pairs("markets: different, one address", "different", _named(markets.AGAINST), [(SHARED, ""), (SHARED, P2)]),
