@@ -44,7 +44,7 @@ def check(config_path: Path, fix: bool, source: str | None, people: str | None, 
         _drift(config, source, sample, fix, as_json)
         return
     if people is not None:
-        _people(config, people, as_json)
+        _names(config, people, as_json)
         return
     from connector.cli import output as terminal
 
@@ -83,10 +83,10 @@ def _check_source(config: Config, source: str) -> None:
         raise click.UsageError(f"{config.path} has no [booking.{source}]; configured: {known}.")
 
 
-def _people(config: Config, source: str, as_json: bool) -> None:
+def _names(config: Config, source: str, as_json: bool) -> None:
     _check_source(config, source)
     try:
-        found = run(_follow(config, "people", work=False, source=source))
+        found = run(_follow(config, "names", work=False, source=source))
     except KeyboardInterrupt:
         click.echo("Stopped. What was found is in the reviews.", err=True)
         sys.exit(1)

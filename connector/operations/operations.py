@@ -18,7 +18,7 @@ from connector.model.errors import ConnectorError
 from connector.model.problems import Check
 from connector.operations import checks
 from connector.operations.backfill import Backfill, Job
-from connector.operations.drift.people import PeopleCheck
+from connector.operations.drift.names import NamesCheck
 from connector.operations.drift.run import Drift
 from connector.operations.dry_run.run import DryRun
 from connector.operations.engine import Engine
@@ -58,7 +58,7 @@ class Operations:
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._drifts: dict[str, tuple[Drift, asyncio.Task[None]]] = {}
-        self._people: dict[str, tuple[PeopleCheck, asyncio.Task[None]]] = {}
+        self._names: dict[str, tuple[NamesCheck, asyncio.Task[None]]] = {}
         self._repairs: set[str] = set()
         self._stopping = False
         self._table: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -72,8 +72,8 @@ class Operations:
             "progress": self.progress,
             "drift": self.drift,
             "drift_progress": self.drift_progress,
-            "people": self.people,
-            "people_progress": self.people_progress,
+            "names": self.names,
+            "names_progress": self.names_progress,
         }
         self._log = structlog.get_logger("connector.operations.operations").bind()
 
@@ -96,7 +96,7 @@ class Operations:
     async def stop(self) -> None:
         """Stop the backfills, each of which goes on where it was, and the comparisons, which begin anew."""
         self._stopping = True
-        tasks = [*self._tasks.values(), *(task for _, task in [*self._drifts.values(), *self._people.values()])]
+        tasks = [*self._tasks.values(), *(task for _, task in [*self._drifts.values(), *self._names.values()])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -248,21 +248,21 @@ class Operations:
         _check_ended(task, "comparison")
         return {**job.as_dict(), "quota": self._quota(source)}
 
-    async def people(self, source: str) -> dict[str, Any]:
+    async def names(self, source: str) -> dict[str, Any]:
         """Start to look for customers whose clients' names differ, or join who does. Raises Refused where that cannot be."""
         if source not in self._engine.syncs:
             raise Refused(f"No [[sync]] uses the source {source}.", hint="Only linked sources can be looked through.")
-        if (running := self._people.get(source)) is not None and not running[1].done():
+        if (running := self._names.get(source)) is not None and not running[1].done():
             return running[0].as_dict()
-        job = PeopleCheck(self._engine, source)
-        self._people[source] = job, asyncio.create_task(job.run())
+        job = NamesCheck(self._engine, source)
+        self._names[source] = job, asyncio.create_task(job.run())
         return job.as_dict()
 
-    async def people_progress(self, source: str) -> dict[str, Any]:
+    async def names_progress(self, source: str) -> dict[str, Any]:
         """How far it is and, at its end, what was found. Raises Refused when nothing is being looked through."""
-        if source not in self._people:
+        if source not in self._names:
             raise Refused(f"The links of {source} are not being looked through.", hint="The service may have been restarted.")
-        job, task = self._people[source]
+        job, task = self._names[source]
         _check_ended(task, "look through the links")
         return {**job.as_dict(), "quota": self._quota(source)}
 

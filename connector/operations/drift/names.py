@@ -51,7 +51,7 @@ class _Named:
     settled: bool
 
 
-class PeopleCheck:
+class NamesCheck:
     """One look through the customers of a source's CRM who have several clients, at least one of them of this source."""
 
     def __init__(self, engine: Engine, source: str) -> None:
@@ -63,7 +63,7 @@ class PeopleCheck:
         self.customers = self.checked = self.unread = 0
         self.pairs: list[Pair] = []
         self.reason = self.hint = ""
-        self._log = structlog.get_logger("connector.operations.drift.people").bind(source=source)
+        self._log = structlog.get_logger("connector.operations.drift.names").bind(source=source)
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as JSON-able data; the pairs once it has ended. `unread`: clients without a name that could be read."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.operations.drift.people import PeopleCheck
+from connector.operations.drift.names import NamesCheck
 from connector.operations.operations import Refused
 from connector.store import views
 
@@ -30,7 +30,7 @@ async def _second_client(town: Town, first_name: str = "Ada") -> str:
 
 
 async def _looked(town: Town) -> dict[str, Any]:
-    job = PeopleCheck(town.engine, "stores")
+    job = NamesCheck(town.engine, "stores")
     async with asyncio.timeout(30):
         await job.run()
     found = job.as_dict()
@@ -136,11 +136,11 @@ async def test_a_client_without_a_name_is_counted(town: Town) -> None:
 async def test_as_an_operation(town: Town) -> None:
     await _second_client(town, "Otto")
     with pytest.raises(Refused):
-        await town.operations.people_progress("stores")
+        await town.operations.names_progress("stores")
     with pytest.raises(Refused):
-        await town.operations.people("nowhere")
-    await town.operations.call("people", {"source": "stores"})
+        await town.operations.names("nowhere")
+    await town.operations.call("names", {"source": "stores"})
     async with asyncio.timeout(30):
-        while (found := await town.operations.call("people_progress", {"source": "stores"}))["state"] == "comparing":
+        while (found := await town.operations.call("names_progress", {"source": "stores"}))["state"] == "comparing":
             await asyncio.sleep(0)
     assert len(found["pairs"]) == len(await town.engine.store.read(views.reviews)) == 1
