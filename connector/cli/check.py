@@ -25,19 +25,26 @@ RESULTS = {"fixed": "repaired", "held": "waits for a person", "left": "not repai
 @config_option
 @click.option("--fix", is_flag=True, help="Create what is missing in the CRM; with --drift, repair what is safe.")
 @click.option("--drift", "source", metavar="SOURCE", help="Compare the links of SOURCE with both sides instead.")
+@click.option("--links", "people", metavar="SOURCE", help="Look for customers of SOURCE's CRM whose clients' names differ.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="With --drift: only N links, taken at random.")
 @json_option
 @ends_well
-def check(config_path: Path, fix: bool, source: str | None, sample: int | None, as_json: bool) -> None:
+def check(config_path: Path, fix: bool, source: str | None, people: str | None, sample: int | None, as_json: bool) -> None:
     """Validate the file, talk to both sides, and say what to do. Exit code 0 when nothing is wrong.
 
-    With --drift, read every link of a source on both sides and report those that no longer agree.
+    With --drift, read every link of a source on both sides and report those that no longer agree. With --links, read the
+    names of clients who share one customer, and open a review where they speak against one person; nothing else is changed.
     """
     if source is None and sample is not None:
         raise click.UsageError("--sample goes with --drift SOURCE.")
+    if people is not None and (source is not None or fix):
+        raise click.UsageError("--links goes with neither --drift nor --fix: it changes nothing.")
     config = load_config(config_path)
     if source is not None:
         _drift(config, source, sample, fix, as_json)
+        return
+    if people is not None:
+        _names(config, people, as_json)
         return
     from connector.cli import output as terminal
 
@@ -51,11 +58,9 @@ def check(config_path: Path, fix: bool, source: str | None, sample: int | None, 
 
 
 def _drift(config: Config, source: str, sample: int | None, fix: bool, as_json: bool) -> None:
-    if source not in config.booking:
-        known = ", ".join(config.booking) or "none"
-        raise click.UsageError(f"{config.path} has no [booking.{source}]; configured: {known}.")
+    _check_source(config, source)
     try:
-        found = run(_follow(config, source, sample, fix))
+        found = run(_follow(config, "drift", work=fix, source=source, sample=sample, fix=fix))
     except KeyboardInterrupt:
         click.echo("Stopped. What was begun to be repaired goes on with the next service.", err=True)
         sys.exit(1)
@@ -72,16 +77,43 @@ def _drift(config: Config, source: str, sample: int | None, fix: bool, as_json: 
         sys.exit(1)
 
 
-async def _follow(config: Config, source: str, sample: int | None, fix: bool) -> Mapping[str, Any]:
+def _check_source(config: Config, source: str) -> None:
+    if source not in config.booking:
+        known = ", ".join(config.booking) or "none"
+        raise click.UsageError(f"{config.path} has no [booking.{source}]; configured: {known}.")
+
+
+def _names(config: Config, source: str, as_json: bool) -> None:
+    _check_source(config, source)
+    try:
+        found = run(_follow(config, "names", work=False, source=source))
+    except KeyboardInterrupt:
+        click.echo("Stopped. What was found is in the reviews.", err=True)
+        sys.exit(1)
+    if as_json:
+        from connector.cli import output as terminal
+
+        seen = found["counts"]["seen"] - found["open"]
+        terminal.show_json({"source": source, "customers": seen, "unread": found["unread"], "pairs": found["pairs"]})
+    else:
+        _print_pairs(found)
+    if found["state"] == "failed":
+        click.echo(f"It ended early: {found['reason']}. {found['hint']}".strip(), err=True)
+    if found["state"] == "failed" or found["pairs"]:
+        sys.exit(1)
+
+
+async def _follow(config: Config, name: str, *, work: bool, **arguments: Any) -> Mapping[str, Any]:
+    """Start a comparison, or join the one that runs, and answer its figures at its end."""
     from connector.cli.admin_client import operator
     from connector.cli.output import Follow
 
-    async with operator(config, work=fix) as ask:
+    async with operator(config, work=work) as ask:
         with Follow() as follow:
-            progress = await ask("drift", source=source, sample=sample, fix=fix)
+            progress = await ask(name, **arguments)
             while progress["state"] in ("comparing", "repairing"):
                 await asyncio.sleep(LOOK)
-                progress = await ask("drift_progress", source=source)
+                progress = await ask(f"{name}_progress", source=arguments["source"])
                 follow.show(progress)
     found: Mapping[str, Any] = progress
     return found
@@ -101,6 +133,21 @@ def _tell(found: Mapping[str, Any], fix: bool) -> None:
     tail = f"; {found['busy']} not judged: their events are on their way" if found["busy"] else ""
     said = _count(len(found["findings"]), "disagreement") if found["findings"] else "nothing disagrees"
     click.echo(f"{_count(number, 'link')} of {found['source']} compared: {said}{tail}.")
+
+
+def _print_pairs(found: Mapping[str, Any]) -> None:
+    """Print two lines for each pair, and a last one for all of them."""
+    for pair in found["pairs"]:
+        other = f"{pair['other_client_id']} of {pair['other_source']}"
+        click.echo(
+            f"client {pair['client_id']} of {pair['source']} and client {other} → customer {pair['customer_id']}:"
+            " their names speak against one person"
+        )
+        click.echo(f"         → waits for a person (`connector review show {pair['review']}`)")
+    number = found["counts"]["seen"] - found["open"]
+    said = _count(len(found["pairs"]), "pair") if found["pairs"] else "no names differ"
+    tail = f"; {_count(found['unread'], 'client')} without a name that can be read" if found["unread"] else ""
+    click.echo(f"{_count(number, 'customer')} with several clients looked at: {said}{tail}.")
 
 
 def _count(number: int, noun: str) -> str:

@@ -68,18 +68,27 @@ def show_event(event_id: int, with_body: bool, config_path: Path, as_json: bool)
 @click.argument("ids", metavar="[ID]...", type=ID, nargs=-1)
 @config_option
 @click.option("--all", "everything", is_flag=True, help="All events in --state, instead of single ones.")
-@click.option("--state", type=click.Choice(["held", "retrying"]), default="held", show_default=True, help="With --all.")
+@click.option(
+    "--state", type=click.Choice(["held", "retrying", "ignored"]), default="held", show_default=True, help="With --all."
+)
 @click.option("--source", help="With --all: only events of this source.")
+@click.option("--reason", metavar="TEXT", help="With --all: only events whose reason contains this.")
 @json_option
 @ends_well
 def retry_events(
-    ids: tuple[int, ...], config_path: Path, everything: bool, state: str, source: str | None, as_json: bool
+    ids: tuple[int, ...],
+    config_path: Path,
+    everything: bool,
+    state: str,
+    source: str | None,
+    reason: str | None,
+    as_json: bool,
 ) -> None:
-    """Queue held or waiting events again, at once and with all their attempts."""
+    """Queue held, waiting or ignored events again, at once and with all their attempts."""
     if everything == bool(ids):
         raise click.UsageError("Give one or more event ids, or --all.")
     config = load_config(config_path)
-    done = operate(config, "retry", ids=None if everything else list(ids), state=state, source=source)
+    done = operate(config, "retry", ids=None if everything else list(ids), state=state, source=source, reason=reason)
     _report("queued again", done, ids, "no such event, or running, or final, or still not readable", as_json)
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from pydantic import ValidationError
 
 from connector.config.settings import Config
+from connector.model.bookings import Event
 from connector.model.errors import RemoteError
 from connector.model.problems import Check
 from connector.remote.integration import Integration
+from connector.store import Store, views
 from connector.store.sqlite.database import Database
+from connector.sync.pipeline import Sync
 from connector.worker.accounts import Connections
 
 #: Bytes of a WAL that nobody needs but a program that reads for very long.
 LARGE_WAL = 256 * 1024 * 1024
+#: Held events of a source that one check reads again at most.
+MANY_HELD = 10_000
 
 
 def configuration(config: Config) -> list[Check]:
@@ -54,6 +61,26 @@ def large_wal(opened: Database) -> list[Check]:
     text = f"{opened.path.name}-wal has grown to {size // 1024**2:,} MB"
     hint = "Close the program that has the database open for reading; the file shrinks by itself after that."
     return [Check(id="database.wal", level="warning", message=text, hint=hint)]
+
+
+async def readable_again(syncs: Mapping[str, Sync], store: Store) -> list[Check]:
+    """Held events with a value that could not be read, and that the present settings can read."""
+    found = []
+    for source, sync in syncs.items():
+        payloads = await store.read(views.held_unreadable, source, limit=MANY_HELD)
+        number = sum(_is_readable(sync, payload) for payload in payloads)
+        if number:
+            text = f"{number:,} held {'event' if number == 1 else 'events'} can be read with the present settings"
+            hint = f'Run `connector events retry --all --source {source} --reason "cannot be read"`.'
+            found.append(Check(id=f"booking.{source}.readable", level="warning", message=text, hint=hint))
+    return found
+
+
+def _is_readable(sync: Sync, payload: str) -> bool:
+    try:
+        return sync.matcher.identity(Event.model_validate_json(payload).client).matchable
+    except ValidationError:
+        return False
 
 
 async def accounts(connections: Connections) -> list[Check]:

@@ -18,6 +18,7 @@ from connector.model.errors import ConnectorError
 from connector.model.problems import Check
 from connector.operations import checks
 from connector.operations.backfill import Backfill, Job
+from connector.operations.drift.names import NamesCheck
 from connector.operations.drift.run import Drift
 from connector.operations.dry_run.run import DryRun
 from connector.operations.engine import Engine
@@ -57,6 +58,7 @@ class Operations:
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._drifts: dict[str, tuple[Drift, asyncio.Task[None]]] = {}
+        self._names: dict[str, tuple[NamesCheck, asyncio.Task[None]]] = {}
         self._repairs: set[str] = set()
         self._stopping = False
         self._table: dict[str, Callable[..., Awaitable[Any]]] = {
@@ -70,6 +72,8 @@ class Operations:
             "progress": self.progress,
             "drift": self.drift,
             "drift_progress": self.drift_progress,
+            "names": self.names,
+            "names_progress": self.names_progress,
         }
         self._log = structlog.get_logger("connector.operations.operations").bind()
 
@@ -92,14 +96,16 @@ class Operations:
     async def stop(self) -> None:
         """Stop the backfills, each of which goes on where it was, and the comparisons, which begin anew."""
         self._stopping = True
-        tasks = [*self._tasks.values(), *(task for _, task in self._drifts.values())]
+        tasks = [*self._tasks.values(), *(task for _, task in [*self._drifts.values(), *self._names.values()])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def retry(self, ids: list[int] | None = None, state: str = "held", source: str | None = None) -> list[int]:
-        """Queue events again: those of `ids`, or all in a state. Answers the ids that could be."""
-        ids = await self._ids(ids, state, source)
+    async def retry(
+        self, ids: list[int] | None = None, state: str = "held", source: str | None = None, reason: str | None = None
+    ) -> list[int]:
+        """Queue events again: those of `ids`, or all in a state (with `reason` in theirs). Answers the ids that could be."""
+        ids = await self._ids(ids, state, source, reason)
         done = await self._store.upkeep.retry(ids, self._engine.clock())
         for event_id in sorted(set(ids) - set(done)):
             if await self._read_again(event_id):
@@ -146,6 +152,7 @@ class Operations:
         found = [*checks.configuration(self._engine.config), *checks.database(self._store.database)]
         if self._problems is not None:
             found += await self._problems()
+        found += await checks.readable_again(self._engine.syncs, self._store)
         if fix:
             found += await checks.fix(connections)
         answers = await checks.accounts(connections)
@@ -241,13 +248,31 @@ class Operations:
         _check_ended(task, "comparison")
         return {**job.as_dict(), "quota": self._quota(source)}
 
+    async def names(self, source: str) -> dict[str, Any]:
+        """Start to look for customers whose clients' names differ, or join who does. Raises Refused where that cannot be."""
+        if source not in self._engine.syncs:
+            raise Refused(f"No [[sync]] uses the source {source}.", hint="Only linked sources can be looked through.")
+        if (running := self._names.get(source)) is not None and not running[1].done():
+            return running[0].as_dict()
+        job = NamesCheck(self._engine, source)
+        self._names[source] = job, asyncio.create_task(job.run())
+        return job.as_dict()
+
+    async def names_progress(self, source: str) -> dict[str, Any]:
+        """How far it is and, at its end, what was found. Raises Refused when nothing is being looked through."""
+        if source not in self._names:
+            raise Refused(f"The links of {source} are not being looked through.", hint="The service may have been restarted.")
+        job, task = self._names[source]
+        _check_ended(task, "look through the links")
+        return {**job.as_dict(), "quota": self._quota(source)}
+
     def _quota(self, source: str) -> dict[str, float] | None:
         return self._engine.connections.booking[source].remote.quota.usage()
 
-    async def _ids(self, ids: list[int] | None, state: str, source: str | None) -> list[int]:
+    async def _ids(self, ids: list[int] | None, state: str, source: str | None, reason: str | None) -> list[int]:
         if ids is not None:
             return ids
-        events = await self._store.read(views.events, state=state, source=source, limit=MANY)
+        events = await self._store.read(views.events, state=state, source=source, reason=reason, limit=MANY)
         return [event["id"] for event in events]
 
     async def _read_again(self, event_id: int) -> bool:

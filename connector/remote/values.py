@@ -52,6 +52,13 @@ def read_text(value: Any, limit: int = MAX_TEXT) -> str:
     return clean(value[:limit]).strip() if isinstance(value, str) else ""
 
 
+def read_number(value: Any) -> str:
+    """A text that may have been sent as a JSON number, as phone numbers are; empty when it is neither."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return str(value) if type(value) is int and 0 <= value < 10**20 else read_text(value)
+
+
 def read_time(value: Any) -> datetime | None:
     """An RFC 3339 date-time in UTC; one without an offset is taken as UTC; None when it is none."""
     if not isinstance(value, str) or len(value) > 64:

@@ -29,6 +29,12 @@ class Links:
         wanted = list(keys)
         return await self._database.read(lambda connection: _missing(connection, link, wanted))
 
+    async def clients_of(self, crm: str, customer_id: str, source: str, limit: int) -> list[str]:
+        """The clients of a source who are linked to a customer, newest first."""
+        query = "SELECT client_id FROM links WHERE crm = ? AND customer_id = ? AND source = ? ORDER BY id DESC LIMIT ?"
+        rows = await self._database.read(lambda c: c.execute(query, (crm, customer_id, source, limit)).fetchall())
+        return [row[0] for row in rows]
+
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Whether the CRM once told us that `customer_id` was merged into `survivor_id`."""
         return await self._database.read(lambda connection: survivor_of(connection, crm, customer_id) == survivor_id)

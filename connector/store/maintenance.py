@@ -19,7 +19,7 @@ class Upkeep:
         self._database = database
 
     async def retry(self, ids: Sequence[int], now: float) -> list[int]:
-        """Queue held or waiting events again, at once and with all their attempts; returns the ids that could be."""
+        """Queue held, waiting or ignored events again, at once and with all their attempts; returns the ids that could be."""
         return await self._database.write(lambda connection: [i for i in ids if _retry(connection, i, now)])
 
     async def discard(self, ids: Sequence[int], by: str, now: float) -> list[int]:
@@ -59,7 +59,7 @@ def _retry(connection: sqlite3.Connection, event_id: int, now: float) -> bool:
         "UPDATE events SET state = 'queued', step = 'resolve', attempts = 0, failing_since = NULL, outcome = NULL,"
         " reason = 'retried by hand', hint = NULL,"
         " updated_at = ?"
-        " WHERE id = ? AND state IN ('held', 'retrying', 'queued') AND lane_id IS NOT NULL AND payload IS NOT NULL"
+        " WHERE id = ? AND state IN ('held', 'retrying', 'queued', 'ignored') AND lane_id IS NOT NULL AND payload IS NOT NULL"
         " RETURNING lane_id",
         (now, event_id),
     ).fetchone()

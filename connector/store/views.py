@@ -29,12 +29,14 @@ def events(
     state: str | None = None,
     source: str | None = None,
     client_id: str | None = None,
+    reason: str | None = None,
     limit: int = 100,
 ) -> list[Row]:
-    """Events, newest first."""
+    """Events, newest first; `reason` is a part of theirs."""
     wanted = {
         "e.state = ?": state,
         "e.source = ?": source,
+        "instr(e.reason, ?) > 0": reason,
         # A client is found by its lanes: an index on the client itself would be one more random page for each delivery.
         "e.lane_id IN (SELECT id FROM lanes WHERE client_id = ?)": client_id,
     }
@@ -169,6 +171,20 @@ def links_of(connection: sqlite3.Connection, source: str, crm: str) -> list[str]
     return [row[0] for row in rows]
 
 
+def shared_customers(connection: sqlite3.Connection, source: str, crm: str) -> dict[str, list[tuple[str, str]]]:
+    """Customers with several clients, at least one of them of a source → all clients (source, client), oldest link first."""
+    rows = connection.execute(
+        "SELECT customer_id, source, client_id FROM links WHERE crm = ? AND customer_id IN"
+        " (SELECT customer_id FROM links WHERE crm = ? GROUP BY customer_id HAVING count(*) > 1 AND max(source = ?))"
+        " ORDER BY id",
+        (crm, crm, source),
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        found.setdefault(row["customer_id"], []).append((row["source"], row["client_id"]))
+    return found
+
+
 def waiting_of(connection: sqlite3.Connection, source: str, client_id: str) -> dict[str, list[int]]:
     """Ids of a client's events that have not ended: those on their way (`moving`) and those that are `held`."""
     rows = connection.execute(
@@ -190,6 +206,16 @@ def fates(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Row]:
 def decision(connection: sqlite3.Connection, source: str, client_id: str) -> Decision | None:
     """The latest decision about a client."""
     return decision_of(connection, source, client_id)
+
+
+def held_unreadable(connection: sqlite3.Connection, source: str, *, limit: int) -> list[str]:
+    """The payloads of a source's held events that name a value which could not be read, oldest first."""
+    rows = connection.execute(
+        "SELECT payload FROM events WHERE source = ? AND state = 'held' AND payload IS NOT NULL"
+        " AND reason LIKE 'nothing to identify the client: what is written as %' ORDER BY id LIMIT ?",
+        (source, limit),
+    )
+    return [row[0] for row in rows]
 
 
 def queue(connection: sqlite3.Connection) -> dict[str, int]:

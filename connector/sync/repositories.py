@@ -24,6 +24,9 @@ class LinksMemory(Protocol):
     async def missing_keys(self, link: Link, keys: Sequence[str]) -> list[str]:
         """Answer those keys that are not yet tied to the link's customer by its client."""
 
+    async def clients_of(self, crm: str, customer_id: str, source: str, limit: int) -> list[str]:
+        """Answer the clients of a source who are linked to a customer, newest first."""
+
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Answer whether a merge made `survivor_id` of `customer_id`."""
 

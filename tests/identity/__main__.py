@@ -48,6 +48,8 @@ async def main(files: Sequence[str]) -> int:
         by_kind[case.kind].append((case, result))
         if result.wrong_link or result.duplicate or result.dropped:
             print(f"broken: {case.kind}: {case.name}: {result}")
+        elif result.held and case.want == "same":
+            print(f"needless review: {case.kind}: {case.name}")
     total = [pair for pairs in by_kind.values() for pair in pairs]
     print(f"| kind | {' | '.join(COLUMNS)} |\n|---|{'---:|' * len(COLUMNS)}")
     for kind, pairs in [*by_kind.items(), ("all", total)]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from . import markets
 from .running import Case, Want
 
 A, B = "a.{n}@example.com", "b.{n}@example.com"
@@ -19,6 +20,15 @@ def _pairs(kind: str, want: Want, pairs: Sequence[tuple[Name, Name]], keys: Sequ
         clients = [(*one, *keys[0]), (*two, *keys[1])]
         found.append(Case(kind, f"{' '.join(one).strip()} / {' '.join(two).strip()}", want, clients))
     return found
+
+
+def _lines(table: str) -> list[str]:
+    return table.strip().splitlines()
+
+
+def _named(table: str) -> list[tuple[Name, Name]]:
+    """The pairs of names of a table of `markets`."""
+    return [((a, b), (c, d)) for a, b, c, d in (line.split("|") for line in _lines(table))]
 
 
 HOUSEHOLDS: list[tuple[Name, Name]] = [
@@ -178,6 +188,20 @@ SPELLINGS = [
     ("{phone1}", "+1 {phone1}"),
 ]
 
+#: Names that each agree with the first one, and not with each other: agreement is not carried over.
+CHAINS: list[tuple[Name, Name, Name]] = [
+    (("J.", "Smith"), ("John", "Smith"), ("Jane", "Smith")),
+    (("", "Smith"), ("John", "Smith"), ("Jane", "Smith")),
+    (("", ""), ("John", "Smith"), ("Jane", "Smith")),
+    (("Anna", "Berg"), ("Anna Sofia", "Berg"), ("Anna Lena", "Berg")),
+    (("Alex", "Hart"), ("Alexander", "Hart"), ("Alexandra", "Hart")),
+    (("Sasha", "Ivanov"), ("Alexander", "Ivanov"), ("Alexandra", "Ivanova")),
+    (("JP", "Girard"), ("Jean-Pierre", "Girard"), ("Julie Pauline", "Girard")),
+    (("Chris", "Holm"), ("Christian", "Holm"), ("Christine", "Holm")),
+    (("María", "Ruiz"), ("María José", "Ruiz"), ("María Luisa", "Ruiz")),
+    (("Mohammed", "Khan"), ("Mohammed Ali", "Khan"), ("Mohammed Omar", "Khan")),
+]
+
 CASES: list[Case] = [
     *_pairs("household, one phone", "different", HOUSEHOLDS, [("", P), ("", P)]),
     *_pairs("household, one address", "different", HOUSEHOLDS, [(SHARED, ""), (SHARED, P2)]),
@@ -211,4 +235,42 @@ CASES: list[Case] = [
         Case("one number, two spellings", one, "same", [("Nora", "Lind", "", one), ("Nora", "Lind", "", two)])
         for one, two in SPELLINGS
     ),
+    *(
+        Case("chains", " / ".join(f"{a} {b}".strip() for a, b in names), "different", [(*name, *key) for name in names], (1, 2))
+        for names in CHAINS
+        for key in ((SHARED, ""), ("", P), (SHARED, P))
+    ),
+    *_pairs("markets: different, one phone", "different", _named(markets.AGAINST), [("", P), ("", P)]),
+    *_pairs("markets: different, one address", "different", _named(markets.AGAINST), [(SHARED, ""), (SHARED, P2)]),
+    *_pairs("markets: the same, by phone", "same", _named(markets.STRONG), [("", P), ("", P)]),
+    *_pairs("markets: alike, by address", "same", _named(markets.WEAK), [(A, ""), (A, P)]),
+    *(
+        Case("markets: nobody's address", address, "different", [("Nora", "Lind", address, P), ("Oskar", "Kern", address, P2)])
+        for address in _lines(markets.NOBODYS_ADDRESSES)
+    ),
+    *(
+        Case("markets: nobody's number", number, "different", [("Nora", "Lind", A, number), ("Nora", "Lind", B, number)])
+        for number in _lines(markets.NOBODYS_NUMBERS)
+    ),
+    *(
+        Case("markets: real address", address, "same", [("Nora", "Lind", address, ""), ("Nora", "Lind", address, "")])
+        for address in _lines(markets.REAL_ADDRESSES)
+    ),
+    *(
+        Case("markets: real number", number, "same", [("Nora", "Lind", "", number), ("Nora", "Lind", "", number)])
+        for number in _lines(markets.REAL_NUMBERS)
+    ),
+    *(
+        Case("markets: one address, two spellings", address, "same", [("Nora", "Lind", A, ""), ("Nora", "Lind", address, "")])
+        for address in _lines(markets.WRITTEN_ADDRESSES)
+    ),
+    *(
+        Case("markets: one number, two spellings", line, "same", [("Nora", "Lind", "", phone) for phone in line.split(" | ")])
+        for line in _lines(markets.WRITTEN_NUMBERS)
+    ),
+    Case("value in another field", "address in the phone", "same", [("Nora", "Lind", A, ""), ("Nora", "Lind", "", A)]),
+    Case("value in another field", "number in the e-mail", "same", [("Nora", "Lind", "", P), ("Nora", "Lind", P, "")]),
+    Case("value in another field", "both exchanged", "same", [("Nora", "Lind", A, P), ("Nora", "Lind", P, A)]),
+    Case("value in another field", "address in the last name", "same", [("Nora", "Lind", A, ""), ("Nora", A, "", "")]),
+    Case("value in another field", "both in the phone", "same", [("Nora", "Lind", A, ""), ("Nora", "Lind", "", f"{P}, {A}")]),
 ]

@@ -114,7 +114,7 @@ class Model:
 
     def retry(self, id_: int, now: float) -> bool:
         event = self.events[id_]
-        if event.state not in ("queued", "retrying", "held"):
+        if event.state not in ("queued", "retrying", "held", "ignored") or event.pruned:
             return False
         event.state, event.attempts, event.failed = "queued", 0, False
         self._hurry(event.client, now)

@@ -32,9 +32,24 @@ async def one_in_each_state(store) -> dict[str, int]:
     return found
 
 
-async def test_only_waiting_and_held_events_can_be_retried(store):
+async def test_only_waiting_held_and_ignored_events_can_be_retried(store):
     ids = await one_in_each_state(store)
-    assert await store.upkeep.retry([*ids.values(), 999], NOW) == [ids[s] for s in ids if s in ("queued", "retrying", "held")]
+    can = ("queued", "retrying", "held", "ignored")
+    assert await store.upkeep.retry([*ids.values(), 999], NOW) == [ids[s] for s in ids if s in can]
+
+
+async def test_an_ignored_event_whose_body_is_gone_cannot_be_retried(store):
+    ids = await one_in_each_state(store)
+    await store.upkeep.prune(NOW + 1)
+    assert await store.upkeep.retry([ids["ignored"]], NOW) == []
+
+
+async def test_events_are_found_by_a_part_of_their_reason(store):
+    ids = await one_in_each_state(store)
+    await store.upkeep.discard([ids["held"]], "ops", NOW)
+    found = await store.read(views.events, reason="carded by o")
+    assert {event["id"] for event in found} == {ids["held"], ids["discarded"]}
+    assert await store.read(views.events, reason="nothing like it") == []
 
 
 async def test_only_waiting_and_held_events_can_be_discarded(store):

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from connector.booking_systems.bookeo.signature import MESSAGE_ID
 from connector.model.bookings import Appointment, Client, Event, Kind, Reading, Status
-from connector.remote.values import read_event_id, read_key, read_object, read_objects, read_text, read_time
+from connector.remote.values import read_event_id, read_key, read_number, read_object, read_objects, read_text, read_time
 
 KINDS = {"created": Kind.CREATED, "updated": Kind.UPDATED, "deleted": Kind.DELETED}
 #: What is registered; what Bookeo has besides (payments, seat blocks …) concerns no customer.
@@ -116,7 +116,7 @@ def _phones(numbers: Any) -> tuple[str, str]:
     found: dict[str, str] = {}
     for entry in read_objects(numbers):
         kind = read_text(entry.get("type"), 40).lower()
-        if number := read_text(entry.get("number")):
+        if number := read_number(entry.get("number")):
             found.setdefault(kind if kind in ("mobile", "home", "work", "fax") else "", number)
     return found.get("mobile", ""), next((found[kind] for kind in ("home", "", "work") if found.get(kind)), "")
 

@@ -8,7 +8,7 @@ from typing import Any
 from connector.booking_systems.bookingflow.settings import Record
 from connector.booking_systems.bookingflow.webhook import CLIENT, first, read_booking_id
 from connector.model.bookings import Appointment, Client, Event, Kind, Status
-from connector.remote.values import at, read_object, read_text, read_time
+from connector.remote.values import at, read_number, read_object, read_text, read_time
 
 #: `confirmed` and `canceled` are in the public source; the others are what such products commonly say (assumed).
 STATUSES = {
@@ -40,7 +40,7 @@ def read_client(booking: dict[str, Any], booking_id: str, record: Record) -> Cli
         first_name=first_name,
         last_name=last_name,
         email=_text(booking, record.email),
-        mobile_phone=_text(booking, record.phone),
+        mobile_phone=first(read_number(at(booking, path)) for path in record.phone) or "",
     )
 
 

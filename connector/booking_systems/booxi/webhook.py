@@ -15,6 +15,7 @@ from connector.booking_systems.booxi.values import (
     read_event_id,
     read_id,
     read_key,
+    read_number,
     read_object,
     read_objects,
     read_text,
@@ -100,8 +101,8 @@ def read_client(person: dict[str, Any]) -> Client | None:
         first_name=read_text(person.get("firstName")),
         last_name=read_text(person.get("lastName")),
         email=read_text(person.get("email")),
-        mobile_phone=read_text(person.get("mobilePhoneNumber")),
-        home_phone=read_text(person.get("homePhoneNumber")),
+        mobile_phone=read_number(person.get("mobilePhoneNumber")),
+        home_phone=read_number(person.get("homePhoneNumber")),
     )
 
 

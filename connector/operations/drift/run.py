@@ -11,7 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -20,6 +20,7 @@ from connector.model.errors import AccountPaused, ConnectorError, RateLimited, T
 from connector.model.links import Link
 from connector.operations.drift.comparison import Comparison, Finding
 from connector.operations.engine import Engine
+from connector.remote.integration import Integration
 from connector.store import views
 
 #: Links compared at once: few, because whatever waits for the quota is served in the order in which it asked.
@@ -28,6 +29,7 @@ AT_ONCE = 2
 LOOK_AGAIN, PATIENCE = 1.0, 60.0
 #: Where another customer's id was found, as evidence in a review.
 _WHOSE = {"id_foreign": "stored in the booking system", "clients_apart": "the customer of the client that is left"}
+T = TypeVar("T")
 PASSING = (Unavailable, RateLimited, Transient)
 
 
@@ -75,7 +77,7 @@ class Drift:
     async def run(self) -> None:
         """Compare, and repair on the way; failures are in `reason`."""
         try:
-            await self._usable()
+            await wait_usable(self._sync.booking, self._sync.crm)
             clients = await self._store.read(views.links_of, self.source, self._sync.crm.name)
             if self.sample is not None and self.sample < len(clients):
                 clients = sorted(self.chance.sample(clients, self.sample))
@@ -89,17 +91,6 @@ class Drift:
             return
         self.state = "done"
         self._log.info("links compared", links=self.links, findings=len(self.findings))
-
-    async def _usable(self) -> None:
-        """Wait until both accounts have been probed, where somebody probes them."""
-        for adapter in (self._sync.booking, self._sync.crm):
-            breaker = adapter.remote.breaker
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
-                    while not breaker.usable.is_set() and not isinstance(breaker.error, AccountPaused):
-                        with suppress(TimeoutError):
-                            async with asyncio.timeout(LOOK_AGAIN):
-                                await breaker.usable.wait()
 
     async def _compare_all(self, clients: Sequence[str]) -> None:
         waiting = iter(clients)
@@ -127,7 +118,7 @@ class Drift:
             # What is on its way will look for itself; judged now, half-done work would pass for drift.
             self.busy += 1
             return []
-        found = await _patiently(lambda: self._comparison.compare(link))
+        found = await patiently(lambda: self._comparison.compare(link))
         await self._store.links.compared(self.source, client_id, self.engine.clock())
         if not found or not self.fix:
             return found
@@ -212,7 +203,7 @@ class Drift:
             return replace(finding, result="held", fix=f"the repair is held: {fate['reason']}")
         if fate["state"] != "done":
             return replace(finding, result="pending" if fate["state"] in ("queued", "running", "retrying") else "left")
-        again = await _patiently(lambda: self._comparison.compare(link)) if link is not None else []
+        again = await patiently(lambda: self._comparison.compare(link)) if link is not None else []
         return replace(finding, result="left" if any(one.problem == finding.problem for one in again) else "fixed")
 
 
@@ -224,7 +215,19 @@ def _shown(finding: Finding) -> dict[str, Any]:
     return {key: value for key, value in asdict(finding).items() if key not in ("remedy", "survivor")}
 
 
-async def _patiently(ask: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
+async def wait_usable(*adapters: Integration) -> None:
+    """Wait until the accounts have been probed, where somebody probes them."""
+    for adapter in adapters:
+        breaker = adapter.remote.breaker
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while not breaker.usable.is_set() and not isinstance(breaker.error, AccountPaused):
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_AGAIN):
+                            await breaker.usable.wait()
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
     """Ask again while the problem may pass."""
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(PASSING),

@@ -171,6 +171,16 @@ class DryMemory:
         """The keys that are not tied to the customer, whoever said them."""
         return [key for key in keys if link.customer_id not in await self.remembered(link.crm, [key])]
 
+    async def clients_of(self, crm: str, customer_id: str, source: str, limit: int) -> list[str]:
+        """The clients of a customer, simulated or stored."""
+        simulated = [
+            client_id
+            for (name, client_id), link in self._links.items()
+            if name == source and (link.crm, link.customer_id) == (crm, customer_id)
+        ]
+        stored = await self._store.links.clients_of(crm, customer_id, source, limit)
+        return list(dict.fromkeys([*reversed(simulated), *stored]))[:limit]
+
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Whether a merge is known."""
         if self._aliases.get((crm, customer_id)) == survivor_id:

@@ -18,7 +18,7 @@ MOVES = {
     "retrying": ("running", "queued", "discarded"),
     "held": ("queued", "ignored", "discarded"),
     "done": (),
-    "ignored": (),
+    "ignored": ("queued",),
     "discarded": (),
 }
 STATES = tuple(MOVES)
@@ -301,6 +301,13 @@ def m006_due_by_source(db: SqliteUtilsDatabase) -> None:
 def m007_bodies_by_age(db: SqliteUtilsDatabase) -> None:
     """The hourly pruning finds old bodies without reading past all that it has pruned before."""
     db.execute("CREATE INDEX deliveries_bodies ON deliveries (received_at) WHERE headers IS NOT NULL")
+
+
+@migrations()
+def m010_ignored_again(db: SqliteUtilsDatabase) -> None:
+    """An ignored event may be queued again by a person, after a setting was corrected."""
+    db.execute("DROP TRIGGER legal_moves")
+    db.execute(_move_guard())
 
 
 def _statements(script: str) -> list[str]:

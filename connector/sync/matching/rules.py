@@ -20,7 +20,7 @@ from connector.model.links import Link
 from connector.model.persons import Customer
 from connector.sync.effects import effect
 from connector.sync.locks import IdentityLocks
-from connector.sync.matching import decisions
+from connector.sync.matching import decisions, others
 from connector.sync.matching.decisions import Ask, Take
 from connector.sync.matching.evidence import agreement, has_email, new_customer, review
 from connector.sync.matching.lookup import Customers
@@ -184,6 +184,10 @@ class Matcher:
             return None
         found, known = await self.customers.by_email(person)
         answer = decisions.by_email(person, found, known, self.settings)
+        if isinstance(answer, Take) and self.settings.name_mismatch == "hold":
+            asked = (self.booking, self.links, self.crm.name, self.identity)
+            if await others.speak_against(*asked, work, answer.customer):
+                answer = Ask("the e-mail address matches, the name does not", [answer.customer], "e-mail")
         return self._answered(work, person, "email", answer, person.email_keys, "no customer has this e-mail address")
 
     async def by_phone(self, work: Work, person: Identity) -> Found | None:

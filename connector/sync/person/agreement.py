@@ -12,13 +12,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import IntEnum
-from functools import lru_cache
 
-from connector.sync.person.names import Parts, PersonName, name_key, read_parts, words_of
-from connector.sync.person.tables import FAMILY, PARTICLES, VARIANTS
+from connector.sync.person.names import Parts, PersonName, couple_words, name_key, read_parts, words_of
+from connector.sync.person.spelling import (
+    differ_by_gender,
+    given_spelling,
+    initials_of,
+    latin,
+    misspelt,
+    misspelt_given,
+    plain_spelling,
+    same_given,
+    same_word,
+)
+from connector.sync.person.tables import FAMILY, HONORIFICS, KHUN, PARTICLES, UNISEX
 
-#: Letters from which on a name with one wrong letter is a misspelling rather than another name.
-LONG = 6
+#: Katakana to hiragana, one syllable each, 0x60 apart; Arabic letters without vowel and hamza marks, final forms as usual ones.
+_ONE_LETTER = {
+    **{code: code - 0x60 for code in range(0x30A1, 0x30F7)},
+    **dict.fromkeys([0x640, *range(0x64B, 0x656)], None),
+    **dict.fromkeys([0x622, 0x623, 0x625, 0x671], 0x627),
+    0x649: 0x64A,
+    0x629: 0x647,
+}
 
 
 class Agreement(IntEnum):
@@ -28,17 +44,6 @@ class Agreement(IntEnum):
     NONE = 1
     WEAK = 2
     STRONG = 3
-
-
-def _variants() -> dict[str, frozenset[int]]:
-    found: dict[str, set[int]] = {}
-    for number, line in enumerate(VARIANTS.split(";")):
-        for word in line.split():
-            found.setdefault(word, set()).add(number)
-    return {word: frozenset(numbers) for word, numbers in found.items()}
-
-
-_SHORT_FORMS = _variants()
 
 
 def names_agree(a: PersonName, b: PersonName) -> Agreement:
@@ -51,21 +56,48 @@ def names_agree(a: PersonName, b: PersonName) -> Agreement:
     if one.company and two.company and FAMILY & {*one.given, *one.family}:
         return Agreement.NONE if name_key(a) == name_key(b) else Agreement.AGAINST
     if one.beside or two.beside or one.company or two.company:
-        return Agreement.STRONG if name_key(a) == name_key(b) else Agreement.AGAINST
+        return Agreement.STRONG if _same_text(a, b) else Agreement.AGAINST
     if one.generation != two.generation:
         return Agreement.AGAINST
     grade = _compared(one, two)
     if _is_swap(one, two):
         # Which of the two fields holds the given name is not known: an initial in either makes it weak.
         grade = max(grade, min(_compared(one, _swapped(two)), _compared(_swapped(one), two)))
-    return grade
+    return Agreement.STRONG if _swapped_letters(one, two) else grade
+
+
+def _swapped_letters(one: Parts, two: Parts) -> bool:
+    """Whether only order and gaps differ, as where "Kim Min Jun" was split as a Western name: "Min-jun Kim"."""
+    words = (*one.given, *one.family, *two.given, *two.family)
+    if not all((one.given, one.family, two.given, two.family)) or any(len(word) == 1 for word in words):
+        return False
+    three = len(one.given) + len(one.family) > 2 or len(two.given) + len(two.family) > 2
+    return three and any(_joined((*x.given, *x.family)) == _joined((*y.family, *y.given)) for x, y in ((one, two), (two, one)))
+
+
+def _same_text(a: PersonName, b: PersonName) -> bool:
+    """Whether a couple's or a company's names are one; "Leo for Kate" is not "Kate for Leo"."""
+    couple = couple_words(a)
+    if couple and couple == couple_words(b):
+        return True
+    orders = (words_of(f"{b.first} {b.last}"), words_of(f"{b.last} {b.first}"))
+    return words_of(f"{a.first} {a.last}") in orders
 
 
 def _unspaced(name: PersonName) -> set[str]:
-    """The name without gaps, in both orders, where its script has no cases, as in Chinese and Japanese."""
-    first, last = "".join(words_of(name.first)), "".join(words_of(name.last))
+    """The name without gaps, in both orders, where its script has no cases, as in Chinese and Japanese.
+
+    Forms of address at its end are left out, and katakana are compared as hiragana.
+    """
+    first, last = (_unaddressed("".join(words_of(part)).translate(_ONE_LETTER)) for part in (name.first, name.last))
     whole = first + last
     return {whole, last + first} if len(whole) > 1 and whole.upper() == whole.lower() else set()
+
+
+def _unaddressed(word: str) -> str:
+    word = word.removeprefix(KHUN) if len(word) > len(KHUN) + 1 else word
+    ending = next((honorific for honorific in HONORIFICS if word.endswith(honorific)), "")
+    return word.removesuffix(ending) if len(word) > len(ending) + 1 else word
 
 
 def _swapped(parts: Parts) -> Parts:
@@ -80,15 +112,26 @@ def _is_swap(one: Parts, two: Parts) -> bool:
 def _compared(one: Parts, two: Parts) -> Agreement:
     if not one.given or not two.given:
         return _without_given(one, two)
+    if not one.family and not two.family and len(one.given) > 1 and _same_words(one.given, two.given):
+        return Agreement.STRONG
     family = _families(one, two)
     given = _givens(one.given, two.given)
     if _salutations_differ(one, two):
         given = Agreement.AGAINST if _by_initial(one.given, two.given) else min(given, Agreement.WEAK)
     if given is Agreement.AGAINST or family is Agreement.STRONG:
         return given
+    if len(one.family) == len(two.family) == 1 and differ_by_gender(one.family[0], two.family[0]):
+        return _across_gender(one.given, two.given, given)
     if family is Agreement.WEAK:
         return min(given, Agreement.WEAK)
     return Agreement.WEAK if given is Agreement.STRONG and len(one.given[0]) > 1 else Agreement.AGAINST
+
+
+def _across_gender(a: Sequence[str], b: Sequence[str], given: Agreement) -> Agreement:
+    """Kowalski and Kowalska: one person written twice, or, where the given name fits both, a couple."""
+    if _by_initial(a, b) or initials_of(a[0]) or initials_of(b[0]):
+        return Agreement.AGAINST
+    return min(given, Agreement.WEAK) if UNISEX & {latin(a[0]), latin(b[0])} else given
 
 
 def _salutations_differ(one: Parts, two: Parts) -> bool:
@@ -98,10 +141,10 @@ def _salutations_differ(one: Parts, two: Parts) -> bool:
 def _without_given(one: Parts, two: Parts) -> Agreement:
     """At least one side has no given name: its words may be the surname, or all of the name in one field."""
     lone, other = (one, two) if not one.given else (two, one)
-    if other.given:
-        return _lone_field(lone.family, other, _families(lone, other))
     if _salutations_differ(one, two):
         return Agreement.AGAINST
+    if other.given:
+        return _lone_field(lone.family, other, _families(lone, other))
     if len(lone.family) > 1 and _same_words(lone.family, other.family):
         return Agreement.STRONG
     return Agreement.AGAINST if _families(one, two) is Agreement.AGAINST else Agreement.NONE
@@ -122,52 +165,69 @@ def _families(one: Parts, two: Parts) -> Agreement:
     a, b = one.family, two.family
     if not a or not b:
         return Agreement.WEAK
-    if _same_words(a, b) or _plain_spelling(one.surname) == _plain_spelling(two.surname):
+    if _same_words(a, b) or plain_spelling(one.surname) == plain_spelling(two.surname):
         return Agreement.STRONG
     x, y = set(_plain(a)), set(_plain(b))
     if x < y or y < x:
         return Agreement.STRONG
     if (one.maiden and _same_words(one.maiden, b)) or (two.maiden and _same_words(two.maiden, a)):
         return Agreement.STRONG
-    return Agreement.WEAK if len(a) == len(b) == 1 and _misspelt(a[0], b[0]) else Agreement.AGAINST
+    return Agreement.WEAK if len(a) == len(b) == 1 and misspelt(a[0], b[0]) else Agreement.AGAINST
 
 
 def _givens(a: Sequence[str], b: Sequence[str]) -> Agreement:
     """Compare given names; the first word is the name by which people go."""
     if _joined(a) == _joined(b) or _same_words(a, b):
         return Agreement.WEAK if _initials_only(a) or _initials_only(b) else Agreement.STRONG
-    x, y = a[0], b[0]
-    short, long = sorted((x, y), key=len)
+    a, b = _spelled_out(_without_particles(a)), _spelled_out(_without_particles(b))
     rest = _rest_agrees(a[1:], b[1:])
-    if (
-        x == y
-        or _plain_spelling(x) == _plain_spelling(y)
-        or _SHORT_FORMS.get(x, frozenset()) & _SHORT_FORMS.get(y, frozenset())
-    ):
-        if len(short) == 1 and short.isascii():
-            return Agreement.WEAK if rest is not Agreement.AGAINST else Agreement.AGAINST
-        # "Alex" is short for a man's and for a woman's name of one household.
-        several = x != y and max(len(_SHORT_FORMS.get(x, ())), len(_SHORT_FORMS.get(y, ()))) > 1
-        return min(rest, Agreement.WEAK) if several else rest
-    # Only letters that have a case abbreviate: one Chinese character is a whole name.
-    if len(short) == 1 and short.upper() != short and long.startswith(short):
-        return Agreement.WEAK if rest is not Agreement.AGAINST else Agreement.AGAINST
-    if len(a) == len(b) == 1 and _misspelt(x, y):
+    if same_given(a[0], b[0]) or _abbreviates(a[0], b[0]):
+        # "H. Dieter" is not "Hanna": the name that follows the initial is missing.
+        lost = _lacks_what_follows(a, b) or _lacks_what_follows(b, a)
+        return Agreement.AGAINST if lost else min(rest, _first_agrees(a[0], b[0]))
+    if _is_after_initial(a, b) or _is_after_initial(b, a) or (len(a) == len(b) == 1 and misspelt_given(a[0], b[0])):
         return Agreement.WEAK
     return Agreement.AGAINST
 
 
-def _is_variant(x: str, y: str) -> bool:
-    if _plain_spelling(x) == _plain_spelling(y):
-        return True
-    return bool(_SHORT_FORMS.get(x, frozenset()) & _SHORT_FORMS.get(y, frozenset()))
+def _without_particles(words: Sequence[str]) -> Sequence[str]:
+    """María Carmen for "María del Carmen"; the first word is a name whatever it is."""
+    return (words[0], *(word for word in words[1:-1] if word not in PARTICLES), *words[1:][-1:])
+
+
+def _spelled_out(words: Sequence[str]) -> Sequence[str]:
+    """The letters of "JP", where that is the whole given name."""
+    return (initials_of(words[0]) or words) if len(words) == 1 else words
+
+
+def _abbreviates(x: str, y: str) -> bool:
+    short, long = sorted((latin(x), latin(y)), key=len)
+    # Only letters that have a case abbreviate: one Chinese character is a whole name.
+    return len(short) == 1 and short.upper() != short and long.startswith(short)
+
+
+def _first_agrees(x: str, y: str) -> Agreement:
+    """WEAK for an initial, and for "Alex", which is short for a man's and for a woman's name of one household."""
+    if min(len(x), len(y)) == 1 and (x.isascii() or y.isascii() or x != y):
+        return Agreement.WEAK
+    return Agreement.WEAK if given_spelling(x) != given_spelling(y) and {latin(x), latin(y)} & UNISEX else Agreement.STRONG
+
+
+def _lacks_what_follows(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether `a` has an initial and a name of which `b` has only the first."""
+    return len(a[0]) == 1 and any(len(word) > 1 for word in a[len(b) :])
+
+
+def _is_after_initial(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Whether `b` begins with the name that follows an initial in `a`: "D. Juan" and "Juan"."""
+    return len(a) > 1 and len(a[0]) == 1 and len(a[1]) > 1 and a[0].isalpha() and same_given(a[1], b[0])
 
 
 def _rest_agrees(a: Sequence[str], b: Sequence[str]) -> Agreement:
     """Compare further given names: an initial more or less says nothing, a name more or less makes it weak."""
     for x, y in zip(a, b, strict=False):
         short, long = sorted((x, y), key=len)
-        if x != y and _plain_spelling(x) != _plain_spelling(y) and not (len(short) == 1 and long.startswith(short)):
+        if not same_given(x, y) and not (len(short) == 1 and latin(long).startswith(latin(short))):
             return Agreement.AGAINST
     surplus = [*a[len(b) :], *b[len(a) :]]
     return Agreement.STRONG if all(len(word) == 1 for word in surplus) else Agreement.WEAK
@@ -182,7 +242,8 @@ def _by_initial(a: Sequence[str], b: Sequence[str]) -> bool:
 
 
 def _same_words(a: Sequence[str], b: Sequence[str]) -> bool:
-    return bool(a) and [_plain_spelling(word) for word in _plain(a)] == [_plain_spelling(word) for word in _plain(b)]
+    x, y = _plain(a), _plain(b)
+    return bool(a) and len(x) == len(y) and all(map(same_word, x, y))
 
 
 def _plain(words: Sequence[str]) -> tuple[str, ...]:
@@ -191,27 +252,4 @@ def _plain(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _joined(words: Sequence[str]) -> str:
-    return _plain_spelling("".join(words))
-
-
-@lru_cache(maxsize=8192)
-def _plain_spelling(word: str) -> str:
-    """One spelling for "ä" and "ae", "ö", "ø" and "oe", "ü" and "ue"; accents are gone already."""
-    return word.replace("ae", "a").replace("oe", "o").replace("ue", "u")
-
-
-def _misspelt(x: str, y: str) -> bool:
-    """Whether one wrong, missing or exchanged letter inside a long name tells them apart.
-
-    The first and the last letter must agree: the last one often makes another name (Daniel, Daniela; Mario, Maria).
-    """
-    if min(len(x), len(y)) < LONG or abs(len(x) - len(y)) > 1 or x[0] != y[0] or x[-1] != y[-1]:
-        return False
-    begin = next((i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q), min(len(x), len(y)))
-    rest_x, rest_y = x[begin:], y[begin:]
-    return (
-        rest_x[1:] == rest_y[1:]
-        or rest_x[1:] == rest_y
-        or rest_x == rest_y[1:]
-        or (rest_x[:2] == rest_y[1::-1] and rest_x[2:] == rest_y[2:])
-    )
+    return plain_spelling("".join(words))

@@ -19,8 +19,8 @@ from email_validator import EmailNotValidError, validate_email
 
 from connector.model.bookings import Client
 from connector.sync.person.names import NAMELESS, PersonName, read_name, words_of
-from connector.sync.person.reliability import Reliability, email_reliability, phone_reliability
-from connector.sync.person.repair import INVISIBLE, phone_candidates, repaired_email
+from connector.sync.person.reliability import Reliability, email_reliability, is_nobodys_number, phone_reliability
+from connector.sync.person.repair import INVISIBLE, phone_candidates, repaired_email, without_addresses
 
 #: Characters; longer values are neither e-mail addresses nor phone numbers.
 MAX_EMAIL = 320
@@ -62,7 +62,8 @@ def _read_email(raw: str) -> str | None:
     except EmailNotValidError:
         return None
     domain = _SAME_DOMAIN.get(address.ascii_domain, address.ascii_domain)
-    return f"{address.local_part}@{domain}" if "." in domain else None
+    # "anna@example.c om", cut at the gap: no top-level domain has one letter.
+    return f"{address.local_part}@{domain}" if "." in domain and len(domain.rpartition(".")[2]) > 1 else None
 
 
 def mailbox(email: str, ignoring: Collection[str]) -> str:
@@ -224,13 +225,12 @@ def identify(
     mailbox are one: see `mailbox`. An address that stands in a field for the name, or a number in the field for the
     address, is taken from there where its own field is empty.
     """
-    raw_email = client.email if client.email.strip(INVISIBLE) else _address_in(client.first_name, client.last_name)
+    raw_email, phones = _in_their_fields(client, country)
     read = normalise_email(raw_email)
     known = read is not None and email_reliability(read, shared_emails, shared_domains) is Reliability.IDENTIFIES
     email = read if known else None
     plain = mailbox(email, plain_domains) if email else None
     name = read_name(client.first_name, client.last_name)
-    phones = {"mobile_phone": client.mobile_phone, "home_phone": client.home_phone}
     numbers = {field: normalise_phone(raw, country) for field, raw in phones.items()}
     worth = {phone: phone_reliability(phone, shared_phones) for phone in numbers.values() if phone}
     usable = {field: phone for field, phone in numbers.items() if phone and worth[phone] is not Reliability.PLACEHOLDER}
@@ -247,8 +247,18 @@ def identify(
     )
 
 
+def _in_their_fields(client: Client, country: str | None) -> tuple[str, dict[str, str]]:
+    """The raw e-mail address and the raw phones, each where it belongs; what a field of its own says goes first."""
+    said = {"mobile_phone": client.mobile_phone, "home_phone": client.home_phone}
+    phones = {field: without_addresses(phone) for field, phone in said.items()}
+    email = client.email
+    if "@" not in email and not any(phone.strip(INVISIBLE) for phone in phones.values()) and normalise_phone(email, country):
+        phones["mobile_phone"], email = email, ""
+    return email if email.strip(INVISIBLE) else _address_in(client.first_name, client.last_name, *said.values()), phones
+
+
 def _address_in(*fields: str) -> str:
-    """The e-mail address that stands where a name was asked for."""
+    """The e-mail address that stands where a name or a number was asked for."""
     found = (repaired_email(field) for field in fields if "@" in field)
     return next((address for address in found if normalise_email(address)), "")
 
@@ -257,9 +267,10 @@ def _says_something(raw: str) -> bool:
     """Whether a value that cannot be read could mean somebody: digits enough for a number, or an @."""
     text = raw.strip(INVISIBLE)
     local, at, _ = text.lower().rpartition("@")
-    if at and (text.lower().endswith(".invalid") or email_reliability(f"{local}@none.com") is Reliability.PLACEHOLDER):
+    if at and (text.lower().endswith(".invalid") or email_reliability(f"{local}@nobody.com") is Reliability.PLACEHOLDER):
         return False
-    return bool(at) or sum(character.isdigit() for character in text) >= _MIN_DIGITS
+    digits = "".join(character for character in text if character.isdigit())
+    return bool(at) or (len(digits) >= _MIN_DIGITS and not is_nobodys_number(digits))
 
 
 def _is_placeholder(name: PersonName) -> bool:

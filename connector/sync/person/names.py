@@ -10,9 +10,13 @@ from functools import lru_cache
 from nameparser import Lexicon
 from nameparser import parse as parse_name
 
+from connector.sync.person.spelling import joined_servant, same_given
 from connector.sync.person.tables import (
+    ADDRESS_WITH_DOT,
     ALSO_NAMES,
     ARABIC,
+    BEHIND,
+    CHILDREN,
     COMPANY,
     FAMILY,
     FOR,
@@ -21,6 +25,7 @@ from connector.sync.person.tables import (
     JOINING,
     JOINING_SURNAMES,
     MAIDEN,
+    MENS_NAMES,
     NO_GIVEN,
     OF,
     PARTICLES,
@@ -44,8 +49,12 @@ _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "
 #: Accents of Latin, Greek and Cyrillic only: elsewhere (Devanagari, kana) a mark makes another letter.
 _ACCENTS = re.compile("[\u0300-\u036f]")
 # fmt: on
+#: A nickname in quotes inside a name; an apostrophe is a letter of the name.
+_QUOTED = re.compile('(?<=\\s)["\u201c\u201e\u201f\u00ab]([^"\u201c\u201d\u00ab\u00bb]+)["\u201c\u201d\u00bb](?=\\s|$)')
 _BRACKETS = re.compile(r"[(\[{（]([^)\]}）]*)[)\]}）]?")
 _COUPLE = re.compile(r"\s*[&+/]\s*")
+#: Czech and Slovak "and", between two names with a capital letter: "Jan a Anna", but not "Maria A Silva".
+_CZECH_AND = re.compile(r"[^\W\d_]{2,} a [^\W\d_a-z]\w")
 _CARE_OF = re.compile(r"\b([cbsdwh])\s*/\s*o\b", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"(?<=\w)['\u2019]s\s+\w", re.IGNORECASE)
 _RELATIVE_OF = re.compile(rf"\b(?:{RELATIVES})\s+(?:{OF})\b")
@@ -124,6 +133,9 @@ def _split(whole: str, unsplit: PersonName) -> PersonName:
         return unsplit
     if _starts_with_particle(whole):
         return PersonName("", whole)
+    if nickname := re.fullmatch(r"(\S+) (\([^()]*\)|\"[^\"]*\") (\S.*)", whole):
+        # "Robert (Bob) Hale": the parser would lose the nickname.
+        return PersonName(f"{nickname[1]} {nickname[2]}", nickname[3])
     words = whole.split()
     while len(words) > 1 and _is_leading_title(words[0], words[1:]):
         words = words[1:]
@@ -169,7 +181,7 @@ def _starts_with_particle(whole: str) -> bool:
 
 def _is_leading_title(word: str, following: list[str]) -> bool:
     plain = "".join(words_of(word))
-    if plain == "m":
+    if plain in ADDRESS_WITH_DOT:
         # French: "M. Dupont" is Mr Dupont, and no initial.
         return word.endswith(".") and len(following) == 1
     return plain in TITLES or (plain in SALUTATIONS and (plain not in ALSO_NAMES or word.endswith(".")))
@@ -197,24 +209,30 @@ def words_of(text: str) -> list[str]:
 @lru_cache(maxsize=8192)
 def read_parts(name: PersonName) -> Parts:
     """Read what the two fields of a name say."""
-    first, in_first = _without_brackets(name.first)
+    first, in_first = _without_brackets(_QUOTED.sub(" ", name.first))
     last, in_last = _without_brackets(name.last)
-    beside, generation, maiden = _from_brackets([*in_first, *in_last])
     given, others = _given(first)
-    beside = beside or others or _names_another(last) or _is_couple(last, JOINING_SURNAMES)
+    beside, generation, maiden = _from_brackets([*in_first, *in_last], [*given, *words_of(last)])
+    beside = beside or others or _names_another(last) or _is_couple(last, JOINING_SURNAMES) or _are_both_addressed(last)
+    beside = beside or (bool(given) and set(given) <= CHILDREN)
     family = words_of(last)
     company = bool(FAMILY & {*given, *family}) or _is_company(given, family)
     salutation_1, given = _salutation(first, given)
-    salutation_2, family = _salutation(last, family)
-    given, generation_1 = _generation(given, others=family)
+    salutation_2, family = _salutation(last, family, alone=not given)
+    salutation_3, given = _address_behind(given)
+    given, generation_1 = _generation(given, others=family) if _is_written_as_generation(first) else (given, "")
     family, generation_2 = _generation(family, others=given)
-    if given and ("".join(given) in NO_GIVEN or all(word in NO_GIVEN for word in given)):
+    # "Na" is a Chinese name, "NA" and "n/a" say that there is none.
+    if given and name.first.strip() != "Na" and ("".join(given) in NO_GIVEN or all(word in NO_GIVEN for word in given)):
         given = []
+    salutation = salutation_1 or salutation_2 or salutation_3
+    # "Mrs John Smith" names her husband.
+    beside = beside or (salutation == "f" and bool(MENS_NAMES & {*(given or family[:-1])[:1]}))
     core, earlier = _maiden([word for word in family if word not in PARTICLES] or family)
     return Parts(
-        given=tuple(given),
+        given=tuple(joined_servant(given)),
         family=tuple(core),
-        salutation=salutation_1 or salutation_2,
+        salutation=salutation,
         generation=generation or generation_1 or generation_2,
         beside=beside,
         company=company,
@@ -227,8 +245,8 @@ def _without_brackets(text: str) -> tuple[str, list[str]]:
     return _BRACKETS.sub(" ", text), _BRACKETS.findall(text)
 
 
-def _from_brackets(contents: list[str]) -> tuple[bool, str, tuple[str, ...]]:
-    """Whether brackets name another person; a generation; an earlier family name."""
+def _from_brackets(contents: list[str], name: list[str]) -> tuple[bool, str, tuple[str, ...]]:
+    """Whether brackets name another person; a generation; an earlier family name. `name` are the words around them."""
     beside, generation = False, ""
     maiden: tuple[str, ...] = ()
     for content in contents:
@@ -239,6 +257,9 @@ def _from_brackets(contents: list[str]) -> tuple[bool, str, tuple[str, ...]]:
             generation = GENERATIONS[words[0]]
         elif words[0] in MAIDEN and len(words) > 1:
             maiden = tuple(words[1:])
+        elif len(words) == 1 and any(same_given(words[0], word) for word in name):
+            # "Robert (Bob)": a nickname of the same person.
+            continue
         elif _names_another(content) or not (set(words) <= REMARKS | set(SALUTATIONS) or all(w.isdigit() for w in words)):
             beside = True
     return beside, generation, maiden
@@ -265,8 +286,30 @@ def _is_couple(text: str, joining: frozenset[str]) -> bool:
     sides = [words_of(side) for side in _COUPLE.split(text)]
     if len(sides) > 1 and all(sides):
         return True
+    if _CZECH_AND.search(text):
+        return True
     words = words_of(text)
     return any(word in joining for word in words[1:-1])
+
+
+def _are_both_addressed(text: str) -> bool:
+    """Tell "Dhr. en mevr. Bos", two people, from "Costa e Silva"."""
+    words = words_of(text.replace(".", ""))
+    return any(
+        words[place] in JOINING and words[place - 1] in SALUTATIONS and words[place + 1] in SALUTATIONS
+        for place in range(1, len(words) - 1)
+    )
+
+
+def couple_words(name: PersonName) -> frozenset[str]:
+    """The words of a couple's name, to be compared in any order; empty for every other name."""
+    first, last = name.first, name.last
+    text = f"{first} {last}"
+    if _names_another(first) or _names_another(last) or _BRACKETS.search(text):
+        return frozenset()
+    if not (_is_couple(first, JOINING) or _is_couple(last, JOINING_SURNAMES) or _are_both_addressed(last)):
+        return frozenset()
+    return frozenset(words_of(text)) - JOINING
 
 
 def _is_company(given: list[str], family: list[str]) -> bool:
@@ -276,24 +319,46 @@ def _is_company(given: list[str], family: list[str]) -> bool:
     return len(words) > 1 and (words[-1] in COMPANY or (not given and bool(COMPANY & set(words[1:]))))
 
 
-def _salutation(text: str, words: list[str]) -> tuple[str, list[str]]:
-    """Who is addressed, and the words without salutation and titles at their beginning."""
+def _salutation(text: str, words: list[str], *, alone: bool = True) -> tuple[str, list[str]]:
+    """Who is addressed, and the words without salutation and titles at their beginning.
+
+    `alone`: no given name stands in another field, so that "De heer Bos" is Mr Bos and not a surname of three words.
+    """
     said, raw = "", text.split()
+    if alone and words[:2] == ["de", "heer"]:
+        said, words, raw = "m", words[2:], raw[2:]
     while words and raw:
-        word, plain = raw[0], "".join(words_of(raw[0]))
+        word, parts = raw[0], words_of(raw[0])
+        plain = "".join(parts)
         if not plain:
             raw = raw[1:]
             continue
-        if words[0] != plain:
+        if words[: len(parts)] != parts:
             break
-        if plain == "m" and word.endswith("."):
-            said = "m"
+        if plain in ADDRESS_WITH_DOT and word.endswith("."):
+            said = ADDRESS_WITH_DOT[plain]
         elif plain in SALUTATIONS and (plain not in ALSO_NAMES or len(words) > 1 or word.endswith(".")):
             said = SALUTATIONS[plain] or said
         elif plain not in TITLES:
             break
-        words, raw = words[1:], raw[1:]
+        words, raw = words[len(parts) :], raw[1:]
     return said, words
+
+
+def _address_behind(given: list[str]) -> tuple[str, list[str]]:
+    """Who is addressed behind a given name, as in Turkish: "Ahmet Bey", "Ayşe Hanım"."""
+    if len(given) > 1 and given[-1] in BEHIND:
+        return BEHIND[given[-1]], given[:-1]
+    return "", given
+
+
+def _is_written_as_generation(first: str) -> bool:
+    """Tell "Hans jun." from "Min Jun" and "Ye-Jun", which are Korean given names."""
+    words = first.split()
+    last = words[-1] if words else ""
+    if not last.lower().endswith(("jun", "sen")):
+        return True
+    return last.islower() and len(words) > 1 and not words[0].islower()
 
 
 def _generation(words: list[str], *, others: list[str]) -> tuple[list[str], str]:

@@ -15,8 +15,21 @@ INVISIBLE = "".join(map(chr, [
 #: Characters; longer values are neither e-mail addresses nor phone numbers.
 MAX_VALUE = 320
 _ADDRESS = re.compile(r"[^\s<>()\[\]{},;:/|\"\\]+@[^\s<>()\[\]{},;:/|\"'\\]+")
+#: "anna(at)example.com", "anna [at] example [dot] com", in the words of the markets.
+_AT_IN_BRACKETS = re.compile(
+    r"\s*[(\[{<]\s*(?:at|@|ät|arroba|arobase|chiocciola|aapstaart|malpa|snabel-?a)\s*[)\]}>]\s*", re.IGNORECASE
+)
+_DOT_IN_BRACKETS = re.compile(r"\s*[(\[{<]\s*(?:dot|\.|punkt|point|punto|ponto|punt|kropka)\s*[)\]}>]\s*", re.IGNORECASE)
+#: "anna at example dot com": only with both words, and nothing else around them.
+_IN_WORDS = re.compile(r"[\w.+-]+\s+at\s+[\w-]+(?:\s+dot\s+[\w-]+)+", re.IGNORECASE)
+_FULL_WIDTH = str.maketrans({"\uff20": "@", "\uff0e": ".", "\u3002": "."})
 _REMARK = re.compile(r"\([^)]*[^\W\d_][^)]*\)?|\[[^\]]*\]?")
-_SEVERAL = re.compile(r"\s*(?:[;,|]|\s/\s?|/\s|\n|\s+(?:or|and|oder|und|ou|et|o|y|of|en)\s+)\s*", re.IGNORECASE)
+_OR = "or|and|oder|und|ou|et|o|y|of|en|lub|albo|nebo|eller|tai|veya|или|або|ή"
+#: What a spreadsheet makes of a number: "5145550101.0".
+_EXPORTED = re.compile(r"(?<=\d{7})\.0$")
+#: Fewer digits are a part of a number.
+LEAST_DIGITS = 7
+_SEVERAL = re.compile(rf"\s*(?:[;,|]|\s/\s?|/\s|\n|\s+(?:{_OR})\s+)\s*", re.IGNORECASE)
 #: "extension" as it is written in the markets' languages; kept in a form that the number parser reads.
 _EXTENSION = re.compile(
     r"[\s,;.]*(?:\b(?:extension|ext|exten|poste|durchwahl|dw|app|apparat|interno|int|ramal|anexo|toestel|anknytning|wew)\b\.?|\bx|#)"
@@ -27,15 +40,31 @@ _WORDS_BEHIND = re.compile(r"(?<=\d)[\s,;:.\-–]*[^\W\d_][^\d]*$")
 _WORDS_BEFORE = re.compile(r"^[^\d+(]*[^\W\d_][^\d+(]*[:\s]\s*(?=[+(\d])")
 
 
+def _with_signs(text: str) -> str:
+    """The text with "(at)" and "[dot]" as signs, and without spaces around the @ or a comma for the last dot."""
+    text = _DOT_IN_BRACKETS.sub(".", _AT_IN_BRACKETS.sub("@", text.translate(_FULL_WIDTH)))
+    if _IN_WORDS.fullmatch(text):
+        text = re.sub(r"\s+dot\s+", ".", re.sub(r"\s+at\s+", "@", text, flags=re.IGNORECASE), flags=re.IGNORECASE)
+    text = re.sub(r"\s*@\s*", "@", text) if re.fullmatch(r"[^\s@]+\s*@\s*[^\s@]+", text) else text
+    return re.sub(r"(@[\w-]+),((?:com|net|org|de|fr|es|it|nl|be|ca|uk|co\.uk|ch|at|pl|pt|br)\W*)$", r"\1.\2", text)
+
+
 def repaired_email(raw: str) -> str:
     """The first address in `raw`, without `mailto:`, angle brackets, remarks and trailing punctuation; else `raw` trimmed."""
     text = raw.strip(INVISIBLE)
-    if len(text) > MAX_VALUE or "@" not in text:
+    if len(text) > MAX_VALUE:
         return text
+    if quoted := re.fullmatch('["\u201c\u201e\u00ab]([^"\\s]+)["\u201d\u00bb]', text):
+        text = quoted[1]
+    text = _with_signs(text)
     found = _ADDRESS.search(text.removeprefix("mailto:").removeprefix("MAILTO:"))
     if found is None:
         return text
     address = found.group().rstrip(".,;:").lstrip("'`")
+    if address.count("@") == 1:
+        # "mailto:anna@example.com?subject=…": no domain has a question mark.
+        local, _, domain = address.partition("@")
+        address = f"{local}@{domain.partition('?')[0]}"
     # More than one @, or text that belongs to the address in quotes: not ours to guess.
     return address if address.count("@") == 1 and '"' not in text else text
 
@@ -46,11 +75,28 @@ def phone_candidates(raw: str) -> Iterator[str]:
     yield text
     if len(text) > MAX_VALUE:
         return
-    without = _REMARK.sub(" ", text).strip()
-    for part in [without, *[part for part in _SEVERAL.split(without) if part]]:
+    without = _EXPORTED.sub("", _REMARK.sub(" ", text).strip())
+    first = next((part for part in _REMARK.split(text) if _is_long_enough(part)), "")
+    parts = [without, *_SEVERAL.split(without), first, *map(_first_number, (without, first))]
+    for part in filter(None, parts):
         extension = _EXTENSION.search(part)
         plain = part[: extension.start()] if extension else part
         plain = _WORDS_BEFORE.sub("", _WORDS_BEHIND.sub("", plain)).strip(" .,;:-")
         if plain.startswith("00") and len(plain) > 8:
             plain = "+" + plain[2:].lstrip()
         yield f"{plain} ext. {extension[1]}" if extension else plain
+
+
+def _is_long_enough(text: str) -> bool:
+    return sum(character.isdigit() for character in text) >= LEAST_DIGITS
+
+
+def _first_number(text: str) -> str:
+    """What stands before a slash or a plus sign, where that is a whole number: "514-555-0101/02"."""
+    places = (match.start() for match in re.finditer(r"(?<=\d)\s*[/+]", text))
+    return next((text[:place] for place in places if _is_long_enough(text[:place])), "")
+
+
+def without_addresses(raw: str) -> str:
+    """`raw` without the e-mail addresses in it."""
+    return _ADDRESS.sub(" ", raw).strip(f"{INVISIBLE}/,;|<>") if "@" in raw else raw

@@ -15,10 +15,23 @@ SALUTATIONS = {
     "senor": "m", "sr": "m", "senora": "f", "sra": "f", "senorita": "f", "srta": "f", "don": "m", "dona": "f",
     "signor": "m", "signore": "m", "sig": "m", "signora": "f", "sigra": "f", "signorina": "f", "signa": "f",
     "senhor": "m", "senhora": "f", "dhr": "m", "meneer": "m", "mevr": "f", "mevrouw": "f", "mw": "f",
-    "fru": "f", "froken": "f", "pan": "m", "pani": "f",
+    "fru": "f", "froken": "f", "pan": "m", "pani": "f", "deheer": "m", "mej": "f", "mejuffrouw": "f",
+    "bay": "m", "bayan": "f", "sayin": "", "shri": "m", "shree": "m", "smt": "f", "shrimati": "f",
+    "dna": "f", "d\u00f1a": "f", "sigg": "m",
+    "\u03ba\u03bf\u03c3": "m", "\u03ba\u03b1": "f", "\u03ba\u03c5\u03c1\u03b9\u03bf\u03c3": "m",
+    "\u03ba\u03c5\u03c1\u03b9\u03b1": "f",
+    "гн": "m", "гжа": "f", "господин": "m", "госпожа": "f", "пан": "m", "пані": "f",
 }
+#: One letter that addresses somebody where a dot follows, and otherwise is an initial. "κ" is Greek.
+ADDRESS_WITH_DOT = {"m": "m", "\u03ba": "m"}
+#: Forms of address behind a given name (Turkish).
+BEHIND = {"bey": "m", "hanim": "f"}
+#: "Khun", the form of address before a Thai name, written without a gap.
+KHUN = "\u0e04\u0e38\u0e13"
+#: Forms of address at the end of a name written without gaps (Japanese, Korean).
+HONORIFICS = ("\u69d8", "\u3055\u3093", "\u3055\u307e", "\ub2d8", "\uc528")
 #: Salutations that are given names or surnames of their own; they count only where another word of the name follows.
-ALSO_NAMES = frozenset({"don", "dona", "fr", "pan", "mx", "sir", "miss", "sig"})
+ALSO_NAMES = frozenset({"don", "dona", "fr", "pan", "mx", "sir", "miss", "sig", "bay", "bayan", "mej", "dna", "sayin", "пан"})
 #: Professional titles: they say nothing of who it is.
 TITLES = frozenset({
     "dr", "drs", "prof", "professor", "ing", "dipl", "mag", "med", "dott", "dottssa", "dra", "dipling", "phd", "md",
@@ -26,6 +39,7 @@ TITLES = frozenset({
 #: What tells a child from a parent of the same name.
 GENERATIONS = {
     "jr": "jr", "jnr": "jr", "jun": "jr", "junior": "jr", "sr": "sr", "snr": "sr", "sen": "sr", "senior": "sr",
+    "ml": "jr", "mladsi": "jr", "mlodszy": "jr", "st": "sr", "starsi": "sr", "starszy": "sr",
     "ii": "2", "iii": "3", "iv": "4", "2nd": "2", "3rd": "3", "4th": "4", "2": "2", "3": "3", "2e": "2", "3e": "3",
     "fils": "jr", "filho": "jr", "hijo": "jr", "figlio": "jr", "neto": "3", "pere": "sr", "padre": "sr", "pai": "sr",
 }
@@ -39,7 +53,9 @@ PARTICLES = frozenset({
     "ten", "af", "av", "y", "e",
 })
 #: Between the given names of two people.
-JOINING = frozenset({"and", "et", "und", "y", "e", "en", "og", "och", "u", "i", "plus"})
+JOINING = frozenset({
+    "and", "et", "und", "y", "e", "en", "og", "och", "u", "i", "plus", "ve", "ja", "\u03ba\u03b1\u03b9", "и", "і", "та",
+})
 #: Of those, the ones that do not also join two surnames of one person ("Ortega y Gasset", "Costa e Silva").
 JOINING_SURNAMES = frozenset({"and", "et", "und", "og", "och", "plus"})
 #: A relative; followed by "of" in some language, another person is named.
@@ -70,14 +86,20 @@ COMPANY = frozenset({
 #: A household rather than one person.
 FAMILY = frozenset({
     "family", "familie", "fam", "famille", "famiglia", "familia", "familien", "familj", "household", "haushalt", "ehepaar",
-    "eheleute", "couple", "rodzina",
+    "eheleute", "couple", "rodzina", "panstwo", "rodina", "perhe", "ailesi", "gezin",
+    "семья", "сімя", "\u03bf\u03b9\u03ba\u03bf\u03b3\u03b5\u03bd\u03b5\u03b9\u03b1",
 })
 #: Written where a given name was asked for and nobody gave one.
 NO_GIVEN = frozenset({
     "na", "none", "null", "nil", "unknown", "guest", "client", "customer", "visitor", "walkin", "test", "user", "noname",
     "kunde", "kundin", "gast", "unbekannt", "invite", "inconnu", "cliente", "ospite", "desconocido", "desconhecido",
-    "convidado", "invitado", "onbekend", "klant", "okand", "ukjent", "ukendt", "anonymous", "anonyme", "anonym", "baby", "bebe",
-    "newborn", "child", "kind", "enfant", "x", "xx", "xxx",
+    "convidado", "invitado", "onbekend", "klant", "okand", "ukjent", "ukendt", "anonymous", "anonyme", "anonym", "x", "xx",
+    "xxx",
+})
+#: Written for a child who has no name yet, or whose name nobody typed: somebody else than the parents.
+CHILDREN = frozenset({
+    "baby", "bebe", "bebek", "newborn", "infant", "child", "kid", "kind", "enfant", "nourrisson", "neonato", "bimbo", "bimba",
+    "bambino", "bambina", "dziecko", "barn", "nene", "nena",
 })
 #: Short forms of one given name; each line is one name. Common knowledge of the markets; unisex short forms are left out.
 VARIANTS = """
@@ -99,7 +121,54 @@ vinny; walter walt wally; wilhelm willi willy; william will bill billy liam; zac
 giovanni gianni; francesco franco cesco; roberto berto; alessandro sandro ale; luigi gigi; concepcion concha conchita;
 dolores lola; rosario charo; enrique quique kike; joao jo; francisca paca; antoine tony; cornelis kees cor; johannes
 jan hans; hendrik henk; wilhelmina mina willy; aleksandra ola; katarzyna kasia; malgorzata gosia; agnieszka aga;
-tomasz tomek
+tomasz tomek; william wm; charles chas; thomas thos; sarah sara; hannah hanna hana channah chana; jane jayne; geoffrey
+jeffrey jeff geoff; brian bryan; alan allan allen; erik eric; marc mark; lynn lynne; ann anne; clare claire; rachel
+rachael; theresa teresa; maria ma mari; francisco fco; carl karl kalle; lars lasse; per pelle; nils nisse; bo bosse;
+mohammed muhammad mohamed mohammad muhamed mohamad muhammed mohamet mohd muhamad mahomed; yusuf youssef yousef yousuf
+yusef yousif youcef yussuf yousof; ahmed ahmad ahmet; hassan hasan; hussein husain hussain hossein husayn hossain
+huseyin; omar umar omer; othman osman usman uthman; ibrahim ebrahim; ismail ismael esmail; khaled khalid halid; mahmoud
+mahmud mehmood mahmood; mustafa mostafa moustafa mustapha; fatima fatma fatimah fatema fatemeh; aisha aicha ayesha aysha
+aishah ayse; khadija khadijah hatice; maryam mariam meryem; zainab zaynab zeinab zeynep; nour noor nur; abdullah
+abdallah abdulla; abdulrahman abderrahmane; rashid rachid rasheed rashed; saeed said saied; jamal gamal djamel cemal;
+karim kareem kerim; tariq tarek tarik; samir sameer; nasser nasir naser; faisal faysal feisal; bilal belal; hamza hamzah;
+yasmin yasmine yasmeen jasmin jasmine; layla leila laila leyla; amina aminah; salim saleem selim; walid waleed; rahim
+raheem; mehdi mahdi; reza riza; zahra zahraa;
+sergei sergey serhii sergii serhiy sergej serezha; dmitry dmitri dmitriy dmytro dimitri dmitrii dima; yevgeny evgeny
+evgeni evgenii evgeniy yevhen yevgeni zhenya; yevgenia evgenia evgeniya yevheniia yevgeniya zhenya; andrei andrey andrii
+andriy andrej; alexei alexey aleksei aleksey oleksii oleksiy alexej alyosha; alexander aleksandr alexandr oleksandr
+aleksander aleksandar sasha; alexandra aleksandra oleksandra sasha; mikhail mykhailo michail mikhailo misha; nikolai
+nikolay mykola nikolaj kolya; yuri yuriy yury iurii yurii juri; vladimir volodymyr wladimir vladimer vova; natalia natalya
+nataliya nataliia natasha nathalia natalja; tatiana tatyana tetiana tetyana tanya tatjana; olga olha; julia yulia yuliya
+iuliia yuliia julija; maria mariya mariia marija masha marya; anastasia anastasiya anastasiia nastya anastasija; daria
+darya dariia dariya dasha; ekaterina yekaterina katerina kateryna katya jekaterina; elena yelena olena jelena; ksenia
+kseniya xenia kseniia; sofia sofiya sophia sofya sofiia; irina iryna; ivan vanya; pavel pavlo; petr pyotr petro;
+viktor victor; viktoria victoria viktoriya viktoriia; bohdan bogdan; hryhorii grigory grigori; svitlana svetlana;
+georgios giorgos yiorgos yorgos; ioannis giannis yannis yiannis; konstantinos kostas costas constantinos; dimitrios
+dimitris; nikolaos nikos; vasilios vasilis vasileios vassilis; aikaterini katerina; athanasios thanasis; evangelos
+vangelis; panagiotis panos; yitzhak itzhak isaac yitzchak itzik; yosef yossef yosi yossi; chaim haim
+hayim; yaakov yakov yaacov; moshe moishe; janek jan; jakub kuba; anna ania; joanna asia; magdalena magda; stanislaw
+staszek; zofia zosia; barbara basia; krzysztof krzysiek; jiri jirka; josef pepa; jan honza; katerina katka
+"""
+#: Given names that only men have in the markets where a wife is addressed by her husband's: "Mrs John Smith".
+MENS_NAMES = frozenset({
+    "john", "james", "robert", "michael", "william", "david", "richard", "joseph", "thomas", "charles", "daniel", "matthew",
+    "anthony", "mark", "donald", "steven", "stephen", "paul", "andrew", "kenneth", "george", "edward", "brian", "peter",
+    "henry", "frank", "arthur", "albert", "pierre", "jacques", "philippe", "luc", "hans", "klaus", "wolfgang", "josef",
+    "juan", "carlos", "luis", "antonio", "manuel", "francisco", "javier", "pedro", "miguel", "giovanni", "giuseppe",
+    "marco", "paolo", "joao", "paulo", "hendrik", "lars", "erik", "nils",
+})
+#: Forms that a man and a woman of one household may share: beside another form of the name, they are weak evidence.
+UNISEX = frozenset({
+    "alex", "sandy", "chris", "sam", "sammy", "pat", "willy", "terry", "tony", "toni", "jamie", "nicky", "jo",
+    "sasha", "zhenya", "wally", "nour", "noor", "nur", "micha",
+})
+#: Different given names that look like misspellings of each other; no word stands in two lines.
+LOOK_ALIKE = """
+michael michal; christian christin; kristian kristin kristen; marian marion marlon; florian florin; sabina sabrina; marina
+marika marita marisa; martha marsha; gerald gerard; carina carita; cristina cristiana; christina christiana; kamila kamala;
+samira samara; tamara tamira; milena malena; hubert herbert; julian juliann; carolin carleen; janine janice;
+francis frances; alexandre alexandrie; stephane stephanie; daniele danielle; yassin yasmin; sigfrid sigrid;
+karsten kirsten kerstin; michel michell; raphael rachael
 """
 #: Common Vietnamese surnames, an ASSUMPTION like the other lists. The order is surname, middle name, given name: not split.
 VIETNAMESE = frozenset({

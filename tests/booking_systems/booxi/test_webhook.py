@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connector.booking_systems.booxi.settings import Fields
 from connector.booking_systems.booxi.values import at, read_event_id, read_id, read_text, read_time
-from connector.booking_systems.booxi.webhook import KINDS, linked_customers, read, read_booking, read_status
+from connector.booking_systems.booxi.webhook import KINDS, linked_customers, read, read_booking, read_client, read_status
 from connector.model.bookings import Kind, Reading, Status
 
 MODULE = "your_crm_module"
@@ -123,6 +123,15 @@ def test_one_client_in_two_spellings_is_one_event():
     assert [(event.client.id, event.client.email) for event in reading.events] == [("7", "x@example.org")]
 
 
+def test_a_phone_sent_as_a_json_number_is_read():
+    client = read_client({"id": 7, "mobilePhoneNumber": 15145550123, "homePhoneNumber": 15145550124.0})
+    assert client is not None
+    assert (client.mobile_phone, client.home_phone) == ("15145550123", "15145550124")
+    odd = read_client({"id": 7, "mobilePhoneNumber": True, "homePhoneNumber": 1.5})
+    assert odd is not None
+    assert (odd.mobile_phone, odd.home_phone) == ("", "")
+
+
 def test_the_first_naming_of_a_client_wins():
     first, second = {"id": 7, "email": "one@example.org"}, {"id": 7, "email": "two@example.org", "lastName": "Example"}
     (event,) = read(of_booking(client=first, attendees=[second]), Fields(), MODULE).events
@@ -131,7 +140,7 @@ def test_the_first_naming_of_a_client_wins():
 
 @pytest.mark.parametrize("wrong", [5, 5.5, True, [], ["a@example.org"], {"a": 1}, None])
 def test_fields_of_a_wrong_type_are_not_said(wrong):
-    names = ("firstName", "lastName", "email", "mobilePhoneNumber", "homePhoneNumber")
+    names = ("firstName", "lastName", "email")
     booking = dict.fromkeys(
         ("status", "items", "totalClientTimespan", "startsOn", "staffFirstName", "location", "modifiedOn"), wrong
     )

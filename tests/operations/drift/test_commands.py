@@ -109,6 +109,36 @@ async def test_a_decision_is_taken_back_on_the_command_line(desk: Desk) -> None:
     assert (code, json.loads(out)) == (0, [item])
 
 
+async def test_clients_of_one_customer_with_other_names_are_listed(desk: Desk) -> None:
+    one, two = (desk.sides.booxi.add_client(firstName="Ada", lastName="Moreau", email="ada@example.com") for _ in range(2))
+    await desk.book(one)
+    await desk.book(two)
+    assert (await desk.command("check", "--links", "stores"))[:2] == (
+        0,
+        "1 customer with several clients looked at: no names differ.\n",
+    )
+    desk.sides.booxi.state.clients[two]["firstName"] = "Otto"
+    customer = desk.sides.booxi.links()[one]
+    code, out, _ = await desk.command("check", "--links", "stores")
+    assert code == 1
+    assert out.splitlines() == [
+        f"client {two} of stores and client {one} of stores → customer {customer}: their names speak against one person",
+        "         → waits for a person (`connector review show 1`)",
+        "1 customer with several clients looked at: 1 pair.",
+    ]
+    code, out, _ = await desk.command("check", "--links", "stores", "--json")
+    found = json.loads(out)
+    assert (code, list(found), found["customers"], found["unread"]) == (1, ["source", "customers", "unread", "pairs"], 1, 0)
+    assert [pair["review"] for pair in found["pairs"]] == [1]
+
+
 async def test_wrong_usage(desk: Desk) -> None:
-    for arguments in (("--sample", "3"), ("--drift", "nowhere"), ("--drift", "stores", "--sample", "0")):
+    for arguments in (
+        ("--links", "nowhere"),
+        ("--links", "stores", "--fix"),
+        ("--links", "stores", "--drift", "stores"),
+        ("--sample", "3"),
+        ("--drift", "nowhere"),
+        ("--drift", "stores", "--sample", "0"),
+    ):
         assert (await desk.command("check", *arguments))[0] == 2

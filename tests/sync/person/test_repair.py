@@ -26,13 +26,38 @@ from connector.sync.person.reliability import Reliability, email_reliability, ph
         " a@example.com;",
         "e-mail: a@example.com",
         "'a@example.com'",
+        "a(at)example.com",
+        "a [at] example [dot] com",
+        "a (arroba) example.com",
+        "a at example dot com",
+        "a @ example.com",
+        "a@example,com",
+        "a\uff20example.com",
+        "mailto:a@example.com?subject=Booking",
+        '"a@example.com"',
     ],
 )
 def test_an_address_is_found_in_what_stands_around_it(raw):
     assert normalise_email(raw) == "a@example.com"
 
 
-@pytest.mark.parametrize("raw", ["a@", "@example.com", "a at example.com", "a@@example.com", '"a b"@example.com x', "none", ""])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "a@",
+        "@example.com",
+        "a at example.com",
+        "a@@example.com",
+        '"a b"@example.com x',
+        "none",
+        "",
+        "meet me at noon dot",
+        "a (at) example",
+        "a@example,xyz",
+        "a@example.c om",
+        "a@exa mple.com",
+    ],
+)
 def test_what_is_not_obvious_is_not_guessed(raw):
     assert normalise_email(raw) is None
 
@@ -49,12 +74,19 @@ def test_both_names_of_one_provider_are_one():
         ("514-555-0123 or 514-555-0124", "CA", "+15145550123"),
         ("514-555-0123; 514-555-0124", "CA", "+15145550123"),
         ("514-555-0123 wife", "CA", "+15145550123"),
+        ("514-555-0123/514-555-0124", "CA", "+15145550123"),
+        ("514-555-0123/24", "CA", "+15145550123"),
+        ("514-555-0123 (home) 514-555-0124 (cell)", "CA", "+15145550123"),
+        ("+1 514 555 0123 +1 514 555 0124", "CA", "+15145550123"),
+        ("5145550123.0", "CA", "+15145550123"),
+        ("0151/23456780", "DE", "+4915123456780"),
         ("cell: 514-555-0123", "CA", "+15145550123"),
         ("514-555-0123 poste 12", "CA", "+15145550123;ext=12"),
         ("514-555-0123 Durchwahl 12", "CA", "+15145550123;ext=12"),
         ("514-555-0123 x12", "CA", "+15145550123;ext=12"),
         ("0033 6 12 34 56 78", "CA", "+33612345678"),
         ("0033612345678", None, "+33612345678"),
+        ("+48 512 345 670 lub +48 600 111 222", None, "+48512345670"),
         ("+52 1 55 1234 5678", None, "+525512345678"),
         ("555-0123", "CA", None),
         ("call my office", "CA", None),
@@ -97,6 +129,15 @@ def test_a_number_with_one_spelling_is_looked_up_once():
         "guest@guest.com",
         "asdf@asdf.com",
         "client@nomail.com",
+        "anna@no-email.com",
+        "anna.berg@none.com",
+        "anna@keinemail.de",
+        "514@test.com",
+        "test@example.com",
+        "test12@example.com",
+        "na@gmail.com",
+        "guest@gmail.com",
+        "_483920@bookitlive.net",
     ],
 )
 def test_an_address_of_nobody(email):
@@ -110,7 +151,15 @@ def test_an_address_of_nobody(email):
         "nonesuch@example.com",
         "nomail.smith@example.com",
         "testa@example.com",
-        "test@example.com",
+        "tester@example.com",
+        "testament@example.com",
+        "anna.test@example.com",
+        "anna@mail.com",
+        "anna@unknown.com",
+        "anna@nonesuch.com",
+        "anna@contest.com",
+        "_anna@bookitlive.net",
+        "client.anna@gmail.com",
         "unknownpleasures@example.com",
         "deletedscenes@example.com",
         "a@example.com",
@@ -142,6 +191,20 @@ def test_an_address_of_several():
         ("+33600000000", Reliability.PLACEHOLDER),
         ("+15145550123", Reliability.IDENTIFIES),
         ("+33612345678", Reliability.IDENTIFIES),
+        ("+12121212121", Reliability.PLACEHOLDER),
+        ("+12125555555", Reliability.PLACEHOLDER),
+        ("+33606060606", Reliability.PLACEHOLDER),
+        ("+34123123123", Reliability.PLACEHOLDER),
+        ("+12345678901", Reliability.PLACEHOLDER),
+        ("+5511999999999", Reliability.PLACEHOLDER),
+        ("+33698765432", Reliability.IDENTIFIES),
+        ("+541123456789", Reliability.IDENTIFIES),
+        ("+33612345679", Reliability.IDENTIFIES),
+        ("+33612121213", Reliability.IDENTIFIES),
+        ("+12125555556", Reliability.IDENTIFIES),
+        ("+15145141234", Reliability.IDENTIFIES),
+        ("+12345678902", Reliability.IDENTIFIES),
+        ("+442079460018", Reliability.IDENTIFIES),
         ("+15145550100", Reliability.SHARED),
     ],
 )
@@ -152,6 +215,22 @@ def test_what_a_number_is_worth(phone, expected):
 def test_an_address_in_the_field_for_the_name_is_taken_from_there():
     found = identify(Client(id="1", first_name="zoe@example.com"), "CA")
     assert (found.email, found.name.blank) == ("zoe@example.com", True)
+
+
+def test_an_address_and_a_number_are_taken_as_what_they_are():
+    swapped = identify(Client(id="1", email="514-555-0123", mobile_phone="anna@example.com"), "CA")
+    assert (swapped.email, swapped.phones, swapped.unreadable) == ("anna@example.com", ("+15145550123",), ())
+    number = identify(Client(id="1", email="514-555-0123"), "CA")
+    assert (number.email, number.phones, number.unreadable) == (None, ("+15145550123",), ())
+    both = identify(Client(id="1", home_phone="514-555-0123, anna@example.com"), "CA")
+    assert (both.email, both.phones, both.unreadable) == ("anna@example.com", ("+15145550123",), ())
+    own = identify(Client(id="1", email="zoe@example.com", mobile_phone="anna@example.com"), "CA")
+    assert own.email == "zoe@example.com", "what the address's own field says goes first"
+
+
+@pytest.mark.parametrize("raw", ["5555555", "1234567", "0000000", "121212121212"])
+def test_a_number_of_nobody_that_cannot_be_read_is_not_held_for(raw):
+    assert identify(Client(id="1", mobile_phone=raw), None).unreadable == ()
 
 
 def test_what_cannot_be_read_is_not_the_same_as_nothing():
