@@ -26,8 +26,8 @@ from connector.remote.signatures import verifier_for
 from connector.web.access import Access
 from connector.web.admin_api import admin_route
 from connector.web.app import build_app
-from connector.web.interfaces import KEPT_HEADERS, Source
-from connector.web.receiver.connection import BoundedConnection
+from connector.web.interfaces import Source, kept_headers
+from connector.web.receiver.connection import KEEP_ALIVE, BoundedConnection
 from connector.web.receiver.stats import ReceiverStats
 from connector.worker.accounts import Transports
 
@@ -168,6 +168,7 @@ class Service:
             server_header=False,
             ws="none",
             lifespan="off",
+            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=GRACE,
             backlog=2048,
         )
@@ -185,7 +186,7 @@ class Service:
                 faults += error.faults
                 continue
             if verifier is not None:
-                keep = KEPT_HEADERS | {":path"} if adapter.reads_path else KEPT_HEADERS
+                keep = kept_headers(adapter.reads_headers, settings.webhook.header if settings.webhook else None)
                 found[name] = Source(name, adapter.read_delivery, verifier, keep, adapter.accepts_forms)
         if faults:
             raise ConfigError([f"{self.config.path}: {fault}" for fault in faults])

@@ -53,8 +53,9 @@ class BookingSystem(Integration):
     links_appointments: bool = False
     #: True where a client's id is made of the e-mail address, which may come to belong to somebody else.
     ids_may_move: bool = False
-    #: Whether `read_delivery` looks at `:path`, so that it has to be stored with a delivery.
-    reads_path: ClassVar[bool] = False
+    #: What `read_delivery` looks at (lower-case names, and `:path`): it is stored with a delivery, so that a held one can be
+    #: read again. What proves a delivery is never stored, whatever is named here.
+    reads_headers: frozenset[str] = frozenset()
     #: Whether deliveries may be HTML forms as well as JSON.
     accepts_forms: ClassVar[bool] = False
     #: Our webhook's address as the product sees it, `https://…/webhooks/NAME`; None: no public_url is configured.

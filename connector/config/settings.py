@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 from phonenumbers import SUPPORTED_REGIONS
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from connector.config.addresses import base_url, is_exposed, is_loopback
 from connector.config.reader import Tables, nearest, parse
+from connector.config.strength import check_length, check_webhooks
 from connector.model.errors import ConfigError
 
-#: Characters; a shorter status token could be guessed from outside.
-MIN_STATUS_TOKEN = 16
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 S = TypeVar("S")
 TABLES = ("server", "database", "worker", "status", "log", "booking", "crm", "sync")
@@ -112,6 +112,17 @@ class WebhookSettings(Section):
     tolerance_seconds: Annotated[float, Field(gt=0)] = 300.0
 
 
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError('must be a time zone as IANA names it, such as "Europe/Paris"') from None
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
 class BookingSettings(Section):
     """What every `[booking.NAME]` has; each system's own settings extend it."""
 
@@ -122,6 +133,8 @@ class BookingSettings(Section):
 
     system: str
     default_country: str | None = None
+    #: The zone of times that name none; UTC where the product's own rule says nothing else.
+    time_zone: Zone | None = None
     webhook: WebhookSettings | None = None
 
     @field_validator("default_country")
@@ -242,6 +255,8 @@ def load(path: Path, *, systems: Systems, environ: Mapping[str, str] | None = No
     booking, crm, sync = accounts.booking(), accounts.crm(), accounts.sync()
     if server is not None and status is not None:
         _check_status(tables, server, status)
+        if not server.is_local:
+            check_webhooks(tables, {name: settings.webhook for name, settings in booking.items() if settings.webhook})
     if tables.faults or server is None or database is None or worker is None or status is None or log is None:
         raise ConfigError(sorted(set(tables.faults), key=tables.faults.index))
     found = (tuple(tables.plain_secrets), tuple(tables.warnings))
@@ -255,8 +270,8 @@ def _check_status(tables: Tables, server: ServerSettings, status: StatusSettings
     why = "because [server] public_url is set" if server.public_url else "because [server] host is not loopback"
     if status.token is None:
         tables.fault("status", "token", f'is required {why}; add: token = {{ env = "CONNECTOR_STATUS_TOKEN" }}')
-    elif len(status.token.get_secret_value()) < MIN_STATUS_TOKEN:
-        tables.warn("status", "token", f"is short enough to be guessed; give it at least {MIN_STATUS_TOKEN} characters {why}")
+    else:
+        check_length(tables, "status", "token", status.token.get_secret_value(), why)
 
 
 @dataclass

@@ -59,6 +59,8 @@ class Appointment(Model):
     location: str = ""
     staff: str = ""
     updated_at: datetime | None = None
+    #: Of `start` and `end`, what the booking system says in a way that cannot be read.
+    unread: tuple[str, ...] = ()
 
 
 class Event(Model):

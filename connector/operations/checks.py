@@ -83,6 +83,17 @@ def _is_readable(sync: Sync, payload: str) -> bool:
         return False
 
 
+async def ids(store: Store) -> list[Check]:
+    """Sources that give one id to several deliveries."""
+    found = []
+    for source, n in (await store.read(views.reused_ids)).items():
+        deliveries = "1 delivery" if n == 1 else f"{n:,} deliveries"
+        text = f"{deliveries} to {source} came under an id seen before, with another body: its ids are not unique per event"
+        hint = "Nothing is lost: each was taken as a further event. See docs/events.md on duplicates."
+        found.append(Check(id=f"booking.{source}.event_ids", level="warning", message=text, hint=hint))
+    return found
+
+
 async def accounts(connections: Connections) -> list[Check]:
     """Ask every account whether it works, and what else it has to say."""
     return [check for adapter in connections.adapters() for check in await _account(adapter)]

@@ -149,7 +149,11 @@ class Operations:
     async def check(self, fix: bool) -> list[dict[str, Any]]:
         """Ask both sides how they are, after creating what is missing if told to."""
         connections = self._engine.connections
-        found = [*checks.configuration(self._engine.config), *checks.database(self._store.database)]
+        found = [
+            *checks.configuration(self._engine.config),
+            *checks.database(self._store.database),
+            *await checks.ids(self._store),
+        ]
         if self._problems is not None:
             found += await self._problems()
         found += await checks.readable_again(self._engine.syncs, self._store)

@@ -109,7 +109,7 @@ class Overview:
     async def checks(self) -> list[Check]:
         """What is known of file, database and accounts, without asking a remote system."""
         seen = [check for checks_of_one in self._engine.account_checks.findings.values() for check in checks_of_one]
-        own = [*self._own(), *checks.large_wal(self._engine.store.database)]
+        own = [*self._own(), *checks.large_wal(self._engine.store.database), *await checks.ids(self._engine.store)]
         return [*await self.ready(), *self._found, *own, *checks.states(self._engine.connections), *seen]
 
     async def problems(self) -> list[Check]:

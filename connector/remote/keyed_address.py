@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from pydantic import AfterValidator, SecretStr
 
 from connector.config.settings import WebhookSettings
-from connector.remote.signatures import VerificationFailed, Verified, Verifier, verifier_for
+from connector.remote.signatures import NoVerification, VerificationFailed, Verified, Verifier, verifier_for
 
 #: Characters; a shorter key could be guessed from outside.
 MIN_KEY = 16
@@ -61,10 +61,18 @@ class KeyedAddress:
         """Keep a digest only, so that comparing takes the same time whatever the key's length."""
         return cls(hashlib.sha256(key.get_secret_value().encode()).digest(), inner)
 
+    def before_body(self, headers: Mapping[str, str], *, now: float) -> Verified | None:
+        """Check the key, and what `inner` can say; where `inner` asks for nothing, the key proves it."""
+        self._check_key(headers)
+        return Verified() if isinstance(self.inner, NoVerification) else self.inner.before_body(headers, now=now)
+
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: float) -> Verified:
         """Raise VerificationFailed where the address lacks the key, or `inner` is not content."""
+        self._check_key(headers)
+        return self.inner.verify(headers, body, now=now)
+
+    def _check_key(self, headers: Mapping[str, str]) -> None:
         given = query(headers.get(":path", "")).get("key", "")
         digest = hashlib.sha256(given.encode("utf-8", "surrogateescape")).digest()
         if not hmac.compare_digest(digest, self.digest):
             raise VerificationFailed("the address does not carry the configured path_key")
-        return self.inner.verify(headers, body, now=now)

@@ -53,6 +53,12 @@ class Verified:
 class Verifier(Protocol):
     """Decides whether a delivery is genuine."""
 
+    def before_body(self, headers: Mapping[str, str], *, now: float) -> Verified | None:
+        """Raise `VerificationFailed` where the headers alone show that the delivery is not genuine.
+
+        Answers `Verified` where they prove it, so that `verify` need not be asked; None where the body has to be seen.
+        """
+
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: float) -> Verified:
         """Return when the delivery is genuine, raise `VerificationFailed` otherwise.
 
@@ -63,6 +69,10 @@ class Verifier(Protocol):
 @dataclass(frozen=True, slots=True)
 class NoVerification:
     """Takes everything; must be chosen in so many words."""
+
+    def before_body(self, headers: Mapping[str, str], *, now: float) -> Verified | None:  # noqa: ARG002
+        """Nothing is proven, so the body gets no more room than any stranger's."""
+        return None
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: float) -> Verified:  # noqa: ARG002
         """Accept the delivery."""
@@ -75,6 +85,10 @@ class TokenVerifier:
 
     header: str
     digests: tuple[bytes, ...] = field(repr=False)
+
+    def before_body(self, headers: Mapping[str, str], *, now: float) -> Verified | None:
+        """The token says it all."""
+        return self.verify(headers, b"", now=now)
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: float) -> Verified:  # noqa: ARG002
         """Compare digests rather than tokens, so that a token's length does not show either."""
@@ -100,9 +114,18 @@ class HmacVerifier:
     timestamp_header: str | None = None
     tolerance: float = 300.0
 
+    def before_body(self, headers: Mapping[str, str], *, now: float) -> Verified | None:
+        """There must be a signature, the other headers that are signed, and a time within the tolerance."""
+        if not self._given(headers):
+            raise VerificationFailed(f"the header {self.header} holds no signature of the configured form")
+        self._message(headers, b"")
+        if self.timestamp_header is not None:
+            _check_age(_header(headers, self.timestamp_header), now, self.tolerance)
+        return None
+
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: float) -> Verified:
         """Accept any listed signature by any secret; with a timestamp header, only within the tolerance both ways."""
-        given = [self._comparable(signature) for signature in _bounded(self._listed(_header(headers, self.header)))]
+        given = self._given(headers)
         message = self._message(headers, body)
         expected = [self._comparable(self._encode(hmac.digest(secret, message, self.algorithm))) for secret in self.secrets]
         if not _any_equal(given, expected):
@@ -110,6 +133,9 @@ class HmacVerifier:
         if self.timestamp_header is not None:
             _check_age(_header(headers, self.timestamp_header), now, self.tolerance)
         return Verified()
+
+    def _given(self, headers: Mapping[str, str]) -> list[bytes]:
+        return [self._comparable(signature) for signature in _bounded(self._listed(_header(headers, self.header)))]
 
     def _listed(self, value: bytes) -> list[bytes]:
         """Take the signatures out of the header; a prefix that holds a blank ("HMAC ") allows for one only."""
@@ -147,17 +173,29 @@ class StandardWebhooksVerifier:
 
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: float) -> Verified:
         """Accept any `v1` signature by any secret, within the tolerance both ways; answer the message id."""
+        message_id, timestamp, given = self._head(headers)
+        message = b".".join((message_id, timestamp, body))
+        expected = [base64.b64encode(hmac.digest(secret, message, "sha256")) for secret in self.secrets]
+        if not _any_equal(given, expected):
+            raise VerificationFailed("the header webhook-signature holds no signature by a configured secret")
+        _check_age(timestamp, now, self.tolerance)
+        return Verified(message_id.decode("ascii"))
+
+    def before_body(self, headers: Mapping[str, str], *, now: float) -> Verified | None:
+        """There must be an id, a time within the tolerance, and a `v1` signature."""
+        _, timestamp, given = self._head(headers)
+        if not given:
+            raise VerificationFailed("the header webhook-signature holds no v1 signature")
+        _check_age(timestamp, now, self.tolerance)
+        return None
+
+    def _head(self, headers: Mapping[str, str]) -> tuple[bytes, bytes, list[bytes]]:
+        """Message id, timestamp and the `v1` signatures."""
         message_id, timestamp = _header(headers, "webhook-id"), _header(headers, "webhook-timestamp")
         if not _MESSAGE_ID.fullmatch(message_id):
             raise VerificationFailed("the header webhook-id is too long or holds a character that it must not")
         listed = _header(headers, "webhook-signature").split()
-        given = [item.removeprefix(b"v1,") for item in listed if item.startswith(b"v1,")]
-        message = b".".join((message_id, timestamp, body))
-        expected = [base64.b64encode(hmac.digest(secret, message, "sha256")) for secret in self.secrets]
-        if not _any_equal(_bounded(given), expected):
-            raise VerificationFailed("the header webhook-signature holds no signature by a configured secret")
-        _check_age(timestamp, now, self.tolerance)
-        return Verified(message_id.decode("ascii"))
+        return message_id, timestamp, _bounded([item.removeprefix(b"v1,") for item in listed if item.startswith(b"v1,")])
 
 
 def verifier_for(settings: WebhookSettings, *, where: str) -> Verifier:

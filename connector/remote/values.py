@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 #: Characters kept of any text; longer ones are cut.
 MAX_TEXT = 1_000
@@ -59,15 +60,20 @@ def read_number(value: Any) -> str:
     return str(value) if type(value) is int and 0 <= value < 10**20 else read_text(value)
 
 
-def read_time(value: Any) -> datetime | None:
-    """An RFC 3339 date-time in UTC; one without an offset is taken as UTC; None when it is none."""
+def read_time(value: Any, zone: str | None = None) -> datetime | None:
+    """An RFC 3339 date-time in UTC; one without an offset is in `zone`, or UTC; None when it is none."""
     if not isinstance(value, str) or len(value) > 64:
         return None
     try:
         moment = datetime.fromisoformat(value.strip().upper())
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone) if zone else UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def unread(**times: tuple[Any, datetime | None]) -> tuple[str, ...]:
+    """The names of the times that are said (first value) and could not be read (second value)."""
+    return tuple(name for name, (said, moment) in times.items() if moment is None and said not in (None, ""))
 
 
 def read_object(value: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections import Counter
@@ -21,6 +22,10 @@ LIVE, BACKFILL = 0, 1
 ROWS = 500
 
 
+_INSERT = "INSERT INTO deliveries (id, source, event, derived, type, received_at, headers, body, digest)"
+_KEEP_FIRST = "ON CONFLICT (source, event) DO NOTHING"
+
+
 class Inbox:
     """Where deliveries become durable."""
 
@@ -31,10 +36,12 @@ class Inbox:
     async def accept(self, delivery: Delivery) -> str:
         """Store a delivery; returns `queued`, `duplicate`, `ignored` or `held` once it is on the disk.
 
+        An id seen before is a duplicate only with the same body; with another one it is stored as a further event.
+
         Raises:
             Overloaded: there is no room now. StoreError: the database cannot store it. Nothing was stored then.
         """
-        status: str = await self._database.batch(self._insert, (delivery, _rows(delivery)))
+        status: str = await self._database.batch(self._insert, (delivery, _rows(delivery), _digest(delivery.body)))
         return status
 
     async def read_again(self, event_id: int, reading: Reading) -> bool:
@@ -52,6 +59,11 @@ def _rows(delivery: Delivery) -> list[tuple[str | None, str, str, str | None, st
     return [(None, reading.type, "ignored", None, reading.ignored or "nothing in it concerns us", reading.hint)]
 
 
+def _digest(body: bytes) -> bytes:
+    """Tells bodies of one sender under one id apart; sixteen bytes are more than enough for that."""
+    return hashlib.sha256(body).digest()[:16]
+
+
 def _insert_deliveries(connection: sqlite3.Connection, items: list[Any]) -> list[str]:
     """Insert a batch with as few statements as there are tables.
 
@@ -61,36 +73,61 @@ def _insert_deliveries(connection: sqlite3.Connection, items: list[Any]) -> list
     first = 1 + connection.execute("SELECT coalesce(max(id), 0) FROM deliveries").fetchone()[0]
     values = [
         value
-        for delivery_id, (d, _) in enumerate(items, first)
-        for value in (delivery_id, d.source, d.event, d.derived, d.reading.type, d.received_at, json.dumps(d.headers), d.body)
+        for delivery_id, (delivery, _, digest) in enumerate(items, first)
+        for value in _columns(delivery_id, delivery, delivery.event, digest)
     ]
-    inserted = connection.execute(
-        "INSERT INTO deliveries (id, source, event, derived, type, received_at, headers, body)"
-        f" VALUES {_rows_of(8, len(items))} ON CONFLICT (source, event) DO NOTHING",
-        values,
-    ).rowcount
+    inserted = connection.execute(f"{_INSERT} VALUES {_rows_of(9, len(items))} {_KEEP_FIRST}", values).rowcount
     fresh = set(range(first, first + len(items)))
     if inserted < len(items):
         fresh = {row[0] for row in connection.execute("SELECT id FROM deliveries WHERE id >= ?", (first,))}
     statuses, events = [], []
-    for delivery_id, (delivery, rows) in enumerate(items, first):
-        if delivery_id in fresh:
+    for delivery_id, (delivery, rows, digest) in enumerate(items, first):
+        if delivery_id in fresh or _is_another(connection, delivery_id, delivery, digest):
             statuses.append(rows[0][2])
             events += [(delivery_id, delivery.source, delivery.received_at, *row) for row in rows]
         else:
             statuses.append("duplicate")
-            _count_duplicate(connection, delivery)
     if events:
         open_lanes(connection, [(e[1], e[3], e[2]) for e in events if e[3] is not None], LIVE)
         _insert_events(connection, events)
-    _count([delivery for delivery, _ in items], events, connection)
+    _count([delivery for delivery, *_ in items], events, connection)
     return statuses
 
 
-def _count_duplicate(connection: sqlite3.Connection, delivery: Delivery) -> None:
+def _columns(delivery_id: int, delivery: Delivery, event: str, digest: bytes) -> tuple[Any, ...]:
+    headers, kind = json.dumps(delivery.headers), delivery.reading.type
+    common = (delivery_id, delivery.source, event, delivery.derived, kind, delivery.received_at)
+    return (*common, headers, delivery.body, digest)
+
+
+def _is_another(connection: sqlite3.Connection, delivery_id: int, delivery: Delivery, digest: bytes) -> bool:
+    """Store a delivery under an id that was used before, if it is another one; count it as a duplicate otherwise."""
+    known = connection.execute(
+        "SELECT digest, body FROM deliveries WHERE source = ? AND event = ?", (delivery.source, delivery.event)
+    ).fetchone()
+    event = delivery.event
+    if not delivery.derived and _differs(known, delivery.body, digest):
+        event = f"{delivery.event}#{digest.hex()}"
+        values = _columns(delivery_id, delivery, event, digest)
+        if connection.execute(f"{_INSERT} VALUES {_rows_of(9, 1)} {_KEEP_FIRST}", values).rowcount:
+            tally(connection, 0, Counter({f"reused:{delivery.source}": 1}))
+            return True
     connection.execute(
-        "UPDATE deliveries SET duplicates = duplicates + 1 WHERE source = ? AND event = ?", (delivery.source, delivery.event)
+        "UPDATE deliveries SET duplicates = duplicates + 1 WHERE source = ? AND event = ?", (delivery.source, event)
     )
+    return False
+
+
+def _differs(known: sqlite3.Row, body: bytes, digest: bytes) -> bool:
+    """Whether the stored body is another one; the same JSON in another spelling is not, and neither is one that is gone."""
+    if known["digest"] == digest or known["body"] == body:
+        return False
+    if known["body"] is None:
+        return known["digest"] is not None
+    try:
+        return bool(json.loads(known["body"]) != json.loads(body))
+    except (ValueError, RecursionError):
+        return True
 
 
 def _count(deliveries: Sequence[Delivery], events: Sequence[Any], connection: sqlite3.Connection) -> None:

@@ -244,6 +244,12 @@ def oldest_waiting(connection: sqlite3.Connection, now: float) -> float | None:
     return max((max(now - row[0], 0.0) for row in rows if row), default=None)
 
 
+def reused_ids(connection: sqlite3.Connection) -> dict[str, int]:
+    """Source → deliveries that came under an id that was used before, with another body."""
+    rows = connection.execute("SELECT substr(name, 8), n FROM tallies WHERE hour = 0 AND name LIKE 'reused:%'")
+    return dict(rows.fetchall())
+
+
 def last_deliveries(connection: sqlite3.Connection) -> dict[str, float]:
     """Unix time of the last webhook of each source."""
     rows = connection.execute("SELECT substr(name, 6), n FROM tallies WHERE hour = 0 AND name LIKE 'last:%'")

@@ -75,6 +75,9 @@ class Recorder:
                 note(work, "record", "skipped", "somebody deleted this appointment's record in the CRM; it is not made again")
                 await self.journal.settled(work, intent, self.clock())
                 return
+        if appointment.unread:
+            what = " and ".join(appointment.unread)
+            note(work, "record", "unread", f"the appointment's {what} could not be read; the record says so")
         note(work, "record", "recorded", f"the appointment is record {record_id}: {appointment.status}", link.customer_id)
         await self.journal.recorded(work, appointment.id, record_id, version, intent, self.clock())
 

@@ -22,7 +22,10 @@ SESSION = 12 * 3600
 IDLE = 2 * 3600
 #: Sessions kept; the oldest go first.
 MOST_SESSIONS = 1000
-#: Wrong tokens answered as such in any `WINDOW` seconds; more are told to wait. The right token is never refused.
+#: Peers whose wrong tokens are remembered; the longest silent are forgotten first.
+MOST_PEERS = 1000
+#: Wrong tokens of one peer answered as such in any `WINDOW` seconds; after more it is asked to wait. The right token is never
+#: refused.
 ATTEMPTS = 10
 WINDOW = 60.0
 
@@ -42,7 +45,8 @@ class Access:
         self._token = (token or secrets.token_urlsafe(32)).encode()
         self._code = secrets.token_urlsafe(24)
         self._clock = clock
-        self._failures: deque[float] = deque(maxlen=ATTEMPTS)
+        #: Peer → when it offered wrong tokens, the peer that did so last at the end.
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         #: The session cookie may only travel over TLS where senders see us over TLS.
         self.secure = (public_url or "").lower().startswith("https://")
@@ -55,9 +59,14 @@ class Access:
         """The address, without scheme and host, that opens one session; good once."""
         return f"/login?token={self._code}"
 
-    def admits(self, headers: Headers, cookie: str | None) -> bool:
-        """Whether this request may see the status: a right bearer token, or a session."""
-        return self._bearer(headers.get("authorization", "")) or self.in_session(cookie)
+    def admits(self, headers: Headers, cookie: str | None, peer: str = "") -> bool:
+        """Whether this request may see the status: a right bearer token, or a session. A wrong token is counted."""
+        given = headers.get("authorization", "")
+        if self._bearer(given) or self.in_session(cookie):
+            return True
+        if given:
+            self._failed(peer)
+        return False
 
     def in_session(self, cookie: str | None) -> bool:
         """Whether the cookie stands for a session that is still on; looking keeps it on."""
@@ -71,24 +80,24 @@ class Access:
         session.seen = now
         return True
 
-    def wait(self) -> int:
-        """Seconds for which further wrong tokens are told to wait; 0 when there were few."""
-        now = self._clock()
-        while self._failures and self._failures[0] <= now - WINDOW:
-            self._failures.popleft()
-        return 0 if len(self._failures) < ATTEMPTS else max(1, round(self._failures[0] + WINDOW - now))
+    def wait(self, peer: str = "") -> int:
+        """Seconds for which further wrong tokens of this peer are answered with "wait"; 0 when there were few."""
+        now, failures = self._clock(), self._failures.get(peer)
+        while failures and failures[0] <= now - WINDOW:
+            failures.popleft()
+        return 0 if failures is None or len(failures) < ATTEMPTS else max(1, round(failures[0] + WINDOW - now))
 
-    def log_in(self, offered: str) -> str | None:
+    def log_in(self, offered: str, peer: str = "") -> str | None:
         """Trade the token for a session cookie's value; None (and counted) when it is not the token."""
         if not self._matches(offered):
-            self._failures.append(self._clock())
+            self._failed(peer)
             return None
         return self._begin()
 
-    def redeem(self, offered: str) -> str | None:
+    def redeem(self, offered: str, peer: str = "") -> str | None:
         """Trade the code of the printed login address for a session, once; None (and counted) when it is not the code."""
         if not self._code or not _same(offered.encode("utf-8", "surrogatepass"), self._code.encode()):
-            self._failures.append(self._clock())
+            self._failed(peer)
             return None
         self._code = ""
         return self._begin()
@@ -106,6 +115,12 @@ class Access:
             return True
         place = _place(origin)
         return bool(place) and (origin.lower() == self.origin or place == headers.get("host", "").lower())
+
+    def _failed(self, peer: str) -> None:
+        self._failures.setdefault(peer, deque(maxlen=ATTEMPTS)).append(self._clock())
+        self._failures.move_to_end(peer)
+        while len(self._failures) > MOST_PEERS:
+            self._failures.popitem(last=False)
 
     def _begin(self) -> str:
         made, now = secrets.token_urlsafe(32), self._clock()

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from connector.model.problems import Check
 from connector.web.access import Access
+from connector.web.front import RETRY_AFTER, Front
 from connector.web.interfaces import Intake, Ready, Source, StatusData
 from connector.web.receiver.receiver import Receiver
 from connector.web.receiver.stats import ReceiverStats
@@ -36,7 +37,7 @@ def build_app(
     extra_routes: Sequence[BaseRoute] = (),
     operate: Operate | None = None,
     clock: Callable[[], float] = time.time,
-) -> Starlette:
+) -> Front:
     """Build the application.
 
     `sources` maps the name in `/webhooks/{source}` to its adapter. `ready` answers `/readyz`. `config_file` appears in
@@ -44,13 +45,12 @@ def build_app(
     status page's buttons ask for; without it the page has none.
     """
     pages = Pages()
-    login = Login(access, pages)
+    login = Login(access, pages, clock)
     decisions = DecisionForms(access, pages, operate) if operate is not None else None
     status = StatusPages(data, stats, access, pages, login, config_file=config_file, decisions=decisions, clock=clock)
     receiver = Receiver(sources, intake, stats=stats, max_body_bytes=max_body_bytes, clock=clock)
     app = Starlette(
         routes=[
-            Route("/webhooks/{source}", receiver),
             Route("/healthz", _healthz, methods=["GET"]),
             Route("/readyz", _Readiness(ready).answer, methods=["GET"]),
             Route("/", _home, methods=["GET"]),
@@ -59,11 +59,11 @@ def build_app(
             *(decisions.routes() if decisions is not None else ()),
             *extra_routes,
         ],
-        exception_handlers={HTTPException: _http_error},
+        exception_handlers={HTTPException: _http_error, Exception: _unexpected},
     )
     # A redirect is a failed delivery to most senders; a wrong address is better told as 404.
     app.router.redirect_slashes = False
-    return app
+    return Front(receiver, app, https=access.secure)
 
 
 async def _home(_request: Request) -> Response:
@@ -74,9 +74,15 @@ async def _healthz(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
+async def _unexpected(_request: Request, _error: Exception) -> Response:
+    """Answer what nobody foresaw; the error itself goes on to `Front`, which logs it."""
+    answer = {"error": "unavailable", "message": "Something went wrong here; please try again."}
+    return JSONResponse(answer, 503, {**PRIVATE, "Retry-After": str(RETRY_AFTER)})
+
+
 async def _http_error(_request: Request, error: Exception) -> Response:
     """Answer Starlette's own refusals (404, 405, 413) in the form of ours."""
-    status, detail, headers = 500, "", None
+    status, detail, headers = 503, "Unavailable", None
     if isinstance(error, HTTPException):
         status, detail, headers = error.status_code, error.detail, dict(error.headers or {})
     return JSONResponse({"error": detail.lower().replace(" ", "_"), "message": f"{detail}."}, status, headers)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +24,16 @@ KEPT_HEADERS = frozenset(
         "x-bookeo-timestamp",
     }
 )
+
+
+#: Whatever else is asked for: these prove something, by name or by what they are called.
+_PROVES = re.compile(r"authorization|cookie|token|secret|signature|passw|api-?key", re.ASCII)
+
+
+def kept_headers(read: Iterable[str], proof: str | None) -> frozenset[str]:
+    """The headers stored with a delivery: ours and those that an adapter reads, but not `proof`, by which it is verified."""
+    wanted = KEPT_HEADERS.union(name.lower() for name in read)
+    return frozenset(name for name in wanted if not _PROVES.search(name) and name != (proof or "").lower())
 
 
 class Intake(Protocol):

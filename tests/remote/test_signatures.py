@@ -388,3 +388,41 @@ def test_all_tokens_are_compared_even_after_a_match(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(hmac, "compare_digest", spy)
     checked.verify({"authorization": "first"}, BODY, now=NOW)
     assert compared == [hashlib.sha256(token).digest() for token in (b"first", b"second", b"third")]
+
+
+# what the headers alone say
+
+
+def _before(checked: Verifier, headers: dict[str, str], now: float = NOW) -> bool | None:
+    """True: proven; None: the body has to be seen; False: refused."""
+    try:
+        return checked.before_body(headers, now=now) is not None or None
+    except VerificationFailed:
+        return False
+
+
+def test_a_token_needs_no_body() -> None:
+    checked = verifier(verify="token", tokens=["s3cret"])
+    assert _before(checked, {"authorization": "Bearer s3cret"}) is True
+    assert _before(checked, {"authorization": "other"}) is False
+    assert _before(checked, {}) is False
+
+
+def test_nothing_asked_is_nothing_proven() -> None:
+    assert _before(verifier(verify="none"), {}) is None
+
+
+def test_an_hmac_is_refused_early_without_signature_or_outside_the_tolerance() -> None:
+    keys = {"header": "x-sig", "timestamp_header": "x-time", "signed": "{timestamp}.{header:x-id}.{body}", "prefix": "v1="}
+    checked = verifier(verify="hmac", secrets=["s"], **keys)
+    right = {"x-sig": "v1=00", "x-time": str(int(NOW)), "x-id": "7"}
+    assert _before(checked, right) is None
+    for wrong in ({"x-sig": ""}, {"x-sig": "00"}, {"x-time": "1"}, {"x-time": "now"}, {"x-id": ""}):
+        assert _before(checked, {**right, **wrong}) is False
+
+
+def test_a_standard_webhook_is_refused_early_by_id_time_and_form() -> None:
+    checked = verifier(verify="standard-webhooks", secrets=[SECRET])
+    assert _before(checked, VECTOR, VECTOR_NOW) is None
+    for wrong in ({"webhook-id": "a.b"}, {"webhook-timestamp": "1"}, {"webhook-signature": "v1a,x"}):
+        assert _before(checked, {**VECTOR, **wrong}, VECTOR_NOW) is False

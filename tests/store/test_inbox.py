@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -206,3 +207,40 @@ async def test_as_many_events_as_a_body_can_name_fit_into_one_commit(store):
     clients = [f"c-{n}" for n in range(4_000)]
     assert await store.inbox.accept(delivery("e-1", *clients)) == "queued"
     assert await rows(store, "SELECT count(*), count(DISTINCT lane_id) FROM events") == [(4_000, 4_000)]
+
+
+async def test_an_id_with_another_body_is_a_further_event(store):
+    first = delivery("e-1", "c-1")
+    other = replace(delivery("e-1", "c-2"), body=b'{"id": "e-1", "status": "cancelled"}')
+    assert [await store.inbox.accept(one) for one in (first, other, other, first)] == [
+        "queued",
+        "queued",
+        "duplicate",
+        "duplicate",
+    ]
+    assert await rows(store, "SELECT client_id, state FROM events ORDER BY id") == [("c-1", "queued"), ("c-2", "queued")]
+    assert await rows(store, "SELECT duplicates FROM deliveries ORDER BY id") == [(1,), (1,)]
+    assert await store.read(views.reused_ids) == {"stores": 1}
+
+
+async def test_bodies_of_one_commit_under_one_id_are_told_apart(store):
+    first, other = delivery("e-1", "c-1"), replace(delivery("e-1", "c-2"), body=b"[]")
+    async with busy_writer(store):
+        waiting = [asyncio.create_task(store.inbox.accept(one)) for one in (first, other, first, other)]
+        await handed_over(*waiting)
+    assert await asyncio.gather(*waiting) == ["queued", "queued", "duplicate", "duplicate"]
+
+
+async def test_the_same_json_in_another_spelling_is_a_duplicate(store):
+    again = replace(delivery("e-1"), body=b'{"email":"c-1@example.com","id":"e-1"}')
+    assert [await store.inbox.accept(one) for one in (delivery("e-1"), again)] == ["queued", "duplicate"]
+    assert await store.read(views.reused_ids) == {}
+
+
+@pytest.mark.parametrize(("digest_kept", "status"), [(True, "queued"), (False, "duplicate")])
+async def test_a_pruned_body_is_known_by_its_digest(store, digest_kept, status):
+    await accept(store, "e-1")
+    forget = "body = NULL, headers = NULL" + ("" if digest_kept else ", digest = NULL")
+    await store.database.write(lambda connection: connection.execute(f"UPDATE deliveries SET {forget}"))
+    assert await store.inbox.accept(delivery("e-1")) == "duplicate"
+    assert await store.inbox.accept(replace(delivery("e-1"), body=b"[]")) == status

@@ -69,6 +69,15 @@ async def test_a_reschedule_moves_the_one_record(world: World):
     assert world.effects["POST meetings"] == 1
 
 
+async def test_a_time_that_cannot_be_read_is_said_in_trace_and_record(world: World):
+    booking = await booked(world)
+    span = {"start": "tomorrow at nine", "end": "2027-03-02T09:30:00Z"}
+    ended = await happens(world, "update_booking", booking, totalClientTimespan=span, startsOn=None)
+    (meeting,) = world.meetings()
+    assert meeting["hs_meeting_body"].endswith("The start could not be read: look at the booking itself.")
+    assert ended.note("record", "unread")["note"] == "the appointment's start could not be read; the record says so"
+
+
 @pytest.mark.parametrize(
     ("action", "outcome", "back", "fields"),
     [

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from connector.model.bookings import Client, Event, Reading
 from connector.model.deliveries import Delivery
@@ -37,10 +37,25 @@ class Clock:
 class TokenVerifier:
     """Accepts the one token; a `webhook-id` header becomes the message id, as with Standard Webhooks."""
 
+    def before_body(self, headers: Mapping[str, str], *, now: float) -> Verified | None:
+        return self.verify(headers, b"", now=now)
+
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: float) -> Verified:
         if not hmac.compare_digest(headers.get("authorization", "").encode("latin-1"), SECRET.encode()):
             raise VerificationFailed("the token does not match")
         return Verified(headers.get("webhook-id"))
+
+
+class BodyVerifier:
+    """Like a signature: nothing can be said before the body is there; the token must stand in the header `x-signature`."""
+
+    def before_body(self, headers: Mapping[str, str], *, now: float) -> Verified | None:
+        return None
+
+    def verify(self, headers: Mapping[str, str], body: bytes, *, now: float) -> Verified:
+        if headers.get("x-signature") != SECRET:
+            raise VerificationFailed("the signature does not match")
+        return Verified()
 
 
 class MemoryIntake:
@@ -217,15 +232,17 @@ def busy_page() -> dict[str, Any]:
 class World:
     """An application with everything around it faked, and how to talk to it."""
 
-    def __init__(self, *, public_url: str | None = None, token: str | None = TOKEN, **options: Any) -> None:
+    def __init__(
+        self, *, public_url: str | None = None, token: str | None = TOKEN, verifier: Any = None, **options: Any
+    ) -> None:
         self.clock = Clock()
         self.intake = MemoryIntake()
         self.stats = ReceiverStats()
         self.data = FakeData(quiet_page())
         self.checks = [Check(id="store", level="ok", message="The database answers.")]
         self.access = Access(public_url=public_url, token=token, clock=self.clock)
-        self.app: Starlette = build_app(
-            sources={"stores": Source("stores", read, TokenVerifier())},
+        self.app: ASGIApp = build_app(
+            sources={"stores": Source("stores", read, verifier or TokenVerifier())},
             intake=self.intake,
             stats=self.stats,
             data=self.data,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import httpx
 import pytest
+import structlog.testing
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from connector.web.access import ATTEMPTS, IDLE, MOST_SESSIONS, SESSION, WINDOW, Access
+from connector.web.access import ATTEMPTS, IDLE, MOST_PEERS, MOST_SESSIONS, SESSION, WINDOW, Access
 
 from .fakes import TOKEN, Clock, World
 
@@ -133,6 +136,68 @@ async def test_the_printed_address_leads_to_the_page() -> None:
         assert (await client.get("/status")).status_code == 200
     async with world.client() as other:
         assert (await other.get(world.access.login_path)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"user-agent": "Slackbot-LinkExpanding 1.0"},
+        {"user-agent": "WhatsApp/2.23"},
+        {"user-agent": "Mozilla/5.0 (compatible; Preview)"},
+        {"user-agent": "Mozilla/5.0", "sec-purpose": "prefetch"},
+        {"user-agent": ""},
+    ],
+)
+async def test_a_preview_does_not_use_the_printed_address_up(headers: dict[str, str]) -> None:
+    world = World(token=None)
+    async with world.client() as previewer:
+        for method in ("HEAD", "GET", "GET"):
+            seen = await previewer.request(method, world.access.login_path, headers=headers)
+            assert (seen.status_code, "set-cookie" in seen.headers) == (200, False)
+    async with world.client() as browser:
+        page = await browser.get(world.access.login_path, headers={"user-agent": "Mozilla/5.0"})
+        code = re.search(r'name="code" value="([\w-]+)"', page.text)
+        assert code is not None
+        done = await browser.post("/login", data={"code": code[1]})
+        assert (done.status_code, done.headers["location"]) == (303, "/status")
+        assert (await browser.get("/status")).status_code == 200
+    async with world.client() as late:
+        again = await late.post("/login", data={"code": code[1]})
+        assert again.status_code == 401
+        assert "has been used" in again.text
+
+
+async def test_the_token_is_asked_for_only_where_there_is_one() -> None:
+    for token, shown in ((TOKEN, True), (None, False)):
+        async with World(token=token).client() as client:
+            assert ('name="token"' in (await client.get("/login")).text) is shown
+
+
+async def test_wrong_bearer_tokens_are_logged_counted_and_slowed_down_by_peer() -> None:
+    world = World()
+
+    async def ask(peer: str, token: str) -> int:
+        transport = httpx.ASGITransport(world.app, client=(peer, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+            return (await client.get("/metrics", headers={"authorization": f"Bearer {token}"})).status_code
+
+    with structlog.testing.capture_logs() as logs:
+        found = [await ask("192.0.2.1", f"guess-{n}") for n in range(ATTEMPTS + 2)]
+        assert found == [401] * (ATTEMPTS - 1) + [429] * 3
+        assert await ask("192.0.2.1", TOKEN) == 200
+        assert await ask("192.0.2.2", "guess") == 401
+        world.clock.now += WINDOW
+        assert await ask("192.0.2.1", "guess") == 401
+    refusals = [line for line in logs if line["event"] == "login refused"]
+    assert [line["silent"] for line in refusals] == [0, ATTEMPTS + 2]
+    assert "guess" not in str(logs)
+
+
+def test_wrong_tokens_are_remembered_of_a_bounded_number_of_peers() -> None:
+    closed = access()
+    for number in range(MOST_PEERS + 50):
+        closed.log_in("wrong", f"peer-{number}")
+    assert len(closed._failures) == MOST_PEERS
 
 
 @pytest.mark.parametrize("path", ["/login", "/logout"])

@@ -32,7 +32,7 @@ class Bookablesites(BookingSystem):
     system: ClassVar[str] = "bookablesites"
     title: ClassVar[str] = "Bookablesites"
     settings_model: ClassVar[type[BookingSettings]] = BookablesitesSettings
-    reads_path: ClassVar[bool] = True
+    reads_headers = frozenset({":path"})
     accepts_forms: ClassVar[bool] = True
     ids_may_move = True
     #: The description is not shown by any read.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from connector.config.settings import BookingSettings, Section
+from connector.config.settings import BookingSettings, Section, Zone
 from connector.remote.keyed_address import PathKey
 from connector.remote.limits import CallLimits, Calls
 
@@ -24,14 +23,6 @@ def _secret(value: SecretStr) -> SecretStr:
     return value
 
 
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError('must be a time zone as IANA names it, such as "Europe/Paris"') from None
-    return value
-
-
 def _format(value: str) -> str:
     """A format that loses the date or the minute would give wrong times."""
     sample = datetime(2001, 2, 3, 16, 5)  # noqa: DTZ001 - as naive as what the format reads
@@ -44,7 +35,6 @@ def _format(value: str) -> str:
     return value
 
 
-Zone = Annotated[str, AfterValidator(_zone)]
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 
 
@@ -95,9 +85,8 @@ class BookablesitesSettings(BookingSettings):
     client_id: Annotated[str, Field(min_length=1)]
     client_secret: Annotated[SecretStr, AfterValidator(_secret)]
     path_key: PathKey
-    #: How the account shows date and time (strptime's letters), and the zone it shows them in. Never guessed.
+    #: How the account shows date and time (strptime's letters), in `time_zone`. Never guessed.
     date_format: Annotated[str, AfterValidator(_format)] | None = None
-    time_zone: Zone | None = None
     #: The zone of the API's times where they name none; the account's own if not said.
     api_time_zone: Zone | None = None
     write_back: Literal["none", "description"] = "none"

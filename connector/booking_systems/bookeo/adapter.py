@@ -14,7 +14,7 @@ from connector.booking_systems.bookeo.api import ABSENT, BookeoClient
 from connector.booking_systems.bookeo.hooks import Hooks
 from connector.booking_systems.bookeo.links import FieldLinks, Links, NoLinks, ReferenceLinks
 from connector.booking_systems.bookeo.settings import BookeoSettings
-from connector.booking_systems.bookeo.signature import BookeoVerifier
+from connector.booking_systems.bookeo.signature import MESSAGE_ID, BookeoVerifier
 from connector.booking_systems.bookeo.walk import Walk
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Client, Reading
@@ -31,7 +31,7 @@ class Bookeo(BookingSystem):
     system: ClassVar[str] = "bookeo"
     title: ClassVar[str] = "Bookeo"
     settings_model: ClassVar[type[BookingSettings]] = BookeoSettings
-    reads_path: ClassVar[bool] = True
+    reads_headers = frozenset({":path", MESSAGE_ID, webhook.MESSAGE_LOST})
 
     def __init__(self, name: str, settings: BookeoSettings, client: BookeoClient) -> None:
         super().__init__(name, client.remote)
@@ -65,7 +65,7 @@ class Bookeo(BookingSystem):
 
     def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:
         """Turn one verified delivery into events; see `webhook.read`."""
-        return webhook.read(headers, data, self._prefix)
+        return webhook.read(headers, data, self._prefix, self._settings.time_zone)
 
     async def client(self, client_id: str) -> Client | None:
         """Read the customer's record; None: there is none. Raises Transient when the answer is not a customer."""
@@ -108,7 +108,16 @@ class Bookeo(BookingSystem):
         self, since: datetime, until: datetime, *, customers: Literal["all", "new", "none"], changed: bool = False
     ) -> Walk:
         window = timedelta(days=self._settings.backfill_window_days)
-        return Walk(self._client, since, until, window, prefix=self._prefix, changed=changed, customers=customers)
+        return Walk(
+            self._client,
+            since,
+            until,
+            window,
+            prefix=self._prefix,
+            changed=changed,
+            customers=customers,
+            zone=self._settings.time_zone,
+        )
 
     async def probe(self) -> None:
         """Look for our custom field, or where none is used read what our key is."""

@@ -32,11 +32,22 @@ class BookeoVerifier:
     secrets: tuple[bytes, ...] = field(repr=False)
     tolerance: float = 120.0
 
+    def before_body(self, headers: Mapping[str, str], *, now: float) -> Verified | None:
+        """Everything but the signature itself."""
+        _, signature = self._head(headers)
+        return signature.before_body(headers, now=now)
+
     def verify(self, headers: Mapping[str, str], body: bytes, *, now: float) -> Verified:
         """Return the message id when the delivery is genuine, raise `VerificationFailed` otherwise.
 
         https://www.bookeo.com/api/webhooks/
         """
+        message_id, signature = self._head(headers)
+        signature.verify(headers, body, now=now)
+        return Verified(message_id)
+
+    def _head(self, headers: Mapping[str, str]) -> tuple[str, HmacVerifier]:
+        """The message id, and what checks the signature over the address that was called."""
         if self.address is None:
             hint = "Set [server] public_url: the signature covers the address that was registered with Bookeo."
             raise VerificationFailed("no public_url is configured, so the signature cannot be checked", hint=hint)
@@ -46,8 +57,7 @@ class BookeoVerifier:
             raise VerificationFailed(f"the header {TIMESTAMP} is not a time in milliseconds")
         if not _MESSAGE_ID.fullmatch(message_id) or not _QUERY.fullmatch(query):
             raise VerificationFailed("the message id or the address cannot be what was signed")
-        self._signature(self.address + ("?" + query if query else "")).verify(headers, body, now=now)
-        return Verified(message_id)
+        return message_id, self._signature(self.address + ("?" + query if query else ""))
 
     def _signature(self, url: str) -> HmacVerifier:
         template = ("", "timestamp", "", f"header:{MESSAGE_ID}", url, "body", "")

@@ -47,6 +47,7 @@ class Walk:
         prefix: str | None,
         changed: bool = False,
         customers: Literal["all", "new", "none"] = "all",
+        zone: str | None = None,
     ) -> None:
         self._client = client
         self._since = since
@@ -58,6 +59,7 @@ class Walk:
         self._prefix = prefix
         self._changed = changed
         self._customers = customers
+        self._zone = zone
         self._position = Position(stage="bookings", window_start=self._begin)
         self._restarted = False
 
@@ -117,14 +119,14 @@ class Walk:
             people = (read_client(item) for item in read_objects(items))
             return tuple(Event(type="backfill", kind=Kind.BACKFILL, client=client) for client in people if client)
         return tuple(
-            read_booking(item, client, type_="backfill", kind=Kind.BACKFILL, prefix=self._prefix)
+            read_booking(item, client, type_="backfill", kind=Kind.BACKFILL, prefix=self._prefix, zone=self._zone)
             for item in read_objects(items)
             if self._inside(item) and (client := read_customer(item))
         )
 
     def _inside(self, booking: dict[str, Any]) -> bool:
         """Whether it starts in this window, whose ends Bookeo counts in; one without a readable start is kept."""
-        start = read_moment(booking.get("startTime"))
+        start = read_moment(booking.get("startTime"), self._zone)
         if self._changed or start is None:
             return True
         return max(self._since, self._position.window_start) <= start < min(self._until, self._window_end)

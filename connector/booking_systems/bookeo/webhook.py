@@ -13,9 +13,20 @@ from urllib.parse import parse_qs
 
 from connector.booking_systems.bookeo.signature import MESSAGE_ID
 from connector.model.bookings import Appointment, Client, Event, Kind, Reading, Status
-from connector.remote.values import read_event_id, read_key, read_number, read_object, read_objects, read_text, read_time
+from connector.remote.values import (
+    read_event_id,
+    read_key,
+    read_number,
+    read_object,
+    read_objects,
+    read_text,
+    read_time,
+    unread,
+)
 
 KINDS = {"created": Kind.CREATED, "updated": Kind.UPDATED, "deleted": Kind.DELETED}
+#: "true" where Bookeo gave up on an earlier delivery.
+MESSAGE_LOST = "x-bookeo-previousmessagelost"
 #: What is registered; what Bookeo has besides (payments, seat blocks …) concerns no customer.
 DOMAINS = ("bookings", "customers")
 #: Characters; Bookeo's ids have about twenty.
@@ -29,14 +40,17 @@ _ADDRESS_HINT = (
 )
 
 
-def read(headers: Mapping[str, str], data: Any, prefix: str | None) -> Reading:
-    """Read one delivery; with a prefix, external references that begin with it are customer ids of ours."""
-    reading = _read(headers.get(":path", ""), data, prefix)
-    lost = headers.get("x-bookeo-previousmessagelost", "").strip().lower() == "true"
+def read(headers: Mapping[str, str], data: Any, prefix: str | None, zone: str | None = None) -> Reading:
+    """Read one delivery; with a prefix, external references that begin with it are customer ids of ours.
+
+    `zone` is the account's own, for times that name none.
+    """
+    reading = _read(headers.get(":path", ""), data, prefix, zone)
+    lost = headers.get(MESSAGE_LOST, "").strip().lower() == "true"
     return reading.model_copy(update={"event_id": read_event_id(headers.get(MESSAGE_ID)), "lost_before": lost})
 
 
-def _read(path: str, data: Any, prefix: str | None) -> Reading:
+def _read(path: str, data: Any, prefix: str | None, zone: str | None) -> Reading:
     domain, action = _subject(path)
     type_ = f"{domain}.{action}"
     if not domain or not action:
@@ -45,10 +59,10 @@ def _read(path: str, data: Any, prefix: str | None) -> Reading:
         return Reading(type=type_, ignored="unknown kind of delivery; nothing to do for it")
     if type_ == "customers.deleted":
         return Reading(type=type_, ignored="the customer was deleted in Bookeo; the link and the CRM stay as they are")
-    return _read_item(domain, KINDS[action], type_, read_object(data), prefix)
+    return _read_item(domain, KINDS[action], type_, read_object(data), prefix, zone)
 
 
-def _read_item(domain: str, kind: Kind, type_: str, data: dict[str, Any], prefix: str | None) -> Reading:
+def _read_item(domain: str, kind: Kind, type_: str, data: dict[str, Any], prefix: str | None, zone: str | None) -> Reading:
     item = data.get("item")
     if not isinstance(item, dict):
         return Reading(type=type_, held="the delivery has no item", hint=_HINT)
@@ -57,7 +71,8 @@ def _read_item(domain: str, kind: Kind, type_: str, data: dict[str, Any], prefix
         return Reading(type=type_, held=f"the {domain.removesuffix('s')} has no customer id", hint=_HINT)
     event = Event(type=type_, kind=kind, client=client)
     if domain == "bookings":
-        event = read_booking(item, client, type_=type_, kind=kind, prefix=prefix, said_at=data.get("timestamp"))
+        said_at = data.get("timestamp")
+        event = read_booking(item, client, type_=type_, kind=kind, prefix=prefix, said_at=said_at, zone=zone)
     return Reading(type=type_, events=(event,))
 
 
@@ -72,10 +87,17 @@ def _subject(path: str) -> tuple[str, str]:
 
 
 def read_booking(
-    booking: dict[str, Any], client: Client, *, type_: str, kind: Kind, prefix: str | None, said_at: Any = None
+    booking: dict[str, Any],
+    client: Client,
+    *,
+    type_: str,
+    kind: Kind,
+    prefix: str | None,
+    said_at: Any = None,
+    zone: str | None = None,
 ) -> Event:
     """The event of a booking's customer. `said_at` is the delivery's own time, which counts for deletions only."""
-    appointment = read_appointment(booking, gone=kind is Kind.DELETED, said_at=said_at)
+    appointment = read_appointment(booking, gone=kind is Kind.DELETED, said_at=said_at, zone=zone)
     ours = None if prefix is None else customer_of(booking.get("externalRef"), prefix)
     return Event(type=type_, kind=kind, client=client, appointment=appointment, linked_customer_id=ours)
 
@@ -121,20 +143,24 @@ def _phones(numbers: Any) -> tuple[str, str]:
     return found.get("mobile", ""), next((found[kind] for kind in ("home", "", "work") if found.get(kind)), "")
 
 
-def read_appointment(booking: dict[str, Any], *, gone: bool = False, said_at: Any = None) -> Appointment | None:
+def read_appointment(
+    booking: dict[str, Any], *, gone: bool = False, said_at: Any = None, zone: str | None = None
+) -> Appointment | None:
     """The booking; None when it has no number. `gone`: the delivery says that it was cancelled or deleted."""
     number = read_id(booking.get("bookingNumber"))
     if number is None:
         return None
     times = [booking.get(name) for name in ("creationTime", "lastChangeTime", "cancelationTime")]
-    known = [moment for value in [*times, said_at if gone else None] if (moment := read_moment(value))]
+    known = [moment for value in [*times, said_at if gone else None] if (moment := read_moment(value, zone))]
+    starts_at, ends_at = read_moment(booking.get("startTime"), zone), read_moment(booking.get("endTime"), zone)
     return Appointment(
         id=number,
         status=Status.CANCELLED if gone else read_status(booking),
-        starts_at=read_moment(booking.get("startTime")),
-        ends_at=read_moment(booking.get("endTime")),
+        starts_at=starts_at,
+        ends_at=ends_at,
         title=read_text(booking.get("productName")) or read_text(booking.get("title")),
         updated_at=max(known, default=None),
+        unread=unread(start=(booking.get("startTime"), starts_at), end=(booking.get("endTime"), ends_at)),
     )
 
 
@@ -147,9 +173,12 @@ def read_status(booking: dict[str, Any]) -> Status:
     return Status.PENDING if booking.get("accepted") is False else Status.SCHEDULED
 
 
-def read_moment(value: Any) -> datetime | None:
-    """A date-time in UTC. The offset -00:00 means the account's own time, which we do not know: not said."""
-    return None if isinstance(value, str) and value.strip().endswith("-00:00") else read_time(value)
+def read_moment(value: Any, zone: str | None = None) -> datetime | None:
+    """A date-time in UTC. The offset -00:00 means the account's own time, which cannot be read without its zone."""
+    own = isinstance(value, str) and value.strip().endswith("-00:00")
+    if not own:
+        return read_time(value, zone)
+    return read_time(value.strip().removesuffix("-00:00"), zone) if zone else None
 
 
 def customer_of(reference: Any, prefix: str) -> str | None:

@@ -38,6 +38,8 @@ class BookingFlow(BookingSystem):
     def __init__(self, name: str, settings: BookingFlowSettings, client: BookingFlowClient) -> None:
         super().__init__(name, client.remote)
         self.writes_links = settings.write_back_field is not None
+        named = (settings.fields.type_header, settings.fields.event_id_header)
+        self.reads_headers = frozenset(name.lower() for name in named if name)
         self._settings = settings
         self._client = client
 
@@ -65,7 +67,7 @@ class BookingFlow(BookingSystem):
         booking = await self._booking(said.id)
         if booking is None:
             return said.model_copy(update={"status": Status.CANCELLED})
-        return read_appointment(booking, said.id, self._settings.record)
+        return read_appointment(booking, said.id, self._settings.record, self._settings.time_zone)
 
     async def client(self, client_id: str) -> Client | None:
         """The person of the booking, read back; None when the booking is gone."""
@@ -124,7 +126,7 @@ class BookingFlow(BookingSystem):
         return booking_id
 
     def _when(self, booking: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
-        appointment = read_appointment(booking, "", self._settings.record)
+        appointment = read_appointment(booking, "", self._settings.record, self._settings.time_zone)
         return appointment.starts_at, appointment.ends_at
 
     def _stored(self, booking: Mapping[str, Any], field: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from connector.booking_systems.bookingflow.settings import Record
 from connector.booking_systems.bookingflow.webhook import CLIENT, first, read_booking_id
 from connector.model.bookings import Appointment, Client, Event, Kind, Status
-from connector.remote.values import at, read_number, read_object, read_text, read_time
+from connector.remote.values import at, read_number, read_object, read_text, read_time, unread
 
 #: `confirmed` and `canceled` are in the public source; the others are what such products commonly say (assumed).
 STATUSES = {
@@ -44,11 +44,14 @@ def read_client(booking: dict[str, Any], booking_id: str, record: Record) -> Cli
     )
 
 
-def read_appointment(booking: dict[str, Any], booking_id: str, record: Record) -> Appointment:
-    """Where a booking stands."""
+def read_appointment(booking: dict[str, Any], booking_id: str, record: Record, zone: str | None = None) -> Appointment:
+    """Where a booking stands; times without an offset are in `zone`."""
     starts_at, ends_at, updated_at = (
-        next((moment for path in paths if (moment := read_time(at(booking, path)))), None)
+        next((moment for path in paths if (moment := read_time(at(booking, path), zone))), None)
         for paths in (record.starts_at, record.ends_at, record.updated_at)
+    )
+    start, end = (
+        next((said for path in paths if (said := at(booking, path))), None) for paths in (record.starts_at, record.ends_at)
     )
     return Appointment(
         id=booking_id,
@@ -58,6 +61,7 @@ def read_appointment(booking: dict[str, Any], booking_id: str, record: Record) -
         title=_text(booking, record.title),
         location=_text(booking, record.location),
         updated_at=updated_at,
+        unread=unread(start=(start, starts_at), end=(end, ends_at)),
     )
 
 
@@ -66,12 +70,12 @@ def read_status(text: str) -> Status:
     return STATUSES.get("".join(c for c in text.lower() if c.isalpha()), Status.UNKNOWN)
 
 
-def read_event(booking: dict[str, Any], record: Record) -> Event | None:
+def read_event(booking: dict[str, Any], record: Record, zone: str | None = None) -> Event | None:
     """A booking of a list as an event of the backfill; None without a usable id."""
     booking_id = read_booking_id(booking, record.id)
     if booking_id is None:
         return None
-    client, appointment = read_client(booking, booking_id, record), read_appointment(booking, booking_id, record)
+    client, appointment = read_client(booking, booking_id, record), read_appointment(booking, booking_id, record, zone)
     return Event(type="backfill", kind=Kind.BACKFILL, client=client, appointment=appointment)
 
 

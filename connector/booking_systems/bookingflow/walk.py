@@ -113,7 +113,9 @@ class Walk:
 
     def _events(self, bookings: list[dict[str, Any]], *, everywhere: bool = False) -> tuple[Event, ...]:
         """Those that start within the walk; one without a start is kept."""
-        events = [event for booking in bookings if (event := read_event(booking, self._settings.record))]
+        events = [
+            event for booking in bookings if (event := read_event(booking, self._settings.record, self._settings.time_zone))
+        ]
         return tuple(e for e in events if everywhere or (start := _start(e)) is None or self._since <= start < self._until)
 
     def _next(self, position: Position, answer: Answer, bookings: list[dict[str, Any]]) -> Position:

@@ -47,7 +47,7 @@ class Booxi(BookingSystem):
 
     def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:  # noqa: ARG002 - Booxi's headers are unknown
         """Turn one verified delivery into events; see `webhook.read`."""
-        return webhook.read(data, self._settings.fields, self._module)
+        return webhook.read(data, self._settings.fields, self._module, self._settings.time_zone)
 
     async def client(self, client_id: str) -> Client | None:
         """Read the client's record, following a merge once; None: there is none.
@@ -158,7 +158,7 @@ class Booxi(BookingSystem):
     async def walk(self, since: datetime, until: datetime, cursor: dict[str, Any] | None) -> AsyncIterator[Page]:
         """Yield the bookings of every merchant that the key can see; see `walk.Walk`. Naive times are not accepted."""
         window = timedelta(days=self._settings.backfill_window_days)
-        async for page in Walk(self._client, self._module, since, until, window).pages(cursor):
+        async for page in Walk(self._client, self._module, since, until, window, self._settings.time_zone).pages(cursor):
             yield page
 
     async def probe(self) -> None:

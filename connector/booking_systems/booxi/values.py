@@ -16,6 +16,7 @@ from connector.remote.values import (
     read_objects,
     read_text,
     read_time,
+    unread,
 )
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "read_objects",
     "read_text",
     "read_time",
+    "unread",
 ]
 
 

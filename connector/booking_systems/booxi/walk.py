@@ -39,12 +39,21 @@ class Walk:
     Booxi's cursor may have died while the walk was paused (its life time is not known); then the window starts anew.
     """
 
-    def __init__(self, client: BooxiClient, module_id: str, since: datetime, until: datetime, window: timedelta) -> None:
+    def __init__(
+        self,
+        client: BooxiClient,
+        module_id: str,
+        since: datetime,
+        until: datetime,
+        window: timedelta,
+        zone: str | None = None,
+    ) -> None:
         self._client = client
         self._module_id = module_id
         self._since = since
         self._until = until
         self._window = window
+        self._zone = zone
         self._position = Position(merchants=[])
         #: Cursors met in this window: a server that repeats one would keep us for ever.
         self._met: set[str] = set()
@@ -129,13 +138,13 @@ class Walk:
         return tuple(
             event
             for booking in bookings
-            for event in read_booking(booking, links, self._module_id, type_="backfill", kind=Kind.BACKFILL)
+            for event in read_booking(booking, links, self._module_id, type_="backfill", kind=Kind.BACKFILL, zone=self._zone)
         )
 
     def _inside(self, booking: dict[str, Any]) -> bool:
         """Whether it starts within the walk by any of its starts; one without a start is kept."""
         span = read_object(booking.get("totalClientTimespan"))
-        starts = [start for value in (booking.get("startsOn"), span.get("start")) if (start := read_time(value))]
+        starts = [start for value in (booking.get("startsOn"), span.get("start")) if (start := read_time(value, self._zone))]
         return not starts or any(self._since <= start < self._until for start in starts)
 
     def _advance(self, answer: Answer) -> None:

@@ -20,6 +20,7 @@ from connector.booking_systems.booxi.values import (
     read_objects,
     read_text,
     read_time,
+    unread,
 )
 from connector.model.bookings import Appointment, Client, Event, Kind, Reading, Status
 
@@ -36,8 +37,8 @@ _HINT = (
 _NOBODY_HINT = "Without a client id there is nobody to link; look at the booking in Booxi, then discard the event."
 
 
-def read(data: Any, fields: Fields, module_id: str) -> Reading:
-    """Read one delivery. Unknown event types are ignored; what is understood in part only is held."""
+def read(data: Any, fields: Fields, module_id: str, zone: str | None = None) -> Reading:
+    """Read one delivery; times without an offset are in `zone`. Unknown event types are ignored, others held in doubt."""
     event_id = next((found for path in fields.event_id if (found := read_event_id(at(data, path)))), None)
     type_ = next((found for path in fields.type if (found := read_text(at(data, path), 100))), "")
     if not isinstance(data, dict):
@@ -49,14 +50,14 @@ def read(data: Any, fields: Fields, module_id: str) -> Reading:
     content = next((found for path in fields.content if isinstance(found := at(data, path), dict)), None)
     if content is None:
         return Reading(event_id=event_id, type=type_, held="the delivery has no content", hint=_HINT)
-    return _read_content(content, module_id, event_id, type_)
+    return _read_content(content, module_id, event_id, type_, zone)
 
 
-def _read_content(content: dict[str, Any], module_id: str, event_id: str | None, type_: str) -> Reading:
+def _read_content(content: dict[str, Any], module_id: str, event_id: str | None, type_: str, zone: str | None) -> Reading:
     booking = content.get("booking")
     if not isinstance(booking, dict):
         return Reading(event_id=event_id, type=type_, held="the content has no booking", hint=_HINT)
-    events = read_booking(booking, content.get("clientLinks"), module_id, type_=type_, kind=KINDS[type_])
+    events = read_booking(booking, content.get("clientLinks"), module_id, type_=type_, kind=KINDS[type_], zone=zone)
     if not events:
         return Reading(event_id=event_id, type=type_, held=_nobody(booking), hint=_NOBODY_HINT)
     return Reading(event_id=event_id, type=type_, events=events)
@@ -64,16 +65,21 @@ def _read_content(content: dict[str, Any], module_id: str, event_id: str | None,
 
 def _nobody(booking: dict[str, Any]) -> str:
     """Why a booking gave no event."""
-    if isinstance(booking.get("client"), dict) or read_objects(booking.get("attendees")):
-        return "the client has no id"
-    return "the booking has no client"
+    people = [person for person in [booking.get("client"), *read_objects(booking.get("attendees"))] if isinstance(person, dict)]
+    if not people:
+        return "the booking has no client"
+    if any(person.get("id") not in (None, "") for person in people):
+        return "the client's id is not a whole number above zero"
+    return "the client has no id"
 
 
-def read_booking(booking: dict[str, Any], links: Any, module_id: str, *, type_: str, kind: Kind) -> tuple[Event, ...]:
+def read_booking(
+    booking: dict[str, Any], links: Any, module_id: str, *, type_: str, kind: Kind, zone: str | None = None
+) -> tuple[Event, ...]:
     """One event for each distinct person of the booking who has an id: the client first, then the attendees."""
     events: dict[str, Event] = {}
     # Read once: a booking may name thousands of people, services and links, and not each with each.
-    appointment, linked = read_appointment(booking), linked_customers(links, module_id)
+    appointment, linked = read_appointment(booking, zone), linked_customers(links, module_id)
     for person in [read_object(booking.get("client")), *read_objects(booking.get("attendees"))]:
         client = read_client(person)
         if client is None:
@@ -128,7 +134,7 @@ def linked_customers(links: Any, module_id: str) -> dict[str, str]:
     return {client_id: customers.pop() for client_id, customers in found.items() if len(customers) == 1}
 
 
-def read_appointment(booking: dict[str, Any]) -> Appointment | None:
+def read_appointment(booking: dict[str, Any], zone: str | None = None) -> Appointment | None:
     """The booking without its status, which is each person's own; None without an id. Times are the client's where given."""
     booking_id = read_key(booking.get("bookingId"))
     if booking_id is None:
@@ -136,14 +142,17 @@ def read_appointment(booking: dict[str, Any]) -> Appointment | None:
     span = read_object(booking.get("totalClientTimespan"))
     staff = (read_text(booking.get("staffFirstName")), read_text(booking.get("staffLastName")))
     services = (read_text(item.get("serviceName")) for item in read_objects(booking.get("items")))
+    starts_at = read_time(span.get("start"), zone) or read_time(booking.get("startsOn"), zone)
+    ends_at = read_time(span.get("end"), zone)
     return Appointment(
         id=booking_id,
-        starts_at=read_time(span.get("start")) or read_time(booking.get("startsOn")),
-        ends_at=read_time(span.get("end")),
+        starts_at=starts_at,
+        ends_at=ends_at,
         title=read_text(", ".join(name for name in services if name)),
         location=read_text(booking.get("locationText")) or read_text(booking.get("location")),
         staff=" ".join(part for part in staff if part),
-        updated_at=read_time(booking.get("modifiedOn")),
+        updated_at=read_time(booking.get("modifiedOn"), zone),
+        unread=unread(start=(span.get("start") or booking.get("startsOn"), starts_at), end=(span.get("end"), ends_at)),
     )
 
 

@@ -141,13 +141,21 @@ def meeting(appointment: Appointment) -> dict[str, str]:
     said = {
         "hs_meeting_title": appointment.title,
         "hs_meeting_location": appointment.location,
-        "hs_meeting_body": f"With {appointment.staff}" if appointment.staff else "",
+        "hs_meeting_body": _body(appointment),
         "hs_timestamp": _time(appointment.starts_at),
         "hs_meeting_start_time": _time(appointment.starts_at),
         "hs_meeting_end_time": _time(appointment.ends_at),
         "hs_meeting_outcome": OUTCOMES.get(appointment.status, "SCHEDULED"),
     }
     return {name: value for name, value in said.items() if value}
+
+
+def _body(appointment: Appointment) -> str:
+    """Who it is with; and which of its times nobody should believe."""
+    lines = [f"With {appointment.staff}"] if appointment.staff else []
+    if appointment.unread:
+        lines.append(f"The {' and '.join(appointment.unread)} could not be read: look at the booking itself.")
+    return "\n".join(lines)
 
 
 def new_meeting(appointment: Appointment, marker: str, now: datetime) -> dict[str, str]:

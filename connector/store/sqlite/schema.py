@@ -304,6 +304,12 @@ def m007_bodies_by_age(db: SqliteUtilsDatabase) -> None:
 
 
 @migrations()
+def m009_body_digests(db: SqliteUtilsDatabase) -> None:
+    """What a body was, also after it has been pruned: the same id with another body is another event."""
+    db.execute("ALTER TABLE deliveries ADD COLUMN digest BLOB")
+
+
+@migrations()
 def m010_ignored_again(db: SqliteUtilsDatabase) -> None:
     """An ignored event may be queued again by a person, after a setting was corrected."""
     db.execute("DROP TRIGGER legal_moves")

@@ -20,6 +20,14 @@ def _anything(_size: int) -> None:
     return
 
 
+def check_length(headers: Mapping[str, str], limit: int) -> None:
+    """Raise BodyTooLarge where Content-Length announces more than `limit` bytes."""
+    announced = headers.get("content-length", "")
+    # A longer number than the limit's is larger; int() of thousands of digits would raise.
+    if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
+        raise BodyTooLarge
+
+
 async def read_body(
     headers: Mapping[str, str], receive: Receive, limit: int, *, take: Callable[[int], None] = _anything
 ) -> bytes:
@@ -29,10 +37,7 @@ async def read_body(
         BodyTooLarge: by Content-Length before the first byte is read, or while reading, whatever Content-Length says.
         Disconnected: the sender went away.
     """
-    announced = headers.get("content-length", "")
-    # A longer number than the limit's is larger; int() of thousands of digits would raise.
-    if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
-        raise BodyTooLarge
+    check_length(headers, limit)
     chunks: list[bytes] = []
     size = 0
     while True:

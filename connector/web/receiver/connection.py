@@ -12,6 +12,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 #: Seconds until the head of the next request must have arrived; uvicorn itself closes idle connections that were used once.
 HEAD_TIMEOUT = 10.0
+#: Seconds an idle connection is kept: longer than proxies keep theirs to us (nginx and ALB 60, Traefik 90, Caddy 120), because
+#: the side that closes first must be the one that sends, or a request now and then meets a connection that is just closing.
+KEEP_ALIVE = 130
 #: Bytes; reverse proxies allow half of this.
 MAX_HEAD = 65_536
 
@@ -20,12 +23,16 @@ class BoundedConnection(HttpToolsProtocol):
     """uvicorn's connection, closed where no request comes of it."""
 
     _deadline: asyncio.TimerHandle | None = None
+    #: Whether the deadline is that of a connection on which nothing is under way.
+    _idle = False
     _head: int | None = None
+    #: Whether a message has begun and is not complete; its answer may be.
+    _inside = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self._wait()
+        self._wait(HEAD_TIMEOUT)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
@@ -34,18 +41,38 @@ class BoundedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count what belongs to an unfinished head."""
+        before = self._inside
         super().data_received(data)
         if self._head is not None:
             self._head += len(data)
             if self._head > MAX_HEAD and not self.transport.is_closing():
                 self.send_400_response("The head of the request is too large.")
-        if self._deadline is None and self._between():
-            self._wait()
+        if self._between():
+            self._watch(completed=before and not self._inside)
+
+    def _watch(self, *, completed: bool) -> None:
+        """Set the limit for what arrives while nobody is being answered.
+
+        uvicorn's own timer, set when an answer ends, is ended by the next byte: also by the rest of a body that was answered
+        before it was complete. Then the connection is as idle as any other.
+        """
+        if completed:
+            self._arrived()
+            self._wait(self.timeout_keep_alive, idle=True)
+        elif self._deadline is None or self._idle:
+            self._arrived()
+            self._wait(HEAD_TIMEOUT)
 
     def on_message_begin(self) -> None:
         """A head begins."""
         self._head = 0
+        self._inside = True
         super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """The body has ended."""
+        self._inside = False
+        super().on_message_complete()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take headers; what follows a body is no header, and there is no end to it."""
@@ -62,8 +89,9 @@ class BoundedConnection(HttpToolsProtocol):
         cycle: Any = self.cycle
         return cycle is None or cycle.response_complete
 
-    def _wait(self) -> None:
-        self._deadline = self.loop.call_later(HEAD_TIMEOUT, self._give_up)
+    def _wait(self, seconds: float, *, idle: bool = False) -> None:
+        self._idle = idle
+        self._deadline = self.loop.call_later(seconds, self._give_up)
 
     def _arrived(self) -> None:
         if self._deadline is not None:

@@ -1,8 +1,8 @@
 """`POST` or `PUT /webhooks/{source}`: verify, read, store durably, and only then answer 202.
 
-The order is cheapest first, and nothing that is not verified touches the disk: method, source, length, signature over
-the raw bytes, JSON, the adapter's reading, the store. Problem downstream is never the sender's: an adapter that fails
-holds the delivery, and only a store that cannot store answers 503.
+The order is cheapest first, and nothing that is not verified touches the disk: method, source, length, what the headers
+alone can prove, the body, the signature over its raw bytes, JSON, the adapter's reading, the store. A problem downstream is
+never the sender's: an adapter that fails holds the delivery, and only a store that cannot store answers 503.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -22,11 +22,14 @@ from connector.model.bookings import Reading
 from connector.model.deliveries import Delivery
 from connector.model.errors import Overloaded, StoreError
 from connector.remote import payload
-from connector.remote.payload import BadPayload
+from connector.remote.payload import BadPayload, TooLong
 from connector.remote.signatures import VerificationFailed, Verified
 from connector.web.interfaces import Intake, Source
-from connector.web.receiver.body import BodyTooLarge, Disconnected, discard, read_body
+from connector.web.receiver.body import BodyTooLarge, Disconnected, check_length, discard, read_body
+from connector.web.receiver.room import Arriving, NoRoom, Room
 from connector.web.receiver.stats import NO_SOURCE, ReceiverStats
+
+T = TypeVar("T")
 
 #: Seconds a sender has to deliver its body.
 BODY_TIMEOUT = 10.0
@@ -79,15 +82,14 @@ class Receiver:
         self._stats = stats
         self._max_body = max_body_bytes
         self._body_timeout = body_timeout
-        self._arriving = 0
-        self._room = max(MAX_ARRIVING, 8 * max_body_bytes)
+        self._room = Room(max(MAX_ARRIVING, 8 * max_body_bytes))
         self._clock = clock
         # Bound once: the lazy proxy would look the configuration up again for every line.
         self._log = structlog.get_logger("connector.receiver").bind()
         self._quiet: dict[tuple[str, str], tuple[float, int]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; never raises, so that a sender never sees a 500."""
+        """Answer one request."""
         try:
             status, event = await self._receive(scope, receive)
         except Refused as refused:
@@ -107,48 +109,62 @@ class Receiver:
                 404, "unknown_source", "There is no source of this name; check the address against the configuration."
             )
         headers = _headers(scope)
-        body = await self._body(headers, receive)
-        verified = self._verify(source, headers, body)
-        try:
-            data = payload.read(headers.get("content-type", ""), body, forms=source.forms)
-        except BadPayload as bad:
-            raise Refused(400, "not_json", str(bad)) from None
+        verified = self._before_body(source, headers)
+        body = await self._body(scope, headers, receive, proven=verified is not None)
+        if verified is None:
+            verified = self._verify(lambda: source.verifier.verify(headers, body, now=self._clock()))
+        body, data = self._parse(source, headers, body)
         reading = self._read(source, headers, data)
         event, derived = _event_id(reading, verified, body, self._clock())
         kept = {name: _storable(name, headers[name])[:MAX_HEADER] for name in source.keep if name in headers}
         return await self._store(Delivery(source.name, event, derived, kept, body, self._clock(), reading)), event
 
-    async def _body(self, headers: Mapping[str, str], receive: Receive) -> bytes:
-        mine = 0
-
-        def take(size: int) -> None:
-            nonlocal mine
-            mine += size
-            self._arriving += size
-            if self._arriving > self._room:
-                message = "Too much is arriving; please send again."
-                raise Refused(503, "overloaded", message, retry_after="1", connection="close")
-
+    def _before_body(self, source: Source, headers: Mapping[str, str]) -> Verified | None:
+        """Refuse what the headers alone show to be too large or not genuine."""
         try:
-            async with asyncio.timeout(self._body_timeout):
-                return await read_body(headers, receive, self._max_body, take=take)
+            check_length(headers, self._max_body)
         except BodyTooLarge:
-            message = f"The body is larger than {self._max_body} bytes (server.max_body_bytes)."
-            raise Refused(413, "too_large", message, connection="close") from None
-        except TimeoutError:
-            raise Refused(408, "too_slow", "The body did not arrive in time.", connection="close") from None
-        finally:
-            self._arriving -= mine
+            raise self._too_large() from None
+        return self._verify(lambda: source.verifier.before_body(headers, now=self._clock()))
 
-    def _verify(self, source: Source, headers: Mapping[str, str], body: bytes) -> Verified:
+    async def _body(self, scope: Scope, headers: Mapping[str, str], receive: Receive, *, proven: bool) -> bytes:
+        peer = (scope.get("client") or ("",))[0]
+        arriving: Arriving | None = None
         try:
-            return source.verifier.verify(headers, body, now=self._clock())
+            async with asyncio.timeout(self._body_timeout) as deadline:
+                with self._room.entered(peer, proven=proven, deadline=deadline) as arriving:
+                    return await read_body(headers, receive, self._max_body, take=arriving.take)
+        except BodyTooLarge:
+            raise self._too_large() from None
+        except (TimeoutError, NoRoom) as error:
+            if isinstance(error, TimeoutError) and not (arriving and arriving.dropped):
+                raise Refused(408, "too_slow", "The body did not arrive in time.", connection="close") from None
+            message = "Too much is arriving; please send again."
+            raise Refused(503, "overloaded", message, retry_after="1", connection="close") from None
+
+    def _too_large(self) -> Refused:
+        message = f"The body is larger than {self._max_body} bytes (server.max_body_bytes)."
+        return Refused(413, "too_large", message, connection="close")
+
+    def _verify(self, check: Callable[[], T]) -> T:
+        try:
+            return check()
         except VerificationFailed as failed:
             detail = str(failed)
-        except Exception as error:  # a defect in a verifier must refuse, fail closed, not answer 500
+        except Exception as error:  # a defect in a verifier must let nobody in, not answer 500
             detail = f"the verifier itself failed ({type(error).__name__})"
         # One text for every cause: a stranger is not told how close he came.
         raise Refused(401, "verification", "The request could not be verified.", detail=detail)
+
+    def _parse(self, source: Source, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Any]:
+        """The body as it is stored, which is not compressed, and what it says."""
+        try:
+            body = payload.unpack(headers.get("content-encoding", ""), body, self._max_body)
+            return body, payload.read(headers.get("content-type", ""), body, forms=source.forms)
+        except TooLong:
+            raise self._too_large() from None
+        except BadPayload as bad:
+            raise Refused(400, "not_json", str(bad)) from None
 
     def _read(self, source: Source, headers: Mapping[str, str], data: Any) -> Reading:
         try:

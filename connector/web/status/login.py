@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Callable
+
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,17 +15,29 @@ from connector.web.access import SESSION, Access
 from connector.web.status.forms import MAX_FORM, BadForm, read_form
 from connector.web.status.pages import PRIVATE, Pages
 
+#: Seconds between two log lines about wrong tokens.
+QUIET = 10.0
+#: Programs with which people open the printed address by hand: they know no forms, and no preview is made with them.
+_BY_HAND = re.compile(r"(?:curl|wget|httpie|python)\b", re.IGNORECASE)
 _USED = "This login address has been used or is out of date. Restart connector for a new one."
 _FOREIGN = "The request comes from another site. Nothing was done."
+
+
+def peer_of(request: Request) -> str:
+    """The address that a request comes from; behind a proxy that is the proxy's, for everybody."""
+    return request.client.host if request.client else ""
 
 
 class Login:
     """The login form and what it does."""
 
-    def __init__(self, access: Access, pages: Pages) -> None:
+    def __init__(self, access: Access, pages: Pages, clock: Callable[[], float] = time.time) -> None:
         self._access = access
         self._pages = pages
+        self._clock = clock
         self._log = structlog.get_logger("connector.login")
+        self._quiet_until = 0.0
+        self._silent = 0
 
     def routes(self) -> list[Route]:
         """Answer the routes of login and logout; logout is a POST, so that no link elsewhere can trigger it."""
@@ -38,9 +54,10 @@ class Login:
         code = request.query_params.get("token")
         if code is None or request.method != "GET":
             return self._form("", 200)
-        return self._open(
-            self._access.redeem(code), "This login address has been used or is out of date. Restart connector for a new one."
-        )
+        if _BY_HAND.match(request.headers.get("user-agent", "")):
+            return self._open(request, self._access.redeem(code, peer_of(request)), _USED)
+        # A preview of the link must not use it up: a browser sends the page's own form, which opens the session.
+        return self._form("", 200, code=code)
 
     async def submit(self, request: Request) -> Response:
         """Check the token. Wrong ones are limited, because a form invites guessing; the right one is always taken."""
@@ -50,7 +67,10 @@ class Login:
             form = await read_form(request)
         except BadForm as error:
             return self._form(str(error), error.status)
-        return self._open(self._access.log_in(form.get("token", "")), "That is not the status token.")
+        if "code" in form:
+            return self._open(request, self._access.redeem(form["code"], peer_of(request)), _USED)
+        session = self._access.log_in(form.get("token", ""), peer_of(request))
+        return self._open(request, session, "That is not the status token.")
 
     async def log_out(self, request: Request) -> Response:
         """End the session."""
@@ -59,19 +79,28 @@ class Login:
         self._access.log_out(request.cookies.get(self._access.cookie))
         return self._with_cookie(RedirectResponse("/login", 303, PRIVATE), "", 0)
 
-    def _open(self, session: str | None, refusal: str) -> Response:
+    def report_refusal(self) -> None:
+        """Log that somebody offered a wrong token, at most one line every `QUIET` seconds."""
+        now = self._clock()
+        if now < self._quiet_until:
+            self._silent += 1
+            return
+        self._log.warning("login refused", silent=self._silent)
+        self._quiet_until, self._silent = now + QUIET, 0
+
+    def _open(self, request: Request, session: str | None, refusal: str) -> Response:
         if session is not None:
             return self._with_cookie(RedirectResponse("/status", 303, PRIVATE), session, SESSION)
-        if wait := self._access.wait():
+        self.report_refusal()
+        if wait := self._access.wait(peer_of(request)):
             return self._form(f"Too many wrong tokens. Try again in {wait} seconds.", 429, {"Retry-After": str(wait)})
-        self._log.warning("login refused")
         return self._form(refusal, 401)
 
-    def _form(self, error: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    def _form(self, error: str, status: int, headers: dict[str, str] | None = None, *, code: str = "") -> Response:
         # A form says where it comes from only if the page may tell its own site.
         every = {"Referrer-Policy": "same-origin", **(headers or {})}
         configured = self._access.configured
-        return self._pages.render("login.html", status=status, headers=every, error=error, configured=configured)
+        return self._pages.render("login.html", status=status, headers=every, error=error, configured=configured, code=code)
 
     def _with_cookie(self, response: Response, value: str, seconds: int) -> Response:
         response.set_cookie(

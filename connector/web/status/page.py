@@ -16,7 +16,7 @@ from connector.web.interfaces import StatusData
 from connector.web.receiver.stats import ReceiverStats
 from connector.web.status import metrics
 from connector.web.status.decide import DecisionForms
-from connector.web.status.login import Login
+from connector.web.status.login import Login, peer_of
 from connector.web.status.pages import PRIVATE, Pages
 from connector.web.status.present import present
 
@@ -84,7 +84,7 @@ class StatusPages:
     async def _machine(self, request: Request, answer: Callable[[], Awaitable[Response]]) -> Response:
         as_json = request.url.path.endswith(".json")
         if not self._admits(request):
-            return _error(401, _NOT_ADMITTED, as_json=as_json, headers=_BEARER)
+            return self._refuse(request, as_json=as_json)
         try:
             return await answer()
         except ConnectorError as error:
@@ -99,12 +99,21 @@ class StatusPages:
         return Response(text, headers={**PRIVATE, "Content-Type": metrics.CONTENT_TYPE})
 
     def _admits(self, request: Request) -> bool:
-        return self._access.admits(request.headers, request.cookies.get(self._access.cookie))
+        return self._access.admits(request.headers, request.cookies.get(self._access.cookie), peer_of(request))
+
+    def _refuse(self, request: Request, *, as_json: bool) -> Response:
+        """Ask for the token; who has offered many wrong ones is asked to wait."""
+        if "authorization" in request.headers:
+            self._login.report_refusal()
+        if wait := self._access.wait(peer_of(request)):
+            text = f"Too many wrong tokens. Try again in {wait} seconds."
+            return _error(429, text, as_json=as_json, headers={"Retry-After": str(wait)})
+        return _error(401, _NOT_ADMITTED, as_json=as_json, headers=_BEARER)
 
 
 def _error(status: int, message: str, *, as_json: bool, headers: dict[str, str] | None = None) -> Response:
     every = {**PRIVATE, **(headers or {})}
     if not as_json:
         return PlainTextResponse(message + "\n", status, every)
-    codes = {401: "login_required", 503: "unavailable"}
+    codes = {401: "login_required", 429: "too_many_attempts", 503: "unavailable"}
     return JSONResponse({"error": codes[status], "message": message}, status, every)

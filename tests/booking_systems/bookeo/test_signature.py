@@ -159,3 +159,13 @@ def test_refusals_say_nothing_of_what_was_sent():
     with pytest.raises(VerificationFailed) as caught:
         verify(headers(x_bookeo_messageid="ada@example.org " * 3))
     assert "@" not in str(caught.value)
+
+
+def test_everything_but_the_signature_is_checked_before_the_body():
+    verifier = BookeoVerifier(ADDRESS, (SECRET.encode(),))
+    assert verifier.before_body(headers(x_bookeo_signature="00"), now=NOW) is None
+    for wrong in ({"x_bookeo_signature": None}, {"x_bookeo_timestamp": "1683025420"}, {"x_bookeo_messageid": None}):
+        with pytest.raises(VerificationFailed):
+            verifier.before_body(headers(**wrong), now=NOW)
+    with pytest.raises(VerificationFailed):
+        verifier.before_body(headers(), now=NOW + 200)

@@ -232,3 +232,11 @@ def test_references_of_ours(reference, customer):
 def test_a_reference_counts_only_where_we_keep_ids_there():
     (event,) = delivery("bookings", "updated", {**BOOKING, "externalRef": "crm:77"}).events
     assert event.linked_customer_id is None
+
+
+def test_the_accounts_own_time_is_read_with_its_zone():
+    own = {"bookingNumber": "1", "startTime": "2026-11-21T09:00:00-00:00", "endTime": "2026-11-21T10:00:00+01:00"}
+    found = read_appointment(own, zone="Europe/Paris")
+    assert (found.starts_at, found.ends_at) == (datetime(2026, 11, 21, 8, tzinfo=UTC), datetime(2026, 11, 21, 9, tzinfo=UTC))
+    assert found.unread == ()
+    assert read_appointment(own).unread == ("start",)

@@ -139,6 +139,9 @@ def test_odd_bookings_are_read():
     assert read_event({"customer": {"email": "ada@example.com"}}, record) is None
     event = read_event({"id": 5, "customer": "Ada", "startAt": "soon", "status": ["x"]}, record)
     assert (event.client.id, event.client.email, event.appointment.starts_at) == ("booking:5", "", None)
+    assert event.appointment.unread == ("start",)
+    naive = read_event({"id": 5, "startAt": "2026-11-21T09:00:00"}, record, "America/Montreal")
+    assert naive.appointment.starts_at == datetime(2026, 11, 21, 14, tzinfo=UTC)
     assert booking_in({"booking": {"name": "x"}, "data": 5}, record) is None
 
 

@@ -4,13 +4,15 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from starlette.responses import JSONResponse
 
 from connector.sandbox.bookingflow.app import BookingFlowSandbox
 from connector.sandbox.kit.faults import Faults
+from connector.store import views
 
-from ..whole_path import PATH_KEY, World
+from ..whole_path import PATH_KEY, TOKEN, World
 
 pytestmark = pytest.mark.anyio
 
@@ -173,3 +175,24 @@ async def test_a_wrong_path_holds_what_comes_and_cancels_nothing(tmp_path):
         assert await world.states() == Counter(held=1)
         await world.backfill("2027-02-28", "2027-03-02")
         assert world.outcomes() == []
+
+
+async def test_a_held_delivery_that_says_its_type_in_a_header_can_be_read_again(tmp_path):
+    sandbox = BookingFlowSandbox(read_only=True, retries=[0.01])
+    wrong = 'fields = {{ type_header = "X-Event", event_id_header = "X-Id", booking_id = ["/{0}"] }}\n'
+    world = world_of(tmp_path, sandbox, wrong.format("nowhere"))
+    booking = sandbox.book(**ADA, starts_at=START)
+    headers = {"authorization": TOKEN, "x-event": "booking.created", "x-id": "e-1", "x-signature": "not to be stored"}
+    async with world.running(), httpx.AsyncClient() as sender:
+        answer = await sender.post(world.url, params={"key": PATH_KEY}, headers=headers, json={"ref": booking})
+        assert answer.json()["status"] == "held"
+        (event,) = await world.events()
+        _, stored, _ = await world.read(views.held_delivery, event["id"])
+        assert {"x-event", "x-id"} <= stored.keys()
+        assert not {"authorization", "x-signature", ":path"} & stored.keys()
+    world.file.write_text(world.file.read_text().replace("/nowhere", "/ref"))
+    async with world.running():
+        await world.service.operations.call("retry", {"ids": [event["id"]]})
+        await world.settled()
+        (event,) = await world.events()
+        assert (event["state"], event["type"]) == ("done", "booking.created")

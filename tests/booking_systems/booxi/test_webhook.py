@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from connector.booking_systems.booxi.settings import Fields
 from connector.booking_systems.booxi.values import at, read_event_id, read_id, read_text, read_time
-from connector.booking_systems.booxi.webhook import KINDS, linked_customers, read, read_booking, read_client, read_status
+from connector.booking_systems.booxi.webhook import (
+    KINDS,
+    linked_customers,
+    read,
+    read_appointment,
+    read_booking,
+    read_client,
+    read_status,
+)
 from connector.model.bookings import Kind, Reading, Status
 
 MODULE = "your_crm_module"
@@ -86,13 +94,13 @@ def test_known_types(type_, kind):
         (of_booking(client=None, attendees="x"), "no client"),
         (of_booking(client={}), "client has no id"),
         (of_booking(client={"id": None, "email": "ada@example.org"}), "client has no id"),
-        (of_booking(client={"id": True}), "client has no id"),
-        (of_booking(client={"id": 5.0}), "client has no id"),
-        (of_booking(client={"id": -5}), "client has no id"),
-        (of_booking(client={"id": 0}), "client has no id"),
-        (of_booking(client={"id": "five"}), "client has no id"),
-        (of_booking(client={"id": "٥"}), "client has no id"),
-        (of_booking(client={"id": {"id": 5}}), "client has no id"),
+        (of_booking(client={"id": True}), "client's id is not a whole number"),
+        (of_booking(client={"id": 5.0}), "client's id is not a whole number"),
+        (of_booking(client={"id": -5}), "client's id is not a whole number"),
+        (of_booking(client={"id": 0}), "client's id is not a whole number"),
+        (of_booking(client={"id": "five"}), "client's id is not a whole number"),
+        (of_booking(client={"id": "٥"}), "client's id is not a whole number"),
+        (of_booking(client={"id": {"id": 5}}), "client's id is not a whole number"),
         (of_booking(attendees=[{"firstName": "Ada"}]), "client has no id"),
     ],
 )
@@ -147,7 +155,7 @@ def test_fields_of_a_wrong_type_are_not_said(wrong):
     reading = read(of_booking(client={"id": 5, **dict.fromkeys(names, wrong)}, bookingId="B", **booking), Fields(), MODULE)
     (event,) = reading.events
     assert set(event.client.model_dump(exclude={"id"}).values()) == {""}
-    assert set(event.appointment.model_dump(exclude={"id", "status"}).values()) <= {"", None}
+    assert set(event.appointment.model_dump(exclude={"id", "status", "unread"}).values()) <= {"", None}
     assert event.appointment.status is Status.UNKNOWN
 
 
@@ -367,3 +375,20 @@ def test_no_input_breaks_the_reading(data):
     for event in reading.events:
         assert event.client.id.isdigit()
         assert not event.client.id.startswith("0")
+
+
+def test_times_without_an_offset_are_in_the_configured_zone():
+    booking = {"bookingId": 5, "totalClientTimespan": {"start": "2026-11-21T09:00:00", "end": "2026-11-21T10:00:00Z"}}
+    found = read_appointment(booking, "America/Montreal")
+    assert found.starts_at == datetime(2026, 11, 21, 14, tzinfo=UTC)
+    assert found.ends_at == datetime(2026, 11, 21, 10, tzinfo=UTC)
+    assert read_appointment(booking).starts_at == datetime(2026, 11, 21, 9, tzinfo=UTC)
+    assert found.unread == ()
+
+
+def test_a_time_that_cannot_be_read_is_named():
+    booking = {"bookingId": 5, "startsOn": "21/11/2026 9h", "totalClientTimespan": {"end": 1795251600}}
+    assert read_appointment(booking).unread == ("start", "end")
+    assert read_appointment({"bookingId": 5, "startsOn": "", "totalClientTimespan": None}).unread == ()
+    fallback = {"bookingId": 5, "startsOn": "2026-11-21T09:00:00Z", "totalClientTimespan": {"start": "9h"}}
+    assert read_appointment(fallback).unread == ()

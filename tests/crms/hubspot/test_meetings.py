@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from connector.crms.hubspot.mapping import meeting
 from connector.model.bookings import Appointment, Status
 from connector.model.errors import Rejected, Transient, UnknownOutcome
 from connector.sandbox.kit.faults import Faults
@@ -204,3 +205,9 @@ async def test_what_is_no_meeting_is_no_answer(scripted, far, meetings, read):
         far.answer(200, read)
     with pytest.raises(Transient):
         await scripted.find_appointment("1", MARK)
+
+
+def test_a_time_that_could_not_be_read_is_said_in_the_meeting():
+    booked = Appointment(id="5", staff="Kim", unread=("start", "end"))
+    assert meeting(booked)["hs_meeting_body"] == "With Kim\nThe start and end could not be read: look at the booking itself."
+    assert "hs_meeting_body" not in meeting(Appointment(id="5"))

@@ -17,7 +17,7 @@ HEADERS: list[list[tuple[bytes, bytes]]] = []
 
 
 async def _app(scope, receive, send) -> None:
-    while (await receive()).get("more_body"):
+    while scope["path"] != "/early" and (await receive()).get("more_body"):
         pass
     HEADERS.append(scope["headers"])
     await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
@@ -90,3 +90,41 @@ async def test_what_follows_a_body_is_no_header(port):
     head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert b"HTTP/1.1 202" in await said(port, head + b"2\r\n{}\r\n0\r\nAuthorization: x\r\n\r\n")
     assert [name for name, _ in HEADERS[0]] == [b"host", b"connection", b"transfer-encoding"]
+
+
+async def _spoken(port: int, *exchanges: tuple[bytes, float]) -> list[bytes]:
+    """Send each part, take the status line of its answer (a mere body has none), and be silent for some seconds."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    found = []
+    try:
+        for part, seconds in exchanges:
+            writer.write(part)
+            async with asyncio.timeout(3):
+                if part != b"{}":
+                    found.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[0])
+            await asyncio.sleep(seconds)
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    return found
+
+
+async def test_an_idle_connection_is_kept(port):
+    """Longer than a head may take: a proxy that keeps it must not find it closed."""
+    assert await _spoken(port, (GET, 0.6), (GET, 0.6), (GET, 0)) == [b"HTTP/1.1 202 Accepted"] * 3
+
+
+async def test_it_is_kept_also_after_a_body_that_was_answered_early(port):
+    early = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+    assert await _spoken(port, (early, 0.1), (b"{}", 0.6), (GET, 0.6), (GET, 0)) == [b"HTTP/1.1 202 Accepted"] * 3
+    assert await _spoken(port, (early + b"{", 0.1), (b"}" + GET, 0)) == [b"HTTP/1.1 202 Accepted"] * 2
+
+
+async def test_the_rest_of_a_body_that_was_answered_is_not_waited_for_for_ever(port):
+    early = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+    answer = await said(port, early, *[b"x"] * 6)
+    assert answer.count(b"HTTP/1.1 202") == 1
+
+
+def test_we_keep_connections_longer_than_the_usual_proxies():
+    assert bounded.KEEP_ALIVE > 120

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 import uvicorn
 
-from ..fakes import SECRET, World
+from connector.web.receiver import receiver as receiver_module
+
+from ..fakes import SECRET, BodyVerifier, World
 
 pytestmark = pytest.mark.anyio
 
@@ -27,18 +29,32 @@ class Announced(uvicorn.Server):
 
 
 @asynccontextmanager
-async def connected(world: World) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def listening(world: World) -> AsyncIterator[int]:
     server = Announced(world)
     task = asyncio.create_task(server._serve())
     await server.ready.wait()
-    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         yield reader, writer
     finally:
         writer.close()
-        server.should_exit = True
-        await task
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+@asynccontextmanager
+async def connected(world: World) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async with listening(world) as port, connection(port) as (reader, writer):
+        yield reader, writer
 
 
 def head(*lines: str, path: str = "/webhooks/stores") -> bytes:
@@ -90,3 +106,26 @@ async def test_an_unknown_source_is_refused_without_its_body() -> None:
     async with connected(World()) as (reader, writer):
         writer.write(head("Content-Length: 5000", path="/webhooks/nobody"))
         assert (await answer(reader))[0] == 404
+
+
+async def test_strangers_that_send_half_a_body_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """80 connections hold 20 MB of bodies that never end where there is room for 8; nothing can be said of them yet."""
+    monkeypatch.setattr(receiver_module, "MAX_ARRIVING", 8 * 1024 * 1024)
+    world = World(verifier=BodyVerifier())
+    async with listening(world) as port, AsyncExitStack() as stack:
+        strangers = [await stack.enter_async_context(connection(port)) for _ in range(80)]
+        for _, writer in strangers:
+            writer.write(head("Content-Length: 900000") + b"x" * 256 * 1024)
+        for number in range(40):
+            async with asyncio.timeout(1), connection(port) as (reader, writer):
+                body = b'{"id":%d,"client":2}' % number
+                writer.write(head(f"Content-Length: {len(body)}", f"X-Signature: {SECRET}") + body)
+                assert (await answer(reader))[0] == 202
+    assert world.stats.received("stores") == 40
+    assert world.stats.refusals["stores", "overloaded"] >= 40
+
+
+async def test_without_a_token_no_body_is_waited_for() -> None:
+    async with connected(World()) as (reader, writer), asyncio.timeout(1):
+        writer.write(head("Content-Length: 900000").replace(SECRET.encode(), b"wrong"))
+        assert (await answer(reader))[0] == 401

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from connector.store import views
 
@@ -53,7 +53,7 @@ def browser() -> Iterator[Browser]:
 class Announced(uvicorn.Server):
     """Tells when it listens, so that nobody has to poll."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         super().__init__(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
         self.ready = threading.Event()
         self.port = 0
@@ -103,6 +103,7 @@ def test_the_page_fits_and_keeps_to_itself(browser: Browser, width: int, scheme:
         world.data._page["held"][0]["reason"] = "an_endless_word_" * 30
     with served(world) as url, opened(browser, width, scheme) as (page, wrong):
         page.goto(f"{url}{world.access.login_path}")
+        page.wait_for_url("**/status")
         headline = page.get_by_role("heading", level=1)
         assert headline.inner_text() == (
             "The key of booking.tours was refused." if busy else "All is well: 1,204 clients linked, nothing waiting."
@@ -119,6 +120,7 @@ def test_a_trace_opens_with_the_keyboard_and_the_chart_speaks(browser: Browser) 
     world = World()
     with served(world) as url, opened(browser, 1280) as (page, wrong):
         page.goto(f"{url}{world.access.login_path}")
+        page.wait_for_url("**/status")
         step = page.get_by_text("the only customer with this e-mail address").first
         assert not step.is_visible()
         page.locator("#event-1204 summary").focus()
@@ -190,6 +192,7 @@ def test_another_site_s_form_decides_nothing(browser: Browser, tmp_path: Path) -
         shop.customer(firstname="Grace", lastname="Hopper", mobilephone="+15145550104")
         elsewhere.run(shop.book(shop.client()))
         page.goto(shop.service.login_url)
+        page.wait_for_url("**/status")
         token = page.locator('input[name="token"]').first.get_attribute("value")
         form = (
             f'<form method="post" action="{shop.service.url}/status/reviews/1"><input name="token" value="{token}">'
