@@ -9,16 +9,18 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
 import uvicorn
 
 from connector import __version__
+from connector.config.addresses import is_any
 from connector.config.settings import Config
 from connector.model.deliveries import Delivery
 from connector.model.errors import ConfigError, StoreError
+from connector.model.measures import STORING
 from connector.operations.engine import Engine
 from connector.operations.operations import Operations
 from connector.operations.status import Overview
@@ -45,7 +47,8 @@ class Intake:
 
     async def accept(self, delivery: Delivery) -> str:
         """Store durably; see `connector.store.inbox.Inbox.accept`."""
-        status = await self._accept(delivery)
+        with STORING.labels(delivery.source).time():
+            status = await self._accept(delivery)
         if status == "queued":
             self._wake()
         if delivery.reading.lost_before and status != "duplicate":
@@ -111,6 +114,7 @@ class Service:
 
     async def stop(self) -> None:
         """Refuse what comes, let what runs end within `worker.drain_seconds`, close."""
+        notify("STOPPING=1")
         self._log.info("stopping", drain_seconds=self.config.worker.drain_seconds)
         self._server.should_exit = True
         await self.operations.stop()
@@ -124,7 +128,7 @@ class Service:
         return f"{self.url}{self._access.login_path}"
 
     async def run_until_signal(self, listening: Callable[[], None] = lambda: None) -> None:
-        """Start, wait for SIGTERM or SIGINT (or the server's end), stop. A second signal ends the process at once.
+        """Start, wait for SIGTERM, SIGINT or SIGHUP (or the server's end), stop. One of the first two again ends it at once.
 
         `listening` is called once the service can be reached.
         """
@@ -132,9 +136,13 @@ class Service:
         loop = asyncio.get_running_loop()
         for one in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(one, lambda: os._exit(1) if signalled.is_set() else signalled.set())
+        # A terminal that is closed may send it more than once; under nohup it is ignored, and stays so.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGHUP, signalled.set)
         try:
             await self.start()
             listening()
+            notify("READY=1")
             calm_the_collector()
             waiting = asyncio.create_task(signalled.wait())
             await asyncio.wait({waiting, self._serving}, return_when=asyncio.FIRST_COMPLETED)
@@ -193,6 +201,17 @@ class Service:
         return found
 
 
+def notify(state: str) -> None:
+    """Report a state to systemd (`Type=notify`); does nothing where nobody asked for it (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return
+    # An abstract address begins with a zero byte, which is written as "@".
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+        channel.setblocking(False)
+        channel.sendto(state.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
+
+
 def calm_the_collector() -> None:
     """Let the garbage collector leave alone what the start has built, and look less often at the rest.
 
@@ -230,7 +249,9 @@ def _listen(config: Config) -> socket.socket:
     except (socket.gaierror, UnicodeError):
         text = 'is no address of this machine that can be found; give one, for example "127.0.0.1"'
         raise ConfigError([f"{config.path}: [server] host: {text}"]) from None
-    return socket.create_server((host, port), family=family, backlog=2048)
+    # "::" means every address, also those of IPv4: one of them alone surprises.
+    both = is_any(host) and family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=family, backlog=2048, dualstack_ipv6=both)
 
 
 def _url(host: str, port: int, listening: str = "") -> str:

@@ -9,6 +9,7 @@ from connector.cli.backfill import backfill
 from connector.cli.backup import backup, restore
 from connector.cli.check import check
 from connector.cli.events import events, links
+from connector.cli.first_config import config, init
 from connector.cli.review import review
 from connector.cli.running import demo, sandbox, serve
 
@@ -19,5 +20,5 @@ def main() -> None:
     """Booking webhooks in, linked CRM customers out."""
 
 
-for command in (demo, serve, backfill, check, events, review, links, backup, restore, sandbox):
+for command in (demo, init, config, serve, backfill, check, events, review, links, backup, restore, sandbox):
     main.add_command(command)

@@ -74,8 +74,11 @@ async def _service(url: str, token: str) -> AsyncIterator[Operate]:
                 response = await client.post(f"{PATH}{name}", json=arguments)
                 answer = response.json()
             except (httpx.HTTPError, ValueError) as error:
+                how = (
+                    "within two minutes" if isinstance(error, httpx.TimeoutException) else "as a connector of this version does"
+                )
                 raise ServiceGone(
-                    f"The running service did not answer ({type(error).__name__}).",
+                    f"The running service did not answer {how}.",
                     hint="Look at its log; if it was stopped meanwhile, run the command again.",
                 ) from error
             if response.status_code != 200:

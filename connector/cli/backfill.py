@@ -23,7 +23,7 @@ LOOK = 0.25
 @click.command()
 @click.argument("source")
 @config_option
-@click.option("--since", metavar="DATE", help="First day of bookings, such as 2026-01-31. Default: a year ago.")
+@click.option("--since", metavar="DATE", help="First day of bookings: 2026-01-31, yesterday, 90d. Default: a year ago.")
 @click.option("--until", metavar="DATE", help="Last day of bookings. Default: a year ahead.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, without changing anything.")
 @json_option
@@ -33,14 +33,18 @@ def backfill(source: str, config_path: Path, since: str | None, until: str | Non
 
     Days are whole and inclusive, in UTC unless a date carries an offset. Run the same command again to continue stopped.
     """
+    from connector.model.dates import absolute
     from connector.operations.backfill import period
 
     config = load_config(config_path)
     if source not in config.booking:
         known = ", ".join(config.booking) or "none"
         raise click.UsageError(f"{config_path} has no [booking.{source}]; configured: {known}.")
+    now = datetime.now(UTC)
     try:
-        period(since, until, datetime.now(UTC))
+        # As dates, so that the service reads the same, and the same command goes on tomorrow only if it means the same.
+        since, until = (absolute(text, now) if text else None for text in (since, until))
+        period(since, until, now)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     try:

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import getpass
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -73,19 +73,37 @@ def run(job: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(job)
 
 
+def read_stream(config: Config, view: Callable[..., Iterator[T]], *args: Any) -> Iterator[T]:
+    """What one of `connector.store.lists` yields; nothing where there is no database yet."""
+    from connector.store import stream
+
+    if not _there(config.database.path):
+        return
+    try:
+        yield from stream(config.database.path, view, *args)
+    except UnicodeEncodeError:
+        raise click.UsageError("What was asked for is not valid text.") from None
+
+
 def read(config: Config, view: Callable[..., T], *args: Any, absent: Any, **kwargs: Any) -> T:
     """Run one of `connector.store.views` beside whatever works on the database; `absent` where there is no database yet."""
     from connector.store import look
 
-    path = config.database.path
-    if not _exists(path):
-        click.echo(f"There is no database yet ({path.name}); it is made by the first `connector serve`.", err=True)
+    if not _there(config.database.path):
         nothing: T = absent
         return nothing
     try:
-        return look(path, view, *args, **kwargs)
+        return look(config.database.path, view, *args, **kwargs)
     except UnicodeEncodeError:
         raise click.UsageError("What was asked for is not valid text.") from None
+
+
+def _there(path: Path) -> bool:
+    """Whether there is a database; says so where there is none."""
+    if found := _exists(path):
+        return found
+    click.echo(f"There is no database yet ({path.name}); it is made by the first `connector serve`.", err=True)
+    return False
 
 
 def _exists(path: Path) -> bool:

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from connector.cli.common import ID, config_option, ends_well, json_option, load_config, operate, read, whoami
-
-STATES = ("queued", "running", "retrying", "held", "done", "ignored", "discarded")
+from connector.cli.lists import list_events, list_links
 
 
 @click.group()
@@ -17,27 +16,7 @@ def events() -> None:
     """Look at stored events; retry or discard those that wait."""
 
 
-@events.command("list")
-@config_option
-@click.option("--state", type=click.Choice(STATES), help="Only events in this state.")
-@click.option("--source", help="Only events of this source.")
-@click.option("--client", "client_id", help="Only events of this client.")
-@click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="At most this many.")
-@json_option
-@ends_well
-def list_events(
-    config_path: Path, state: str | None, source: str | None, client_id: str | None, limit: int, as_json: bool
-) -> None:
-    """List events, newest first."""
-    from connector.cli import output as terminal
-    from connector.store import views
-
-    config = load_config(config_path)
-    found = read(config, views.events, state=state, source=source, client_id=client_id, limit=limit, absent=[])
-    if as_json:
-        terminal.show_json(found)
-    else:
-        terminal.events(found)
+events.add_command(list_events)
 
 
 @events.command("show")
@@ -108,21 +87,7 @@ def links() -> None:
     """Look at which client is which customer."""
 
 
-@links.command("list")
-@config_option
-@json_option
-@ends_well
-def list_links(config_path: Path, as_json: bool) -> None:
-    """List all links, oldest first."""
-    from connector.cli import output as terminal
-    from connector.store import views
-
-    found = read(load_config(config_path), views.links, absent=[])
-    if as_json:
-        terminal.show_json(found)
-        return
-    columns = ("source", "client_id", "crm", "customer_id", "origin", "linked_at", "written_back_at")
-    terminal.table(columns, [[link[column] for column in columns] for link in found], empty="No links.")
+links.add_command(list_links)
 
 
 def _report(action: str, done: list[int], asked: tuple[int, ...], why_not: str, as_json: bool) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 from unicodedata import category
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+#: Rows that say how wide the columns of a long table are.
+MEASURED = 200
 #: Seconds between progress lines where there is no terminal.
 PLAIN_INTERVAL = 10.0
 #: Controls, halves of surrogate pairs, line and paragraph separators.
@@ -29,6 +34,44 @@ def plain(value: Any) -> str:
 def show_json(data: Any) -> None:
     """Print one JSON document."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def stream_json(rows: Iterable[Any]) -> None:
+    """Print one JSON array, a line for each row as it comes."""
+    before = "["
+    for row in rows:
+        sys.stdout.write(f"{before}\n  {json.dumps(row, ensure_ascii=False)}")
+        before = ","
+    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
+    sys.stdout.flush()
+
+
+def stream_json_lines(rows: Iterable[Any]) -> None:
+    """Print one JSON object a line, as they come."""
+    for row in rows:
+        sys.stdout.write(f"{json.dumps(row, ensure_ascii=False)}\n")
+    sys.stdout.flush()
+
+
+def stream_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Print one line a row as they come, in columns as wide as the first rows need; `empty` where there are none."""
+    coming = iter(rows)
+    first = [[_cell(cell) for cell in row] for row in islice(coming, MEASURED)]
+    if not first:
+        click.echo(empty)
+        return
+    widths = [max(map(cell_len, cells)) for cells in zip(columns, *first, strict=True)]
+    click.secho(_columns(columns, widths), bold=True)
+    for line in chain(first, ([_cell(cell) for cell in row] for row in coming)):
+        click.echo(_columns(line, widths))
+
+
+def _columns(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else plain(value)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
@@ -47,16 +90,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) 
         # As text: what senders say is no markup.
         grid.add_row(*(Text("" if cell is None else plain(cell)) for cell in row))
     console.print(grid)
-
-
-def events(found: Sequence[Mapping[str, Any]]) -> None:
-    """Print a list of events."""
-    rows = [
-        (e["id"], e["source"], e["client_id"], e["type"], e["state"], e["attempts"], _short(e["received_at"]), e["reason"])
-        for e in found
-    ]
-    columns = ("id", "source", "client", "type", "state", "attempts", "received", "reason")
-    table(columns, rows, empty="No events.")
 
 
 def event(found: Mapping[str, Any]) -> None:
@@ -84,15 +117,6 @@ def trace(entries: Sequence[Mapping[str, Any]], *, indent: str) -> None:
         click.echo(plain(f"{indent}{entry['rule']:<15} {entry['result']:<9} {entry['note']}{customer}"))
     if not entries:
         click.echo(f"{indent}nothing yet")
-
-
-def reviews(found: Sequence[Mapping[str, Any]]) -> None:
-    """Print open review items."""
-    rows = [
-        (r["id"], r["source"], ", ".join(r["client_ids"]), _short(r["since"]), _candidates(r["candidates"]), r["reason"])
-        for r in found
-    ]
-    table(("id", "source", "client", "since", "candidates", "reason"), rows, empty="Nothing to review.")
 
 
 def review(found: Mapping[str, Any], revealed: Mapping[str, Any]) -> None:
@@ -187,16 +211,8 @@ class Follow:
         return ", ".join(parts)
 
 
-def _candidates(found: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(str(candidate["customer_id"]) for candidate in found)
-
-
 def _line(name: str, value: Any) -> None:
     click.echo(plain(f"{name.replace('_', ' '):<12} {'' if value is None else value}"))
-
-
-def _short(moment: str) -> str:
-    return moment[:19].replace("T", " ")
 
 
 def _duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.common import ID, config_option, ends_well, json_option, load_config, operate, read, whoami
+from connector.cli.lists import list_reviews
 
 if TYPE_CHECKING:
     from connector.config.settings import Config
@@ -22,27 +23,7 @@ def review() -> None:
     """Decide about clients that could be several customers."""
 
 
-@review.command("list")
-@config_option
-@reveal_option
-@json_option
-@ends_well
-def list_reviews(config_path: Path, reveal: bool, as_json: bool) -> None:
-    """List what waits for a decision, oldest first."""
-    from connector.cli import output as terminal
-    from connector.store import views
-
-    config = load_config(config_path)
-    found = read(config, views.reviews, absent=[])
-    if reveal:
-        for item in found:
-            revealed = _revealed(config, read(config, views.review, item["id"], absent=None))
-            for candidate in item["candidates"]:
-                candidate["customer"] = revealed.get(candidate["customer_id"])
-    if as_json:
-        terminal.show_json(found)
-    else:
-        terminal.reviews(found)
+review.add_command(list_reviews)
 
 
 @review.command("show")
@@ -132,6 +113,15 @@ def _tell(config: Config, review_id: int, said: str, as_json: bool) -> None:
         terminal.show_json(read(config, views.review, review_id, absent=None))
     else:
         click.echo(f"Review {review_id}: {said}")
+
+
+def reveal_candidates(config: Any, item: dict[str, Any]) -> dict[str, Any]:
+    """The item as listed, each candidate with the `customer` as the CRM has it now; personal data."""
+    from connector.store import views
+
+    revealed = _revealed(config, read(config, views.review, item["id"], absent=None))
+    candidates = [{**one, "customer": revealed.get(one["customer_id"])} for one in item["candidates"]]
+    return {**item, "candidates": candidates}
 
 
 def _revealed(config: Any, item: dict[str, Any] | None) -> dict[str, Any]:

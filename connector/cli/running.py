@@ -50,9 +50,13 @@ def serve(config_path: Path, no_worker: bool) -> None:
     from connector.app import Service
     from connector.config import logs
     from connector.config import settings as config
+    from connector.operations.checks import raise_file_limit
 
     loaded = config.load(config_path, systems=registry.Registry())
-    logs.set_up(json={"auto": None, "json": True, "console": False}[loaded.log.format], level=loaded.log.level)
+    as_json = {"auto": None, "json": True, "console": False}[loaded.log.format]
+    logs.set_up(json=as_json, level=loaded.log.level, queued=True)
+
+    raise_file_limit()
 
     async def job() -> None:
         service = await Service.open(loaded, works=not no_worker)
@@ -63,7 +67,10 @@ def serve(config_path: Path, no_worker: bool) -> None:
 
         await service.run_until_signal(listening)
 
-    _loop(job)
+    try:
+        _loop(job)
+    finally:
+        logs.drain()
 
 
 @click.command()

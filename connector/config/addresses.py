@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+#: Where our own routes begin; an address that was copied as a whole ends in one.
+OWN_ROUTE = re.compile(r".*/(webhooks|status|login|metrics|healthz|readyz)(/|$)")
 
 
 def is_loopback(host: str) -> bool:
@@ -11,7 +15,18 @@ def is_loopback(host: str) -> bool:
     if host.lower() == "localhost":
         return True
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    # How a socket for both families shows an address of IPv4.
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
+def is_any(host: str) -> bool:
+    """Whether `host` stands for all addresses of this machine: `0.0.0.0` or `::`."""
+    try:
+        return ip_address(host.strip("[]")).is_unspecified
     except ValueError:
         return False
 
@@ -34,3 +49,11 @@ def is_exposed(url: str) -> bool:
     """Whether requests to this address cross a network in the clear."""
     parts = urlsplit(url)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+
+def own_url(value: str) -> str:
+    """Check the address that the world reaches us by; raises ValueError for one that was copied together with a route of ours."""
+    url = base_url(value)
+    if OWN_ROUTE.match(urlsplit(url).path):
+        raise ValueError("must be the address that all our pages share, without /webhooks/… or /status behind it")
+    return url

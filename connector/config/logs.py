@@ -15,6 +15,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor
 
+from connector.config.log_handlers import DirectHandler, ForeignLimit, QueuedHandler
+
 HIDDEN = "[redacted]"
 #: Deeper structures are replaced as a whole; nobody logs them on purpose.
 MAX_DEPTH = 8
@@ -82,13 +84,14 @@ def _clean_inside(value: Any, depth: int) -> Any:
     return value if isinstance(value, int | float) else mask(str(value))
 
 
-def set_up(*, json: bool | None, level: str = "info", stream: TextIO | None = None) -> None:
+def set_up(*, json: bool | None, level: str = "info", stream: TextIO | None = None, queued: bool = False) -> None:
     """Configure logging for the whole process; may be called again.
 
     Args:
         json: one JSON object a line, or lines for people; None: for people on a terminal, JSON elsewhere.
         level: `debug`, `info`, `warning` or `error`.
         stream: stderr unless a test says otherwise.
+        queued: write in a thread of its own and drop what nobody reads, as a service must; `drain` it at the end.
     """
     stream = stream or sys.stderr
     as_json = not stream.isatty() if json is None else json
@@ -103,7 +106,8 @@ def set_up(*, json: bool | None, level: str = "info", stream: TextIO | None = No
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = QueuedHandler(stream) if queued else DirectHandler(stream)
+    handler.addFilter(ForeignLimit())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(), _without_colors],
@@ -114,6 +118,18 @@ def set_up(*, json: bool | None, level: str = "info", stream: TextIO | None = No
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     _tame(level.upper())
+
+
+def drain(seconds: float = 2.0) -> None:
+    """Let a queued log be written, but wait no longer than this."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, QueuedHandler):
+            handler.drain(seconds)
+
+
+def dropped() -> int:
+    """How many lines were dropped because nobody read them."""
+    return sum(handler.dropped for handler in logging.getLogger().handlers if isinstance(handler, QueuedHandler))
 
 
 def _without_colors(_logger: Any, _method: str, event: EventDict) -> EventDict:

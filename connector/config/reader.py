@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from connector.config.mistakes import file_shown, looks_like_a_variable, reference, shown, toml_fault
 from connector.model.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
@@ -66,18 +67,24 @@ def parse(path: Path) -> dict[str, Any]:
             raw = stream.read(MAX_FILE + 1)
         if len(raw) > MAX_FILE:
             raise ConfigError([f"{path}: is larger than {MAX_FILE} bytes; is it the configuration file?"])
-        return tomllib.loads(raw.decode("utf-8"))
+        text = raw.decode("utf-8")
+        return tomllib.loads(text)
     except FileNotFoundError:
         fault = "does not exist; copy config.example.toml to it, or name another file with --config"
     except tomllib.TOMLDecodeError as error:
-        fault = f"is not valid TOML: {error}; fix it there (text needs quotes)"
+        fault = toml_fault(str(error), text)
     except UnicodeDecodeError as error:
         fault = f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
     except RecursionError:
         fault = "is nested too deeply to be a configuration"
     except (OSError, ValueError) as error:
-        fault = f"cannot be read ({type(error).__name__}); fix its path or permissions"
+        fault = f"cannot be read ({reason(error)}); correct its path or permissions"
     raise ConfigError([f"{path}: {fault}"])
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be read, in the system's words."""
+    return (error.strerror or "the system refuses") if isinstance(error, OSError) else "that is no path"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -109,6 +116,11 @@ def _nested(info: FieldInfo) -> type[BaseModel] | None:
 
 def _is_secret(info: FieldInfo) -> bool:
     return SecretStr in _leaves(info.annotation)
+
+
+def _is_number(info: FieldInfo) -> bool:
+    leaves = set(_leaves(info.annotation))
+    return bool({int, float} & leaves) and bool not in leaves
 
 
 def _example(key: str, info: FieldInfo | None) -> str:
@@ -189,6 +201,10 @@ class Tables:
             if (info := model.model_fields.get(key)) is None:
                 continue
             nested = _nested(info)
+            if isinstance(value, bool) and _is_number(info):
+                # pydantic would take true for 1.
+                self.fault(where, key, f"must be a {'whole ' if int in _leaves(info.annotation) else ''}number, without quotes")
+                unresolved.add((*path, key))
             if nested is not None and isinstance(value, dict):
                 data[key] = self._resolve(nested, value, f"{where}.{key}", unresolved, (*path, key))
             elif _is_secret(info) and isinstance(value, list) and _is_list(info.annotation):
@@ -205,6 +221,9 @@ class Tables:
     def _secret(self, value: Any, where: str, key: str) -> str | None:
         """The text of one secret, or None after a fault."""
         match value:
+            case str() if (fault := reference(value, self.environ)) is not None:
+                self.fault(where, key, fault)
+                return None
             case str():
                 if f"{where}.{key}" not in self.plain_secrets:
                     self.plain_secrets.append(f"{where}.{key}")
@@ -219,33 +238,36 @@ class Tables:
         return None if text is None or not self._usable(text, where, key) else text
 
     def _from_environment(self, name: str, where: str, key: str) -> str | None:
-        text = self.environ.get(name)
-        if text is None:
-            self.fault(where, key, f"the environment variable {name} is not set; set it where connector is started")
+        text, variable = self.environ.get(name), f"the environment variable {shown(name)}"
+        if text is None and not looks_like_a_variable(name):
+            fix = 'write the name there, such as { env = "HUBSPOT_TOKEN" }, and put the secret into that variable'
+            self.fault(where, key, f"{variable} is not set; {fix}")
+        elif text is None:
+            self.fault(where, key, f"{variable} is not set; set it where connector is started")
         elif not text:
-            self.fault(where, key, f"the environment variable {name} is empty; give it the secret")
+            self.fault(where, key, f"{variable} is empty; give it the secret")
         return text or None
 
     def _from_file(self, name: str, where: str, key: str) -> str | None:
-        path = self.base / name
+        path, file = self.base / name, file_shown(self.base, name)
         try:
             with path.open("rb") as stream:
                 raw = stream.read(MAX_SECRET_FILE + 1)
             text = raw.decode("utf-8")
         except FileNotFoundError:
-            self.fault(where, key, f"the file {path} does not exist; create it with the secret in it")
+            self.fault(where, key, f"{file} does not exist; create it with the secret in it, and give its path")
         except UnicodeDecodeError:
-            self.fault(where, key, f"the file {path} is not UTF-8 text; put nothing but the secret into it")
+            self.fault(where, key, f"{file} is not UTF-8 text; put nothing but the secret into it")
         except (OSError, ValueError) as error:
-            self.fault(where, key, f"the file {path} cannot be read ({type(error).__name__}); fix its path or permissions")
+            self.fault(where, key, f"{file} cannot be read ({reason(error)}); correct its path or permissions")
         else:
             if len(raw) > MAX_SECRET_FILE:
-                self.fault(where, key, f"the file {path} is too large for a secret; is it the right one?")
+                self.fault(where, key, f"{file} is too large for a secret; is it the right one?")
                 return None
             text = text.removesuffix("\n").removesuffix("\r")
             if text:
                 return text
-            self.fault(where, key, f"the file {path} is empty; put the secret into it")
+            self.fault(where, key, f"{file} is empty; put the secret into it")
         return None
 
     def _usable(self, text: str, where: str, key: str) -> bool:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
-from connector.config.addresses import base_url, is_exposed, is_loopback
+from connector.config.addresses import base_url, is_exposed, is_loopback, own_url
 from connector.config.reader import Tables, nearest, parse
 from connector.config.strength import check_length, check_webhooks
 from connector.model.errors import ConfigError
@@ -40,7 +41,12 @@ class ServerSettings(Section):
     @field_validator("public_url")
     @classmethod
     def _public_url(cls, value: str | None) -> str | None:
-        return None if value is None else base_url(value)
+        return None if value is None else own_url(value)
+
+    @property
+    def has_path(self) -> bool:
+        """Whether senders see us below a path, which only a proxy that removes it can make work."""
+        return urlsplit(self.public_url or "").path not in ("", "/")
 
     @property
     def is_local(self) -> bool:
@@ -253,6 +259,9 @@ def load(path: Path, *, systems: Systems, environ: Mapping[str, str] | None = No
     log = tables.read(LogSettings, document.get("log", {}), "log")
     accounts = _Accounts(tables, systems, document)
     booking, crm, sync = accounts.booking(), accounts.crm(), accounts.sync()
+    if server is not None and server.has_path:
+        text = "has a path: the proxy must remove it from what it passes on, and the status page is not reachable through it"
+        tables.warn("server", "public_url", text)
     if server is not None and status is not None:
         _check_status(tables, server, status)
         if not server.is_local:

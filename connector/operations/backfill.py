@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal, Protocol
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from connector.model.dates import moment
 from connector.model.errors import AccountPaused, ConnectorError, RateLimited, RemoteError, StoreError, Transient, Unavailable
 from connector.operations.engine import Engine
 from connector.store.backfills import COUNTS, Run
@@ -25,8 +25,6 @@ DEFAULT_PAST, DEFAULT_FUTURE = timedelta(days=365), timedelta(days=365)
 LOOK_AGAIN = 1.0
 #: Problem that ends by itself.
 PASSING = (Unavailable, RateLimited, Transient)
-#: A day as ISO 8601 writes it: 2026-01-31, 20260131 or 2026-W05-6.
-_DAY = re.compile(r"(\d{4}-\d{2}-\d{2}|\d{8}|\d{4}-?W\d{2}-?\d)(Z|[+-]\d{2}:?\d{2})?")
 
 
 def period(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:
@@ -35,24 +33,11 @@ def period(since: str | None, until: str | None, now: datetime) -> tuple[datetim
     Raises:
         ValueError: not a date, or the end lies before the beginning; the text says which.
     """
-    start = _moment(since, "--since", end=False) if since else datetime.combine(now.date() - DEFAULT_PAST, time(), UTC)
-    end = _moment(until, "--until", end=True) if until else datetime.combine(now.date() + DEFAULT_FUTURE, time(), UTC)
+    start = moment(since, "--since", now=now) if since else datetime.combine(now.date() - DEFAULT_PAST, time(), UTC)
+    end = moment(until, "--until", end=True, now=now) if until else datetime.combine(now.date() + DEFAULT_FUTURE, time(), UTC)
     if start >= end:
         raise ValueError("--until lies before --since")
     return start, end
-
-
-def _moment(text: str, option: str, *, end: bool) -> datetime:
-    try:
-        if day := _DAY.fullmatch(text.strip()):
-            zone = datetime.strptime(day[2].replace(":", ""), "%z").tzinfo if day[2] else UTC
-            found = datetime.combine(date.fromisoformat(day[1]), time(), zone) + (timedelta(days=1) if end else timedelta())
-        else:
-            found = datetime.fromisoformat(text.strip())
-        # The ends of the calendar may lie beyond it in UTC.
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{option}: {text!r} is not a date; write it like 2026-01-31") from None
 
 
 class Progress:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import resource
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -92,6 +95,32 @@ async def ids(store: Store) -> list[Check]:
         hint = "Nothing is lost: each was taken as a further event. See docs/events.md on duplicates."
         found.append(Check(id=f"booking.{source}.event_ids", level="warning", message=text, hint=hint))
     return found
+
+
+def open_files(share: float = 0.8) -> list[Check]:
+    """Whether the process comes near its limit of open files: beyond it no connection is taken and no call is made."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    try:
+        used = sum(1 for _ in Path("/dev/fd").iterdir())
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            return []
+        used = limit
+    if limit == resource.RLIM_INFINITY or used < share * limit:
+        return []
+    hint = "Look at who keeps connections open, or raise the limit (LimitNOFILE of systemd, ulimits of compose)."
+    text = f"{used:,} of {limit:,} files and connections are open"
+    return [Check(id="process.files", level="error" if used >= limit else "warning", message=text, hint=hint)]
+
+
+def raise_file_limit(wanted: int = 65_536) -> int:
+    """Raise the soft limit of open files to what the hard one allows; answers the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    aim = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < aim:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (aim, hard))
+        return aim
+    return soft
 
 
 async def accounts(connections: Connections) -> list[Check]:

@@ -117,7 +117,7 @@ class Overview:
         return [check for check in [*await self.ready(), *self._own()] if check.level != "ok"]
 
     def _own(self) -> list[Check]:
-        found = []
+        found = checks.open_files()
         if not self._works:
             text = "the worker is off (--no-worker): deliveries are stored and wait"
             found.append(Check(id="worker", level="warning", message=text, hint="Start `connector serve` without --no-worker."))

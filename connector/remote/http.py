@@ -21,6 +21,7 @@ import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
+from connector.model.measures import CALL_SECONDS, CALLS
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.oauth import TokenRefused, TokenSource
 from connector.remote.rate_limit import Quota
@@ -199,7 +200,7 @@ class Remote:
                 if not call.probe:
                     # The wait for the quota may have been long enough for the account to go down.
                     self.breaker.check()
-                answer = await self._send(call.what, call.request, call.writes)
+                answer = await self._measured(call.what, call.request, call.writes)
                 for one in spent:
                     one.cost = max(one.cost, self._cost_of(answer.status))
             if authorization is not None and answer.status == 401 and self._interpret(call.what, answer, call.writes) is None:
@@ -221,6 +222,21 @@ class Remote:
             kind = UnknownOutcome if call.writes else Transient
             how = f"answered {answer.status} with something that is not JSON; is base_url right?"
             raise self._failure(kind, call.what, how, answer.status)
+
+    async def _measured(self, what: str, request: httpx.Request, writes: bool) -> Answer:
+        """Send, and count the call by its answer's status, or by what came instead."""
+        status = "cancelled"
+        try:
+            with CALL_SECONDS.labels(self.account).time():
+                answer = await self._send(what, request, writes)
+        except RemoteError as error:
+            status = str(error.status or "no answer")
+            raise
+        else:
+            status = str(answer.status)
+            return answer
+        finally:
+            CALLS.labels(self.account, status).inc()
 
     async def _send(self, what: str, request: httpx.Request, writes: bool) -> Answer:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from connector.store.sqlite.lock import read_lock
 
 T = TypeVar("T")
 
-__all__ = ["Store", "look", "read_lock"]
+__all__ = ["Store", "look", "read_lock", "stream"]
 
 
 class Store:
@@ -61,5 +61,14 @@ def look(path: Path, view: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     with closing(connect_read_only(path)) as connection:
         try:
             return view(connection, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise explained(error, path) from error
+
+
+def stream(path: Path, view: Callable[..., Iterator[T]], *args: Any) -> Iterator[T]:
+    """What one of `connector.store.lists` yields, beside whatever works on the database. Raises StoreError."""
+    with closing(connect_read_only(path)) as connection:
+        try:
+            yield from view(connection, *args)
         except sqlite3.Error as error:
             raise explained(error, path) from error

@@ -16,11 +16,14 @@ Row = dict[str, Any]
 #: States that an event does not leave.
 FINAL = ("done", "ignored", "discarded")
 
-_EVENTS = (
+#: Events with what `event_row` needs.
+EVENT_ROWS = (
     "SELECT e.id, e.source, d.event, e.type, e.client_id, e.state, e.attempts, e.received_at, e.updated_at,"
     " e.reason, e.hint, e.trace, e.step, l.due, l.waits_for FROM events e JOIN deliveries d ON d.id = e.delivery_id"
     " LEFT JOIN lanes l ON l.id = e.lane_id"
 )
+#: Links with what `link_row` needs.
+LINK_ROWS = "SELECT id, source, client_id, crm, customer_id, origin, linked_at, written_back_at FROM links"
 
 
 def events(
@@ -46,13 +49,13 @@ def events(
         # Said in the words of the index of open events, without which it reads all that are final.
         conditions.append("e.state NOT IN ('done', 'ignored', 'discarded')")
     where = " WHERE " + " AND ".join(conditions) if conditions else ""
-    rows = connection.execute(f"{_EVENTS}{where} ORDER BY e.id DESC LIMIT ?", (*given.values(), limit))
-    return [_event(row) for row in rows]
+    rows = connection.execute(f"{EVENT_ROWS}{where} ORDER BY e.id DESC LIMIT ?", (*given.values(), limit))
+    return [event_row(row) for row in rows]
 
 
 def event(connection: sqlite3.Connection, event_id: int) -> Row | None:
     """One event with its delivery: step, next try, de-duplication; None when there is none."""
-    row = connection.execute(f"{_EVENTS} WHERE e.id = ?", (event_id,)).fetchone()
+    row = connection.execute(f"{EVENT_ROWS} WHERE e.id = ?", (event_id,)).fetchone()
     if row is None:
         return None
     delivery = connection.execute(
@@ -62,7 +65,7 @@ def event(connection: sqlite3.Connection, event_id: int) -> Row | None:
         (event_id,),
     ).fetchone()
     more = {"step": row["step"], "next_try": moment(row["due"]), "waits_for": row["waits_for"]}
-    return {**_event(row), **more, **{key: delivery[key] for key in delivery.keys()}}  # noqa: SIM118 - sqlite3.Row
+    return {**event_row(row), **more, **{key: delivery[key] for key in delivery.keys()}}  # noqa: SIM118 - sqlite3.Row
 
 
 def decisions(connection: sqlite3.Connection, *, limit: int = 20) -> list[Row]:
@@ -91,21 +94,17 @@ def body(connection: sqlite3.Connection, event_id: int) -> str | None:
 
 def links(connection: sqlite3.Connection) -> list[Row]:
     """All links, oldest first."""
-    rows = connection.execute(
-        "SELECT source, client_id, crm, customer_id, origin, linked_at, written_back_at FROM links ORDER BY id"
-    )
-    return [
-        {
-            **dict(row),
-            "linked_at": moment(row["linked_at"]),
-            "written_back_at": moment(row["written_back_at"]),
-        }
-        for row in rows
-    ]
+    return [link_row(row) for row in connection.execute(f"{LINK_ROWS} ORDER BY id")]
+
+
+def link_row(row: sqlite3.Row) -> Row:
+    """A link of `LINK_ROWS` as it is listed."""
+    times = {"linked_at": moment(row["linked_at"]), "written_back_at": moment(row["written_back_at"])}
+    return {**{key: row[key] for key in ("source", "client_id", "crm", "customer_id", "origin")}, **times}
 
 
 #: An open item counts while somebody in it is not linked, has something held, or stands there on purpose.
-_UNSETTLED = (
+UNSETTLED = (
     "EXISTS (SELECT 1 FROM review_clients c WHERE c.review_id = r.id AND (c.standing"
     " OR NOT EXISTS (SELECT 1 FROM links l WHERE l.source = c.source AND l.client_id = c.client_id)"
     " OR EXISTS (SELECT 1 FROM events e WHERE e.source = c.source AND e.client_id = c.client_id AND e.state = 'held')))"
@@ -114,9 +113,9 @@ _UNSETTLED = (
 
 def reviews(connection: sqlite3.Connection, *, decided: bool = False) -> list[Row]:
     """Open review items (or decided ones), oldest first."""
-    wanted = "decision IS NOT NULL" if decided else f"decision IS NULL AND {_UNSETTLED}"
+    wanted = "decision IS NOT NULL" if decided else f"decision IS NULL AND {UNSETTLED}"
     rows = connection.execute(f"SELECT * FROM reviews r WHERE {wanted} ORDER BY id").fetchall()
-    return _reviews(connection, rows)
+    return review_rows(connection, rows)
 
 
 def review(connection: sqlite3.Connection, review_id: int) -> Row | None:
@@ -139,7 +138,7 @@ def review(connection: sqlite3.Connection, review_id: int) -> Row | None:
         "decided_at": moment(row["decided_at"]),
         "history": _history(connection, review_id),
     }
-    return {**_reviews(connection, [row])[0], **more}
+    return {**review_rows(connection, [row])[0], **more}
 
 
 def desk(connection: sqlite3.Connection) -> list[Row]:
@@ -161,7 +160,7 @@ def decided(connection: sqlite3.Connection, *, limit: int = 5) -> list[Row]:
         {**{key: row[key] for key in ("decision", "customer_id", "decided_by")}, "decided_at": moment(row["decided_at"])}
         for row in rows
     ]
-    return [{**item, **extra} for item, extra in zip(_reviews(connection, rows), more, strict=True)]
+    return [{**item, **extra} for item, extra in zip(review_rows(connection, rows), more, strict=True)]
 
 
 def links_of(connection: sqlite3.Connection, source: str, crm: str) -> list[str]:
@@ -290,13 +289,15 @@ def moment(at: float | None) -> str | None:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _event(row: sqlite3.Row) -> Row:
+def event_row(row: sqlite3.Row) -> Row:
+    """An event of `EVENT_ROWS` as it is listed."""
     keys = ("id", "source", "event", "type", "client_id", "state", "attempts", "received_at", "updated_at", "reason", "hint")
     times = {"received_at": moment(row["received_at"]), "updated_at": moment(row["updated_at"])}
     return {**{key: row[key] for key in keys}, **times, "trace": json.loads(row["trace"])}
 
 
-def _reviews(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[Row]:
+def review_rows(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[Row]:
+    """Rows of `reviews` as they are listed, each with its clients."""
     clients = _review_clients(connection, [row["id"] for row in rows])
     return [
         {

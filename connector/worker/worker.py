@@ -34,6 +34,7 @@ from connector.model.errors import (
     Unavailable,
 )
 from connector.model.jobs import StaleClaim, Verdict, Work
+from connector.model.measures import OUTCOMES
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.store import Store
 
@@ -331,6 +332,8 @@ class Worker:
             await self._stubbornly(lambda: lanes.wake(account, self._clock()), log)
         # A snooze is no news: what it waits for has been told once, loudly, by whoever watches the account.
         tell = {"queued": log.debug, "done": log.info, "ignored": log.info}.get(verdict.state, log.warning)
+        if verdict.counts:
+            OUTCOMES.labels(work.source, verdict.state).observe(max(self._clock() - work.received_at, 0.0))
         tell("event " + verdict.state, outcome=work.outcome, attempts=work.attempts, reason=verdict.reason)
 
     async def _stubbornly(self, write: Callable[[], Awaitable[object]], log: structlog.stdlib.BoundLogger) -> None:

@@ -116,7 +116,7 @@ async def test_malformed_standard_webhooks_headers(listener):
 
 
 @pytest.mark.parametrize(
-    "path", ["/webhooks/nobody", "/webhooks/stores/", "/webhooks/", "/webhooks/stores%2F..", "/webhooks/a/b"]
+    "path", ["/webhooks/nobody", "/webhooks/nobody/", "/webhooks/", "/webhooks/stores%2F..", "/webhooks/a/b"]
 )
 @pytest.mark.parametrize("token", [WEBHOOK_TOKEN, "wrong"])
 async def test_an_unknown_source_is_404_whatever_the_token(listener, path, token):

@@ -127,7 +127,10 @@ def test_the_configuration_is_found_by_the_variable_or_in_the_folder(place, monk
     ("words", "said"),
     [
         (["backfill", "elsewhere"], "has no [booking.elsewhere]; configured: stores."),
-        (["backfill", "stores", "--since", "yesterday"], "--since: 'yesterday' is not a date; write it like 2026-01-31"),
+        (
+            ["backfill", "stores", "--since", "last week"],
+            "--since: 'last week' is not a date; write it like 2026-01-31, yesterday or 7d",
+        ),
         (["backfill", "stores", "--until", "9999-12-31"], "--until: '9999-12-31' is not a date"),
         (["backfill", "stores", "--since", "2026-02-01", "--until", "2026-01-01"], "--until lies before --since"),
         (["events", "retry"], "Give one or more event ids, or --all."),
@@ -136,6 +139,11 @@ def test_the_configuration_is_found_by_the_variable_or_in_the_folder(place, monk
         (["events", "list", "--state", "lost"], "not one of"),
         (["events", "list", "--limit", "0"], "not in the range"),
         (["events", "discard"], "Missing argument"),
+        (["events", "list", "--source", "sotres"], "There is no source 'sotres'; known here: stores."),
+        (["links", "list", "--since", "soon"], "--since: 'soon' is not a date; write it like 2026-01-31, yesterday or 7d"),
+        (["links", "list", "--since", "999999w"], "--since: '999999w' is not a date"),
+        (["review", "list", "--since", "2026-02-01", "--until", "2026-01-01"], "--until lies before --since"),
+        (["links", "list", "--json", "--json-lines"], "Say --json or --json-lines, not both."),
         *((["events", verb, "9" * 20], "not in the range") for verb in ("show", "retry", "discard")),
         *((["review", verb, "9" * 20], "not in the range") for verb in ("show", "create", "dismiss", "undo")),
     ],

@@ -19,6 +19,11 @@ def lines():
     stream = io.StringIO()
     root = logging.getLogger()
     kept, level = root.handlers[:], root.level
+    # Other tests in this process may have started a server that set up its loggers by itself.
+    for name in ("uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate, logger.disabled, logger.level = True, False, logging.NOTSET
     set_up(json=True, level="info", stream=stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     root.handlers[:], root.level = kept, level

@@ -162,7 +162,7 @@ def quiet_page() -> dict[str, Any]:
             "main": {"system": "hubspot", "state": "ok", "reason": None, "quota": {"used": 3, "limit": 100, "seconds": 10}}
         },
         "links": 1204,
-        "database": {"bytes": 40_960, "wal_bytes": 8_192},
+        "database": {"bytes": 40_960, "wal_bytes": 8_192, "free_bytes": 1_048_576},
         "checks": [{"id": "store.disk", "level": "ok", "message": "The disk has room.", "hint": ""}],
         "decisions": [{**decision, "id": 1204 - n, "client_id": str(88213 - n * 17)} for n in range(6)],
         "held": [],

@@ -135,6 +135,11 @@ async def test_metrics_can_be_parsed_and_count_what_happened() -> None:
     assert samples[("connector_links",)] == 1204
     assert samples[("connector_database_bytes",)] == 40_960
     assert samples[("connector_database_wal_bytes",)] == 8_192
+    assert samples[("connector_disk_free_bytes",)] == 1_048_576
+    assert samples[("connector_log_lines_dropped_total",)] == 0
+    assert samples[("process_open_fds",)] > 0
+    assert samples[("process_max_fds",)] > 0
+    assert samples[("process_resident_memory_bytes",)] > 1_000_000
     assert samples["connector_account_up", "booking.stores", "booxi"] == 1
     assert samples["connector_account_up", "crm.main", "hubspot"] == 0
     assert samples["connector_quota_used", "crm.main", "hubspot"] == 97

@@ -159,9 +159,12 @@ class Database:
         return await future
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of the database and of its WAL; 0 for a file that is not there."""
-        real = Path(os.path.realpath(self.path))
-        return {"bytes": _size(real), "wal_bytes": _size(real.with_name(real.name + "-wal"))}
+        """Bytes of the database and of its WAL (0 for a file that is not there), and what is free on their disk."""
+        real, free = Path(os.path.realpath(self.path)), 0
+        with suppress(OSError):
+            disk = os.statvfs(self.path.parent)
+            free = disk.f_bavail * disk.f_frsize
+        return {"bytes": _size(real), "wal_bytes": _size(real.with_name(real.name + "-wal")), "free_bytes": free}
 
     def has_space(self) -> bool:
         """Whether the disk has room for more deliveries; looked up once a second."""

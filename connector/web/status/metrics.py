@@ -9,16 +9,18 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from connector.config import logs
+from connector.model.measures import REGISTRY
 from connector.web.receiver.stats import ReceiverStats
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 def render(status: Mapping[str, Any], stats: ReceiverStats) -> bytes:
-    """Write what `/status.json` says, and what the receiver counted, in the Prometheus text format."""
+    """Write what `/status.json` says, and what receiver and process have counted, in the Prometheus text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot([*_queue(status), *_accounts(status), *_receiver(stats)]))
-    return generate_latest(registry)
+    return generate_latest(registry) + generate_latest(REGISTRY)
 
 
 class _Snapshot:
@@ -47,6 +49,11 @@ def _queue(status: Mapping[str, Any]) -> Iterable[Metric]:
     yield GaugeMetricFamily("connector_database_bytes", "Size of the database file.", value=sizes["bytes"])
     wal = "Size of the -wal beside it; it grows while a program reads the database for long."
     yield GaugeMetricFamily("connector_database_wal_bytes", wal, value=sizes["wal_bytes"])
+    if "free_bytes" in sizes:
+        free = "Space left on the database's disk."
+        yield GaugeMetricFamily("connector_disk_free_bytes", free, value=sizes["free_bytes"])
+    lost = "Log lines dropped since the start because nobody read them."
+    yield CounterMetricFamily("connector_log_lines_dropped", lost, value=logs.dropped())
     checks = GaugeMetricFamily("connector_check_ok", "1 when the check is well, 0 otherwise.", labels=["check"])
     bad = {check["id"] for check in status["checks"] if check["level"] != "ok"}
     for name in sorted({check["id"] for check in status["checks"]}):

@@ -44,7 +44,7 @@ def test_a_year_back_and_a_year_ahead_when_nothing_is_said():
     assert read(None, "2026-11-01")[1] == "2026-11-02T00:00:00+00:00"
 
 
-NO_DATES = ["yesterday", "2026-13-01", "2026-02-30", "31.01.2026", "20260131x", "2026-01-31+25:00", "9" * 99]
+NO_DATES = ["last week", "2026-13-01", "2026-02-30", "31.01.2026", "20260131x", "2026-01-31+25:00", "9" * 99]
 #: These are dates, but not in UTC.
 BEYOND = ["0001-01-01+14:00", "9999-12-31-01:00"]
 
@@ -56,7 +56,7 @@ def test_what_is_no_date_is_named_with_its_option(text, option):
     with pytest.raises(ValueError, match=r"--(since|until)") as caught:
         period(since, until, NOW)
     assert str(caught.value) in (
-        f"{option}: {text!r} is not a date; write it like 2026-01-31",
+        f"{option}: {text!r} is not a date; write it like 2026-01-31, yesterday or 7d",
         "--until lies before --since",
     )
 

@@ -1,0 +1,210 @@
+"""`connector init` and `connector config schema`: the way to a first configuration, and help for editors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from connector.cli.common import ends_well, json_option
+from connector.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+#: What a setting that must be given could look like.
+EXAMPLES = {"base_url": "https://account.example.com", "client_id": "the-client-id"}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the questions came to; `values` are the settings of the booking system that it must have."""
+
+    booking: str
+    source: str
+    crm: str
+    public_url: str
+    country: str
+    values: Mapping[str, str]
+
+
+@click.command("init")
+@click.option("--booking", metavar="SYSTEM", help="The booking system: booxi, bookeo, …")
+@click.option("--crm", metavar="SYSTEM", help="The CRM: hubspot.")
+@click.option("--source", metavar="NAME", help="Your name for the account; part of the webhook's address. Default: stores.")
+@click.option("--public-url", metavar="URL", help='Our address as senders see it; "" while it is only tried on this machine.')
+@click.option("--country", metavar="CODE", help="Whose phone numbers are written without a country code: CA, FR, …")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting that the booking system needs.")
+@click.option("--output", type=FILE, default=Path("connector.toml"), show_default=True, help="The file to write.")
+@click.option("--yes", is_flag=True, help="Ask nothing; take the defaults for what is not said.")
+@json_option
+@ends_well
+def init(output: Path, settings: tuple[str, ...], yes: bool, as_json: bool, **said: str | None) -> None:
+    """Write a first configuration: by a few questions, or by options.
+
+    Afterwards it says which environment variables must hold the secrets, and the address to give to the sender.
+    """
+    from connector.cli import output as terminal
+
+    if output.exists():
+        raise ConfigError([f"{output}: is there already; name another file with --output, or move it away"])
+    answers = _ask(said, settings, asks=not (yes or as_json) and somebody_is_there())
+    text, variables = _text(answers)
+    _write(output, text, variables)
+    address = f"{answers.public_url or 'http://127.0.0.1:8080'}/webhooks/{answers.source}"
+    if as_json:
+        terminal.show_json({"file": str(output), "variables": list(variables), "webhook": address})
+    else:
+        _explain(output, answers, variables, address)
+
+
+def somebody_is_there() -> bool:
+    """Whether questions can be answered."""
+    return sys.stdin.isatty()
+
+
+@click.group("config")
+def config() -> None:
+    """Help with the configuration file."""
+
+
+@config.command("schema")
+@ends_well
+def config_schema() -> None:
+    """Print the JSON schema of connector.toml, with which an editor checks and completes it."""
+    from connector import registry
+    from connector.cli import output as terminal
+    from connector.config.schema import schema
+
+    terminal.show_json(schema(registry.Registry()))
+
+
+def _ask(said: Mapping[str, str | None], settings: tuple[str, ...], *, asks: bool) -> Answers:
+    """The answers: what the options say, else what is typed, else the default. Raises UsageError for what is not known."""
+    from connector import registry
+    from connector.config.settings import NAME
+
+    def answer(name: str, question: str, default: str, known: Any = None) -> str:
+        given = said.get(name)
+        if given is None:
+            given = click.prompt(question, default=default, type=known and click.Choice(known)) if asks else default
+        if known and given not in known:
+            raise click.UsageError(f"--{name}: {given!r} is not known; there is {', '.join(known)}.")
+        return str(given)
+
+    booking = answer("booking", "Booking system", "booxi", sorted(registry.BOOKING_SYSTEMS))
+    crm = answer("crm", "CRM", "hubspot", sorted(registry.CRMS))
+    source = answer("source", "Your name for the booking account (part of the webhook's address)", "stores")
+    if not NAME.fullmatch(source):
+        raise click.UsageError("--source: the name may have a-z, 0-9, - and _ only, at most 63, a letter or digit first.")
+    public_url = answer("public_url", "Our https address as the sender sees it (empty: this machine only)", "").rstrip("/")
+    country = answer("country", "Country of phone numbers without a country code, two letters (empty: none)", "").upper()
+    values = dict(pair.partition("=")[::2] for pair in settings)
+    needed = {key: default for key, _, default in _needed(booking) if default is not None}
+    if unknown := sorted(set(values) - set(needed)):
+        raise click.UsageError(f"--set: {booking} does not need {', '.join(unknown)}; it needs {', '.join(needed) or 'none'}.")
+    for key, default in needed.items():
+        if key not in values:
+            values[key] = click.prompt(key, default=default) if asks else default
+    return Answers(booking, source, crm, public_url, country, values)
+
+
+def _needed(booking: str) -> Iterator[tuple[str, FieldInfo, str | None]]:
+    """The settings that a booking system must have, each with a default for the question; None: it is a secret."""
+    from connector import registry
+    from connector.config.reader import _is_secret
+
+    for key, info in registry.booking_system(booking).settings_model.model_fields.items():
+        if info.is_required() and key != "system":
+            yield key, info, None if _is_secret(info) else EXAMPLES.get(key, "hubspot" if key == "module_id" else "")
+        elif key == "region":
+            yield key, info, "na"
+
+
+def _text(answers: Answers) -> tuple[str, dict[str, str]]:
+    """The file, and the environment variables that it names with what belongs into each."""
+    from connector import registry
+
+    variables: dict[str, str] = {}
+
+    def secret(prefix: str, key: str, what: str) -> str:
+        name = f"{prefix}_{key}".upper()
+        variables[name] = what
+        return f'{{ env = "{name}" }}'
+
+    lines = ["# Every setting: docs/configuration.md and config.example.toml. Check it with: connector check", ""]
+    if answers.public_url:
+        token = secret("connector_status", "token", "opens the status page; a long random text of yours")
+        lines += ["[server]", f"public_url = {_quoted(answers.public_url)}", "", "[status]", f"token = {token}", ""]
+    lines += [f"[booking.{answers.source}]", f'system = "{answers.booking}"']
+    for key, _, default in _needed(answers.booking):
+        lines.append(
+            f"{key} = {_quoted(answers.values[key]) if default is not None else secret(answers.booking, key, _issued(key))}"
+        )
+    if answers.country:
+        lines.append(f"default_country = {_quoted(answers.country)}")
+    model = registry.booking_system(answers.booking).settings_model
+    if model.receives_webhooks and not model.own_verification:
+        token = secret(
+            answers.booking, "webhook_token", "the sender puts it into the header Authorization; a random text of yours"
+        )
+        lines += ["", f"[booking.{answers.source}.webhook]", 'verify = "token"', f"tokens = [{token}]"]
+    lines += [
+        "",
+        "[crm.main]",
+        f'system = "{answers.crm}"',
+        f"token = {secret(answers.crm, 'token', 'a key issued by the CRM')}",
+    ]
+    lines += ["", "[[sync]]", f'booking = "{answers.source}"', 'crm = "main"', ""]
+    return "\n".join(lines), variables
+
+
+def _issued(key: str) -> str:
+    return "part of the webhook's address; a random text of yours" if key == "path_key" else "issued by the booking system"
+
+
+def _quoted(text: str) -> str:
+    """A TOML string. Raises UsageError for what could leave its quotes."""
+    if not text.isprintable() or '"' in text or "\\" in text:
+        raise click.UsageError(f"{text!r} cannot be written into the configuration.")
+    return f'"{text}"'
+
+
+def _write(output: Path, text: str, variables: Mapping[str, str]) -> None:
+    """Write the file if it is a good one; otherwise raise ConfigError and leave nothing."""
+    from connector import registry
+    from connector.config import settings as config
+
+    try:
+        with output.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise ConfigError([f"{output}: cannot be written: {error.strerror}"]) from None
+    try:
+        # The secrets are not there yet; anything that looks like one does.
+        config.load(output, systems=registry.Registry(), environ=dict.fromkeys(variables, "0123456789abcdef01234567"))
+    except ConfigError:
+        output.unlink()
+        raise
+
+
+def _explain(output: Path, answers: Answers, variables: Mapping[str, str], address: str) -> None:
+    click.echo(f"{output} is written. Put the secrets into these environment variables:\n")
+    for name, what in variables.items():
+        value = '"$(openssl rand -hex 24)"' if "of yours" in what else "…"
+        click.echo(f"  export {name}={value}    # {what}")
+    click.echo(f"\nThe address for the sender's webhook: {address}")
+    click.echo(f"  More about it: connector/booking_systems/{answers.booking}/README.md and docs/integrations.md\n")
+    click.echo(f"Then:\n  connector check --config {output} --fix    # asks both sides, and says what is missing")
+    click.echo(f"  connector serve --config {output}")
+    name = f"{answers.booking}_webhook_token".upper()
+    if name in variables and not any(variable.endswith("PATH_KEY") for variable in variables):
+        click.echo("\nIs it reachable? This must answer 202 with the status held, since it says nothing of a booking:")
+        click.echo(
+            f'  curl -i -H "Authorization: ${name}" -H "Content-Type: application/json" -d \'{{"id": "test-1"}}\' {address}'
+        )

@@ -1,0 +1,156 @@
+"""Lists of any length, a page at a time: bounded memory, and no reader that keeps the WAL from being taken over.
+
+Each page is a statement of its own that goes on behind the last id, so what changes meanwhile is shown as it is then.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connector.store.views import EVENT_ROWS, FINAL, LINK_ROWS, UNSETTLED, Row, event_row, link_row, review_rows
+
+#: Rows of one statement.
+PAGE = 500
+
+Condition = tuple[str, Sequence[Any]]
+#: A condition, and its values.
+Fetch = Callable[[str, Sequence[Any]], list[tuple[int, Row]]]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list is narrowed to; None leaves it open. Times are Unix seconds, `cursor` is the last id that was seen."""
+
+    state: str | None = None
+    source: str | None = None
+    client_id: str | None = None
+    customer_id: str | None = None
+    reason: str | None = None
+    since: float | None = None
+    until: float | None = None
+    cursor: int | None = None
+
+
+def sources(connection: sqlite3.Connection) -> list[str]:
+    """Every source that the database has ever heard of, also those that are configured no more."""
+    return sorted({*_distinct(connection, "lanes", "source"), *_distinct(connection, "links", "source")})
+
+
+def events(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
+    """Events with their ids, newest first."""
+    conditions = [*_common(wanted, "e.received_at", "e.reason")]
+    lanes = wanted.client_id is not None or wanted.customer_id is not None
+    if wanted.source is not None:
+        conditions.append(("e.source = ?", [wanted.source]))
+    if wanted.state is not None:
+        conditions.append(("e.state = ?", [wanted.state]))
+        if wanted.state not in FINAL:
+            # Said in the words of the index of open events, without which it reads all that are final.
+            conditions.append(("e.state NOT IN ('done', 'ignored', 'discarded')", ()))
+    if wanted.client_id is not None:
+        among = _among(connection, "lanes", wanted.source)
+        found = f"SELECT id FROM lanes WHERE source IN ({_marks(among)}) AND client_id = ?"
+        conditions.append((f"e.lane_id IN ({found})", [*among, wanted.client_id]))
+    if wanted.customer_id is not None:
+        crms = _distinct(connection, "links", "crm")
+        found = (
+            "SELECT l.id FROM links k JOIN lanes l ON l.source = k.source AND l.client_id = k.client_id"
+            f" WHERE k.crm IN ({_marks(crms)}) AND k.customer_id = ?"
+        )
+        conditions.append((f"e.lane_id IN ({found})", [*crms, wanted.customer_id]))
+
+    def fetch(where: str, values: Sequence[Any]) -> list[tuple[int, Row]]:
+        rows = connection.execute(f"{EVENT_ROWS}{where} ORDER BY e.id DESC LIMIT {PAGE}", values)
+        return [(row["id"], event_row(row)) for row in rows]
+
+    # A client's events are found by its lanes; a range of ids must not tempt SQLite to read all ids below instead.
+    return _pages(fetch, conditions, "+e.id < ?" if lanes else "e.id < ?", wanted.cursor)
+
+
+def links(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
+    """Links with their ids, oldest first; `state` is `written_back` or `already_there`, `reason` how it was found."""
+    conditions = [*_common(wanted, "linked_at", "origin")]
+    states = {"written_back": "written_back_at IS NOT NULL", "already_there": "written_back_at IS NULL"}
+    if wanted.state is not None:
+        conditions.append((states[wanted.state], ()))
+    if wanted.client_id is not None:
+        among = _among(connection, "links", wanted.source)
+        conditions.append((f"source IN ({_marks(among)}) AND client_id = ?", [*among, wanted.client_id]))
+    elif wanted.source is not None:
+        # By id all the same: the index of sources would sort all links of the source anew for each page.
+        conditions.append(("+source = ?", [wanted.source]))
+    if wanted.customer_id is not None:
+        crms = _distinct(connection, "links", "crm")
+        conditions.append((f"crm IN ({_marks(crms)}) AND customer_id = ?", [*crms, wanted.customer_id]))
+    narrow = wanted.client_id is not None or wanted.customer_id is not None
+
+    def fetch(where: str, values: Sequence[Any]) -> list[tuple[int, Row]]:
+        rows = connection.execute(f"{LINK_ROWS}{where} ORDER BY id LIMIT {PAGE}", values)
+        return [(row["id"], link_row(row)) for row in rows]
+
+    return _pages(fetch, conditions, "+id > ?" if narrow else "id > ?", wanted.cursor)
+
+
+def reviews(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
+    """Review items with their ids, oldest first: the open ones, or those that were `decided`."""
+    decided = wanted.state == "decided"
+    conditions: list[Condition] = [("decision IS NOT NULL" if decided else f"decision IS NULL AND {UNSETTLED}", ())]
+    conditions += _common(wanted, "since", "reason")
+    if wanted.client_id is not None:
+        among = _among(connection, "review_clients", wanted.source)
+        found = f"SELECT review_id FROM review_clients WHERE source IN ({_marks(among)}) AND client_id = ?"
+        conditions.append((f"r.id IN ({found})", [*among, wanted.client_id]))
+    elif wanted.source is not None:
+        conditions.append(("r.source = ?", [wanted.source]))
+    if wanted.customer_id is not None:
+        among_candidates = "EXISTS (SELECT 1 FROM json_each(r.candidates) c WHERE c.value ->> 'customer_id' = ?)"
+        conditions.append((f"(r.customer_id = ? OR {among_candidates})", [wanted.customer_id, wanted.customer_id]))
+
+    def fetch(where: str, values: Sequence[Any]) -> list[tuple[int, Row]]:
+        rows = connection.execute(f"SELECT * FROM reviews r{where} ORDER BY id LIMIT {PAGE}", values).fetchall()
+        return [(row["id"], row) for row in review_rows(connection, rows)]
+
+    return _pages(fetch, conditions, "r.id > ?", wanted.cursor)
+
+
+def _pages(fetch: Fetch, conditions: list[Condition], beyond: str, cursor: int | None) -> Iterator[tuple[int, Row]]:
+    """Page after page, until one is not full."""
+    while True:
+        given = [*conditions, (beyond, [cursor])] if cursor is not None else conditions
+        where = " WHERE " + " AND ".join(text for text, _ in given) if given else ""
+        page = fetch(where, [value for _, values in given for value in values])
+        yield from page
+        if len(page) < PAGE:
+            return
+        cursor = page[-1][0]
+
+
+def _common(wanted: Wanted, moment: str, reason: str) -> Iterator[Condition]:
+    if wanted.since is not None:
+        yield f"{moment} >= ?", [wanted.since]
+    if wanted.until is not None:
+        yield f"{moment} < ?", [wanted.until]
+    if wanted.reason is not None:
+        yield f"instr(lower({reason}), lower(?)) > 0", [wanted.reason]
+
+
+def _among(connection: sqlite3.Connection, table: str, source: str | None) -> list[str]:
+    """The sources to look in: the one that is wanted, or all; never none, for which SQLite would read all rows."""
+    return [source] if source is not None else _distinct(connection, table, "source") or [""]
+
+
+def _distinct(connection: sqlite3.Connection, table: str, column: str) -> list[str]:
+    """The few different values of an index's first column, each found by one look-up instead of reading all rows."""
+    rows = connection.execute(
+        f"WITH RECURSIVE found (value) AS (SELECT min({column}) FROM {table} UNION ALL"
+        f" SELECT (SELECT min({column}) FROM {table} WHERE {column} > value) FROM found WHERE value IS NOT NULL)"
+        " SELECT value FROM found WHERE value IS NOT NULL"
+    )
+    return [row[0] for row in rows]
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
