@@ -52,7 +52,7 @@ def is_exposed(url: str) -> bool:
 
 
 def own_url(value: str) -> str:
-    """Check the address that the world reaches us by; raises ValueError for one that was copied together with a route of ours."""
+    """Check the address that the world reaches us by; raises ValueError for one with a route of ours."""
     url = base_url(value)
     if OWN_ROUTE.match(urlsplit(url).path):
         raise ValueError("must be the address that all our pages share, without /webhooks/… or /status behind it")
