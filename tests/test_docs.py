@@ -48,6 +48,7 @@ ALTERNATIVES = {
     "crm.contacts.database",
     "crm.contacts.login",
     "crm.contacts.mobile_field",
+    "crm.main.record_url",
 }
 LINKED = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("connector/**/README.md")]
 

@@ -95,6 +95,13 @@ class BookingSystem(Integration):
         `link` is what `read_link` answered a moment ago. Raises `Rejected` when refused for good.
         """
 
+    async def clear_link(self, link: ClientLink) -> bool:  # noqa: ARG002 - for products that can
+        """Take the customer id away again, keeping everything else; True when it was read back as gone.
+
+        `link` is what `read_link` answered a moment ago. False: the product knows no way, or refuses.
+        """
+        return False
+
     @abstractmethod
     def walk(self, since: datetime, until: datetime, cursor: dict[str, Any] | None) -> AsyncIterator[Page]:
         """Yield every appointment that starts within [since, until), page by page, from `cursor` on."""

@@ -90,6 +90,23 @@ def links() -> None:
 links.add_command(list_links)
 
 
+@links.command("remove")
+@click.argument("source", metavar="SOURCE")
+@click.argument("client_id", metavar="CLIENT")
+@config_option
+@json_option
+@ends_well
+def remove_link(source: str, client_id: str, config_path: Path, as_json: bool) -> None:
+    """CLIENT of SOURCE is not the customer it is linked to: remove the link everywhere."""
+    from connector.cli import output as terminal
+
+    said = operate(load_config(config_path), "unlink", source=source, client_id=client_id, by=whoami())
+    if as_json:
+        terminal.show_json({"source": source, "client_id": client_id, "said": said})
+    else:
+        click.echo("\n".join(said))
+
+
 def _report(action: str, done: list[int], asked: tuple[int, ...], why_not: str, as_json: bool) -> None:
     from connector.cli import output as terminal
 

@@ -132,6 +132,26 @@ def review(found: Mapping[str, Any], revealed: Mapping[str, Any]) -> None:
                 click.echo(plain(f"    {name}: {', '.join(value) if isinstance(value, list) else value}"))
 
 
+def comparison(found: Mapping[str, Any]) -> None:
+    """Print the records of clients and candidates, one below the other; `!` marks what differs from the client."""
+    for client in found["compared"]["clients"]:
+        _record(f"client {client['client_id']} of {client['source']}", client, ())
+    for candidate in found["compared"]["candidates"]:
+        evidence = candidate["evidence"] or {}
+        _record(f"customer {candidate['customer_id']}", candidate, evidence.get("differs", ()))
+        for side in ("speaks_for", "unclear", "speaks_against"):
+            if said := evidence.get(side):
+                click.echo(f"    {side.replace('_', ' ')}: {', '.join(said)}")
+
+
+def _record(title: str, one: Mapping[str, Any], differs: Sequence[str]) -> None:
+    click.echo(plain(title + (f" {one['url']}" if one["url"] else "") + ("" if one["record"] else ": gone")))
+    for name, value in (one["record"] or {}).items():
+        text = ", ".join(value) if isinstance(value, list) else value
+        mark = "!" if name.removesuffix("s") in differs else " "
+        click.echo(plain(f"  {mark} {name}: {text or '-'}"))
+
+
 def checks(found: Sequence[Mapping[str, Any]]) -> None:
     """Print checks, each with its hint."""
     for check in found:

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import ID, config_option, ends_well, json_option, load_config, operate, read, whoami
+from connector.cli.common import ID, config_option, ends_well, json_option, load_config, operate, read, run, whoami
 from connector.cli.lists import list_reviews
+from connector.model.errors import ConnectorError
 
 if TYPE_CHECKING:
     from connector.config.settings import Config
 
 reveal_option = click.option("--reveal", is_flag=True, help="Read the candidates from the CRM and show personal data.")
 review_argument = click.argument("review_id", metavar="ID", type=ID)
+
+
+def many(command: Callable[..., None]) -> Callable[..., None]:
+    """The arguments of a decision that can be taken for several items at once."""
+    options = (
+        click.argument("ids", metavar="[ID]...", type=ID, nargs=-1),
+        click.option("--all", "every", is_flag=True, help="All open items that --reason chooses."),
+        click.option("--reason", default="", metavar="TEXT", help="With --all: items whose reason contains TEXT."),
+        config_option,
+        json_option,
+    )
+    decorated = ends_well(command)
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
 
 
 @click.group()
@@ -42,11 +59,14 @@ def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) 
     if found is None:
         click.echo(f"There is no review {review_id}.", err=True)
         sys.exit(1)
-    revealed = _revealed(config, found) if reveal else {}
     if as_json:
-        terminal.show_json({**found, **({"customers": revealed} if reveal else {})})
+        revealed = _revealed(config, found) if reveal else {}
+        compared = _compared(config, review_id) if reveal else {}
+        terminal.show_json({**found, **({"customers": revealed, **compared} if reveal else {})})
     else:
-        terminal.review(found, revealed)
+        terminal.review(found, {})
+        if reveal:
+            terminal.comparison(_compared(config, review_id))
         for past in found["history"]:
             taken_back = f", taken back by {past['undone_by']} at {past['undone_at']}" if past["undone_at"] else ""
             customer = f" {past['customer_id']}" if past["customer_id"] else ""
@@ -61,27 +81,38 @@ def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) 
 @ends_well
 def link(review_id: int, customer_id: str, config_path: Path, as_json: bool) -> None:
     """The person is CUSTOMER: link every client of the item, and let everything that waits go on."""
-    _decide(config_path, review_id, "link", customer_id, f"linked to {customer_id}; its events go on.", as_json)
+    config = load_config(config_path)
+    operate(config, "decide", review=review_id, decision="link", customer_id=customer_id, by=whoami())
+    _tell(config, review_id, f"linked to {customer_id}; its events go on.", as_json)
 
 
 @review.command("create")
-@review_argument
-@config_option
-@json_option
-@ends_well
-def create(review_id: int, config_path: Path, as_json: bool) -> None:
+@many
+def create(**chosen: Any) -> None:
     """The person is none of the candidates: create one customer for all clients of the item."""
-    _decide(config_path, review_id, "create", None, "a customer will be created; its events go on.", as_json)
+    _decide_many(chosen, "decide", {"decision": "create", "customer_id": None}, "a customer will be created; its events go on.")
+
+
+@review.command("different")
+@many
+def different(**chosen: Any) -> None:
+    """As create, and remember that the person is none of the candidates, whichever client of the person asks next."""
+    said = "different people: a customer will be created, and nobody asks about these again."
+    _decide_many(chosen, "decide", {"decision": "different", "customer_id": None}, said)
+
+
+@review.command("shared")
+@many
+def shared(**chosen: Any) -> None:
+    """The address or number belongs to several people: it is no evidence by itself, and all that waits for it is asked anew."""
+    _decide_many(chosen, "share", {}, "the address or number counts as shared; what waits for it is asked anew.")
 
 
 @review.command("dismiss")
-@review_argument
-@config_option
-@json_option
-@ends_well
-def dismiss(review_id: int, config_path: Path, as_json: bool) -> None:
+@many
+def dismiss(**chosen: Any) -> None:
     """Leave the clients unlinked: their events are discarded, coming ones are ignored."""
-    _decide(config_path, review_id, "dismiss", None, "dismissed.", as_json)
+    _decide_many(chosen, "decide", {"decision": "dismiss", "customer_id": None}, "dismissed.")
 
 
 @review.command("undo")
@@ -98,10 +129,59 @@ def undo(review_id: int, config_path: Path, as_json: bool) -> None:
         click.echo(f"  {sentence}", err=as_json)
 
 
-def _decide(config_path: Path, review_id: int, decision: str, customer_id: str | None, said: str, as_json: bool) -> None:
-    config = load_config(config_path)
-    operate(config, "decide", review=review_id, decision=decision, customer_id=customer_id, by=whoami())
-    _tell(config, review_id, said, as_json)
+def _decide_many(chosen: dict[str, Any], operation: str, arguments: dict[str, Any], said: str) -> None:
+    """Decide every chosen item; one that cannot be decided stops none of the others, and the exit code is 1 then."""
+    config, as_json = load_config(chosen["config_path"]), chosen["as_json"]
+    ids = _chosen(config, chosen)
+    if len(ids) == 1 and not chosen["every"]:
+        operate(config, operation, review=ids[0], by=whoami(), **arguments)
+        _tell(config, ids[0], said, as_json)
+        return
+    refused = _each(config, operation, ids, arguments)
+    done = [one for one in ids if one not in refused]
+    if as_json:
+        from connector.cli import output as terminal
+
+        terminal.show_json({"done": done, "refused": [{"id": one, "why": why} for one, why in refused.items()]})
+    else:
+        for one in done:
+            click.echo(f"Review {one}: {said}")
+        for one, why in refused.items():
+            click.echo(f"Review {one}: {why}", err=True)
+    if refused:
+        sys.exit(1)
+
+
+def _chosen(config: Config, chosen: dict[str, Any]) -> list[int]:
+    """The ids that were given, or with --all those of the open items that --reason chooses."""
+    from connector.store import views
+
+    ids, text = list(dict.fromkeys(chosen["ids"])), chosen["reason"].strip().casefold()
+    if bool(ids) == chosen["every"] or chosen["every"] != bool(text):
+        raise click.UsageError("Give the ids of reviews, or --all with --reason TEXT.")
+    if not chosen["every"]:
+        return ids
+    found = read(config, views.reviews, absent=[])
+    return [item["id"] for item in found if text in item["reason"].casefold()]
+
+
+def _each(config: Config, operation: str, ids: list[int], arguments: dict[str, Any]) -> dict[int, str]:
+    """Do an operation for each item over one connection; answers why not, by id."""
+    from connector.cli.admin_client import ServiceGone, operator
+
+    async def job() -> dict[int, str]:
+        refused = {}
+        async with operator(config) as ask:
+            for one in ids:
+                try:
+                    await ask(operation, review=one, by=whoami(), **arguments)
+                except ServiceGone:
+                    raise
+                except ConnectorError as error:
+                    refused[one] = f"{error} {error.hint}".strip()
+        return refused
+
+    return run(job())
 
 
 def _tell(config: Config, review_id: int, said: str, as_json: bool) -> None:
@@ -122,6 +202,12 @@ def reveal_candidates(config: Any, item: dict[str, Any]) -> dict[str, Any]:
     revealed = _revealed(config, read(config, views.review, item["id"], absent=None))
     candidates = [{**one, "customer": revealed.get(one["customer_id"])} for one in item["candidates"]]
     return {**item, "candidates": candidates}
+
+
+def _compared(config: Config, review_id: int) -> dict[str, Any]:
+    """The clients' and candidates' records as both systems have them now, with what speaks for and against each candidate."""
+    found = operate(config, "compare", review=review_id, by=whoami())
+    return {"compared": {"clients": found["clients"], "candidates": found["candidates"]}}
 
 
 def _revealed(config: Any, item: dict[str, Any] | None) -> dict[str, Any]:

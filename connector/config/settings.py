@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from phonenumbers import SUPPORTED_REGIONS
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from connector.config.addresses import base_url, is_exposed, is_loopback, own_url
 from connector.config.reader import Tables, nearest, parse
 from connector.config.strength import check_length, check_webhooks
+from connector.config.values import RecordUrl, Zone
 from connector.model.errors import ConfigError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -118,17 +118,6 @@ class WebhookSettings(Section):
     tolerance_seconds: Annotated[float, Field(gt=0)] = 300.0
 
 
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        raise ValueError('must be a time zone as IANA names it, such as "Europe/Paris"') from None
-    return value
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
-
-
 class BookingSettings(Section):
     """What every `[booking.NAME]` has; each system's own settings extend it."""
 
@@ -141,6 +130,8 @@ class BookingSettings(Section):
     default_country: str | None = None
     #: The zone of times that name none; UTC where the product's own rule says nothing else.
     time_zone: Zone | None = None
+    #: The page of one client in the product's own interface.
+    record_url: RecordUrl | None = None
     webhook: WebhookSettings | None = None
 
     @field_validator("default_country")
@@ -157,6 +148,8 @@ class CrmSettings(Section):
 
     system: str
     base_url: str | None = None
+    #: The page of one customer in the product's own interface.
+    record_url: RecordUrl | None = None
 
 
 #: Who is taken where more than one customer fits.

@@ -69,6 +69,8 @@ class NeedsReview(Hold):
 
     crm = ""
     person: str | None = None
+    #: The digest of the e-mail address or phone number that raises the question, where it may belong to several people.
+    key: str | None = None
 
     def __init__(self, message: str, *, candidates: Sequence[dict[str, Any]], hint: str = "") -> None:
         super().__init__(message, hint=hint)

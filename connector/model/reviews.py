@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person decided about a client: `link`, `create` or `dismiss`."""
+    """What a person decided about a client: `link`, `create` or `dismiss`; `undecided` where a decision was taken back."""
 
     review_id: int
     decision: str

@@ -14,7 +14,6 @@ from typing import Any
 import structlog
 
 from connector.config.logs import bare
-from connector.model.errors import ConnectorError
 from connector.model.problems import Check
 from connector.operations import checks
 from connector.operations.backfill import Backfill, Job
@@ -22,6 +21,7 @@ from connector.operations.drift.names import NamesCheck
 from connector.operations.drift.run import Drift
 from connector.operations.dry_run.run import DryRun
 from connector.operations.engine import Engine
+from connector.operations.people import People, Refused
 from connector.remote import payload
 from connector.store import views
 
@@ -29,10 +29,6 @@ from connector.store import views
 MANY = 100_000
 #: How far back a repair looks: longer than any sender is known to go on trying.
 REPAIR = timedelta(days=7)
-
-
-class Refused(ConnectorError):
-    """The operation makes no sense now; the text says why."""
 
 
 class Operations:
@@ -61,12 +57,16 @@ class Operations:
         self._names: dict[str, tuple[NamesCheck, asyncio.Task[None]]] = {}
         self._repairs: set[str] = set()
         self._stopping = False
+        people = People(engine)
         self._table: dict[str, Callable[..., Awaitable[Any]]] = {
             "retry": self.retry,
             "discard": self.discard,
-            "decide": self.decide,
-            "undo": self.undo,
-            "reveal": self.reveal,
+            "decide": people.decide,
+            "undo": people.undo,
+            "share": people.share,
+            "unlink": people.unlink,
+            "reveal": people.reveal,
+            "compare": people.compare,
             "check": self.check,
             "backfill": self.backfill,
             "progress": self.progress,
@@ -118,33 +118,6 @@ class Operations:
         done = await self._store.upkeep.discard(ids, by, self._engine.clock())
         self._engine.worker.wake()
         return done
-
-    async def decide(self, review: int, decision: str, customer_id: str | None, by: str) -> None:
-        """Decide a review item: `link`, `create` or `dismiss`. Raises Refused when it cannot be decided so."""
-        if decision == "link":
-            await self._check_customer(review, customer_id)
-        if decision == "create":
-            await self._check_unlinked(review)
-        now = self._engine.clock()
-        refusal = await self._store.reviews.decide(review, decision, customer_id, by, now, follow_ups=True)
-        if refusal is not None:
-            raise Refused(refusal, hint="`connector review list` shows what is open.")
-        self._log.info("review decided", review=review, decision=decision, customer=customer_id, by=by)
-        self._engine.worker.wake()
-
-    async def undo(self, review: int, by: str) -> list[str]:
-        """Take a decision back; answers a sentence for each client. Raises Refused when it cannot be taken back now."""
-        refusal, said = await self._store.reviews.undo(review, by, self._engine.clock())
-        if refusal is not None:
-            raise Refused(refusal, hint=f"`connector review show {review}` says how it stands.")
-        self._log.info("review opened again", review=review, by=by)
-        self._engine.worker.wake()
-        return said
-
-    async def reveal(self, crm: str, customer_ids: list[str]) -> dict[str, dict[str, Any] | None]:
-        """Read customers for a person who must tell them apart: the only operation that answers personal data."""
-        found = {customer_id: await self._engine.connections.crms[crm].get(customer_id) for customer_id in customer_ids}
-        return {customer_id: customer.model_dump(mode="json") if customer else None for customer_id, customer in found.items()}
 
     async def check(self, fix: bool) -> list[dict[str, Any]]:
         """Ask both sides how they are, after creating what is missing if told to."""
@@ -295,23 +268,6 @@ class Operations:
             self._log.error("adapter failed", source=source, event_id=event_id, error=type(error).__name__)
             return False
         return await self._store.inbox.read_again(event_id, reading)
-
-    async def _check_unlinked(self, review: int) -> None:
-        """The sync believes a link before it looks anybody up, so it would create nothing for a linked client."""
-        item = await self._store.read(views.review, review)
-        linked = next((client for client in (item["clients"] if item else ()) if client["linked"]), None)
-        if linked is not None:
-            text = f"Client {linked['client_id']} is linked to customer {linked['linked']}, so no customer is created for it."
-            raise Refused(text, hint="Link the review to the right customer; create that one in the CRM first if need be.")
-
-    async def _check_customer(self, review: int, customer_id: str | None) -> None:
-        """A typing error must not become a link."""
-        item = await self._store.read(views.review, review)
-        crm = self._engine.connections.crms.get(item["crm"]) if item else None
-        if crm is None or customer_id is None:
-            return
-        if await crm.get(customer_id) is None:
-            raise Refused(f"{crm.title} has no customer {customer_id}.", hint="Check the id; nothing was changed.")
 
 
 def _check_ended(task: asyncio.Task[None], what: str) -> None:

@@ -15,7 +15,7 @@ from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.store.intents import forget
 from connector.store.lanes import fence, reach_step
-from connector.store.links import link_of, remember, save_alias, save_link, survivor_of
+from connector.store.links import give_up, link_of, remember, save_alias, save_link, survivor_of
 from connector.store.sqlite.database import Database
 
 #: Seconds after which an event looks again whether the other client's create has been settled.
@@ -53,11 +53,17 @@ class Journal:
         now: float,
         *,
         keys: Sequence[str] = (),
+        said: Sequence[str] = (),
         merged_from: str | None = None,
         intent: str | None = None,
     ) -> None:
-        """Commit the outcome of the resolve step: the links (the client's own first), what we remember, the next step."""
-        await self._database.write(lambda connection: _linked(connection, work, links, step, now, keys, merged_from, intent))
+        """Commit the outcome of the resolve step: the links (the client's own first), what we remember, the next step.
+
+        `said` are all identity keys that the client has now: what it had before in their place is no longer its key.
+        """
+        await self._database.write(
+            lambda connection: _linked(connection, work, links, step, now, keys, said, merged_from, intent)
+        )
 
     async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:
         """Commit that the booking system holds the customer's id."""
@@ -136,6 +142,7 @@ def _linked(
     step: str,
     now: float,
     keys: Sequence[str],
+    said: Sequence[str],
     merged_from: str | None,
     intent: str | None,
 ) -> None:
@@ -151,6 +158,7 @@ def _linked(
     if merged_from is not None and merged_from != own.customer_id:
         save_alias(connection, own.crm, merged_from, own.customer_id, now)
     remember(connection, own, keys, now)
+    give_up(connection, own, keys, said)
     if intent is not None:
         _settle(connection, work, intent, own.customer_id, now)
     _settle_creates(connection, own, now)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from connector.model.links import Link
+from connector.store.intents import forget_open
 from connector.store.sqlite.database import Database
 
 
@@ -34,6 +37,41 @@ class Links:
         query = "SELECT client_id FROM links WHERE crm = ? AND customer_id = ? AND source = ? ORDER BY id DESC LIMIT ?"
         rows = await self._database.read(lambda c: c.execute(query, (crm, customer_id, source, limit)).fetchall())
         return [row[0] for row in rows]
+
+    async def shared(self, crm: str, keys: Iterable[str], person: str | None) -> set[str]:
+        """Those of the keys that belong to several people.
+
+        What was only noticed does not count for a `person` about whom there is a review: that decides for all its clients.
+        """
+        wanted = list(keys)
+        return await self._database.read(lambda connection: _shared(connection, crm, wanted, person))
+
+    async def notice(self, crm: str, key: str, people: int, now: float, *, person: str | None = None) -> None:
+        """Remember that a key was seen with so many plainly different people. What somebody decided about it stands.
+
+        `person` is who is asked about because of it: for that person's other clients it does not count (see `shared`).
+        """
+        await self._database.write(lambda connection: notice(connection, crm, key, people, now, person))
+
+    async def different(self, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
+        """The customers that the client, or another client of this `person`, is not, survivors of merges included."""
+        return await self._database.read(lambda connection: _different(connection, crm, source, client_id, person))
+
+    async def beside(self, crm: str, source: str, client_id: str, event_id: int, appointment_id: str | None) -> list[str]:
+        """The customers of the other clients of one booking: those whose events came by the same delivery."""
+        if appointment_id is None:
+            return []
+        return await self._database.read(
+            lambda connection: _beside(connection, crm, source, client_id, event_id, appointment_id)
+        )
+
+    async def remove(self, source: str, client_id: str, by: str, now: float) -> tuple[str | None, Link | None]:
+        """Remove a client's link and what is remembered with it; returns a sentence why not, or the link that was removed.
+
+        The client counts as somebody else than that customer from now on. Where a person removed the link before, it is
+        answered again, so that what the booking system still holds can be cleared by repeating the command.
+        """
+        return await self._database.write(lambda connection: _remove(connection, source, client_id, by, now))
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Whether the CRM once told us that `customer_id` was merged into `survivor_id`."""
@@ -84,6 +122,27 @@ def remember(connection: sqlite3.Connection, link: Link, keys: Iterable[str], no
     )
 
 
+def notice(connection: sqlite3.Connection, crm: str, key: str, people: int, now: float, person: str | None) -> None:
+    """The statement behind `Links.notice`."""
+    connection.execute(
+        "INSERT INTO shared_keys (crm, key, people, noticed_at, person) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " people = max(people, excluded.people) WHERE decided_by IS NULL",
+        (crm, key, people, now, person),
+    )
+
+
+def give_up(connection: sqlite3.Connection, link: Link, new: Sequence[str], said: Sequence[str]) -> None:
+    """The client says a new address or number: what it said before in its place is no longer its key."""
+    for kind in ("email:", "phone:"):
+        now = [key for key in said if key.startswith(kind)]
+        if now and any(key.startswith(kind) for key in new):
+            connection.execute(
+                "DELETE FROM identities WHERE crm = ? AND source = ? AND client_id = ? AND substr(key, 1, 6) = ?"
+                " AND key NOT IN (SELECT value FROM json_each(?))",
+                (link.crm, link.source, link.client_id, kind, json.dumps(now)),
+            )
+
+
 def retie(connection: sqlite3.Connection, crm: str, source: str, client_id: str, customer_id: str | None) -> None:
     """A person says whose client this is: what it said of itself is tied to that customer, or (None) to nobody."""
     who = (crm, source, client_id)
@@ -117,3 +176,101 @@ def _missing(connection: sqlite3.Connection, link: Link, keys: list[str]) -> lis
     query = "SELECT 1 FROM identities WHERE crm = ? AND key = ? AND customer_id = ? AND source = ? AND client_id = ?"
     who = (link.customer_id, link.source, link.client_id)
     return [key for key in keys if connection.execute(query, (link.crm, key, *who)).fetchone() is None]
+
+
+def set_apart(
+    connection: sqlite3.Connection, link: Link, by: str, now: float, *, person: str | None = None, review_id: int | None = None
+) -> None:
+    """Remember that the link's client is not the link's customer; with `person`, nor is any other client of that person."""
+    connection.execute(
+        "INSERT INTO different (crm, source, client_id, customer_id, person, review_id, decided_by, decided_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET person = excluded.person, review_id = excluded.review_id,"
+        " decided_by = excluded.decided_by, decided_at = excluded.decided_at",
+        (link.crm, link.source, link.client_id, link.customer_id, person, review_id, by, now),
+    )
+
+
+def unlink(connection: sqlite3.Connection, link: Link) -> None:
+    """Drop a link with what is remembered of its client: identity keys, open effects, and which records it has there.
+
+    What is on its way begins anew.
+    """
+    who = (link.source, link.client_id)
+    connection.execute("DELETE FROM links WHERE source = ? AND client_id = ?", who)
+    connection.execute("DELETE FROM appointments WHERE source = ? AND client_id = ?", who)
+    retie(connection, link.crm, *who, None)
+    forget_open(connection, *who)
+    connection.execute(
+        "UPDATE events SET step = 'resolve' WHERE lane_id = (SELECT id FROM lanes WHERE source = ? AND client_id = ?)"
+        " AND state IN ('queued', 'retrying', 'held')",
+        who,
+    )
+
+
+def is_running(connection: sqlite3.Connection, source: str, client_id: str) -> bool:
+    """Whether an event of the client is being worked on now."""
+    query = "SELECT 1 FROM lanes WHERE source = ? AND client_id = ? AND boot IS NOT NULL"
+    return connection.execute(query, (source, client_id)).fetchone() is not None
+
+
+def _remove(connection: sqlite3.Connection, source: str, client_id: str, by: str, now: float) -> tuple[str | None, Link | None]:
+    link = link_of(connection, source, client_id)
+    if link is None:
+        row = connection.execute(
+            "SELECT source, client_id, crm, customer_id, 'review' FROM different WHERE source = ? AND client_id = ?"
+            " AND review_id IS NULL ORDER BY decided_at DESC LIMIT 1",
+            (source, client_id),
+        ).fetchone()
+        return (None, Link(*row)) if row else (f"Client {client_id} of {source} has no link.", None)
+    if is_running(connection, source, client_id):
+        return f"An event of client {client_id} of {source} is being worked on. Try again in a moment.", None
+    unlink(connection, link)
+    set_apart(connection, link, by, now)
+    _note_removal(connection, link, by, now)
+    return None, link
+
+
+def _note_removal(connection: sqlite3.Connection, link: Link, by: str, now: float) -> None:
+    """Leave a trace in the client's latest event."""
+    row = connection.execute(
+        "SELECT e.id, e.trace FROM lanes l JOIN events e ON e.lane_id = l.id WHERE l.source = ? AND l.client_id = ?"
+        " ORDER BY e.id DESC LIMIT 1",
+        (link.source, link.client_id),
+    ).fetchone()
+    if row is not None:
+        at = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        said = f"the link ({link.origin}) was removed by {by} at {at}"
+        entry = {"rule": "link", "result": "removed", "note": said, "customer_id": link.customer_id}
+        trace = json.dumps([*json.loads(row["trace"]), entry])
+        connection.execute("UPDATE events SET trace = ? WHERE id = ?", (trace, row["id"]))
+
+
+def _shared(connection: sqlite3.Connection, crm: str, keys: list[str], person: str | None) -> set[str]:
+    query = (
+        "SELECT key FROM shared_keys WHERE crm = ?1 AND people > 1 AND key IN (SELECT value FROM json_each(?2))"
+        " AND (decided_by IS NOT NULL OR (person IS NOT ?3 OR ?3 IS NULL)"
+        " AND NOT EXISTS (SELECT 1 FROM reviews WHERE crm = ?1 AND person = ?3))"
+    )
+    return {row[0] for row in connection.execute(query, (crm, json.dumps(keys), person))}
+
+
+def _different(connection: sqlite3.Connection, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
+    rows = connection.execute(
+        "SELECT customer_id FROM different WHERE crm = ?1 AND source = ?2 AND client_id = ?3"
+        " UNION SELECT customer_id FROM different WHERE crm = ?1 AND person = ?4",
+        (crm, source, client_id, person),
+    ).fetchall()
+    return list(dict.fromkeys(id_ for row in rows for id_ in (row[0], survivor_of(connection, crm, row[0]))))
+
+
+def _beside(
+    connection: sqlite3.Connection, crm: str, source: str, client_id: str, event_id: int, appointment_id: str
+) -> list[str]:
+    rows = connection.execute(
+        "SELECT DISTINCT l.customer_id FROM events e JOIN events other ON other.delivery_id = e.delivery_id"
+        " JOIN links l ON l.source = other.source AND l.client_id = other.client_id"
+        " WHERE e.id = ? AND other.client_id <> ? AND l.source = ? AND l.crm = ?"
+        " AND json_extract(other.payload, '$.appointment.id') = ?",
+        (event_id, client_id, source, crm, appointment_id),
+    ).fetchall()
+    return [survivor_of(connection, crm, row[0]) for row in rows]

@@ -144,11 +144,17 @@ def review(connection: sqlite3.Connection, review_id: int) -> Row | None:
 def desk(connection: sqlite3.Connection) -> list[Row]:
     """Open review items as `reviews`, each with its `clients`, and whether one of them is `linked` already."""
     found = reviews(connection)
-    clients = _review_clients(connection, [item["id"] for item in found])
+    clients, shared = _review_clients(connection, [item["id"] for item in found]), about_keys(connection)
     for item in found:
         item["clients"] = clients[item["id"]]
         item["linked"] = any(client["linked"] for client in item["clients"])
+        item["about_key"] = item["id"] in shared
     return found
+
+
+def about_keys(connection: sqlite3.Connection) -> set[int]:
+    """The open items that are about one address or number, which could be treated as shared."""
+    return {row[0] for row in connection.execute("SELECT id FROM reviews WHERE decision IS NULL AND key IS NOT NULL")}
 
 
 def decided(connection: sqlite3.Connection, *, limit: int = 5) -> list[Row]:
@@ -182,6 +188,17 @@ def shared_customers(connection: sqlite3.Connection, source: str, crm: str) -> d
     for row in rows:
         found.setdefault(row["customer_id"], []).append((row["source"], row["client_id"]))
     return found
+
+
+def written_to(connection: sqlite3.Connection, source: str, client_id: str, customer_id: str, *, limit: int) -> list[str]:
+    """Where the customer's id was or may have been written for a client: ids of bookings, or the client's own."""
+    begin, end = f"write_back:{source}:", f":{customer_id}"
+    rows = connection.execute(
+        "SELECT key FROM intents WHERE key >= ? AND key < ? AND client_id = ? AND kind = 'write_back'"
+        " ORDER BY begun_at DESC LIMIT ?",
+        (begin, begin + "\U0010ffff", client_id, limit),
+    )
+    return [row[0].removeprefix(begin).removesuffix(end) for row in rows if row[0].endswith(end)]
 
 
 def waiting_of(connection: sqlite3.Connection, source: str, client_id: str) -> dict[str, list[int]]:

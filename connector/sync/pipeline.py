@@ -22,7 +22,8 @@ from connector.model.persons import Customer, NewCustomer
 from connector.sync.effects import effect
 from connector.sync.locks import IdentityLocks
 from connector.sync.matching.evidence import CHOOSE, missing_fields, new_customer, one_person
-from connector.sync.matching.rules import Matcher, Seen
+from connector.sync.matching.rules import Matcher
+from connector.sync.matching.stored import Seen
 from connector.sync.repositories import EffectsJournal, LinksMemory
 from connector.sync.timeline import Recorder
 from connector.sync.trace import note
@@ -122,6 +123,8 @@ class Sync:
             return True
         if await self.links.is_alias(self.crm.name, there, link.customer_id):
             return True
+        if there in await self.links.different(self.crm.name, link.source, link.client_id, None):
+            return True
         # A merge of clients brings ids of other clients here, and theirs may have been merged without our having heard of it.
         alive = await self.crm.get(there)
         if alive is None:
@@ -150,7 +153,10 @@ class Sync:
             customer = seen.customer or await self.crm.get(link.customer_id)
             person = self.matcher.identity(await self._client(work, seen))
             missing = missing_fields(customer, new_customer(person), origin=link.origin) if customer else None
-            if customer is not None and missing is not None:
+            if missing is not None and missing.email and await self.links.shared(self.crm.name, person.email_keys, None):
+                # Somebody else has the address of several in a CRM that keeps addresses unique.
+                missing = missing.model_copy(update={"email": ""})
+            if customer is not None and missing is not None and missing != NewCustomer():
                 await self._fill(work, customer, missing)
         work.step = "record"
 

@@ -27,6 +27,18 @@ class LinksMemory(Protocol):
     async def clients_of(self, crm: str, customer_id: str, source: str, limit: int) -> list[str]:
         """Answer the clients of a source who are linked to a customer, newest first."""
 
+    async def shared(self, crm: str, keys: Sequence[str], person: str | None) -> set[str]:
+        """Answer those keys that belong to several people, as was noticed or decided; see `connector.store.links.Links`."""
+
+    async def notice(self, crm: str, key: str, people: int, now: float, *, person: str | None = None) -> None:
+        """Remember that a key was seen with so many plainly different people; `person` is asked about because of it."""
+
+    async def different(self, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
+        """Answer the customers that the client, or another client of this person, is not, as somebody decided."""
+
+    async def beside(self, crm: str, source: str, client_id: str, event_id: int, appointment_id: str | None) -> list[str]:
+        """Answer the customers of the other clients of the booking that the event speaks of."""
+
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Answer whether a merge made `survivor_id` of `customer_id`."""
 
@@ -51,10 +63,11 @@ class EffectsJournal(Protocol):
         now: float,
         *,
         keys: Sequence[str] = (),
+        said: Sequence[str] = (),
         merged_from: str | None = None,
         intent: str | None = None,
     ) -> None:
-        """Commit the links, what is remembered with them, and the next step."""
+        """Commit the links, what is remembered with them, and the next step; `said` are all keys that the client has now."""
 
     async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:
         """Commit that the booking system holds the id."""

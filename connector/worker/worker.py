@@ -273,7 +273,7 @@ class Worker:
             if (entry := await self._store.reviews.answered(*asked, ids, now, person=error.person)) is not None:
                 work.trace.append(entry)
                 return Postponed("linked as decided for another client of this person", retry_after=0.0)
-        await self._store.reviews.open(*asked, error.candidates, now, person=error.person)
+        await self._store.reviews.open(*asked, error.candidates, now, person=error.person, key=error.key)
         return error
 
     def judge(self, work: Work, error: ConnectorError) -> Verdict:  # noqa: PLR0911 - one return per row of the table

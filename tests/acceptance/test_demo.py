@@ -15,7 +15,7 @@ DECISIONS = {
     "new client": ("done", "created"),
     "client with a known e-mail": ("done", "the only customer with this e-mail address"),
     "client already linked": ("done", "linked to this customer"),
-    "ambiguous client": ("held", "the phone number matches, the name does not"),
+    "ambiguous client": ("held", "the phone number matches, the name only in part"),
     "client without e-mail and phone": ("ignored", "nothing to identify the client"),
 }
 

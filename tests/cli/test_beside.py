@@ -300,3 +300,34 @@ def test_backfill_counts_every_client_and_is_json_and_nothing_else(place):
     assert "Would be done for stores:" in text
     assert "Nothing was changed." in text
     assert "Done for stores:" in place.run(*asked).stdout
+
+
+def test_a_link_is_removed(place):
+    client, contact, review = ambiguous(place)
+    place.run("review", "link", review, contact)
+    place.settle()
+    result = place.run("links", "remove", "stores", str(client))
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0] == f"Client {client} of stores is no longer linked to {contact}."
+    assert str(client) not in {link["client_id"] for link in place.json("links", "list")}
+    result = place.run("links", "remove", "stores", "4242")
+    assert (result.exit_code, result.stderr.startswith("Client 4242 of stores has no link.")) == (1, True)
+
+
+def test_many_reviews_are_decided_at_once(place):
+    """Those that cannot be decided so stop none of the others."""
+    people = [ambiguous(place) for _ in range(3)]
+    ids = [int(review) for _, _, review in people]
+    result = place.run("review", "create", str(ids[0]), "987654", "--json")
+    assert (result.exit_code, place.run("review", "create").exit_code) == (1, 2)
+    said = json.loads(result.stdout)
+    assert (said["done"], [one["id"] for one in said["refused"]]) == ([ids[0]], [987654])
+    assert said["refused"][0]["why"].startswith("There is no review 987654.")
+    assert place.run("review", "different", "--all").exit_code == 2, "all of what?"
+    result = place.run("review", "different", "--all", "--reason", "PHONE NUMBER MATCHES", "--json")
+    assert set(json.loads(result.stdout)["done"]) >= set(ids[1:])
+    place.settle()
+    links = place.links()
+    assert all(links[client] not in (None, contact) for client, contact, _ in people)
+    result = place.run("review", "shared", str(ids[0]))
+    assert (result.exit_code, f"Review {ids[0]} was decided before (create)." in result.stderr) == (1, True)

@@ -32,8 +32,8 @@ CONTRACT = {
     ("backfill",),
     ("check",),
     *itertools.product(["events"], ["list", "show", "retry", "discard"]),
-    *itertools.product(["review"], ["list", "show", "link", "create", "dismiss"]),
-    ("links", "list"),
+    *itertools.product(["review"], ["list", "show", "link", "create", "different", "shared", "dismiss"]),
+    *itertools.product(["links"], ["list", "remove"]),
     ("sandbox",),
 }
 #: Commands with what they need besides a configuration.
@@ -44,8 +44,11 @@ NEEDS = {
     ("events", "discard"): ["1"],
     ("review", "show"): ["1"],
     ("review", "link"): ["1", "7"],
+    ("links", "remove"): ["stores", "7"],
     ("review", "create"): ["1"],
     ("review", "dismiss"): ["1"],
+    ("review", "different"): ["1"],
+    ("review", "shared"): ["1"],
 }
 #: A file with a fault of every kind.
 FAULTY = """

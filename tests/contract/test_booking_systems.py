@@ -140,6 +140,18 @@ async def test_a_link_is_replaced_and_written_twice_is_the_same(far, booking):
     assert far.stored(bob) == ("1", None)
 
 
+async def test_a_link_that_was_cleared_is_gone_or_the_adapter_says_that_it_is_not(far, booking):
+    if not booking.writes_links:
+        pytest.skip("has no place for a customer id")
+    ada, bob = far.add(ADA), far.add(ADA)
+    for client in (ada, bob):
+        far.store(client, "6001", None)
+    cleared = await booking.clear_link(await booking.read_link(ada))
+    assert (await booking.read_link(ada)).customer_id == (None if cleared else "6001")
+    assert far.stored(bob) == ("6001", None)
+    assert cleared is (booking.system in ("bookeo", "bookingflow")), "the others document no way"
+
+
 @pytest.mark.parametrize("metadata", [{}, {"tier": "gold"}, {"ü": [1, None, {"a": {"b": 2.5}}], "": ""}])
 async def test_metadata_of_others_is_sent_back_unchanged(far, booking, metadata):
     if not far.keeps_metadata:

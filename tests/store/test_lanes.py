@@ -230,13 +230,25 @@ async def test_a_claim_knows_the_client_s_link_and_the_latest_decision(store):
     assert (work.link, work.decision) == (None, None)
     await store.journal.linked(work, [link()], "write_back", NOW)
     await hold(store, work)
-    for decision in ("create", "dismiss"):
+    for decision, customer in (("create", None), ("link", "502")):
         review = await store.reviews.open("stores", "c-1", "main", "two of them", [], NOW)
-        await store.reviews.decide(review, decision, None, "ops", NOW)
+        await store.reviews.decide(review, decision, customer, "ops", NOW)
     await accept(store, "e-2")
     work = await claim_one(store)
-    assert work.link == link()
-    assert (work.decision.decision, work.decision.by) == ("dismiss", "ops")
+    assert work.link == link("c-1", "502", origin="review")
+    assert (work.decision.decision, work.decision.by) == ("link", "ops")
+
+
+async def test_a_claim_after_a_dismissal_knows_of_no_link(store):
+    await accept(store, "e-1")
+    work = await claim_one(store)
+    await store.journal.linked(work, [link()], "write_back", NOW)
+    await hold(store, work)
+    review = await store.reviews.open("stores", "c-1", "main", "two of them", [], NOW)
+    await store.reviews.decide(review, "dismiss", None, "ops", NOW)
+    await accept(store, "e-2")
+    work = await claim_one(store)
+    assert (work.link, work.decision.decision) == (None, "dismiss")
 
 
 async def test_a_verdict_the_states_do_not_allow_is_refused_and_the_claim_stands(store):

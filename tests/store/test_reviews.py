@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from connector.model.errors import StoreError
 from connector.model.jobs import Verdict
 from connector.store import views
+from connector.store.reviews.decisions import decision_of
 
 from .samples import DONE, NOW, accept, claim_one, hold, link, rows, settle, states
 
@@ -321,7 +324,7 @@ async def test_the_link_that_was_there_before_holds_again(store, review):
 
 
 @pytest.mark.parametrize("settled", [True, False])
-async def test_a_link_that_was_or_may_be_written_back_stays_for_a_new_decision(store, review, settled):
+async def test_a_link_that_was_or_may_be_written_back_goes_and_nothing_is_matched_until_a_new_decision(store, review, settled):
     await store.reviews.decide(review, "link", "502", "ops", NOW)
     work = await claim_one(store)
     await store.journal.begin(work, "write_back:c-1", "write_back", NOW)
@@ -331,8 +334,11 @@ async def test_a_link_that_was_or_may_be_written_back_stays_for_a_new_decision(s
         await settle(store)
     else:
         await store.lanes.conclude(work, Verdict("retrying", "no clear answer", due=NOW + 99), NOW)
-    assert "stays linked to 502 until you decide anew" in (await undo(store, review))[0]
-    assert (await store.links.find("stores", "c-1")).customer_id == "502"
+    (said,) = await undo(store, review)
+    assert said == "Client c-1 of stores: the link to 502 was in use and is gone. Its events wait until you decide anew."
+    assert await store.links.find("stores", "c-1") is None
+    undecided = await store.read(decision_of, "stores", "c-1")
+    assert (undecided.review_id, undecided.decision) == (review, "undecided")
     assert [item["id"] for item in await store.read(views.reviews)] == [review]
     assert await store.reviews.decide(review, "link", "501", "ops", NOW + 99) is None
     assert (await store.links.find("stores", "c-1")).customer_id == "501"
@@ -343,7 +349,8 @@ async def test_a_customer_who_was_created_stays(store):
     await store.reviews.decide(review, "create", None, "ops", NOW)
     await created(store, await claim_one(store))
     first, second = await undo(store, review)
-    assert "c-1 of stores stays linked to 777" in first
+    assert "the link to 777 was in use and is gone; the customer 777 stays in the CRM." in first
+    assert await store.links.find("stores", "c-1") is None
     assert "c-2 of stores: the link to 777 is gone" in second
 
 
@@ -354,6 +361,22 @@ async def test_a_create_that_has_not_begun_is_withdrawn_for_all(store):
     assert (await store.read(views.event, 2))["reason"] == "two of them"
     assert await store.reviews.decide(review, "link", "501", "ops", NOW + 70) is None
     assert await settle(store, NOW + 70) == [1, 2]
+
+
+async def test_dismissing_a_linked_client_removes_the_link_and_undo_brings_it_back(store, review):
+    await accept(store, "e-9", client="c-1")
+    work = await claim_one(store)
+    before = replace(link("c-1", "400", origin="email"), stored_id="400", written_back_at=NOW)
+    await store.journal.linked(work, [before], "write_back", NOW, keys=["email:a"])
+    await hold(store, work)
+    await store.reviews.decide(review, "dismiss", None, "ops", NOW)
+    assert await store.links.find("stores", "c-1") is None
+    assert await store.links.remembered("main", ["email:a"]) == []
+    (said,) = await undo(store, review)
+    assert said == "Client c-1 of stores: the link to 400 holds again; what was discarded stays discarded."
+    assert await store.links.find("stores", "c-1") == replace(before, stored_id=None)
+    follow_up = await claim_one(store, NOW + 60)
+    assert (follow_up.client_id, follow_up.type) == ("c-1", "review"), "so that it is written back again"
 
 
 async def test_a_dismissal_is_withdrawn_for_what_comes(store, review):

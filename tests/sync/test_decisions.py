@@ -98,7 +98,8 @@ async def test_clients_of_whom_only_the_record_speaks_share_an_item(world: World
 async def test_who_was_decided_about_again_waits_no_more(world: World):
     grace = world.contact(**GRACE)
     a, b = world.client(**BY_PHONE), world.client(**BY_PHONE)
-    await ask_both(world, a, b)
+    await ask_both(world, a)
+    await ask_both(world, b)
     world.hubspot_gate.on("POST", "/contacts$", RuntimeError("a defect"))
     await decide(world, 1, "create")
     await run(world)
@@ -118,8 +119,13 @@ async def test_a_decision_that_was_taken_back_is_not_taken_again_by_the_next_eve
     await decide(world, 1, "link", wrong)
     await run(world)
     _, (said,) = await world.store.reviews.undo(1, "me", world.clock())
-    assert "stays linked" in said
+    assert said.endswith("was in use and is gone. Its events wait until you decide anew.")
     await ask_both(world, ada)
+    assert await world.link(ada) is None
+    assert (await world.rows("SELECT state, reason FROM events ORDER BY id"))[-1] == (
+        "held",
+        "the decision about this client was taken back; it waits for a new one in review 1",
+    )
     assert [item["id"] for item in await world.store.read(views.reviews)] == [1]
 
 

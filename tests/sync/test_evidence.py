@@ -112,7 +112,7 @@ async def test_a_phone_with_another_name_needs_a_person_who_sees_the_candidate(w
     ada = world.client()
     ended = await world.process(ada)
     assert isinstance(ended.error, NeedsReview)
-    assert str(ended.error) == "the phone number matches, the name does not"
+    assert str(ended.error) == "the phone number matches, a name is missing", "the reason says what the evidence says"
     assert ended.rules[-1] == ("phone", "ambiguous")
     assert ended.error.candidates == [
         {"customer_id": contact, "evidence": ["same phone", "a name is missing", "the e-mail address differs"]}

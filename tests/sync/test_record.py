@@ -159,10 +159,25 @@ async def test_a_record_that_may_have_been_made_for_the_client_who_is_gone_is_wa
 async def test_clients_of_one_customer_who_were_not_merged_have_a_record_each(world: World):
     """A mother books for two children who are clients of their own and share her record."""
     one, other = world.client(), world.client()
+    await world.process(one)
+    await world.process(other)
+    assert len(world.contacts()) == 1
     await world.book(one, attendees=[int(one), int(other)])
     await world.run_all()
     assert len(world.contacts()) == 1
-    assert len(world.meetings()) == 2
+    assert len(world.meetings()) == 4
+
+
+async def test_new_clients_of_one_booking_are_two_people_whatever_they_share(world: World):
+    """Father and son of one name, one address and one number: the second is made without the address."""
+    one, other = world.client(), world.client()
+    await world.book(one, attendees=[int(one), int(other)])
+    await world.run_all()
+    assert {(await world.link(client))[1] for client in (one, other)} == {"created"}
+    assert sorted(contact.get("email", "") for contact in world.contacts().values()) == ["", "ada@example.com"]
+    await world.process(one)
+    await world.process(other)
+    assert len(world.contacts()) == 2, "and stay two"
 
 
 async def test_two_bookings_of_a_client_are_two_records(world: World):

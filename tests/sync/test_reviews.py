@@ -112,17 +112,17 @@ async def test_create_is_allowed_by_a_person_where_the_sync_does_not_create(worl
     assert ended.work.outcome == "created"
 
 
-async def test_create_that_the_crm_refuses_for_the_email_is_held_with_the_customer_to_link(world: World, ambiguous):
-    _, contact = ambiguous
+async def test_create_that_the_crm_refuses_for_the_email_is_made_without_it(world: World, ambiguous):
+    ada, contact = ambiguous
     taken = world.contact(email="ada@example.com")
     (ended,) = await decide(world, "create")
-    assert (ended.state, type(ended.error)) == ("held", Hold)
-    assert "refuses a second customer with this e-mail" in str(ended.error)
-    assert ended.error.hint == f"Take the decision back: `connector review undo 1`, then link it to {taken}."
-    assert (await world.store.reviews.undo(1, "the operator", world.clock()))[0] is None
-    (ended,) = await decide(world, "link", taken)
     assert ended.state == "done"
-    assert set(world.contacts()) == {contact, taken}
+    said = ended.note("create", "created")
+    assert said["note"] == f"a customer was created without the e-mail address, which belongs to customer {taken}"
+    made = said["customer_id"]
+    assert set(world.contacts()) == {contact, taken, made}
+    assert (world.contacts()[made].get("email", ""), world.contacts()[made]["mobilephone"]) == ("", PHONE)
+    assert (await world.link(ada), world.stored(ada)) == ((made, "created"), made)
     assert await world.open_effects() == [], "nobody else waits for it"
 
 

@@ -72,7 +72,9 @@ class Town:
         return arrival()
 
     def _visit_all(self, clients: list[int]) -> None:
-        if len(clients) > 1 and self.rng.random() < 0.5:
+        # Several clients of one booking are different people.
+        distinct = len({id(self.owner[client]) for client in clients}) == len(clients)
+        if len(clients) > 1 and distinct and self.rng.random() < 0.5:
             self.visit(clients[0], attendees=clients)
             return
         for client in clients:

@@ -69,7 +69,8 @@ async def test_a_link_to_a_customer_of_another_crm_keeps_nobody_from_creating_on
         world.booxi.book(client)
         await world.deliver()
         await world.settled()
-        await Operations(world.engine, works=True).decide(1, "create", None, "the operator")
+        asked = {"review": 1, "decision": "create", "customer_id": None, "by": "the operator"}
+        await Operations(world.engine, works=True).call("decide", asked)
         await world.settled()
         (link,) = await world.engine.store.read(views.links)
         assert (link["crm"], link["origin"]) == ("main", "created")

@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from connector.config.settings import BookingSettings, Section, Zone
+from connector.config.settings import BookingSettings, Section
+from connector.config.values import Zone
 from connector.remote.keyed_address import PathKey
 from connector.remote.limits import CallLimits, Calls
 

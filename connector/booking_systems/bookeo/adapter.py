@@ -18,7 +18,7 @@ from connector.booking_systems.bookeo.signature import MESSAGE_ID, BookeoVerifie
 from connector.booking_systems.bookeo.walk import Walk
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Client, Reading
-from connector.model.errors import RemoteError
+from connector.model.errors import Rejected, RemoteError
 from connector.model.problems import Check
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.signatures import Verifier
@@ -92,6 +92,16 @@ class Bookeo(BookingSystem):
             UnknownOutcome: no clear answer came.
         """
         return await self._links.write(link, customer_id)
+
+    async def clear_link(self, link: ClientLink) -> bool:
+        """Empty the field or the reference, as `write_link` fills it."""
+        if not link.writable:
+            return False
+        try:
+            await self._links.write(link, "")
+        except Rejected:
+            return False
+        return (await self._links.read(link.client_id, link.appointment_id)).customer_id is None
 
     async def walk(self, since: datetime, until: datetime, cursor: dict[str, Any] | None) -> AsyncIterator[Page]:
         """Yield the bookings that start within, then (with `backfill_customers`) all customers; see `walk.Walk`."""

@@ -204,7 +204,7 @@ class ReferenceLinks(_Objects):
             Rejected: the id is too long, or there is no such booking. Transient: the reference was taken meanwhile, or it
                 does not stick. UnknownOutcome: no clear answer came.
         """
-        number, reference = link.appointment_id, self._prefix + customer_id
+        number, reference = link.appointment_id, self._prefix + customer_id if customer_id else ""
         if len(reference) > MAX_EXTERNAL_REF:
             hint = f'Shorten external_ref_prefix in [{self._account}], or set write_back = "custom_field".'
             raise Rejected("Bookeo: write the booking: the customer id is too long", account=self._account, hint=hint)

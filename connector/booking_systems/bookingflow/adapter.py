@@ -109,6 +109,17 @@ class BookingFlow(BookingSystem):
             raise Transient("BookingFlow: write the booking: the field reads back otherwise", account=self.remote.account)
         return link.model_copy(update={"customer_id": customer_id})
 
+    async def clear_link(self, link: ClientLink) -> bool:
+        """Empty the configured field of the booking; its other fields are not sent."""
+        field, booking_id = self._settings.write_back_field, self._booking_id(link.client_id)
+        if field is None:
+            return False
+        try:
+            await self._client.update_booking(booking_id, {field: ""})
+        except Rejected:
+            return False
+        return self._stored(await self._booking(booking_id) or {}, field) is None
+
     async def _booking(self, booking_id: str) -> dict[str, Any] | None:
         answer = await self._client.get_booking(booking_id)
         if answer.status in ABSENT:

@@ -100,6 +100,18 @@ class Booxi(BookingSystem):
         except ClientMerged:
             raise self._twice() from None
 
+    async def clear_link(self, link: ClientLink) -> bool:
+        """Replace the external id by an empty text and read back.
+
+        ASSUMPTION: Booxi documents no way to unlink; whether an empty id clears the link or is refused is not known. Both
+        are understood, and an answer of success counts only with the read that follows.
+        """
+        try:
+            await self._client.put_module_link(link.client_id, self._module, "", link.metadata)
+        except (Rejected, ClientMerged):
+            return False
+        return (await self.read_link(link.client_id)).customer_id is None
+
     async def _put(self, link: ClientLink, customer_id: str) -> ClientLink:
         answer = await self._client.put_module_link(link.client_id, self._module, customer_id, link.metadata)
         entry = read_object(read_object(answer.data).get("link"))

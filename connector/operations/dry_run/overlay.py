@@ -156,6 +156,9 @@ class DryMemory:
         self._links: dict[tuple[str, str], Link] = {}
         self._remembered: dict[tuple[str, str], dict[str, None]] = {}
         self._aliases: dict[tuple[str, str], str] = {}
+        #: The person who is asked about because of a key that was noticed.
+        self._noticed: dict[tuple[str, str], str] = {}
+        self._booked: dict[tuple[str, str], set[str]] = {}
 
     async def find(self, source: str, client_id: str) -> Link | None:
         """The link, stored or simulated."""
@@ -180,6 +183,27 @@ class DryMemory:
         ]
         stored = await self._store.links.clients_of(crm, customer_id, source, limit)
         return list(dict.fromkeys([*reversed(simulated), *stored]))[:limit]
+
+    async def shared(self, crm: str, keys: Sequence[str], person: str | None) -> set[str]:
+        """The keys that belong to several people, stored or noticed in this dry run."""
+        noticed = {key for key in keys if self._noticed.get((crm, key), person or "") != (person or "")}
+        return await self._store.links.shared(crm, keys, person) | noticed
+
+    async def notice(self, crm: str, key: str, people: int, now: float, *, person: str | None = None) -> None:
+        """Remember it for the rest of the dry run."""
+        self._noticed.setdefault((crm, key), person or "nobody")
+
+    async def different(self, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
+        """What the store says: a dry run decides nothing for people."""
+        return await self._store.links.different(crm, source, client_id, person)
+
+    async def beside(self, crm: str, source: str, client_id: str, event_id: int, appointment_id: str | None) -> list[str]:
+        """The customers of the other clients of the booking, stored or simulated."""
+        stored = await self._store.links.beside(crm, source, client_id, event_id, appointment_id)
+        booked = self._booked.setdefault((source, appointment_id), set()) if appointment_id else set()
+        booked.add(client_id)
+        links = [self._links.get((source, other)) for other in booked - {client_id}]
+        return [*stored, *(link.customer_id for link in links if link is not None and link.crm == crm)]
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Whether a merge is known."""
@@ -206,6 +230,7 @@ class DryMemory:
         now: float,
         *,
         keys: Sequence[str] = (),
+        said: Sequence[str] = (),
         merged_from: str | None = None,
         intent: str | None = None,
     ) -> None:

@@ -30,6 +30,8 @@ class BooxiState:
         self._clock = clock
         #: Grows with every change of a booking.
         self.version = 0
+        #: SYNTHETIC: what an empty external id does is not documented; False refuses it like any other blank.
+        self.empty_id_unlinks = False
         self.reset()
 
     def reset(self) -> None:
@@ -157,6 +159,9 @@ class BooxiState:
         Raises:
             InvalidExternalId: blank, not a text, or too long.
         """
+        if external_id == "" and self.empty_id_unlinks:
+            self.links.pop((client, module), None)
+            return {"clientId": client, "moduleId": module}
         if not isinstance(external_id, str) or not external_id.strip() or len(external_id) > MAX_EXTERNAL_ID:
             raise InvalidExternalId
         self._modules[module] = None

@@ -19,8 +19,9 @@ from connector.model.reviews import Decision
 from connector.store.follow_ups import queue_follow_up
 from connector.store.inbox import LIVE
 from connector.store.intents import forget_open
-from connector.store.links import link_of, retie, save_link
+from connector.store.links import link_of, retie, save_link, set_apart, unlink
 from connector.store.reviews.items import clients_of, open_item, withdraw
+from connector.store.reviews.shared import share
 from connector.store.reviews.undo import undo
 from connector.store.sqlite.database import Database
 
@@ -60,15 +61,17 @@ class Reviews:
         *,
         person: str | None = None,
         standing: bool = False,
+        key: str | None = None,
     ) -> int:
         """Raise a review item, or bring the open one up to date; returns its id.
 
         Clients of one CRM with the same `person` (any key that reveals nothing) share an item; without one the client
-        has an item of its own. `standing`: only a decision ends it, not that the client's events went through.
+        has an item of its own. `key`: the digest of the address or number that raises the question, where that may
+        belong to several people; see `share`. `standing`: only a decision ends it, not that the client's events went through.
         """
         asked = (source, client_id, crm, person)
         said = json.dumps(list(candidates))
-        return await self._database.write(lambda connection: open_item(connection, asked, reason, said, standing, now))
+        return await self._database.write(lambda connection: open_item(connection, asked, reason, said, standing, now, key))
 
     async def answered(
         self, source: str, client_id: str, crm: str, reason: str, candidates: Sequence[str], now: float, *, person: str
@@ -87,6 +90,7 @@ class Reviews:
     ) -> str | None:
         """Record a decision for all clients of an item and let the waiting events go on.
 
+        `different` is `create`, and the person is remembered as none of the candidates, whichever client asks next.
         Returns a sentence why not, or None when done. With `follow_ups`, a client for whom nothing waits gets an event that
         carries the decision out now; otherwise its next event does.
         """
@@ -94,16 +98,31 @@ class Reviews:
             lambda connection: _decide(connection, review_id, decision, customer_id, by, now, follow_ups)
         )
 
+    async def share(self, review_id: int, by: str, now: float) -> tuple[str | None, list[int]]:
+        """Treat the address or number that an item is about as shared by several people, and ask all that wait for it anew.
+
+        Returns a sentence why not (or None), and the ids of the events that go on.
+        """
+        return await self._database.write(lambda connection: share(connection, review_id, by, now))
+
     async def undo(self, review_id: int, by: str, now: float) -> tuple[str | None, list[str]]:
         """Withdraw a decision and open the item again; returns a sentence why not (or None), and one for each client.
 
-        A link it made goes, unless the booking system may know of it already: then it stays until the next decision.
+        A link it made goes. Where the booking system or an event may have used it already, nothing is matched for the client
+        until somebody decides anew; what is stored in the booking system is for the caller to clear.
         """
         return await self._database.write(lambda connection: undo(connection, review_id, by, now))
 
 
 def decision_of(connection: sqlite3.Connection, source: str, client_id: str) -> Decision | None:
-    """The latest decision about a client that was not taken back."""
+    """The latest decision about a client that was not taken back; `undecided` where nothing may be matched without one."""
+    row = connection.execute(
+        "SELECT r.id, r.crm FROM review_clients c JOIN reviews r ON r.id = c.review_id"
+        " WHERE c.source = ? AND c.client_id = ? AND c.told IS NULL AND c.undecided",
+        (source, client_id),
+    ).fetchone()
+    if row is not None:
+        return Decision(row["id"], "undecided", "", crm=row["crm"])
     row = connection.execute(
         "SELECT r.id, c.told, coalesce(r.decided_by, ''), r.candidates, r.crm"
         " FROM review_clients c JOIN reviews r ON r.id = c.review_id"
@@ -147,14 +166,17 @@ def _decide(
         return f"There is no review {review_id}."
     if row["decision"] is not None:
         return f"Review {review_id} was decided before ({row['decision']})."
+    different, decision = decision == "different", "create" if decision == "different" else decision
     said = (decision, customer_id, by, now)
     connection.execute(
         "UPDATE reviews SET decision = ?, customer_id = ?, decided_by = ?, decided_at = ? WHERE id = ?", (*said, review_id)
     )
     connection.execute(
         "INSERT INTO review_decisions (review_id, decision, customer_id, decided_by, decided_at) VALUES (?, ?, ?, ?, ?)",
-        (review_id, *said),
+        (review_id, "different" if different else decision, customer_id, by, now),
     )
+    if different:
+        _keep_apart(connection, review_id, by, now)
     action = _Action(review_id, row["crm"], customer_id, by, now, follow_ups)
     for number, client in enumerate(clients_of(connection, review_id)):
         told = "wait" if decision == "create" and number else decision
@@ -165,6 +187,16 @@ def _decide(
         )
         _carry_out(connection, action, told, client["source"], client["client_id"])
     return None
+
+
+def _keep_apart(connection: sqlite3.Connection, review_id: int, by: str, now: float) -> None:
+    """Remember for every client of the item, and for its person, that it is none of the candidates."""
+    row = connection.execute("SELECT crm, person, candidates FROM reviews WHERE id = ?", (review_id,)).fetchone()
+    person = None if row["person"].startswith("client:") else row["person"]
+    for client in clients_of(connection, review_id):
+        for candidate in json.loads(row["candidates"]):
+            link = Link(client["source"], client["client_id"], row["crm"], candidate["customer_id"], "review")
+            set_apart(connection, link, by, now, person=person, review_id=review_id)
 
 
 def earlier(
@@ -207,8 +239,14 @@ def _carry_out(connection: sqlite3.Connection, action: _Action, told: str, sourc
     """Do what a decision says for one client."""
     if told != "create":
         forget_open(connection, source, client_id)
+    if told == "dismiss" and (there := link_of(connection, source, client_id)) is not None and there.crm == action.crm:
+        unlink(connection, there)
     if told == "link" and action.customer_id is not None:
         save_link(connection, Link(source, client_id, action.crm, action.customer_id, "review"), action.now)
+        connection.execute(
+            "DELETE FROM different WHERE crm = ? AND source = ? AND client_id = ? AND customer_id = ?",
+            (action.crm, source, client_id, action.customer_id),
+        )
         retie(connection, action.crm, source, client_id, action.customer_id)
     moved = _let_go(connection, action, told, source, client_id)
     if action.follow_ups and not moved and told in ("link", "create"):

@@ -16,6 +16,7 @@ def open_item(
     candidates: str,
     standing: bool,
     now: float,
+    key: str | None = None,
 ) -> int:
     """Put a client into the item of its person, with what was found out; returns the item's id."""
     source, client_id, crm, person = asked
@@ -33,7 +34,7 @@ def open_item(
         " standing = max(standing, excluded.standing)",
         (review_id, source, client_id, candidates, standing),
     )
-    connection.execute("UPDATE reviews SET reason = ? WHERE id = ?", (reason, review_id))
+    connection.execute("UPDATE reviews SET reason = ?, key = ? WHERE id = ?", (reason, key, review_id))
     _drop_settled(connection, int(review_id), source, client_id)
     _refresh(connection, int(review_id))
     return int(review_id)

@@ -1,13 +1,17 @@
-"""Taking a decision back: what it made is undone as far as nobody else knows of it, and the item is open again."""
+"""Taking a decision back: the link that it made is removed, the one before holds again, and the item is open again."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 
 from connector.model.links import Link
-from connector.store.links import link_of, retie, save_link
+from connector.store.follow_ups import queue_follow_up
+from connector.store.inbox import LIVE
+from connector.store.links import is_running, link_of, save_link, unlink
 from connector.store.reviews.items import clients_of
+from connector.store.reviews.shared import unshare
 
 
 def undo(connection: sqlite3.Connection, review_id: int, by: str, now: float) -> tuple[str | None, list[str]]:
@@ -15,18 +19,22 @@ def undo(connection: sqlite3.Connection, review_id: int, by: str, now: float) ->
     row = connection.execute("SELECT * FROM reviews WHERE id = ?", (review_id,)).fetchone()
     if row is None:
         return f"There is no review {review_id}.", []
+    if row["decision"] is None and unshare(connection, review_id, by, now):
+        return None, ["The address or number counts as one person's again; what has been linked or created since stays."]
     if row["decision"] is None:
         return f"Review {review_id} is open: there is nothing to undo.", []
     if (refusal := _in_the_way(connection, row)) is not None:
         return refusal, []
     said = []
     for client in clients_of(connection, review_id):
-        stays, sentence = _take_back(connection, row, client, now)
+        undecided, sentence = _take_back(connection, row, client, now)
         said.append(sentence)
         connection.execute(
-            "UPDATE review_clients SET told = NULL, replaced = NULL, standing = max(standing, ?) WHERE id = ?",
-            (stays, client["id"]),
+            "UPDATE review_clients SET told = NULL, replaced = NULL, standing = max(standing, ?1), undecided = ?1"
+            " WHERE id = ?2",
+            (undecided, client["id"]),
         )
+    connection.execute("DELETE FROM different WHERE review_id = ?", (review_id,))
     connection.execute(
         "UPDATE reviews SET decision = NULL, customer_id = NULL, decided_by = NULL, decided_at = NULL WHERE id = ?",
         (review_id,),
@@ -42,10 +50,7 @@ def _in_the_way(connection: sqlite3.Connection, review: sqlite3.Row) -> str | No
     """Why a decision cannot be taken back now."""
     for client in clients_of(connection, review["id"]):
         key, who = (client["source"], client["client_id"]), f"client {client['client_id']} of {client['source']}"
-        running = connection.execute(
-            "SELECT 1 FROM lanes WHERE source = ? AND client_id = ? AND boot IS NOT NULL", key
-        ).fetchone()
-        if running is not None:
+        if is_running(connection, *key):
             return f"An event of {who} is being worked on. Try again in a moment."
         other = connection.execute(
             "SELECT r.id, r.decision FROM review_clients c JOIN reviews r ON r.id = c.review_id"
@@ -63,13 +68,13 @@ def _in_the_way(connection: sqlite3.Connection, review: sqlite3.Row) -> str | No
 
 
 def _take_back(connection: sqlite3.Connection, review: sqlite3.Row, client: sqlite3.Row, now: float) -> tuple[bool, str]:
-    """Withdraw the decision for one client; answers whether a link of it stays, and a sentence for people."""
+    """Withdraw the decision for one client; answers whether it must be decided anew, and a sentence for people."""
     source, client_id, told = client["source"], client["client_id"], client["told"]
     who = f"Client {client_id} of {source}"
-    if told == "dismiss":
-        return False, f"{who}: coming events are held again; what was discarded stays discarded."
     link = link_of(connection, source, client_id)
     before = Link(*json.loads(client["replaced"])) if client["replaced"] else None
+    if told == "dismiss":
+        return _welcome_back(connection, link or before, restored=link is None, who=who, now=now)
     if told == "wait":
         connection.execute(
             "UPDATE events SET reason = ?, updated_at = ? WHERE source = ? AND client_id = ? AND state = 'held'",
@@ -77,26 +82,43 @@ def _take_back(connection: sqlite3.Connection, review: sqlite3.Row, client: sqli
         )
     if link is None or told == "wait":
         return False, f"{who}: nothing had been done yet; what is waiting is looked at again."
-    if told == "create" or link.origin != "review" or _is_in_use(connection, link, review["decided_at"]):
-        return True, f"{who} stays linked to {link.customer_id} until you decide anew: the link was in use already."
-    connection.execute("DELETE FROM links WHERE source = ? AND client_id = ?", (source, client_id))
-    theirs = before.customer_id if before is not None and before.crm == link.crm else None
-    retie(connection, link.crm, source, client_id, theirs)
-    # What was on its way with that link begins anew.
-    connection.execute(
-        "UPDATE events SET step = 'resolve' WHERE source = ? AND client_id = ? AND state IN ('queued', 'retrying', 'held')",
-        (source, client_id),
-    )
-    if before is not None:
-        save_link(connection, before, now)
+    if review["decision"] == "link" and link.customer_id != review["customer_id"]:
+        return False, f"{who}: it was linked to {link.customer_id} since, and that link stays."
+    used = told == "create" or link.origin != "review" or _is_in_use(connection, link, review["decided_at"])
+    unlink(connection, link)
+    if before is not None and before != link:
+        _restore(connection, before, link.stored_id or link.customer_id if used else before.stored_id, now)
         return False, f"{who}: the link to {link.customer_id} is gone and the one to {before.customer_id} holds again."
-    return False, f"{who}: the link to {link.customer_id} is gone; nothing had been written back."
+    stays = f"; the customer {link.customer_id} stays in the CRM" if link.origin == "created" else ""
+    after = (
+        f"was in use and is gone{stays}. Its events wait until you decide anew."
+        if used
+        else "is gone; nothing had been written back."
+    )
+    return used, f"{who}: the link to {link.customer_id} {after}"
+
+
+def _welcome_back(
+    connection: sqlite3.Connection, link: Link | None, *, restored: bool, who: str, now: float
+) -> tuple[bool, str]:
+    """A client that was dismissed counts again, with the link that it had."""
+    if link is None or not restored:
+        return False, f"{who}: coming events are held again; what was discarded stays discarded."
+    _restore(connection, link, None, now)
+    return False, f"{who}: the link to {link.customer_id} holds again; what was discarded stays discarded."
+
+
+def _restore(connection: sqlite3.Connection, link: Link, stored_id: str | None, now: float) -> None:
+    """Let an earlier link hold again, and have it written back where the booking system holds something else."""
+    save_link(connection, replace(link, stored_id=stored_id), now)
+    if stored_id != link.stored_id:
+        queue_follow_up(connection, link.source, link.client_id, "review", now, LIVE)
 
 
 def _is_in_use(connection: sqlite3.Connection, link: Link, since: float) -> bool:
     """Whether the booking system may hold the link, or an event has used it: the customer may carry the client's e-mail now.
 
-    Without the link the next event would find the same customer by that, and nobody would have decided so.
+    Without a new decision the next event would find the same customer by that, and nobody would have decided so.
     """
     if link.stored_id is not None or link.written_back_at is not None:
         return True

@@ -304,6 +304,24 @@ def m007_bodies_by_age(db: SqliteUtilsDatabase) -> None:
 
 
 @migrations()
+def m008_who_is_not_who(db: SqliteUtilsDatabase) -> None:
+    """Customers that a client (or its person) is not; keys that belong to several; decisions that must be taken anew."""
+    db.execute(
+        "CREATE TABLE different (crm TEXT NOT NULL, source TEXT NOT NULL, client_id TEXT NOT NULL, customer_id TEXT NOT NULL,"
+        " person TEXT, review_id INTEGER, decided_by TEXT NOT NULL, decided_at REAL NOT NULL,"
+        " PRIMARY KEY (crm, source, client_id, customer_id)) STRICT, WITHOUT ROWID"
+    )
+    db.execute("CREATE INDEX different_person ON different (crm, person) WHERE person IS NOT NULL")
+    db.execute(
+        "CREATE TABLE shared_keys (crm TEXT NOT NULL, key TEXT NOT NULL, people INTEGER NOT NULL, noticed_at REAL NOT NULL,"
+        " person TEXT, decided_by TEXT, decided_at REAL, PRIMARY KEY (crm, key)) STRICT, WITHOUT ROWID"
+    )
+    db.execute("ALTER TABLE reviews ADD COLUMN key TEXT")
+    db.execute("CREATE INDEX reviews_key ON reviews (crm, key) WHERE key IS NOT NULL")
+    db.execute("ALTER TABLE review_clients ADD COLUMN undecided INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations()
 def m009_body_digests(db: SqliteUtilsDatabase) -> None:
     """What a body was, also after it has been pruned: the same id with another body is another event."""
     db.execute("ALTER TABLE deliveries ADD COLUMN digest BLOB")

@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import phonenumbers
@@ -142,6 +142,8 @@ class Identity:
     plain_email: str | None = None
     #: Those of the phones that belong to several people.
     shared_phones: frozenset[str] = frozenset()
+    #: Whether the e-mail address was seen with several plainly different names.
+    shared_email: bool = False
     #: Fields that say something which could not be read: not the same as saying nothing.
     unreadable: tuple[str, ...] = ()
 
@@ -201,7 +203,18 @@ class Identity:
     @property
     def phone_keys(self) -> tuple[str, ...]:
         """The digests of the phones without extensions: a CRM keeps the number alone, so two clients may meet there."""
-        return tuple(dict.fromkeys(_digest("phone", _one_spelling(phone.partition(";")[0])) for phone in self.phones))
+        return tuple(dict.fromkeys(phone_key(phone) for phone in self.phones))
+
+    def sharing(self, keys: Collection[str]) -> Identity:
+        """The same person, knowing that these keys belong to several people."""
+        phones = {phone for phone in self.phones if phone_key(phone) in keys}
+        shared_email = self.shared_email or bool(set(self.email_keys) & set(keys))
+        return replace(self, shared_phones=self.shared_phones | phones, shared_email=shared_email)
+
+
+def phone_key(phone: str) -> str:
+    """The digest of an E.164 number without its extension; one for all spellings that the number has had."""
+    return _digest("phone", _one_spelling(phone.partition(";")[0]))
 
 
 def _one_spelling(phone: str) -> str:
@@ -281,9 +294,12 @@ def _is_placeholder(name: PersonName) -> bool:
     return not real and any(word in _PLACEHOLDER_WORDS for word in words)
 
 
-def person_key(source: str, client_id: str) -> str:
-    """Return our own key for a client of a source: it goes on the CRM record, so it never changes and reveals nothing."""
-    return _sha256(["person", source, client_id])
+def person_key(source: str, client_id: str, number: int = 0) -> str:
+    """Return our own key for a client of a source: it goes on the CRM record, so it never changes and reveals nothing.
+
+    `number` counts the customers that carried a key for the client and turned out to be somebody else.
+    """
+    return _sha256(["person", source, client_id, *([str(number)] if number else [])])
 
 
 def _digest(kind: str, *parts: str) -> str:

@@ -198,6 +198,7 @@ def _review(item: Mapping[str, Any], now: float, option: str) -> Waiting:
         candidates=candidates,
         review=str(item["id"]),
         may_create=not item.get("linked", False),
+        about_key=bool(item.get("about_key", False)),
     )
 
 

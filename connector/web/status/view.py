@@ -52,6 +52,8 @@ class Waiting:
     #: Of a review: its number, and whether a customer may still be created for it.
     review: str = ""
     may_create: bool = True
+    #: Whether the review is about one address or number, which may belong to several people.
+    about_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ async def test_a_customer_who_is_gone_is_held_and_can_be_linked_anew(town: Town)
     item = await town.review()
     assert (item["client_ids"], item["candidates"]) == ([town.ada], [])
     with pytest.raises(Refused, match="is linked to customer"):
-        await town.operations.decide(item["id"], "create", None, "ops")
+        await town.operations.call("decide", {"review": item["id"], "decision": "create", "customer_id": None, "by": "ops"})
     await town.decide("link", new)
     assert (town.stored(town.ada), await town.found(fix=True)) == (new, [])
     assert await town.events(state="held") == []

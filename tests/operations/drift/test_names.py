@@ -91,7 +91,7 @@ async def test_a_person_gives_the_client_a_customer_of_its_own_and_takes_it_back
     await town.decide("link", own)
     assert (await town.customer(other), await town.customer(town.ada)) == (own, customer)
     assert (await _looked(town))["counts"]["seen"] == 0
-    await town.operations.undo(number, "ops")
+    await town.operations.call("undo", {"review": number, "by": "ops"})
     assert (await town.review())["id"] == number
 
 

@@ -74,5 +74,5 @@ class Town(World):
     async def decide(self, decision: str, customer: str | None = None) -> None:
         """Decide the only open review item, and let everything settle."""
         item = await self.review()
-        await self.operations.decide(item["id"], decision, customer, "ops")
+        await self.operations.call("decide", {"review": item["id"], "decision": decision, "customer_id": customer, "by": "ops"})
         await self.settled()

@@ -172,7 +172,15 @@ def test_a_person_is_decided_about_behind_the_login(browser: Browser, tmp_path: 
         boxes = [box for box in (one.bounding_box() for one in candidates.all()) if box]
         assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
         assert (boxes[0]["y"] == boxes[1]["y"]) is (width > 400), "side by side where there is room"
-        candidates.filter(has_text=f"Customer {grace}").get_by_role("button", name="This one").click()
+        page.get_by_role("link", name="Show names, addresses and numbers side by side").click()
+        chosen = candidates.filter(has_text=f"Customer {grace}")
+        assert "Grace Hopper" in chosen.inner_text()
+        assert "against: the names differ" in chosen.inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        chosen.get_by_role("button", name=f"Link to {grace}").click()
+        assert page.url.endswith("/status/reviews/1"), "what the evidence speaks against is confirmed first"
+        chosen.get_by_label("The names differ; link all the same").check()
+        chosen.get_by_role("button", name=f"Link to {grace}").click()
         assert page.get_by_role("status").inner_text() == f"Review 1: linked to customer {grace}."
         elsewhere.run(shop.settled())
         assert elsewhere.run(shop.links()) == {dan: grace, again: grace}

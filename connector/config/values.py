@@ -1,0 +1,31 @@
+"""Kinds of settings that several tables have."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError('must be a time zone as IANA names it, such as "Europe/Paris"') from None
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
+def _record_url(value: str) -> str:
+    """An address with a place for the record's id; raises ValueError otherwise."""
+    if not re.fullmatch(r"https://[^\s\"'<>{}]+", value.replace("{id}", "x")) or "{id}" not in value:
+        raise ValueError('must be an https address with "{id}" where the record\'s id stands')
+    return value
+
+
+#: Where a person opens a record, such as `https://app.example.com/contacts/{id}`.
+RecordUrl = Annotated[str, AfterValidator(_record_url)]
