@@ -37,13 +37,14 @@ SHORT_LOG = "PRAGMA wal_autocheckpoint = 400"
 REPEATED, ABANDONED = 0.1, 0.05
 
 
-def delivery(number: int, rng: random.Random) -> Delivery:
-    """A webhook about one client, of a size that fills the log soon."""
+def delivery(number: int) -> Delivery:
+    """A webhook about one client, of a size that fills the log soon; the same number always has the same body."""
     id_ = f"d-{number}"
     client = Client(id=f"c-{number % CLIENTS}", email=f"c-{number % CLIENTS}@example.com")
     reading = Reading(
         event_id=id_, type="appointment.updated", events=(Event(type="appointment.updated", kind=Kind.UPDATED, client=client),)
     )
+    rng = random.Random(number)
     body = rng.randbytes(rng.randint(200, 3_000))
     return Delivery(SOURCE, id_, False, {"content-type": "application/json"}, body, NOW, reading)
 
@@ -68,7 +69,7 @@ class Load:
 
     async def _send(self, numbers: Iterable[int]) -> None:
         for number in numbers:
-            one = delivery(number, self.rng)
+            one = delivery(number)
             for _ in range(2 if self.rng.random() < REPEATED else 1):
                 await self.store.inbox.accept(one)
                 self._say("accepted", one.event)

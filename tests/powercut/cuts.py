@@ -178,11 +178,10 @@ async def go_on(path: Path, promises: Promises, *, complete: bool) -> None:
     store = Store.open(path)
     try:
         await store.lanes.recover(NOW)
-        rng = random.Random(0)
-        if await store.inbox.accept(delivery(10**9, rng)) != "queued":
+        if await store.inbox.accept(delivery(10**9)) != "queued":
             raise Damaged("a new delivery was not queued")
         known = max(promises["accepted"], default=None)
-        if complete and known and await store.inbox.accept(delivery(int(known.removeprefix("d-")), rng)) != "duplicate":
+        if complete and known and await store.inbox.accept(delivery(int(known.removeprefix("d-")))) != "duplicate":
             raise Damaged("an acknowledged delivery was not known")
         if not await store.lanes.claim(1, NOW):
             raise Damaged("nothing could be claimed")
