@@ -21,6 +21,7 @@ WEBHOOKS = "/webhooks/"
 QUIET = 10.0
 #: Seconds after which a sender should come back after an unexpected error.
 RETRY_AFTER = 30
+PACKAGE = PurePath(__file__).parents[1]
 _EVERY = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 
@@ -106,7 +107,7 @@ def _ambiguous(headers: Iterable[tuple[bytes, bytes]]) -> str:
 def _place(error: Exception) -> str:
     """File and line where it was raised, and where it left our code if that is elsewhere."""
     frames = [(PurePath(frame.f_code.co_filename), line) for frame, line in walk_tb(error.__traceback__)]
-    ours = [one for one in frames if "connector" in one[0].parts]
+    ours = [one for one in frames if one[0].is_relative_to(PACKAGE)]
     return " ".join(dict.fromkeys(f"{file.name}:{line}" for file, line in [*ours[-1:], *frames[-1:]]))
 
 
