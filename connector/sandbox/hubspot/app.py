@@ -7,23 +7,20 @@ an index that lags. It is not HubSpot: what is not documented is labelled synthe
 from __future__ import annotations
 
 import hmac
-import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
 
 from connector.sandbox.hubspot.model import Refusal
 from connector.sandbox.hubspot.records import Records, Rules
 from connector.sandbox.hubspot.rest import Rest, given
 from connector.sandbox.hubspot.search import MAX_BODY
-from connector.sandbox.kit.faults import CONTROL, FaultInjector, Faults
+from connector.sandbox.kit.crm import Controls, CrmSandbox, Json, NotAnObject, read_object
+from connector.sandbox.kit.faults import Faults
 
 __all__ = ["HubSpotSandbox", "Rules"]
 
@@ -51,7 +48,7 @@ class Rate:
         return max(0, (self.calls or 0) - len(self._times))
 
 
-class HubSpotSandbox:
+class HubSpotSandbox(CrmSandbox):
     """One account. `app` is the ASGI application; the other methods act as a person in HubSpot's pages would.
 
     `unique_properties` exist from the start; without them `connector check --fix` has something to do.
@@ -69,9 +66,8 @@ class HubSpotSandbox:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.token = token
-        self.faults = faults or Faults()
+        super().__init__(faults)
         self.rules = rules or Rules()
-        self.app = FaultInjector(self._serve, lambda: self.faults)
         self._clock = clock
         self._unique_properties = unique_properties
         self._limits = (per_10_seconds, search_per_second)
@@ -121,16 +117,6 @@ class HubSpotSandbox:
         """The live meetings: `{"id", "contacts", …properties}`, oldest first."""
         return [{"id": r.id, "contacts": r.contacts, **r.properties} for r in self.records.meetings.values() if not r.archived]
 
-    def stats(self) -> dict[str, Any]:
-        """Counts since the start: requests by endpoint, answers by status, 429s of its own, faults injected."""
-        return {
-            "requests": sum(self._rest.requests.values()),
-            "endpoints": dict(self._rest.requests),
-            "statuses": {str(status): count for status, count in self.statuses.items()},
-            "rate_limited": self.statuses[429],
-            "injected": dict(self.app.injected),
-        }
-
     @property
     def requests(self) -> Counter[str]:
         """Requests that reached an endpoint, by its name."""
@@ -138,28 +124,7 @@ class HubSpotSandbox:
 
     # ---- over HTTP ----
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        body = await request.body()
-        # The raw path: an e-mail address in it may hold an encoded slash.
-        raw = (scope.get("raw_path") or scope["path"].encode()).decode("ascii")
-        path = [unquote(part) for part in raw.split("/") if part]
-        response: Response
-        try:
-            if raw.startswith(CONTROL):
-                status, data = self._control(request.method, path[1:], _parsed(body))
-                response = JSONResponse(data, status)
-            else:
-                response = self._answer(request, path, body)
-        except Refusal as refusal:
-            response = JSONResponse(refusal.body, refusal.status)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            response = JSONResponse(Refusal(400, f"Invalid input: {error!r}", "VALIDATION_ERROR").body, 400)
-        if not raw.startswith(CONTROL):
-            self.statuses[response.status_code] += 1
-        await response(scope, receive, send)
-
-    def _answer(self, request: Request, path: list[str], body: bytes) -> Response:
+    async def _answer(self, request: Request, path: list[str], body: bytes) -> Response:
         shown = request.headers.get("authorization", "").encode()
         if not hmac.compare_digest(shown, f"Bearer {self.token}".encode()):
             raise Refusal(401, "Authentication credentials not found.", "INVALID_AUTHENTICATION")
@@ -167,7 +132,7 @@ class HubSpotSandbox:
         self._admit(is_search)
         if is_search and len(body.decode("utf-8", "replace")) > MAX_BODY:
             raise Refusal(400, "The search is too long.", "VALIDATION_ERROR")
-        status, data = self._rest.answer(request.method, path, dict(request.query_params), _parsed(body))
+        status, data = self._rest.answer(request.method, path, dict(request.query_params), read_object(body))
         headers = {} if is_search else self._limit_headers()
         return Response(status_code=status, headers=headers) if data is None else JSONResponse(data, status, headers)
 
@@ -192,43 +157,27 @@ class HubSpotSandbox:
             "X-HubSpot-RateLimit-Daily-Remaining": str(250_000 - sum(self._rest.requests.values())),
         }
 
-    def _control(self, method: str, path: list[str], data: Any) -> tuple[int, Any]:  # noqa: PLR0911 - a table of routes
-        """Control the sandbox; faults, limits and the token do not apply here."""
-        match method, path:
-            case "GET", ["state"]:
-                properties = list(self.records.properties.values())
-                return 200, {"contacts": self.contacts(), "meetings": self.meetings(), "properties": properties}
-            case "GET", ["stats"]:
-                return 200, self.stats()
-            case "POST", ["contacts"]:
-                identity = self.add_contact(age=float(data.get("age", 0)), **given(data))
-                for email in data.get("additional_emails", []):
-                    self.add_email(identity, email)
-                return 201, {"id": identity}
-            case "POST", ["merge"]:
-                return 200, {"id": self.merge(str(data["primary"]), str(data["other"]))}
-            case "POST", ["archive"]:
-                self.archive(str(data["id"]))
-                return 200, {}
-            case "POST", ["reset"]:
-                self.reset()
-                return 200, {}
-            case "GET", ["faults"]:
-                return 200, self.faults.model_dump()
-            case "PUT", ["faults"]:
-                try:
-                    self.faults = Faults.model_validate(data)
-                except ValidationError as error:
-                    raise Refusal(400, str(error), "VALIDATION_ERROR") from None
-                return 200, self.faults.model_dump()
-        raise Refusal(404, "No such control route.", "OBJECT_NOT_FOUND")
+    def _refusal(self, error: Exception) -> Response | None:
+        if isinstance(error, NotAnObject):
+            error = Refusal(400, "Invalid input JSON", "VALIDATION_ERROR")
+        elif isinstance(error, KeyError | TypeError | ValueError | AttributeError):
+            error = Refusal(400, f"Invalid input: {error!r}", "VALIDATION_ERROR")
+        return JSONResponse(error.body, error.status) if isinstance(error, Refusal) else None
 
+    def _controls(self) -> Controls:
+        return {
+            ("GET", "state"): lambda _: self._state(),
+            ("POST", "contacts"): self._add,
+            ("POST", "merge"): lambda data: {"id": self.merge(str(data["primary"]), str(data["other"]))},
+            ("POST", "archive"): lambda data: self.archive(str(data["id"])),
+        }
 
-def _parsed(body: bytes) -> Any:
-    try:
-        data = json.loads(body) if body.strip() else {}
-    except ValueError:
-        raise Refusal(400, "Invalid input JSON", "VALIDATION_ERROR") from None
-    if not isinstance(data, dict):
-        raise Refusal(400, "Invalid input JSON: an object was expected", "VALIDATION_ERROR")
-    return data
+    def _state(self) -> Json:
+        properties = list(self.records.properties.values())
+        return {"contacts": self.contacts(), "meetings": self.meetings(), "properties": properties}
+
+    def _add(self, data: Json) -> Response:
+        identity = self.add_contact(age=float(data.get("age", 0)), **given(data))
+        for email in data.get("additional_emails", []):
+            self.add_email(identity, email)
+        return JSONResponse({"id": identity}, 201)

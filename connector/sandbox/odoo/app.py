@@ -14,14 +14,15 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
-from connector.sandbox.kit.faults import CONTROL, FaultInjector, Faults
+from connector.sandbox.kit.crm import Controls, CrmSandbox
+from connector.sandbox.kit.faults import FaultInjector, Faults
 from connector.sandbox.odoo import model as m
 from connector.sandbox.odoo.methods import Methods, keys_of
 from connector.sandbox.odoo.model import EVENT, KEYS, PARTNER, USER, Json, OdooError
@@ -33,7 +34,7 @@ WRITING = ("load", "write", "create")
 NO_PAGE = HTMLResponse("<!doctype html><title>404 Not Found</title><h1>Not Found</h1>", 404)
 
 
-class OdooSandbox:
+class OdooSandbox(CrmSandbox):
     """One server with one database and one user. `app` is the ASGI application; the methods act as a person in Odoo would."""
 
     def __init__(
@@ -55,8 +56,7 @@ class OdooSandbox:
         self.major = major
         self.key_expires = key_expires
         self.per_second = per_second
-        self.faults = faults or Faults()
-        self.app = FaultInjector(self._serve, lambda: self.faults, method_of=_method_of)
+        super().__init__(faults, injector=partial(FaultInjector, method_of=_method_of))
         self.clock = clock
         self._knows_numbers = knows_numbers
         self.reset()
@@ -122,30 +122,7 @@ class OdooSandbox:
         """Calls that reached a method, as `model method`."""
         return self._methods.requests
 
-    def stats(self) -> Json:
-        """Counts since the start: calls by method, answers by status, records written, invitations, faults injected."""
-        return {
-            "requests": sum(self.requests.values()),
-            "methods": dict(self.requests),
-            "statuses": {str(status): count for status, count in self.statuses.items()},
-            "written": dict(self.records.written),
-            "mails": self.records.mails,
-            "rate_limited": self.statuses[429],
-            "injected": dict(self.app.injected),
-        }
-
     # ---- over HTTP ----
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        body = await request.body()
-        path = [part for part in request.url.path.split("/") if part]
-        if path[:1] == [CONTROL.strip("/")]:
-            response = self._controlled(request.method, path[1:], body)
-        else:
-            response = await self._answer(request, path, body)
-            self.statuses[response.status_code] += 1
-        await response(scope, receive, send)
 
     async def _answer(self, request: Request, path: list[str], body: bytes) -> Response:
         if self._too_many():
@@ -224,35 +201,22 @@ class OdooSandbox:
 
     # ---- control ----
 
-    def _controlled(self, method: str, path: list[str], body: bytes) -> Response:
-        try:
-            data = json.loads(body) if body.strip() else {}
-            return JSONResponse(self._control(method, path, data))
-        except (KeyError, TypeError, ValueError, ValidationError, OdooError) as error:
+    def _refusal(self, error: Exception) -> Response | None:
+        """Of control routes: what the product refuses is answered above, where the protocol is known."""
+        if isinstance(error, KeyError | TypeError | ValueError | OdooError):
             return JSONResponse({"message": f"{type(error).__name__}: {error}"}, 400)
+        return None
 
-    def _control(self, method: str, path: list[str], data: Json) -> Json:
-        """Control the sandbox; faults, limits and the key do not apply here."""
-        match method, path:
-            case "GET", ["state"]:
-                return {"partners": self.partners(), "events": self.events()}
-            case "GET", ["stats"]:
-                return self.stats()
-            case "POST", ["partners"]:
-                return {"id": self.add_partner(**data)}
-            case "POST", ["merge"]:
-                self.merge(data["loser"], data["survivor"])
-            case "POST", ["archive"]:
-                self.archive(data["id"])
-            case "POST", ["reset"]:
-                self.reset()
-            case "GET", ["faults"]:
-                return self.faults.model_dump()
-            case "PUT", ["faults"]:
-                self.faults = Faults.model_validate(data)
-            case _:
-                raise ValueError("no such control route")
-        return {}
+    def _figures(self) -> Json:
+        return {"written": dict(self.records.written), "mails": self.records.mails}
+
+    def _controls(self) -> Controls:
+        return {
+            ("GET", "state"): lambda _: {"partners": self.partners(), "events": self.events()},
+            ("POST", "partners"): lambda data: {"id": self.add_partner(**data)},
+            ("POST", "merge"): lambda data: self.merge(data["loser"], data["survivor"]),
+            ("POST", "archive"): lambda data: self.archive(data["id"]),
+        }
 
 
 def _method_of(scope: Scope) -> str:

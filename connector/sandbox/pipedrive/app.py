@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import json
 import secrets
 import time
 from collections import Counter
@@ -16,12 +15,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import Receive, Scope, Send
 
-from connector.sandbox.kit.faults import CONTROL, FaultInjector, Faults
+from connector.sandbox.kit.crm import Controls, CrmSandbox, Json, NotAnObject, read_object
+from connector.sandbox.kit.faults import Faults
 from connector.sandbox.pipedrive.limits import Blocked, Limits
 from connector.sandbox.pipedrive.model import Refusal
 from connector.sandbox.pipedrive.records import Records, Rules
@@ -33,7 +31,7 @@ MARKER = "Connector person key"
 BLOCK_PAGE = "<!doctype html><title>Access denied</title><h1>Error 1015: you are being rate limited</h1>"
 
 
-class PipedriveSandbox:
+class PipedriveSandbox(CrmSandbox):
     """One company. `app` is the ASGI application; the other methods act as a person in Pipedrive's pages would.
 
     `fields` are the person fields that exist from the start; without them `connector check --fix` has something to do.
@@ -55,9 +53,8 @@ class PipedriveSandbox:
         self.token = token
         #: For OAuth: `client_id:client_secret` and the refresh token.
         self.client, self.refresh_token = "sandbox-client:sandbox-secret", "sandbox-refresh"
-        self.faults = faults or Faults()
+        super().__init__(faults)
         self.rules = rules or Rules()
-        self.app = FaultInjector(self._serve, lambda: self.faults)
         self._clock = clock
         self._fields = fields
         self._token_seconds = token_seconds
@@ -118,17 +115,6 @@ class PipedriveSandbox:
         """The living activities as the API shows them, oldest first."""
         return [activity.document() for activity in self.records.activities.values() if not activity.is_deleted]
 
-    def stats(self) -> dict[str, Any]:
-        """Counts since the start: requests by endpoint, answers by status, tokens spent, faults injected."""
-        return {
-            "requests": sum(self.requests.values()),
-            "endpoints": dict(self.requests),
-            "statuses": {str(status): count for status, count in self.statuses.items()},
-            "rate_limited": self.statuses[429],
-            "tokens": self.limits.spent,
-            "injected": dict(self.app.injected),
-        }
-
     @property
     def requests(self) -> Counter[str]:
         """Requests that reached an endpoint, by its name."""
@@ -136,31 +122,13 @@ class PipedriveSandbox:
 
     # ---- over HTTP ----
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        body = await request.body()
-        path = [part for part in scope["path"].split("/") if part]
-        try:
-            response = self._answer(request, path, body)
-        except Blocked:
-            response = HTMLResponse(BLOCK_PAGE, 403)
-        except Refusal as refusal:
-            response = JSONResponse(refusal.body, refusal.status, refusal.headers)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            response = JSONResponse(Refusal(400, f"Validation failed: {type(error).__name__}").body, 400)
-        if not scope["path"].startswith(CONTROL):
-            self.statuses[response.status_code] += 1
-        await response(scope, receive, send)
-
-    def _answer(self, request: Request, path: list[str], body: bytes) -> Response:
-        if request.url.path.startswith(CONTROL):
-            return JSONResponse(self._control(request.method, path[1:], _parsed(body)))
+    async def _answer(self, request: Request, path: list[str], body: bytes) -> Response:
         if path == ["oauth", "token"]:
             return self._issue(request, body)
         self._authenticate(request)
         version, path = ("v2", path[2:]) if path[:2] == ["api", "v2"] else ("v1", path[1:])
         headers = self.limits.admit(request.method, path)
-        data = self._rest.answer(request.method, version, path, request.query_params, _parsed(body))
+        data = self._rest.answer(request.method, version, path, request.query_params, read_object(body))
         return JSONResponse(data, 200, headers)
 
     def _authenticate(self, request: Request) -> None:
@@ -184,40 +152,25 @@ class PipedriveSandbox:
         answer = {"token_type": "Bearer", "expires_in": int(self._token_seconds), "scope": "base contacts:full"}
         return JSONResponse({"access_token": access, "refresh_token": self.refresh_token, **answer})
 
-    def _control(self, method: str, path: list[str], data: dict[str, Any]) -> Any:  # noqa: PLR0911 - a table of routes
-        """Change the sandbox; faults, limits and the token do not apply here."""
-        match method, path:
-            case "GET", ["state"]:
-                fields = list(self.records.fields.values())
-                return {"persons": self.persons(), "activities": self.activities(), "fields": fields}
-            case "GET", ["stats"]:
-                return self.stats()
-            case "POST", ["persons"]:
-                return {"id": str(self.records.create_person(data).id)}
-            case "POST", ["merge"]:
-                return {"id": self.merge(str(data["loser"]), str(data["survivor"]))}
-            case "POST", ["delete"]:
-                self.delete(str(data["id"]))
-                return {}
-            case "POST", ["reset"]:
-                self.reset()
-                return {}
-            case "GET", ["faults"]:
-                return self.faults.model_dump()
-            case "PUT", ["faults"]:
-                try:
-                    self.faults = Faults.model_validate(data)
-                except ValidationError as error:
-                    raise Refusal(400, str(error)) from None
-                return self.faults.model_dump()
-        raise Refusal(404, "No such control route.")
+    def _refusal(self, error: Exception) -> Response | None:
+        if isinstance(error, Blocked):
+            return HTMLResponse(BLOCK_PAGE, 403)
+        if isinstance(error, NotAnObject):
+            error = Refusal(400, f"Validation failed: {error}")
+        elif isinstance(error, KeyError | TypeError | ValueError | AttributeError):
+            error = Refusal(400, f"Validation failed: {type(error).__name__}")
+        return JSONResponse(error.body, error.status, error.headers) if isinstance(error, Refusal) else None
 
+    def _figures(self) -> Json:
+        return {"tokens": self.limits.spent}
 
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        data = json.loads(body) if body.strip() else {}
-    except ValueError:
-        raise Refusal(400, "Validation failed: body is not JSON") from None
-    if not isinstance(data, dict):
-        raise Refusal(400, "Validation failed: body is not an object")
-    return data
+    def _controls(self) -> Controls:
+        return {
+            ("GET", "state"): lambda _: self._state(),
+            ("POST", "persons"): lambda data: {"id": str(self.records.create_person(data).id)},
+            ("POST", "merge"): lambda data: {"id": self.merge(str(data["loser"]), str(data["survivor"]))},
+            ("POST", "delete"): lambda data: self.delete(str(data["id"])),
+        }
+
+    def _state(self) -> Json:
+        return {"persons": self.persons(), "activities": self.activities(), "fields": list(self.records.fields.values())}

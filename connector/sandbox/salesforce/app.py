@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import hmac
 import itertools
-import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
 
-from connector.sandbox.kit.faults import CONTROL, FaultInjector, Faults
+from connector.sandbox.kit.crm import Controls, CrmSandbox, Json, NotAnObject, read_object
+from connector.sandbox.kit.faults import Faults
 from connector.sandbox.salesforce.model import Record, Refusal, Rules
 from connector.sandbox.salesforce.records import Records
 from connector.sandbox.salesforce.rest import Rest
@@ -32,7 +30,7 @@ DAY = 86_400.0
 NO_NAME = "[not provided]"
 
 
-class SalesforceSandbox:
+class SalesforceSandbox(CrmSandbox):
     """One organisation. `app` is the ASGI application; the other methods act as a person in Salesforce's pages would.
 
     `key_fields` exist from the start; without them `connector check --fix` has something to do.
@@ -51,10 +49,9 @@ class SalesforceSandbox:
     ) -> None:
         self.client_id = client_id
         self.client_secret = client_secret
-        self.faults = faults or Faults()
+        super().__init__(faults)
         self.rules = rules or Rules()
         self.calls_per_day = calls_per_day
-        self.app = FaultInjector(self._serve, lambda: self.faults)
         self._clock = clock
         self._key_fields = key_fields
         self.reset()
@@ -109,44 +106,12 @@ class SalesforceSandbox:
         """Another program of the organisation makes calls."""
         self._calls.extend([self._clock()] * number)
 
-    def stats(self) -> dict[str, Any]:
-        """Counts since the start: requests by endpoint, answers by status, tokens, faults injected."""
-        return {
-            "requests": sum(self.requests.values()),
-            "endpoints": dict(self.requests),
-            "statuses": {str(status): count for status, count in self.statuses.items()},
-            "tokens": self.tokens_issued,
-            "calls_today": len(self._calls),
-            "injected": dict(self.app.injected),
-        }
-
     @property
     def requests(self) -> Counter[str]:
         """Requests that reached an endpoint, by its name."""
         return self.rest.requests
 
     # ---- over HTTP ----
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        body = await request.body()
-        raw = (scope.get("raw_path") or scope["path"].encode()).decode("ascii")
-        path = [unquote(part) for part in raw.split("/") if part]
-        response: Response
-        try:
-            if raw.startswith(CONTROL):
-                response = JSONResponse(self._control(request.method, path[1:], _parsed(body)))
-            elif path == ["services", "oauth2", "token"]:
-                response = self._token(request, body)
-            else:
-                response = await self._answer(request, path, body)
-        except Refusal as refusal:
-            response = JSONResponse(refusal.body, refusal.status)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            response = JSONResponse(Refusal(400, "JSON_PARSER_ERROR", f"Invalid input: {error!r}").body, 400)
-        if not raw.startswith(CONTROL):
-            self.statuses[response.status_code] += 1
-        await response(scope, receive, send)
 
     def _token(self, request: Request, body: bytes) -> Response:
         """The client-credentials flow. A refusal is an object here, not a list; the answer does not say when the token ends."""
@@ -167,11 +132,15 @@ class SalesforceSandbox:
         return JSONResponse(answer)
 
     async def _answer(self, request: Request, path: list[str], body: bytes) -> Response:
+        if path == ["services", "oauth2", "token"]:
+            return self._token(request, body)
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme != "Bearer" or token not in self.tokens:
             raise Refusal(self.rules.session_status, "INVALID_SESSION_ID", "Session expired or invalid")
         self._count()
-        status, data = await self.rest.answer(request.method, path, dict(request.query_params), request.headers, _parsed(body))
+        status, data = await self.rest.answer(
+            request.method, path, dict(request.query_params), request.headers, read_object(body)
+        )
         headers = {"Sforce-Limit-Info": f"api-usage={len(self._calls)}/{self.calls_per_day}"}
         return Response(status_code=status, headers=headers) if data is None else JSONResponse(data, status, headers)
 
@@ -184,46 +153,25 @@ class SalesforceSandbox:
             raise Refusal(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
         self._calls.append(now)
 
-    def _control(self, method: str, path: list[str], data: Any) -> Any:  # noqa: PLR0911 - a table of routes
-        """Control the sandbox; faults, limits and tokens do not apply here."""
-        match method, path:
-            case "GET", ["state"]:
-                return {"contacts": self.contacts(), "events": self.events(), "fields": self.records.custom}
-            case "GET", ["stats"]:
-                return self.stats()
-            case "POST", ["contacts"]:
-                return {"id": self.add_contact(age=float(data.pop("age", 0)), **data)}
-            case "POST", ["merge"]:
-                return {"id": self.merge(str(data["master"]), str(data["loser"]))}
-            case "POST", ["delete"]:
-                self.delete_contact(str(data["id"]))
-                return {}
-            case "POST", ["expire"]:
-                self.expire_tokens()
-                return {}
-            case "POST", ["reset"]:
-                self.reset()
-                return {}
-            case "GET", ["faults"]:
-                return self.faults.model_dump()
-            case "PUT", ["faults"]:
-                try:
-                    self.faults = Faults.model_validate(data)
-                except ValidationError as error:
-                    raise Refusal(400, "INVALID_FIELD", str(error)) from None
-                return self.faults.model_dump()
-        raise Refusal(404, "NOT_FOUND", "No such control route.")
+    def _refusal(self, error: Exception) -> Response | None:
+        if isinstance(error, NotAnObject):
+            error = Refusal(400, "JSON_PARSER_ERROR", str(error))
+        elif isinstance(error, KeyError | TypeError | ValueError | AttributeError):
+            error = Refusal(400, "JSON_PARSER_ERROR", f"Invalid input: {error!r}")
+        return JSONResponse(error.body, error.status) if isinstance(error, Refusal) else None
+
+    def _figures(self) -> Json:
+        return {"tokens": self.tokens_issued, "calls_today": len(self._calls)}
+
+    def _controls(self) -> Controls:
+        return {
+            ("GET", "state"): lambda _: {"contacts": self.contacts(), "events": self.events(), "fields": self.records.custom},
+            ("POST", "contacts"): lambda data: {"id": self.add_contact(age=float(data.pop("age", 0)), **data)},
+            ("POST", "merge"): lambda data: {"id": self.merge(str(data["master"]), str(data["loser"]))},
+            ("POST", "delete"): lambda data: self.delete_contact(str(data["id"])),
+            ("POST", "expire"): lambda _: self.expire_tokens(),
+        }
 
 
 def _shown(row: Record) -> dict[str, Any]:
     return {"Id": row.id, **{name: value for name, value in row.fields.items() if value is not None}}
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        data = json.loads(body) if body.strip() else {}
-    except ValueError:
-        raise Refusal(400, "JSON_PARSER_ERROR", "The body is not JSON") from None
-    if not isinstance(data, dict):
-        raise Refusal(400, "JSON_PARSER_ERROR", "An object was expected")
-    return data

@@ -9,20 +9,19 @@ decided.
 from __future__ import annotations
 
 import itertools
-import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from connector.sandbox.kit.faults import CONTROL, FaultInjector, Faults
-from connector.sandbox.zoho.model import ItemRefusal, Json, Refusal, error
+from connector.sandbox.kit.crm import Controls, CrmSandbox, NotAnObject, read_object
+from connector.sandbox.kit.faults import FaultInjector, Faults
+from connector.sandbox.zoho.model import ItemRefusal, Json, Refusal
 from connector.sandbox.zoho.records import Records, Rules
 from connector.sandbox.zoho.rest import Rest
 
@@ -48,12 +47,14 @@ class Counting(FaultInjector):
             self.active -= 1
 
 
-class ZohoSandbox:
+class ZohoSandbox(CrmSandbox):
     """One account. `app` is the ASGI application; the other methods act as a person in Zoho's pages would.
 
     `fields` says which text fields exist from the start, `module.Name`, unique ones with a `!` at the end; without them
     `connector check --fix` has something to do. `simultaneous` and `credits` None: no limit.
     """
+
+    app: Counting
 
     def __init__(
         self,
@@ -66,11 +67,10 @@ class ZohoSandbox:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.client_id, self.client_secret, self.refresh_token = "sandbox-client", "sandbox-secret", "sandbox-refresh"
-        self.faults = faults or Faults()
+        super().__init__(faults, injector=Counting)
         self.rules = rules or Rules()
         #: Scopes that the refresh token lacks, such as `ZohoCRM.coql.READ`.
         self.lacking: set[str] = set()
-        self.app = Counting(self._serve, lambda: self.faults)
         self._clock = clock
         self._fields = fields
         self._limits = (simultaneous, credits_per_day)
@@ -120,46 +120,12 @@ class ZohoSandbox:
         """Make every access token invalid, as if an hour had passed."""
         self.tokens.clear()
 
-    def stats(self) -> Json:
-        """Counts since the start: requests by endpoint, answers by status, tokens fetched, faults injected."""
-        return {
-            "requests": sum(self._rest.requests.values()),
-            "endpoints": dict(self._rest.requests),
-            "statuses": {str(status): count for status, count in self.statuses.items()},
-            "tokens": len(self._fetched),
-            "simultaneous": self.app.most,
-            "rate_limited": self.statuses[429],
-            "injected": dict(self.app.injected),
-        }
-
     @property
     def requests(self) -> Counter[str]:
         """Requests that reached an endpoint, by its name."""
         return self._rest.requests
 
     # ---- over HTTP ----
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        body = await request.body()
-        raw = (scope.get("raw_path") or scope["path"].encode()).decode("ascii")
-        path = [unquote(part) for part in raw.split("/") if part]
-        response: Response
-        try:
-            if raw.startswith(CONTROL):
-                status, data = self._control(request.method, path[1:], _parsed(body))
-            elif path == ["oauth", "v2", "token"]:
-                status, data = self._token(dict(request.query_params) | dict(parse_qsl(body.decode())))
-            else:
-                status, data = self._answer(request, path, body)
-        except Refusal as refusal:
-            status, data = refusal.status, refusal.body
-        except (ItemRefusal, KeyError, TypeError, ValueError, AttributeError) as wrong:
-            status, data = 400, error("INVALID_DATA", f"invalid data: {wrong!r}")
-        response = Response(status_code=status) if data is None else JSONResponse(data, status)
-        if not raw.startswith(CONTROL):
-            self.statuses[status] += 1
-        await response(scope, receive, send)
 
     def _token(self, given: dict[str, str]) -> tuple[int, Json]:
         """An access token for the refresh token; errors come with status 200, too many fetches with 400 (both seen)."""
@@ -178,7 +144,14 @@ class ZohoSandbox:
         elsewhere = "https://elsewhere.example.com"
         return 200, {"access_token": token, "api_domain": elsewhere, "token_type": "Bearer", "expires_in": int(HOUR)}
 
-    def _answer(self, request: Request, path: list[str], body: bytes) -> tuple[int, Any]:
+    async def _answer(self, request: Request, path: list[str], body: bytes) -> Response:
+        if path == ["oauth", "v2", "token"]:
+            status, data = self._token(dict(request.query_params) | dict(parse_qsl(body.decode())))
+        else:
+            status, data = self._allowed(request, path, body)
+        return Response(status_code=status) if data is None else JSONResponse(data, status)
+
+    def _allowed(self, request: Request, path: list[str], body: bytes) -> tuple[int, Any]:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme != "Zoho-oauthtoken" or self.tokens.get(token, 0.0) <= self._clock():
             raise Refusal(401, "INVALID_TOKEN", "invalid oauth token")
@@ -189,36 +162,28 @@ class ZohoSandbox:
             raise Refusal(429, "TOO_MANY_REQUESTS", "the credits of this day are spent")
         if _scope(request.method, path) in self.lacking:
             raise Refusal(401, "OAUTH_SCOPE_MISMATCH", "invalid oauth scope to access this URL")
-        return self._rest.answer(request.method, path, dict(request.query_params), _parsed(body))
+        return self._rest.answer(request.method, path, dict(request.query_params), read_object(body))
 
-    def _control(self, method: str, path: list[str], data: Json) -> tuple[int, Any]:  # noqa: PLR0911 - a table of routes
-        """Control the sandbox; faults, limits and tokens do not apply here."""
-        match method, path:
-            case "GET", ["state"]:
-                return 200, {"contacts": self.contacts(), "events": self.events(), "fields": self.records.fields}
-            case "GET", ["stats"]:
-                return 200, self.stats()
-            case "POST", ["contacts"]:
-                return 201, {"id": self.add_contact(age=float(data.pop("age", 0)), **data)}
-            case "POST", ["merge"]:
-                return 200, {"id": self.merge(str(data["master"]), str(data["other"]))}
-            case "POST", ["delete"]:
-                self.delete(str(data.get("module", "Contacts")), str(data["id"]))
-                return 200, {}
-            case "POST", ["reset"]:
-                self.reset()
-                return 200, {}
-            case "GET" | "PUT", ["faults"]:
-                return self._control_faults(method, data)
-        raise Refusal(404, "INVALID_URL_PATTERN", "No such control route.")
+    def _refusal(self, error: Exception) -> Response | None:
+        if isinstance(error, NotAnObject):
+            error = Refusal(400, "INVALID_DATA", str(error))
+        elif isinstance(error, ItemRefusal | KeyError | TypeError | ValueError | AttributeError):
+            error = Refusal(400, "INVALID_DATA", f"invalid data: {error!r}")
+        return JSONResponse(error.body, error.status) if isinstance(error, Refusal) else None
 
-    def _control_faults(self, method: str, data: Json) -> tuple[int, Any]:
-        if method == "PUT":
-            try:
-                self.faults = Faults.model_validate(data)
-            except ValidationError as wrong:
-                raise Refusal(400, "INVALID_DATA", str(wrong)) from None
-        return 200, self.faults.model_dump()
+    def _figures(self) -> Json:
+        return {"tokens": len(self._fetched), "simultaneous": self.app.most}
+
+    def _controls(self) -> Controls:
+        return {
+            ("GET", "state"): lambda _: {"contacts": self.contacts(), "events": self.events(), "fields": self.records.fields},
+            ("POST", "contacts"): self._add,
+            ("POST", "merge"): lambda data: {"id": self.merge(str(data["master"]), str(data["other"]))},
+            ("POST", "delete"): lambda data: self.delete(str(data.get("module", "Contacts")), str(data["id"])),
+        }
+
+    def _add(self, data: Json) -> Response:
+        return JSONResponse({"id": self.add_contact(age=float(data.pop("age", 0)), **data)}, 201)
 
 
 def _admit(times: deque[float], now: float, calls: int | None, seconds: float) -> bool:
@@ -239,13 +204,3 @@ def _scope(method: str, path: list[str]) -> str:
     if path[2:3] == ["settings"]:
         return f"ZohoCRM.settings.fields.{verbs.get(method, 'ALL')}"
     return f"ZohoCRM.modules.{(path[2:3] or [''])[0].lower()}.{verbs.get(method, 'ALL')}"
-
-
-def _parsed(body: bytes) -> Json:
-    try:
-        data = json.loads(body) if body.strip() else {}
-    except ValueError:
-        raise Refusal(400, "INVALID_DATA", "the body is not JSON") from None
-    if not isinstance(data, dict):
-        raise Refusal(400, "INVALID_DATA", "the body is not an object")
-    return data
