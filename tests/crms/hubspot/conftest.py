@@ -1,7 +1,5 @@
 """A HubSpot adapter in front of the sandbox, and another in front of answers that a test writes down."""
 
-import json
-
 import httpx
 import pytest
 
@@ -10,18 +8,10 @@ from connector.crms.hubspot.settings import HubSpotSettings
 from connector.remote.rate_limit import Quota
 from connector.sandbox.hubspot.app import HubSpotSandbox
 
+from ..scripted import Clock, Scripted
+
 TOKEN = "pat-test-0000"
 KEY = "connector_person_key"
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -59,22 +49,6 @@ async def crm(sandbox, connect):
     adapter = connect(httpx.ASGITransport(sandbox.app))
     yield adapter
     await adapter.remote.aclose()
-
-
-class Scripted:
-    """A remote system that answers what a test wrote down, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.answers: list[httpx.Response] = []
-        self.asked: list[httpx.Request] = []
-
-    def answer(self, status: int, data=None, headers=None) -> None:
-        content = data if isinstance(data, bytes) else b"" if data is None else json.dumps(data).encode()
-        self.answers.append(httpx.Response(status, content=content, headers=headers))
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
 @pytest.fixture

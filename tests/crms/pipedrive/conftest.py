@@ -1,7 +1,5 @@
 """A Pipedrive adapter in front of the sandbox, and another in front of answers that a test writes down."""
 
-import json
-
 import httpx
 import pytest
 from tenacity import wait_none
@@ -10,6 +8,8 @@ from connector.crms.pipedrive.adapter import Pipedrive
 from connector.crms.pipedrive.settings import PipedriveSettings
 from connector.remote.rate_limit import Quota
 from connector.sandbox.pipedrive.app import MARKER, PipedriveSandbox
+
+from ..scripted import Scripted
 
 NO_LIMITS = {"per_2_seconds": 0, "searches_per_2_seconds": 0, "daily_tokens": 0}
 
@@ -38,22 +38,6 @@ async def crm(sandbox, connect):
     adapter = connect(httpx.ASGITransport(sandbox.app))
     yield adapter
     await adapter.remote.aclose()
-
-
-class Scripted:
-    """Answers what a test wrote down, the last one again and again, and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.answers: list[httpx.Response] = []
-        self.asked: list[httpx.Request] = []
-
-    def answer(self, status: int, data=None, headers=None) -> None:
-        content = data if isinstance(data, bytes) else json.dumps(data).encode()
-        self.answers.append(httpx.Response(status, content=content, headers=headers))
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A Salesforce adapter in front of the sandbox, and another in front of answers that a test writes down."""
 
-import json
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -10,6 +10,8 @@ from connector.crms.salesforce.settings import SalesforceSettings
 from connector.remote.rate_limit import Quota
 from connector.sandbox.salesforce.app import SalesforceSandbox
 
+from .. import scripted
+from ..scripted import Clock
 from .shapes import Checked
 
 KEY = "Connector_Key__c"
@@ -20,16 +22,6 @@ SETTINGS = {
     "client_secret": "sandbox-client-secret",
     "timeout_seconds": 2,
 }
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -68,17 +60,11 @@ async def crm(checked, connect):
     await adapter.remote.aclose()
 
 
-class Scripted:
-    """A remote system that answers what a test wrote down, and remembers what it was asked. Tokens it issues by itself."""
+class Scripted(scripted.Scripted):
+    """A remote system that answers what a test wrote down, after a token."""
 
-    def __init__(self) -> None:
-        self.answers: list[httpx.Response] = []
-        self.asked: list[httpx.Request] = []
-        self.tokens = 0
-
-    def answer(self, status: int, data=None, headers=None) -> None:
-        content = data if isinstance(data, bytes) else b"" if data is None else json.dumps(data).encode()
-        self.answers.append(httpx.Response(status, content=content, headers=headers))
+    token_path = "/oauth2/token"
+    token_answer: ClassVar = {"instance_url": "x", "token_type": "Bearer"}
 
     def refuse(self, status: int, code: str, message: str = "text", **more) -> None:
         """Answer with one error as Salesforce words it."""
@@ -88,13 +74,6 @@ class Scripted:
         """Answer a query."""
         attributes = {"type": "Contact", "url": "/"}
         self.answer(200, {"totalSize": len(rows), "done": True, "records": [{"attributes": attributes, **r} for r in rows]})
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/oauth2/token"):
-            self.tokens += 1
-            return httpx.Response(200, json={"access_token": f"t{self.tokens}", "instance_url": "x", "token_type": "Bearer"})
-        self.asked.append(request)
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
 @pytest.fixture
