@@ -39,6 +39,8 @@ token = "sandbox-token"
 limits = {hubspot_limits}
 [worker]
 concurrency = 16
+[status]
+token = "benchmark-status-token"
 [log]
 level = "warning"
 [[sync]]
@@ -62,8 +64,9 @@ class World:
 
     async def status(self) -> dict[str, Any]:
         """Answer `/status.json`."""
-        async with httpx.AsyncClient(trust_env=False) as client:
-            return (await client.get(f"{self.url}/status.json", timeout=60)).json()
+        headers = {"Authorization": "Bearer benchmark-status-token"}
+        async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=60) as api:
+            return (await api.get(f"{self.url}/status.json")).raise_for_status().json()
 
     def memory(self) -> dict[str, float]:
         """Resident memory of the service in MB: now, and the highest so far."""
