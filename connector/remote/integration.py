@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.model.problems import Check
+from connector.model.errors import RemoteError
+from connector.model.problems import Check, Level
 from connector.remote.http import Remote
 from connector.remote.rate_limit import QuotaFor
 
@@ -44,3 +46,12 @@ class Integration(ABC):
     async def fix(self) -> list[str]:
         """Create or repair what is ours in the remote system; one sentence for each thing done."""
         return []
+
+    async def check(self, name: str, well: str, act: Callable[[], Awaitable[Any]], *, level: Level = "error") -> Check:
+        """One check: ok with `well` when `act` returns, `level` with the error's text and hint when it raises RemoteError."""
+        identity = f"{self.remote.account}.{name}"
+        try:
+            await act()
+        except RemoteError as error:
+            return Check(id=identity, level=level, message=str(error), hint=error.hint)
+        return Check(id=identity, level="ok", message=f"{self.title}: {well}")

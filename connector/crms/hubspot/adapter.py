@@ -15,9 +15,10 @@ from connector.crms.hubspot.api import Client
 from connector.crms.hubspot.refusals import HINT_FIX, Refusals
 from connector.crms.hubspot.settings import HubSpotSettings
 from connector.model.bookings import Appointment
-from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, Transient, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
+from connector.remote import contacts
 from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import QuotaFor
 
@@ -90,16 +91,15 @@ class HubSpot(CRM):
 
         Whether HubSpot keeps an international domain as it was typed is not documented, so both spellings are asked for.
         """
-        spellings = mapping.email_spellings(email)
-        contacts: dict[str, Customer] = {}
-        for spelling in spellings:
+        holders: dict[str, Customer] = {}
+        for spelling in contacts.email_spellings(email):
             found = self._found(await self._client.contact(spelling, self._read, id_property="email"))
             if found is None:
                 continue
-            if not {s.strip().casefold() for s in spellings} & {known.casefold() for known in found.emails}:
+            if not contacts.has_email(found, email):
                 raise self._transient("look up a contact by email: answered with a contact that has another address")
-            contacts[found.id] = found
-        return list(contacts.values())
+            holders[found.id] = found
+        return list(holders.values())
 
     async def by_phone(self, phone: str) -> list[Customer]:
         """Search both phone properties, then compare exactly; the search index lags behind the records."""
@@ -115,7 +115,7 @@ class HubSpot(CRM):
             seen += len(results)
             for result in results:
                 contact = self._customer(result, "search contacts")
-                if not mapping.is_archived(result) and mapping.has_phone(contact, phone):
+                if not mapping.is_archived(result) and contacts.has_phone(contact, phone):
                     found[contact.id] = contact
             after = mapping.after(data)
             if after is None:
@@ -154,7 +154,7 @@ class HubSpot(CRM):
             return await self._client.create_contact(properties), ()
         except Rejected as refusal:
             kept = {name: value for name, value in properties.items() if name not in refusal.fields}
-            if kept == properties or self._key not in kept or not mapping.identifies(properties, kept):
+            if kept == properties or self._key not in kept or not contacts.identifies(properties, kept, mapping.FIELDS):
                 raise
             left_out = tuple(field for field, name in mapping.FIELDS.items() if name in properties.keys() - kept.keys())
             return await self._client.create_contact(kept), left_out
@@ -162,11 +162,11 @@ class HubSpot(CRM):
     async def _confirmed(self, conflict: Conflict, email: str, person_key: str) -> Conflict:
         """The conflict with a winner that was read and carries the address or the key; an id in a sentence is only a claim."""
         named = await self.get(conflict.winner) if conflict.winner is not None else None
-        carried = mapping.shared(named, email, person_key) if named is not None else frozenset()
+        carried = contacts.shared(named, email, person_key) if named is not None else frozenset()
         found = {named.id: named} if named is not None and carried else await self._holders(email, person_key)
         winner = next(iter(found.values())) if len(found) == 1 else None
         by = conflict.by
-        if winner is not None and by not in (carried := mapping.shared(winner, email, person_key)):
+        if winner is not None and by not in (carried := contacts.shared(winner, email, person_key)):
             (by,) = carried
         text, account, status = str(conflict), self.remote.account, conflict.status
         return Conflict(text, by=by, winner=winner.id if winner is not None else None, account=account, status=status)
@@ -179,7 +179,7 @@ class HubSpot(CRM):
 
     async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
         """Write blanks only. An e-mail address that another contact has, or a field that is refused, is left out."""
-        fields = mapping.blanks(customer, new)
+        fields = contacts.blanks(customer, new, mapping.FIELDS)
         try:
             return await self._write(customer.id, new, fields)
         except Conflict as conflict:
@@ -245,7 +245,7 @@ class HubSpot(CRM):
                 properties = result.get("properties")
                 if not isinstance(properties, dict) or not mapping.is_id(result.get("id")):
                     raise self._transient("read meetings: answered with something that is not a meeting")
-                if mapping.carries(properties.get("hs_internal_meeting_notes"), marker):
+                if contacts.carries(properties.get("hs_internal_meeting_notes"), marker):
                     return str(result["id"])
             unread = answer.data.get("errors") or []
             if not isinstance(unread, list) or any(
@@ -274,17 +274,9 @@ class HubSpot(CRM):
     async def checks(self) -> list[Check]:
         """Say separately whether our property is right and whether contacts may be read."""
         return [
-            await self._check("property", f"the unique contact property {self._key} exists", self.probe),
-            await self._check("contacts", "contacts can be read", self._read_nothing),
+            await self.check("property", f"the unique contact property {self._key} exists", self.probe),
+            await self.check("contacts", "contacts can be read", self._read_nothing),
         ]
-
-    async def _check(self, name: str, well: str, act: Callable[[], Any]) -> Check:
-        identity = f"{self.remote.account}.{name}"
-        try:
-            await act()
-        except RemoteError as error:
-            return Check(id=identity, level="error", message=str(error), hint=error.hint)
-        return Check(id=identity, level="ok", message=f"HubSpot: {well}")
 
     async def _read_nothing(self) -> None:
         # Record 0 is nobody's: the answer shows the scope without showing a person.

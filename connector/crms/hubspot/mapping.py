@@ -11,6 +11,7 @@ import phonenumbers
 
 from connector.model.bookings import Appointment, Status
 from connector.model.persons import Customer, NewCustomer
+from connector.remote import contacts
 
 #: Our field → HubSpot's property.
 FIELDS = {
@@ -81,34 +82,6 @@ def properties_of(new: NewCustomer, fields: Iterable[str] = FIELDS) -> dict[str,
     return {name: value for name, value in pairs if value}
 
 
-def blanks(current: Customer, new: NewCustomer) -> list[str]:
-    """Those of our fields that `new` knows and `current` does not."""
-    has = {field: getattr(current, field, "") for field in FIELDS} | {"email": current.emails}
-    return [field for field in FIELDS if not has[field] and str(getattr(new, field)).strip()]
-
-
-def email_spellings(email: str) -> tuple[str, ...]:
-    """The address, and where its domain is an international one also as people type it."""
-    local, _, domain = email.strip().rpartition("@")
-    try:
-        typed = f"{local}@{domain.encode('ascii').decode('idna')}"
-    except UnicodeError:
-        return (email,)
-    return tuple(dict.fromkeys((email, typed)))
-
-
-def shared(contact: Customer, email: str, person_key: str) -> frozenset[str]:
-    """Which of `email` and `key` the contact carries."""
-    ours = {spelling.strip().casefold() for spelling in email_spellings(email)} - {""}
-    found = {"email"} if ours & {known.casefold() for known in contact.emails} else set()
-    return frozenset(found | ({"key"} if contact.person_key == person_key else set()))
-
-
-def identifies(wanted: dict[str, str], kept: dict[str, str]) -> bool:
-    """Whether a contact with the properties `kept` can be found again: by the wanted e-mail address, or else by a phone."""
-    return "email" in kept if "email" in wanted else not {"mobilephone", "phone"}.isdisjoint(kept)
-
-
 def phone_search(phone: str) -> list[list[tuple[str, str]]]:
     """Filter groups that find an E.164 number in HubSpot's calculated properties.
 
@@ -119,21 +92,6 @@ def phone_search(phone: str) -> list[list[tuple[str, str]]]:
     national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
     forms = dict.fromkeys((phonenumbers.national_significant_number(number), re.sub(r"\D", "", national)))
     return [[(name, form)] for form in forms for name in SEARCHABLE_PHONES]
-
-
-def has_phone(contact: Customer, phone: str) -> bool:
-    """Whether one of the contact's numbers is this E.164 number; a national one is read with the searched country."""
-    number = phonenumbers.parse(phone)
-    country = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(number.country_code or 0)
-    return phone in (_e164(contact.mobile_phone, country), _e164(contact.phone, country))
-
-
-def _e164(text: str, country: str) -> str | None:
-    try:
-        number = phonenumbers.parse(text, country)
-    except phonenumbers.NumberParseException:
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def meeting(appointment: Appointment) -> dict[str, str]:
@@ -161,17 +119,7 @@ def _body(appointment: Appointment) -> str:
 def new_meeting(appointment: Appointment, marker: str, now: datetime) -> dict[str, str]:
     """The properties of a meeting that is made: with our marker, a title, and the time HubSpot requires."""
     fallback = {"hs_meeting_title": "Appointment", "hs_timestamp": _time(appointment.updated_at or now)}
-    return {**fallback, **meeting(appointment), "hs_internal_meeting_notes": notes(marker)}
-
-
-def notes(marker: str) -> str:
-    """The line that lets us find the meeting again."""
-    return f"connector: {marker}"
-
-
-def carries(text: Any, marker: str) -> bool:
-    """Whether a meeting's internal notes hold exactly this marker, whatever people or HubSpot's editor put around it."""
-    return isinstance(text, str) and re.search(rf"{re.escape(notes(marker))}(?![\w-])", text) is not None
+    return {**fallback, **meeting(appointment), "hs_internal_meeting_notes": contacts.marker_line(marker)}
 
 
 def after(data: Any) -> str | None:

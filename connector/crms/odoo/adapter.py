@@ -23,6 +23,7 @@ from connector.model.bookings import Appointment
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
+from connector.remote import contacts
 from connector.remote.http import Remote
 from connector.remote.rate_limit import QuotaFor
 
@@ -121,7 +122,7 @@ class Odoo(CRM):
         if len(found) > MOST_HITS:
             hint = f"More than {MOST_HITS} contacts fit one phone number: tidy up in Odoo, then retry the event."
             raise Lasting("Odoo: search contacts: there are too many", account=self.remote.account, hint=hint)
-        return [contact for contact in found if mapping.has_phone(contact, phone)]
+        return [contact for contact in found if contacts.has_phone(contact, phone)]
 
     async def _by_reference(self, person_key: str) -> int | None:
         what = "look up a contact by our key"
@@ -284,8 +285,14 @@ class Odoo(CRM):
     async def checks(self) -> list[Check]:
         """Say separately whether contacts and events can be read and written, and how long the key lives."""
         return [
-            await self._check("contacts", "contacts can be read, made and changed", self._demand_contacts),
-            await self._check("events", "calendar events can be read, made and changed", lambda: self._demand_rights(EVENT)),
+            await self.check("contacts", "contacts can be read, made and changed", self._demand_contacts),
+            # Whoever records no appointments needs no calendar.
+            await self.check(
+                "events",
+                "calendar events can be read, made and changed",
+                lambda: self._demand_rights(EVENT),
+                level="warning",
+            ),
             await self._expiry.check(),
         ]
 
@@ -296,16 +303,6 @@ class Odoo(CRM):
     async def _demand_rights(self, model: str) -> None:
         for operation in ("read", "create", "write"):
             await self._demand_right(model, operation, probe=True)
-
-    async def _check(self, name: str, well: str, act: Callable[[], Any]) -> Check:
-        identity = f"{self.remote.account}.{name}"
-        try:
-            await act()
-        except RemoteError as error:
-            # Whoever records no appointments needs no calendar.
-            level: Any = "error" if name == "contacts" else "warning"
-            return Check(id=identity, level=level, message=str(error), hint=error.hint)
-        return Check(id=identity, level="ok", message=f"Odoo: {well}")
 
     async def fix(self) -> list[str]:
         """Create the field of mobile numbers if one is configured and missing. Raises AccountPaused where we may not."""

@@ -12,6 +12,7 @@ import phonenumbers
 
 from connector.model.bookings import Appointment, Status
 from connector.model.persons import Customer, NewCustomer
+from connector.remote import contacts
 from connector.remote.values import clean, read_text
 
 #: Where external ids of imported records are kept. A module of the database would be wrong: what carries the name of a
@@ -109,14 +110,8 @@ def _said(text: str) -> str:
 
 
 def email_spellings(email: str) -> list[str]:
-    """The address in lower case, and where its domain is an international one also as people type it."""
-    plain = email.strip().lower()
-    local, _, domain = plain.rpartition("@")
-    try:
-        typed = f"{local}@{domain.encode('ascii').decode('idna')}"
-    except UnicodeError:
-        typed = plain
-    return list(dict.fromkeys((plain, typed)))
+    """The address in lower case, as Odoo normalises it, in every spelling of its domain."""
+    return list(dict.fromkeys(spelling.lower() for spelling in contacts.email_spellings(email)))
 
 
 def phone_domain(phone: str, fields: Mapping[str, Any], mobile_field: str | None) -> list[Any]:
@@ -132,21 +127,6 @@ def phone_domain(phone: str, fields: Mapping[str, Any], mobile_field: str | None
     if "phone_sanitized" in fields:
         terms.append(["phone_sanitized", "=", phone])
     return ["|"] * (len(terms) - 1) + terms
-
-
-def has_phone(contact: Customer, phone: str) -> bool:
-    """Whether one of the contact's numbers is this E.164 number; a national one is read with the searched country."""
-    number = phonenumbers.parse(phone)
-    country = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(number.country_code or 0)
-    return phone in (_e164(contact.mobile_phone, country), _e164(contact.phone, country))
-
-
-def _e164(text: str, country: str) -> str | None:
-    try:
-        number = phonenumbers.parse(text, country)
-    except phonenumbers.NumberParseException:
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def event(appointment: Appointment, minutes: int) -> dict[str, str]:

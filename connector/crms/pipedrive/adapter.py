@@ -20,6 +20,7 @@ from connector.model.bookings import Appointment
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
+from connector.remote import contacts
 from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.values import read_object, write_time
@@ -183,7 +184,7 @@ class Pipedrive(CRM):
         """What Pipedrive does not do itself. Older persons were looked for by `by_key` and `by_email` before."""
         newest = [person async for person in self._newest(field)]
         same_key = [p for p in newest if read_object(p.get("custom_fields")).get(field) == person_key]
-        same_email = [p for p in newest if email.strip() and mapping.has_email(p, email)]
+        same_email = [p for p in newest if mapping.has_email(p, email)]
         for by, found in (("key", same_key), ("email", same_email)):
             if found:
                 winner = str(found[0].get("id")) if len(found) == 1 else None
@@ -192,14 +193,14 @@ class Pipedrive(CRM):
 
     async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
         """Write blanks only, on the person as it is now: lists of addresses and phones are sent whole."""
-        if not mapping.blanks(customer, new):
+        if not contacts.blanks(customer, new, mapping.FIELDS):
             return ()
         field = await self._marker()
         person = await self._person(customer.id)
         current = mapping.customer(person, field) if person is not None else None
         if person is None or current is None or person.get("is_deleted") is True:
             raise self._gone("update a person: the person is gone", "the person")
-        fields = mapping.blanks(current, new)
+        fields = contacts.blanks(current, new, mapping.FIELDS)
         if "email" in fields and await self.by_email(new.email):
             # It belongs to somebody else.
             fields.remove("email")
@@ -231,7 +232,7 @@ class Pipedrive(CRM):
         async for found in self._pages(what, lambda cursor: self._client.activities_of(customer_id, cursor)):
             if not mapping.is_id(found.get("id")):
                 raise self._transient(f"{what}: answered with something that is not an activity")
-            if found.get("is_deleted") is not True and mapping.carries(found.get("note"), marker):
+            if found.get("is_deleted") is not True and contacts.carries(found.get("note"), marker):
                 return str(found["id"])
         return None
 

@@ -11,6 +11,7 @@ import phonenumbers
 
 from connector.model.bookings import Appointment, Status
 from connector.model.persons import Customer, NewCustomer
+from connector.remote import contacts
 from connector.remote.values import read_object, read_objects, read_text, read_time
 
 #: An activity is only open or done: what else there is to say stands before its subject.
@@ -61,33 +62,18 @@ def label(person: dict[str, Any], number: str) -> str:
 
 
 def has_email(person: dict[str, Any], email: str) -> bool:
-    """Whether the person has exactly this address, however it is written in capitals."""
-    return email.strip().casefold() in {value.casefold() for value in values(person, "emails")}
+    """Whether the person has this address; see `contacts.is_email_among`."""
+    return contacts.is_email_among(email, values(person, "emails"))
 
 
 def has_phone(person: dict[str, Any], phone: str) -> bool:
-    """Whether one of the person's numbers is this E.164 number; a national one is read with the searched country."""
-    number = phonenumbers.parse(phone)
-    country = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(number.country_code or 0)
-    return phone in {_e164(value, country) for value in values(person, "phones")}
-
-
-def _e164(text: str, country: str) -> str | None:
-    try:
-        return phonenumbers.format_number(phonenumbers.parse(text, country), phonenumbers.PhoneNumberFormat.E164)
-    except phonenumbers.NumberParseException:
-        return None
+    """Whether one of the person's numbers is this E.164 number; see `contacts.is_phone_among`."""
+    return contacts.is_phone_among(phone, values(person, "phones"))
 
 
 def phone_terms(phone: str) -> tuple[tuple[str, bool], ...]:
     """What is searched for an E.164 number, and whether exactly: whether the search ignores the form is not documented."""
     return ((phone, True), (phonenumbers.national_significant_number(phonenumbers.parse(phone)), False))
-
-
-def blanks(current: Customer, new: NewCustomer) -> list[str]:
-    """Those of our fields that `new` knows and `current` does not."""
-    has = {field: getattr(current, field, "") for field in FIELDS} | {"email": current.emails}
-    return [field for field in FIELDS if not has[field] and str(getattr(new, field)).strip()]
 
 
 def new_person(new: NewCustomer, field: str, person_key: str) -> dict[str, Any]:
@@ -134,20 +120,16 @@ def activity(appointment: Appointment, subject: str = "") -> dict[str, Any]:
 def new_activity(appointment: Appointment, kind: str, customer_id: str, marker: str) -> dict[str, Any]:
     """The values of an activity that is made, on the person and with our marker."""
     participants = [{"person_id": int(customer_id), "primary": True}]
-    return {**activity(appointment), "type": kind, "participants": participants, "note": notes(marker), "busy": False}
+    return {
+        **activity(appointment),
+        "type": kind,
+        "participants": participants,
+        "note": contacts.marker_line(marker),
+        "busy": False,
+    }
 
 
 def bare(subject: str) -> str:
     """A subject without what we put before it."""
     prefix = next((prefix for prefix in PREFIXES.values() if subject.startswith(prefix)), "")
     return subject[len(prefix) :]
-
-
-def notes(marker: str) -> str:
-    """The line that lets us find the activity again."""
-    return f"connector: {marker}"
-
-
-def carries(text: Any, marker: str) -> bool:
-    """Whether an activity's note holds exactly this marker, whatever people or the editor put around it."""
-    return isinstance(text, str) and re.search(rf"{re.escape(notes(marker))}(?![\w-])", text) is not None

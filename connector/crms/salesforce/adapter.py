@@ -27,6 +27,7 @@ from connector.model.errors import (
 )
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
+from connector.remote import contacts
 from connector.remote.http import Answer, Remote
 from connector.remote.oauth import TokenSource, request_token
 from connector.remote.rate_limit import QuotaFor
@@ -123,12 +124,12 @@ class Salesforce(CRM):
 
     async def by_email(self, email: str) -> list[Customer]:
         """Read by e-mail address; an international domain is asked for in both spellings."""
-        spellings = mapping.email_spellings(email)
+        spellings = contacts.email_spellings(email)
         if not spellings[0]:
             return []
         rows = await self._contacts("look up a contact by email", soql.among("Email", spellings))
         found = [self._customer(row) for row in rows]
-        if not all(mapping.has_email(contact, email) for contact in found):
+        if not all(contacts.has_email(contact, email) for contact in found):
             raise self._transient("look up a contact by email: answered with a contact that has another address")
         return found
 
@@ -188,7 +189,7 @@ class Salesforce(CRM):
             return await self._upsert(fields, person_key), ()
         except Rejected as refusal:
             kept = {name: value for name, value in fields.items() if name not in refusal.fields}
-            if kept == fields or isinstance(refusal, Similar) or not mapping.identifies(fields, kept):
+            if kept == fields or isinstance(refusal, Similar) or not contacts.identifies(fields, kept, mapping.FIELDS):
                 raise
             left_out = tuple(field for field, name in mapping.FIELDS.items() if name in fields.keys() - kept.keys())
             return await self._upsert(kept, person_key), left_out
@@ -213,10 +214,10 @@ class Salesforce(CRM):
     async def _confirmed(self, conflict: Conflict, email: str, person_key: str) -> Conflict:
         """The conflict with a winner that was read and carries the address or the key; an id in a sentence is only a claim."""
         named = await self.get(conflict.winner) if conflict.winner is not None else None
-        if named is not None and "key" in mapping.shared(named, email, person_key):
+        if named is not None and "key" in contacts.shared(named, email, person_key):
             return self._conflict("key", named.id, conflict.status)
         holder = await self.by_key(person_key)
-        if holder is None and named is not None and mapping.has_email(named, email):
+        if holder is None and named is not None and contacts.has_email(named, email):
             return self._conflict("email", named.id, conflict.status)
         return self._conflict("key", holder.id if holder is not None else None, conflict.status)
 
@@ -224,9 +225,9 @@ class Salesforce(CRM):
         """What a duplicate rule's refusal comes to: exactly one contact that has the address or key, or a question."""
         read = [await self.get(record) for record in similar.records[:SIMILAR]]
         found = {contact.id: contact for contact in read if contact is not None}
-        sure = [contact for contact in found.values() if mapping.shared(contact, email, person_key)]
+        sure = [contact for contact in found.values() if contacts.shared(contact, email, person_key)]
         if len(sure) == 1:
-            by = "email" if mapping.has_email(sure[0], email) else "key"
+            by = "email" if contacts.has_email(sure[0], email) else "key"
             return self._conflict(by, sure[0].id, similar.status)
         if similar.alerts:
             way = f"set override_duplicate_alerts = true in [{self.remote.account}]"
@@ -246,7 +247,7 @@ class Salesforce(CRM):
 
     async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
         """Write blanks only. An e-mail address that another contact has, or a field that is refused, is left out."""
-        fields = mapping.blanks(customer, new)
+        fields = contacts.blanks(customer, new, mapping.FIELDS)
         # Salesforce itself does not mind two contacts with one address.
         if "email" in fields and any(other.id != customer.id for other in await self.by_email(new.email)):
             fields.remove("email")
@@ -304,7 +305,7 @@ class Salesforce(CRM):
                 # One that is left out might be the event, and it would be made a second time.
                 if identity is None:
                     raise self._transient(f"{what}: answered with something that is not an event")
-                if mapping.carries(row.get("Description"), marker):
+                if contacts.carries(row.get("Description"), marker):
                     return identity
             if last:
                 return None

@@ -11,6 +11,7 @@ import phonenumbers
 
 from connector.model.bookings import Appointment, Status
 from connector.model.persons import Customer, NewCustomer
+from connector.remote import contacts
 from connector.remote.values import read_text, read_time, write_time
 
 #: Our field → Salesforce's.
@@ -72,57 +73,14 @@ def fields_of(new: NewCustomer, fields: Iterable[str] = FIELDS) -> dict[str, str
     return {name: value for name, value in pairs if value}
 
 
-def blanks(current: Customer, new: NewCustomer) -> list[str]:
-    """Those of our fields that `new` knows and `current` does not."""
-    has = {field: getattr(current, field, "") for field in FIELDS} | {"email": current.emails}
-    return [field for field in FIELDS if not has[field] and str(getattr(new, field)).strip()]
-
-
-def email_spellings(email: str) -> tuple[str, ...]:
-    """The address, and where its domain is an international one also as people type it."""
-    local, _, domain = email.strip().rpartition("@")
-    try:
-        typed = f"{local}@{domain.encode('ascii').decode('idna')}"
-    except UnicodeError:
-        return (email.strip(),)
-    return tuple(dict.fromkeys((email.strip(), typed)))
-
-
-def has_email(contact: Customer, email: str) -> bool:
-    """Whether the contact has this address, in whichever spelling."""
-    ours = {spelling.casefold() for spelling in email_spellings(email)} - {""}
-    return bool(ours & {known.strip().casefold() for known in contact.emails})
-
-
-def shared(contact: Customer, email: str, person_key: str) -> frozenset[str]:
-    """Which of `email` and `key` the contact carries."""
-    found = {"email"} if has_email(contact, email) else set()
-    return frozenset(found | ({"key"} if contact.person_key == person_key else set()))
-
-
-def identifies(wanted: dict[str, str], kept: dict[str, str]) -> bool:
-    """Whether a contact with the fields `kept` can be found again: by the wanted e-mail address, or else by a phone."""
-    return "Email" in kept if "Email" in wanted else not {"MobilePhone", "Phone"}.isdisjoint(kept)
-
-
 def national_number(phone: str) -> str:
     """The digits of an E.164 number that stand in every way to write it. Raises `phonenumbers.NumberParseException`."""
     return str(phonenumbers.parse(phone).national_number)
 
 
 def has_phone(row: dict[str, Any], phone: str) -> bool:
-    """Whether one of the row's numbers is this E.164 number; a national one is read with the searched country."""
-    number = phonenumbers.parse(phone)
-    country = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(number.country_code or 0)
-    return any(_e164(read_text(row.get(name)), country) == phone for name in PHONES)
-
-
-def _e164(text: str, country: str) -> str | None:
-    try:
-        number = phonenumbers.parse(text, country)
-    except phonenumbers.NumberParseException:
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    """Whether one of the row's numbers is this E.164 number; see `contacts.is_phone_among`."""
+    return contacts.is_phone_among(phone, (read_text(row.get(name)) for name in PHONES))
 
 
 def event(appointment: Appointment, unknown_end: timedelta) -> dict[str, str]:
@@ -141,7 +99,7 @@ def new_event(appointment: Appointment, contact: str, marker: str, now: datetime
     """The fields of an event that is made: on the contact, with our marker, and the times Salesforce demands."""
     fallback = _times(appointment.updated_at or now, None, unknown_end)
     text = f"With {appointment.staff.strip()}\n\n" if appointment.staff.strip() else ""
-    said = {"WhoId": contact, "Description": text + notes(marker)}
+    said = {"WhoId": contact, "Description": text + contacts.marker_line(marker)}
     return {**fallback, **event(appointment, unknown_end), **said}
 
 
@@ -151,13 +109,3 @@ def _times(start: datetime | None, end: datetime | None, unknown_end: timedelta)
         return {}
     end = start + unknown_end if end is None or end < start else end
     return {"StartDateTime": write_time(start), "EndDateTime": write_time(end)}
-
-
-def notes(marker: str) -> str:
-    """The line that lets us find the event again."""
-    return f"connector: {marker}"
-
-
-def carries(text: Any, marker: str) -> bool:
-    """Whether an event's description holds exactly this marker, whatever people put around it."""
-    return isinstance(text, str) and re.search(rf"{re.escape(notes(marker))}(?![\w-])", text) is not None

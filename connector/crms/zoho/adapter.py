@@ -16,9 +16,10 @@ from connector.crms.zoho.own_fields import OwnFields
 from connector.crms.zoho.refusals import Refusals, code_of
 from connector.crms.zoho.settings import ZohoSettings
 from connector.model.bookings import Appointment
-from connector.model.errors import Conflict, Lasting, Rejected, RemoteError, UnknownOutcome
+from connector.model.errors import Conflict, Lasting, Rejected, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
+from connector.remote import contacts
 from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import QuotaFor, Window
 from connector.remote.values import read_object
@@ -106,9 +107,9 @@ class Zoho(CRM):
         what = "look up a contact by e-mail"
         if not email.strip():
             return []
-        values = self._values(what, mapping.email_spellings(email))
+        values = self._values(what, contacts.email_spellings(email))
         found = await self._contacts(what, f"(Email in ({values}) or Secondary_Email in ({values}))")
-        if not all(mapping.has_email(contact, email) for contact in found):
+        if not all(contacts.has_email(contact, email) for contact in found):
             raise unexpected(self.remote, what, "answered with a contact that has another address")
         return found
 
@@ -120,7 +121,7 @@ class Zoho(CRM):
         except phonenumbers.NumberParseException:
             raise self._rejected(what, "the number is not in E.164 form") from None
         found = await self._contacts(what, f"(Mobile in ({values}) or Phone in ({values}))")
-        return [contact for contact in found if mapping.has_phone(contact, phone)]
+        return [contact for contact in found if contacts.has_phone(contact, phone)]
 
     # ---- writes ----
 
@@ -158,7 +159,7 @@ class Zoho(CRM):
             return await self._client.upsert_contact(values, self._key), values, ()
         except Rejected as refusal:
             kept = {"Last_Name": self._missing} | {n: v for n, v in values.items() if n not in refusal.fields}
-            if kept == values or self._key not in kept or not mapping.identifies(values, kept):
+            if kept == values or self._key not in kept or not contacts.identifies(values, kept, mapping.FIELDS):
                 raise
             left_out = mapping.ours(name for name in values if kept.get(name) != values[name])
             return await self._client.upsert_contact(kept, self._key), kept, left_out
@@ -166,10 +167,10 @@ class Zoho(CRM):
     async def _confirmed(self, conflict: Conflict, email: str, person_key: str) -> Conflict:
         """The conflict with a winner that was read and carries the address or the key; an id in a refusal is only a claim."""
         winner = await self.get(conflict.winner) if conflict.winner is not None else None
-        if winner is None or not mapping.shared(winner, email, person_key):
+        if winner is None or not contacts.shared(winner, email, person_key):
             winner = await self._holder(email, person_key)
         by = conflict.by
-        if winner is not None and by not in (carried := mapping.shared(winner, email, person_key)):
+        if winner is not None and by not in (carried := contacts.shared(winner, email, person_key)):
             (by,) = carried
         text, account, status = str(conflict), self.remote.account, conflict.status
         return Conflict(text, by=by, winner=winner.id if winner is not None else None, account=account, status=status)
@@ -184,7 +185,7 @@ class Zoho(CRM):
 
     async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
         """Write blanks only. An e-mail address that another contact has, or a field that is refused, is left out."""
-        fields = mapping.blanks(customer, new)
+        fields = contacts.blanks(customer, new, mapping.FIELDS)
         if "email" in fields and any(other.id != customer.id for other in await self.by_email(new.email)):
             fields.remove("email")
         while fields:
@@ -266,10 +267,10 @@ class Zoho(CRM):
 
         Without the marker's field contacts are synced all the same: a warning.
         """
-        found = [await self._check("key", f"the unique field {self._key} of contacts exists", self.probe)]
+        found = [await self.check("key", f"the unique field {self._key} of contacts exists", self.probe)]
         if found[0].level == "ok":
-            found.append(await self._check("contacts", "contacts can be queried", lambda: self.by_key("0" * 64)))
-        marker = await self._check("marker", f"the field {self._marker} of events exists", self._fields.look_at_marker)
+            found.append(await self.check("contacts", "contacts can be queried", lambda: self.by_key("0" * 64)))
+        marker = await self.check("marker", f"the field {self._marker} of events exists", self._fields.look_at_marker)
         if marker.level != "ok":
             hint = f"Needed where record_appointments is set: {marker.hint}"
             marker = marker.model_copy(update={"level": "warning", "hint": hint})
@@ -280,14 +281,6 @@ class Zoho(CRM):
             hint = "Events wait when there are none. Look for other programs that use the account, or buy credits."
             found.append(Check(id=f"{self.remote.account}.credits", level="warning", message=text, hint=hint))
         return found
-
-    async def _check(self, name: str, well: str, act: Callable[[], Any]) -> Check:
-        identity = f"{self.remote.account}.{name}"
-        try:
-            await act()
-        except RemoteError as error:
-            return Check(id=identity, level="error", message=str(error), hint=error.hint)
-        return Check(id=identity, level="ok", message=f"Zoho CRM: {well}")
 
     async def fix(self) -> list[str]:
         """Make our two fields where they are missing. Raises AccountPaused with a hint when the token may not do that."""

@@ -54,21 +54,10 @@ def values_of(new: NewCustomer, fields: Iterable[str] = FIELDS) -> dict[str, str
     return {name: value for name, value in pairs if value}
 
 
-def blanks(current: Customer, new: NewCustomer) -> list[str]:
-    """Those of our fields that `new` knows and `current` does not."""
-    has = {field: getattr(current, field, "") for field in FIELDS} | {"email": current.emails}
-    return [field for field in FIELDS if not has[field] and str(getattr(new, field)).strip()]
-
-
 def ours(names: Iterable[str]) -> tuple[str, ...]:
     """Our own names of Zoho's fields, of those that we write."""
     wanted = set(names)
     return tuple(field for field, name in FIELDS.items() if name in wanted)
-
-
-def identifies(wanted: dict[str, str], kept: dict[str, str]) -> bool:
-    """Whether a contact with `kept` can be found again: by the wanted e-mail address, or else by a phone."""
-    return "Email" in kept if "Email" in wanted else not {"Mobile", "Phone"}.isdisjoint(kept)
 
 
 # ---- queries ----
@@ -82,28 +71,6 @@ def quoted(value: str) -> str:
     if "\\" in value or not value.isprintable():
         raise ValueError("the value cannot stand in a query")
     return "'" + value.replace("'", "''") + "'"
-
-
-def email_spellings(email: str) -> tuple[str, ...]:
-    """The address, and where its domain is an international one also as people type it."""
-    local, _, domain = email.strip().rpartition("@")
-    try:
-        typed = f"{local}@{domain.encode('ascii').decode('idna')}"
-    except UnicodeError:
-        return (email,)
-    return tuple(dict.fromkeys((email, typed)))
-
-
-def has_email(contact: Customer, email: str) -> bool:
-    """Whether the contact carries this address, in whatever case."""
-    wanted = {spelling.strip().casefold() for spelling in email_spellings(email)} - {""}
-    return not wanted.isdisjoint(known.casefold() for known in contact.emails)
-
-
-def shared(contact: Customer, email: str, person_key: str) -> frozenset[str]:
-    """Which of `email` and `key` the contact carries."""
-    found = {"email"} if has_email(contact, email) else set()
-    return frozenset(found | ({"key"} if contact.person_key == person_key else set()))
 
 
 def phone_spellings(phone: str) -> list[str]:
@@ -123,21 +90,6 @@ def phone_spellings(phone: str) -> list[str]:
     national = shown[2]
     found |= dict.fromkeys((f"+{country} {national}", f"{country} {national}", f"+{country}{national}", f"00{phone[1:]}"))
     return list(found)[:MAX_VALUES]
-
-
-def has_phone(contact: Customer, phone: str) -> bool:
-    """Whether one of the contact's numbers is this E.164 number; a national one is read with the searched country."""
-    number = phonenumbers.parse(phone)
-    country = phonenumbers.region_code_for_number(number) or phonenumbers.region_code_for_country_code(number.country_code or 0)
-    return phone in (_e164(contact.mobile_phone, country), _e164(contact.phone, country))
-
-
-def _e164(text: str, country: str) -> str | None:
-    try:
-        number = phonenumbers.parse(text, country)
-    except phonenumbers.NumberParseException:
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 # ---- events ----
