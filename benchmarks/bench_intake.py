@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from measuring import machine, spread, table
 
@@ -19,13 +20,14 @@ HERE = Path(__file__).parent
 KINDS = ("none", "connector", "one-insert")
 
 
-def measure(kind: str, connections: int, seconds: float, folder: str, prefix: str) -> dict[str, float]:
+def measure(kind: str, connections: int, seconds: float, folder: str, prefix: str) -> dict[str, Any]:
     """One run of one store."""
     server = subprocess.Popen([sys.executable, HERE / "receiver.py", kind, folder], stdout=subprocess.PIPE, text=True)
     try:
+        assert server.stdout is not None
         port = server.stdout.readline().strip()
-        command = [sys.executable, HERE / "load.py", port, str(connections), str(seconds), "benchmark", prefix]
-        answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        command = [sys.executable, str(HERE / "load.py"), port, str(connections), str(seconds), "benchmark", prefix]
+        answer: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     finally:
         server.terminate()
         server.wait()

@@ -10,7 +10,7 @@ from pathlib import Path
 import uvloop
 from load import run
 from measuring import machine, table
-from world import world
+from world import World, world
 
 
 async def measure(folder: Path, events: int) -> list[tuple[str, float, float]]:
@@ -18,14 +18,19 @@ async def measure(folder: Path, events: int) -> list[tuple[str, float, float]]:
     found = []
     async with world(folder, down=True) as here:
         await asyncio.sleep(2)
-        found.append(("after the start", *here.memory().values()))
+        found.append(_memory(here, "after the start"))
         port, stored, round_number = int(here.url.rpartition(":")[2]), 0, 0
         while stored < events:
             round_number += 1
             await run(port, 32, 3.0, "benchmark", f"r{round_number}")
             stored = sum((await here.status())["queue"].values())
-        found.append((f"{stored:,} events waiting", *here.memory().values()))
+        found.append(_memory(here, f"{stored:,} events waiting"))
     return found
+
+
+def _memory(here: World, moment: str) -> tuple[str, float, float]:
+    memory = here.memory()
+    return moment, memory["now"], memory["peak"]
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import json
 import time
+from typing import cast
 
 import uvloop
 from measuring import percentile
@@ -27,7 +28,8 @@ class Sender(asyncio.Protocol):
         self._sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        # uvloop's transports are of no class of asyncio's.
+        self._transport = cast("asyncio.WriteTransport", transport)
         self._send()
 
     def data_received(self, data: bytes) -> None:

@@ -72,7 +72,7 @@ async def serve(kind: str, folder: Path) -> None:
         stats=ReceiverStats(),
         data=None,  # type: ignore[arg-type]
         ready=None,  # type: ignore[arg-type]
-        access=Access(host="127.0.0.1", public_url=None, token=None),
+        access=Access(public_url=None, token=None),
     )
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     print(listener.getsockname()[1], flush=True)

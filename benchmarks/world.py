@@ -66,7 +66,9 @@ class World:
         """Answer `/status.json`."""
         headers = {"Authorization": "Bearer benchmark-status-token"}
         async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=60) as api:
-            return (await api.get(f"{self.url}/status.json")).raise_for_status().json()
+            answer = (await api.get(f"{self.url}/status.json")).raise_for_status()
+            found: dict[str, Any] = answer.json()
+            return found
 
     def memory(self) -> dict[str, float]:
         """Resident memory of the service in MB: now, and the highest so far."""
