@@ -38,8 +38,8 @@ class DryBooking(BookingSystem):
 
     @classmethod
     def connect(cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: Any = None) -> Self:
-        """Not used: a dry run wraps what is connected."""
-        raise NotImplementedError
+        """Never called: a dry run wraps an adapter that is connected already."""
+        raise TypeError("a dry run wraps a connected adapter")
 
     def read_delivery(self, headers: Mapping[str, str], data: Any) -> Reading:
         """As the real one."""
@@ -82,8 +82,8 @@ class DryCRM(CRM):
 
     @classmethod
     def connect(cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: Any = None) -> Self:
-        """Not used: a dry run wraps what is connected."""
-        raise NotImplementedError
+        """Never called: a dry run wraps an adapter that is connected already."""
+        raise TypeError("a dry run wraps a connected adapter")
 
     async def get(self, customer_id: str) -> Customer | None:
         """As the real one, with what would have been created and filled."""
