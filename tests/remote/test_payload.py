@@ -68,8 +68,8 @@ def test_half_of_a_surrogate_pair_is_replaced(body: bytes, data: object) -> None
 @pytest.mark.parametrize(
     ("coding", "packed"),
     [
-        ("gzip", gzip.compress(BODY.encode())),
-        ("X-GZip", gzip.compress(BODY.encode())),
+        ("gzip", gzip.compress(BODY.encode(), mtime=0)),
+        ("X-GZip", gzip.compress(BODY.encode(), mtime=0)),
         ("deflate", zlib.compress(BODY.encode())),
         ("deflate", zlib.compress(BODY.encode())[2:-4]),
         ("identity", BODY.encode()),
@@ -84,10 +84,10 @@ def test_a_compressed_body_is_unpacked(coding: str, packed: bytes) -> None:
     ("coding", "packed"),
     [
         ("br", b"x"),
-        ("gzip, gzip", gzip.compress(b"{}")),
+        ("gzip, gzip", gzip.compress(b"{}", mtime=0)),
         ("gzip", b"{}"),
         ("deflate", b"{}"),
-        ("gzip", gzip.compress(BODY.encode())[:-9]),
+        ("gzip", gzip.compress(BODY.encode(), mtime=0)[:-9]),
         ("gzip", b""),
     ],
 )
