@@ -12,11 +12,76 @@ from typing import cast
 import uvloop
 from measuring import percentile
 
-BODY = (
-    '{"id":"evt-%s","type":"appointment.created","content":{"booking":{"id":%d,"bookingMethod":"Appointment",'
-    '"startsOn":"2026-12-01T15:00:00Z","endsOn":"2026-12-01T15:30:00Z","status":"Approved","client":{"id":%d,'
-    '"firstName":"Ada","lastName":"Example","email":"c%d@example.com","mobilePhoneNumber":"+15145550123"}},"clientLinks":[]}}'
-)
+#: An appointment with the fields that Booxi's booking object has (facts of its public pages and published clients; 1.6 kB).
+BODY = json.dumps(
+    {
+        "id": "evt-{prefix}-{n}",
+        "type": "appointment.created",
+        "content": {
+            "booking": {
+                "bookingId": "B{n}",
+                "merchantId": 501,
+                "bookingMethod": "Appointment",
+                "status": "Approved",
+                "isCompleted": False,
+                "isScheduled": True,
+                "startsOn": "2026-12-01T15:00:00Z",
+                "totalClientTimespan": {"start": "2026-12-01T15:00:00Z", "end": "2026-12-01T15:30:00Z", "duration": 30},
+                "staffId": 71,
+                "staffFirstName": "Robin",
+                "staffLastName": "Example",
+                "items": [
+                    {
+                        "serviceId": 31,
+                        "serviceName": "Fitting",
+                        "price": {
+                            "visibility": "Show",
+                            "amount": "120.00",
+                            "currency": "CAD",
+                            "isStartingAt": False,
+                            "tax": "Excluded",
+                        },
+                        "reservedClientTimespan": {
+                            "start": "2026-12-01T15:00:00Z",
+                            "end": "2026-12-01T15:30:00Z",
+                            "duration": 30,
+                        },
+                        "duration": 30,
+                        "spacingAfter": 10,
+                        "isBusySpacingAfter": True,
+                        "serviceHasAssociatedResources": False,
+                    }
+                ],
+                "location": "Business",
+                "locationText": "12 Example Street",
+                "payment": {"total": "120.00", "paid": "0.00", "onlinePaymentStatus": "None"},
+                "createdOn": "2026-11-20T10:00:00.120Z",
+                "modifiedOn": "2026-11-20T10:00:00.120Z",
+                "createdBy": "Client",
+                "modifiedBy": "Client",
+                "acquisitionChannel": "Website",
+                "clientCount": 1,
+                "quickNote": "",
+                "client": {
+                    "id": "NUMBER",
+                    "firstName": "Ada",
+                    "lastName": "Example",
+                    "email": "c{n}@example.com",
+                    "homePhoneNumber": None,
+                    "mobilePhoneNumber": "+15145550123",
+                    "presence": "Expecting",
+                    "remindByEmail": True,
+                    "remindBySMS": False,
+                    "additionalRequest": "",
+                    "address": {"street": "1 Example Street", "city": "Montréal", "country": "CA"},
+                },
+            },
+            "clientLinks": [],
+        },
+    },
+    separators=(",", ":"),
+    ensure_ascii=False,
+).replace('"NUMBER"', "{n}")
 
 
 class Sender(asyncio.Protocol):
@@ -63,15 +128,17 @@ class Load:
         self.statuses: dict[str, int] = {}
         self.latencies: list[float] = []
         self._numbers = itertools.count(1)
-        self._prefix = prefix
+        self.sent = 0
+        self._body = BODY.replace("{prefix}", prefix).encode()
         self._head = (
             f"POST /webhooks/stores HTTP/1.1\r\nHost: {host}\r\nAuthorization: {token}\r\nContent-Type: application/json\r\n"
-        )
+        ).encode()
 
     def request(self) -> bytes:
         n = next(self._numbers)
-        body = BODY % (f"{self._prefix}-{n}", n, n, n)
-        return f"{self._head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+        self.sent = n
+        body = self._body.replace(b"{n}", str(n).encode())
+        return b"%sContent-Length: %d\r\n\r\n%s" % (self._head, len(body), body)
 
     def answered(self, status: bytes, seconds: float) -> None:
         name = status.decode()
@@ -96,6 +163,7 @@ async def run(port: int, connections: int, seconds: float, token: str, prefix: s
         "rate": len(latencies) / elapsed,
         "p50_ms": percentile(latencies, 0.5) * 1000,
         "p99_ms": percentile(latencies, 0.99) * 1000,
+        "sent": load.sent,
         "statuses": load.statuses,
         "lost": load.lost,
     }

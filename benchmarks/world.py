@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -82,6 +84,21 @@ def write_config(folder: Path, booxi: str, hubspot: str, limits: tuple[str, str]
     file = folder / "connector.toml"
     file.write_text(CONFIG.format(booxi=booxi, hubspot=hubspot, booxi_limits=limits[0], hubspot_limits=limits[1]))
     return file
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[int, int]]:
+    """Run `connector serve --no-worker` alone, and answer its port and process id."""
+    file = write_config(folder, f"{NOWHERE}/booking/v1", NOWHERE, NO_LIMITS)
+    command = [sys.executable, "-m", "connector", "serve", "--no-worker", "--config", str(file)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        port = urlsplit(asyncio.run(_announced(folder / "connector.db.lock"))).port
+        assert port is not None
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @asynccontextmanager
