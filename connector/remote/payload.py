@@ -119,7 +119,7 @@ def parse(body: bytes, content_type: str = "") -> Any:
         text = _text(content_type, body)
         if not text.strip():
             raise BadPayload("The body is empty.")
-        data = json.loads(text, parse_constant=_refuse_constant)
+        data = _DECODER.decode(text)
         # Only an escape can smuggle in half of a pair; most bodies have none and skip this.
         if _SURROGATE.search(text):
             data = json.loads(_LONE.sub("\ufffd", json.dumps(data, ensure_ascii=False)))
@@ -134,3 +134,7 @@ def parse(body: bytes, content_type: str = "") -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+#: Made once: `json.loads` would make one for every body.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

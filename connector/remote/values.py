@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -88,8 +89,7 @@ def read_objects(value: Any) -> list[dict[str, Any]]:
 
 def at(document: Any, pointer: str) -> Any:
     """The value at a JSON pointer (RFC 6901), None where there is nothing."""
-    for token in pointer.split("/")[1:]:
-        key = token.replace("~1", "/").replace("~0", "~")
+    for key in _tokens(pointer):
         if isinstance(document, dict):
             document = document.get(key)
         elif isinstance(document, list) and key.isascii() and key.isdigit() and len(key) < 10 and int(key) < len(document):
@@ -97,3 +97,9 @@ def at(document: Any, pointer: str) -> Any:
         else:
             return None
     return document
+
+
+@lru_cache(maxsize=256)
+def _tokens(pointer: str) -> tuple[str, ...]:
+    """The unescaped parts of a JSON pointer. Pointers come from settings and adapters: they are few, and used all the time."""
+    return tuple(token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:])

@@ -87,11 +87,13 @@ def read_booking(
         if (known := events.get(client.id)) is not None:
             events[client.id] = known.model_copy(update={"client": _completed(known.client, client)})
             continue
+        if appointment is not None and (status := read_status(booking, person)) is not appointment.status:
+            appointment = appointment.model_copy(update={"status": status})
         events[client.id] = Event(
             type=type_,
             kind=kind,
             client=client,
-            appointment=appointment and appointment.model_copy(update={"status": read_status(booking, person)}),
+            appointment=appointment,
             linked_customer_id=linked.get(client.id),
         )
     return tuple(events.values())
@@ -135,7 +137,7 @@ def linked_customers(links: Any, module_id: str) -> dict[str, str]:
 
 
 def read_appointment(booking: dict[str, Any], zone: str | None = None) -> Appointment | None:
-    """The booking without its status, which is each person's own; None without an id. Times are the client's where given."""
+    """The booking with its client's status; None without an id. Times are the client's where given."""
     booking_id = read_key(booking.get("bookingId"))
     if booking_id is None:
         return None
@@ -146,6 +148,7 @@ def read_appointment(booking: dict[str, Any], zone: str | None = None) -> Appoin
     ends_at = read_time(span.get("end"), zone)
     return Appointment(
         id=booking_id,
+        status=read_status(booking, read_object(booking.get("client"))),
         starts_at=starts_at,
         ends_at=ends_at,
         title=read_text(", ".join(name for name in services if name)),
