@@ -11,7 +11,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-head
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --build-deps-for editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench torture identity systems lock clean
+.PHONY: help demo test check bench peers torture identity systems lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -33,6 +33,9 @@ check: .venv/.installed-dev ## lint, format, types, who may import whom, documen
 
 bench: .venv/.installed-dev ## every benchmark in benchmarks/ (takes minutes)
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+peers: .venv/.installed-dev ## the same job by a flow in Node-RED, side by side (needs Node.js; installs Node-RED from npm for the run)
+	@$(BIN)/python benchmarks/compare_node_red.py
 
 torture: .venv/.installed-dev ## kill real processes between unreliable remote systems, and count what was lost (TORTURE_ARGS=--help)
 	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
