@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from connector.model.links import Link
+from connector.model.persons import Customer
 from connector.sync.matching.answers import Ambiguous, Found, Gone, Match, Merged, Nothing, match
 from connector.sync.matching.case import Case
-from connector.sync.matching.evidence import agreement, has_email
+from connector.sync.matching.evidence import agreement, has_email, same_name
 from connector.sync.person.agreement import Agreement
 
 #: Seconds after which an id in a delivery may have been corrected in the booking system: then that is asked.
@@ -84,7 +85,7 @@ async def _adopt(case: Case, origin: str, customer_id: str) -> list[Match | Gone
 async def _follow(case: Case, link: Link, outcome: str) -> Match | Gone:
     """The customer of a link, or the one into which the CRM has merged it."""
     asked = link.customer_id
-    customer = await case.parts.crm.get(asked)
+    customer = await case.parts.crm.get(asked) or await _merged_into(case)
     if customer is None:
         return Gone(customer_id=asked)
     merged = asked if customer.id != asked else None
@@ -98,6 +99,25 @@ async def _follow(case: Case, link: Link, outcome: str) -> Match | Gone:
         written_back_at=link.written_back_at,
     )
     return match(how, found)
+
+
+async def _merged_into(case: Case) -> Customer | None:
+    """Whom the client's customer was merged into, in a CRM that shows the old id as gone and does not name the survivor.
+
+    It is exactly one customer who carries our key or has the client's e-mail address, and whose name agrees strongly.
+    """
+    crm = case.parts.crm
+    if crm.follows_merges:
+        return None
+    person = await case.person_read()
+    by_key = await crm.by_key(case.key)
+    found = [by_key] if by_key is not None else []
+    for email in person.emails:
+        found += await crm.by_email(email)
+    await case.set_apart()
+    await case.set_beside()
+    living = {customer.id: customer for customer in case.possible(found) if same_name(person, customer)}
+    return next(iter(living.values())) if len(living) == 1 else None
 
 
 async def _doubts(case: Case, answer: Match | Gone, what: str) -> list[Ambiguous]:
