@@ -36,12 +36,6 @@ class Work:
     failing_since: float | None = None
     link: Link | None = None
     decision: Decision | None = None
-    #: Customers that this client is not, as a person said.
-    apart: frozenset[str] = frozenset()
-    #: Customers of the other clients of the same booking.
-    beside: frozenset[str] = frozenset()
-    #: Which of our keys for this client is free: the first is on a customer that the client is not.
-    own_key: int = 0
     trace: list[dict[str, Any]] = field(default_factory=list)
     #: True once this event itself stored an id in the booking system.
     written_back: bool = False

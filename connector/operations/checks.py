@@ -81,7 +81,7 @@ async def readable_again(syncs: Mapping[str, Sync], store: Store) -> list[Check]
 
 def _is_readable(sync: Sync, payload: str) -> bool:
     try:
-        return sync.matcher.identity(Event.model_validate_json(payload).client).matchable
+        return sync.parts.identity(Event.model_validate_json(payload).client).matchable
     except ValidationError:
         return False
 

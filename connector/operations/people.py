@@ -129,7 +129,7 @@ class People:
         sync = self._engine.syncs.get(person[0]) if person is not None else None
         evidence = None
         if person is not None and sync is not None:
-            evidence = comparison.compare(sync.matcher.identity(person[1]), customer, sync.country).as_dict()
+            evidence = comparison.compare(sync.parts.identity(person[1]), customer, sync.country).as_dict()
         return {**found, "record": comparison.of_customer(customer).as_dict(), "evidence": evidence}
 
     def _address(self, kind: str, name: str, record: str) -> str | None:

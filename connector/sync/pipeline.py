@@ -21,9 +21,9 @@ from connector.model.links import Link
 from connector.model.persons import Customer, NewCustomer
 from connector.sync.effects import effect
 from connector.sync.locks import IdentityLocks
+from connector.sync.matching.case import Parts, Seen
 from connector.sync.matching.evidence import CHOOSE, missing_fields, new_customer, one_person
-from connector.sync.matching.rules import Matcher
-from connector.sync.matching.stored import Seen
+from connector.sync.matching.matcher import resolve
 from connector.sync.repositories import EffectsJournal, LinksMemory
 from connector.sync.timeline import Recorder
 from connector.sync.trace import note
@@ -51,7 +51,7 @@ class Sync:
         self.journal = journal
         self.country = country
         self.clock = clock
-        self.matcher = Matcher(settings, booking, crm, links=links, journal=journal, locks=locks, country=country, clock=clock)
+        self.parts = Parts(settings, booking, crm, links, journal, locks, country, clock)
         self.recorder = Recorder(booking, crm, journal=journal, locks=locks, clock=clock)
 
     async def run(self, work: Work) -> None:
@@ -61,12 +61,12 @@ class Sync:
         try:
             await self._steps(work, Seen())
         except NeedsReview as review:
-            review.crm, review.person = self.crm.name, one_person(self.matcher.identity(work.event.client))
+            review.crm, review.person = self.crm.name, one_person(self.parts.identity(work.event.client))
             raise
 
     async def _steps(self, work: Work, seen: Seen) -> None:
         if work.step == "resolve":
-            await self.matcher.resolve(work, seen)
+            await resolve(self.parts, work, seen)
         if work.step == "write_back":
             await self.write_back(work, seen)
         if work.step == "fill":
@@ -133,7 +133,7 @@ class Sync:
 
     async def _dispute(self, work: Work, seen: Seen, link: Link, stored: ClientLink) -> None:
         """Another id is there. Our customer may have been merged into it meanwhile: then write back that; else ask a person."""
-        await self.matcher.resolve(work, seen)
+        await resolve(self.parts, work, seen)
         if self._link(work).customer_id != link.customer_id:
             await self.write_back(work, seen)
             return
@@ -151,7 +151,7 @@ class Sync:
         if self.settings.fill_blanks:
             link = self._link(work)
             customer = seen.customer or await self.crm.get(link.customer_id)
-            person = self.matcher.identity(await self._client(work, seen))
+            person = self.parts.identity(await self._client(work, seen))
             missing = missing_fields(customer, new_customer(person), origin=link.origin) if customer else None
             if missing is not None and missing.email and await self.links.shared(self.crm.name, person.email_keys, None):
                 # Somebody else has the address of several in a CRM that keeps addresses unique.
@@ -163,7 +163,7 @@ class Sync:
     async def _client(self, work: Work, seen: Seen) -> Client:
         """What is known of the client. What an earlier try read beside a delivery that says nothing is read again."""
         client = seen.client or work.event.client
-        if work.attempts > 1 and self.matcher.identity(client).blank:
+        if work.attempts > 1 and self.parts.identity(client).blank:
             client = await self.booking.client(work.client_id) or client
         return client
 

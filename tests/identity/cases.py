@@ -202,12 +202,31 @@ CHAINS: list[tuple[Name, Name, Name]] = [
     (("Mohammed", "Khan"), ("Mohammed Ali", "Khan"), ("Mohammed Omar", "Khan")),
 ]
 
+#: One person in two scripts that are not compared: an address decides, a number asks.
+OTHER_SCRIPTS: list[tuple[Name, Name]] = [
+    (("Wei", "Wang"), ("伟", "王")),
+    (("Taro", "Yamada"), ("", "山田太郎")),
+    (("Minjun", "Kim"), ("민준", "김")),
+    (("Mohammed", "Ali"), ("محمد", "علي")),
+    (("David", "Cohen"), ("דוד", "כהן")),
+    (("Somchai", "Jaidee"), ("สมชาย", "ใจดี")),
+]
+#: Two people, one of whom is written in a script that is not compared.
+OTHERS_IN_OTHER_SCRIPTS: list[tuple[Name, Name]] = [
+    (("Na", "Li"), ("伟", "王")),
+    (("Layla", "Hassan"), ("محمد", "حسن")),
+    (("Jiwoo", "Kim"), ("민준", "김")),
+    (("Hanako", "Yamada"), ("太郎", "山田")),
+]
+
 CASES: list[Case] = [
     *_pairs("household, one phone", "different", HOUSEHOLDS, [("", P), ("", P)]),
     *_pairs("household, one address", "different", HOUSEHOLDS, [(SHARED, ""), (SHARED, P2)]),
     *_pairs("salutations", "different", SALUTATIONS, [("", P), ("", P)]),
     *_pairs("couples and families", "different", COUPLES, [("", P), (B, P)]),
     *_pairs("another person beside", "different", BESIDE, [("", P), ("", P)]),
+    *_pairs("two scripts, by address", "same", OTHER_SCRIPTS, [(A, ""), (A, P)]),
+    *_pairs("two scripts, one phone", "different", OTHERS_IN_OTHER_SCRIPTS, [("", P), (B, P)]),
     *_pairs("generations", "different", GENERATIONS, [(A, P), (B, P)]),
     *_pairs("generations, one address", "different", GENERATIONS, [(SHARED, ""), (SHARED, "")]),
     *_pairs("companies", "different", COMPANIES, [(SHARED, ""), (SHARED, P)]),

@@ -15,6 +15,7 @@ from connector.model.errors import (
     Ignore,
     Lasting,
     NeedsReview,
+    NothingToIdentify,
     Overloaded,
     Postponed,
     RateLimited,
@@ -26,7 +27,6 @@ from connector.model.errors import (
 )
 from connector.model.jobs import Verdict
 from connector.remote.circuit_breaker import CircuitBreaker
-from connector.sync.matching.rules import NothingToIdentify
 from connector.worker.worker import GIVE_UP_AFTER, GIVE_UP_ATTEMPTS, LAST_RETRY, PATIENT_SNOOZES, Worker
 
 from .harness import work

@@ -125,7 +125,7 @@ class NamesCheck:
             client = await sync.booking.client(client_id)
         except Rejected:
             return None
-        name = PersonName() if client is None else sync.matcher.identity(client).name
+        name = PersonName() if client is None else sync.parts.identity(client).name
         if client is None or name.blank:
             return None
         decision = await self._store.read(views.decision, source, client_id)

@@ -76,6 +76,7 @@ class DryCRM(CRM):
     def __init__(self, real: CRM) -> None:
         super().__init__(real.name, real.remote)
         self.title = real.title  # type: ignore[misc]
+        self.follows_merges = real.follows_merges  # type: ignore[misc]
         self._real = real
         self._changed: dict[str, Customer] = {}
         self._numbers = itertools.count(1)

@@ -1,206 +1,132 @@
-"""Rules 1 to 3: an id that somebody has stored, here, in the delivery or in the booking system."""
+"""Rules 1 to 3: an id that somebody has stored, here, in the delivery or in the booking system.
+
+Such an id is believed once the CRM has confirmed it, but not blindly.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from connector.booking_systems.base import BookingSystem, ClientLink
-from connector.config.settings import SyncSettings
-from connector.crms.base import CRM
-from connector.model.bookings import Client
-from connector.model.errors import Hold
-from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.persons import Customer
-from connector.sync.locks import IdentityLocks
-from connector.sync.matching.evidence import CHOOSE, agreement, has_email, one_person, review
-from connector.sync.matching.lookup import Customers
+from connector.sync.matching.answers import Ambiguous, Found, Gone, Match, Merged, Nothing, match
+from connector.sync.matching.case import Case
+from connector.sync.matching.evidence import agreement, has_email, same_name
 from connector.sync.person.agreement import Agreement
-from connector.sync.person.identity import Identity, identify
-from connector.sync.repositories import EffectsJournal, LinksMemory
-from connector.sync.trace import note
 
 #: Seconds after which an id in a delivery may have been corrected in the booking system: then that is asked.
 FRESH_FOR = 3600.0
+_BY_ADDRESS = "the e-mail address by which this client is known"
+_BY_BOOKING = "the booking that carries this customer's id"
 
 
-@dataclass(slots=True)
-class Found:
-    """The customer, and how we know. `stored_id` is what the booking system is known to hold for the client."""
-
-    customer: Customer
-    origin: str
-    outcome: str
-    keys: Sequence[str] = ()
-    stored_id: str | None = None
-    merged_from: str | None = None
-    intent: str | None = None
-    written_back_at: float | None = None
+async def our_link(case: Case) -> list[Match | Gone | Ambiguous]:
+    """We linked this client before."""
+    link = case.work.link
+    if link is None or link.crm != case.parts.crm.name:
+        return []
+    chosen = link.origin == "review" and link.stored_id is None
+    answer = await _follow(case, link, "matched" if chosen else "already_linked")
+    may_move = case.parts.booking.ids_may_move and link.origin != "review"
+    return [answer, *(await _doubts(case, answer, _BY_ADDRESS) if may_move else ())]
 
 
-@dataclass(slots=True)
-class Seen:
-    """What this run has read already, so that a later step need not read it again."""
+async def delivery(case: Case) -> list[Match | Gone | Ambiguous | Nothing]:
+    """The delivery names the customer of this client under our module."""
+    asked = case.work.event.linked_customer_id
+    if asked is None or case.is_of_another_crm(asked) or await case.is_apart(asked):
+        return []
+    if case.parts.booking.reads_links and case.parts.clock() - case.work.received_at > FRESH_FOR:
+        return []
+    return await _adopt(case, "delivery", asked)
 
-    stored: ClientLink | None = None
-    client: Client | None = None
-    customer: Customer | None = None
+
+async def merged_client(case: Case) -> list[Merged | Match | Gone]:
+    """The booking system is read: it may have merged this client into one that we have linked."""
+    case.seen.stored = stored = await case.parts.booking.read_link(case.work.client_id, case.appointment_id)
+    if stored.client_id == case.work.client_id:
+        return []
+    return [Merged(f"the booking system has merged this client into {stored.client_id}"), *await survivor(case)]
 
 
-class StoredIds:
-    """What an id that is stored somewhere says, once the CRM has confirmed it. Ids are believed, but not blindly."""
+async def survivor(case: Case) -> list[Match | Gone]:
+    """The link of the client into which this one was merged; it may have come while we waited for our turn."""
+    if case.living_client_id == case.work.client_id:
+        return []
+    link = await case.parts.links.find(case.parts.booking.name, case.living_client_id)
+    if link is None or link.crm != case.parts.crm.name or await case.is_apart(link.customer_id):
+        return []
+    return [replace(await _follow(case, link, "already_linked"), rule="our_link")]
 
-    def __init__(
-        self,
-        settings: SyncSettings,
-        booking: BookingSystem,
-        crm: CRM,
-        *,
-        links: LinksMemory,
-        journal: EffectsJournal,
-        locks: IdentityLocks,
-        country: str | None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.settings = settings
-        self.booking = booking
-        self.crm = crm
-        self.links = links
-        self.journal = journal
-        self.locks = locks
-        self.country = country
-        self.clock = clock
-        self.customers = Customers(settings, crm, links, country)
 
-    def identity(self, client: Client) -> Identity:
-        """What is known of a client, as this sync sees it."""
-        settings = self.settings
-        return identify(
-            client,
-            self.country,
-            settings.shared_email_domains,
-            settings.ignore_dots_and_tags,
-            shared_emails=settings.shared_emails,
-            shared_phones=settings.shared_phones,
-        )
+async def booking_system(case: Case) -> list[Match | Gone | Ambiguous | Nothing]:
+    """The booking system stores an id (the delivery may not have been allowed to show it)."""
+    stored = case.seen.stored.customer_id if case.seen.stored else None
+    if not stored:
+        return [Nothing("no link is stored for this client")]
+    if await case.is_apart(stored):
+        return [Nothing("the id that is stored is of a customer that this client is not, as a person decided")]
+    if case.is_of_another_crm(stored):
+        return [Nothing("the id that is stored is another CRM's")]
+    return await _adopt(case, "booking_system", stored)
 
-    async def by_our_link(self, work: Work) -> Found | None:
-        """Rule 1: we linked this client before."""
-        link = work.link
-        if link is None or link.crm != self.crm.name:
-            return None
-        chosen = link.origin == "review" and link.stored_id is None
-        found = await self._follow(work, link, "matched" if chosen else "already_linked")
-        if found is not None and self.booking.ids_may_move and link.origin != "review":
-            await self._check_whose(work, "our_link", found.customer, "the e-mail address by which this client is known")
-        return found
 
-    async def by_delivery(self, work: Work) -> Found | None:
-        """Rule 2: the delivery names the customer of this client under our module."""
-        asked = work.event.linked_customer_id
-        if asked is None or self._of_another_crm(work, asked) or await self._is_apart(work, asked):
-            return None
-        if self.booking.reads_links and self.clock() - work.received_at > FRESH_FOR:
-            return None
-        return await self._adopt(work, "delivery", asked)
+async def _adopt(case: Case, origin: str, customer_id: str) -> list[Match | Gone | Ambiguous | Nothing]:
+    """Take an id that the booking system gave us, once the CRM has confirmed that it lives."""
+    work = case.work
+    link = Link(work.source, work.client_id, case.parts.crm.name, customer_id, origin, stored_id=customer_id)
+    answer = await _follow(case, link, "already_linked")
+    if isinstance(answer, Match) and answer.customer_id in case.apart:
+        return [answer, Nothing("the client is not this customer, as a person decided")]
+    may_move = case.parts.booking.links_appointments
+    return [answer, *(await _doubts(case, answer, _BY_BOOKING) if may_move else ())]
 
-    async def by_booking_system(self, work: Work, seen: Seen) -> Found | None:
-        """Rule 3: the booking system stores a link (the delivery may not have been allowed to show it)."""
-        appointment_id = work.event.appointment.id if work.event.appointment else None
-        seen.stored = stored = await self.booking.read_link(work.client_id, appointment_id)
-        if stored.client_id != work.client_id:
-            note(work, "booking_system", "merged", f"the booking system has merged this client into {stored.client_id}")
-            if (found := await self._by_survivor(work, seen)) is not None:
-                return found
-        if stored.customer_id and await self._is_apart(work, stored.customer_id):
-            why = "the id that is stored is of a customer that this client is not, as a person decided"
-        elif stored.customer_id and not self._of_another_crm(work, stored.customer_id):
-            return await self._adopt(work, "booking_system", stored.customer_id)
-        else:
-            why = "the id that is stored is another CRM's" if stored.customer_id else "no link is stored for this client"
-        note(work, "booking_system", "none", why)
+
+async def _follow(case: Case, link: Link, outcome: str) -> Match | Gone:
+    """The customer of a link, or the one into which the CRM has merged it."""
+    asked = link.customer_id
+    customer = await case.parts.crm.get(asked) or await _merged_into(case)
+    if customer is None:
+        return Gone(customer_id=asked)
+    merged = asked if customer.id != asked else None
+    how = f"customer {merged} was merged into this one" if merged else "linked to this customer"
+    found = Found(
+        customer,
+        link.origin,
+        outcome,
+        stored_id=link.stored_id,
+        merged_from=merged,
+        written_back_at=link.written_back_at,
+    )
+    return match(how, found)
+
+
+async def _merged_into(case: Case) -> Customer | None:
+    """Whom the client's customer was merged into, in a CRM that shows the old id as gone and does not name the survivor.
+
+    It is exactly one customer who carries our key or has the client's e-mail address, and whose name agrees strongly.
+    """
+    crm = case.parts.crm
+    if crm.follows_merges:
         return None
+    person = await case.person_read()
+    by_key = await crm.by_key(case.key)
+    found = [by_key] if by_key is not None else []
+    for email in person.emails:
+        found += await crm.by_email(email)
+    await case.set_apart()
+    await case.set_beside()
+    living = {customer.id: customer for customer in case.possible(found) if same_name(person, customer)}
+    return next(iter(living.values())) if len(living) == 1 else None
 
-    async def _by_survivor(self, work: Work, seen: Seen) -> Found | None:
-        """The customer of the client into which this one was merged."""
-        if seen.stored is None or seen.stored.client_id == work.client_id:
-            return None
-        survivor = await self.links.find(self.booking.name, seen.stored.client_id)
-        if survivor is None or survivor.crm != self.crm.name or survivor.customer_id in work.apart:
-            return None
-        return await self._follow(work, survivor, "already_linked")
 
-    def _of_another_crm(self, work: Work, customer_id: str) -> bool:
-        """Whether we ourselves stored this id when the source was synced with another CRM: here it is somebody else's."""
-        link = work.link
-        return link is not None and link.crm != self.crm.name and customer_id in (link.stored_id, link.customer_id)
-
-    def _check_decided(self, work: Work) -> None:
-        """Raise Hold where a decision about this client was taken back: nothing is matched until there is a new one."""
-        decision = work.decision
-        if decision is not None and decision.decision == "undecided" and decision.crm == self.crm.name:
-            text = f"the decision about this client was taken back; it waits for a new one in review {decision.review_id}"
-            raise Hold(text, hint=CHOOSE)
-
-    async def _is_apart(self, work: Work, customer_id: str) -> bool:
-        """Whether a person has said that the client is not this customer, whose id somebody stored."""
-        person = one_person(self.identity(work.event.client))
-        work.apart = await self._apart(work, person)
-        return customer_id in work.apart
-
-    async def _apart(self, work: Work, person: str | None) -> frozenset[str]:
-        shown = work.decision.shown if work.decision is not None and self._is_to_create(work) else ()
-        return frozenset({*await self.links.different(self.crm.name, work.source, work.client_id, person), *shown})
-
-    async def _adopt(self, work: Work, origin: str, customer_id: str) -> Found | None:
-        """Take an id that the booking system gave us, once the CRM has confirmed that it lives."""
-        customer = await self._existing(work, origin, customer_id)
-        if customer is None or customer.id in work.apart:
-            return None
-        if self.booking.links_appointments:
-            await self._check_whose(work, origin, customer, "the booking that carries this customer's id")
-        merged = customer_id if customer.id != customer_id else None
-        return Found(customer, origin, "already_linked", stored_id=customer_id, merged_from=merged)
-
-    async def _check_whose(self, work: Work, rule: str, customer: Customer, what: str) -> None:
-        """What leads to this customer may have passed to another person: then a person decides."""
-        client = work.event.client
-        if self.identity(client).blank:
-            client = await self.booking.client(client.id) or client
-        person = self.identity(client)
-        known = self.settings.name_mismatch == "link" and has_email(customer, person, self.settings.ignore_dots_and_tags)
-        if agreement(person, customer) is Agreement.AGAINST and not known:
-            reason = f"{what} may have passed to another person: the names differ"
-            note(work, rule, "ambiguous", reason, customer.id)
-            raise review(reason, [customer], person, "link")
-
-    async def _follow(self, work: Work, link: Link, outcome: str) -> Found | None:
-        """The customer of a link of ours, or the one it was merged into."""
-        customer = await self._existing(work, "our_link", link.customer_id)
-        if customer is None:
-            return None
-        merged = link.customer_id if customer.id != link.customer_id else None
-        return Found(
-            customer, link.origin, outcome, stored_id=link.stored_id, merged_from=merged, written_back_at=link.written_back_at
-        )
-
-    async def _existing(self, work: Work, rule: str, customer_id: str) -> Customer | None:
-        """The customer with this id; None where it was deleted and the sync says that the person is looked for anew."""
-        customer = await self.crm.get(customer_id)
-        if customer is None:
-            note(work, rule, "gone", "this customer no longer exists in the CRM", customer_id)
-            if self.settings.deleted_customer == "create":
-                return None
-            raise Hold(
-                f"the client is linked to customer {customer_id}, which the CRM no longer has",
-                hint=f"Restore it there and retry the event, or choose another: `connector check --drift {work.source} --fix`.",
-            )
-        how = "linked to this customer" if customer.id == customer_id else f"customer {customer_id} was merged into this one"
-        note(work, rule, "match", how, customer.id)
-        return customer
-
-    def _is_to_create(self, work: Work) -> bool:
-        decision = work.decision
-        return decision is not None and decision.decision == "create" and decision.crm == self.crm.name
+async def _doubts(case: Case, answer: Match | Gone, what: str) -> list[Ambiguous]:
+    """What leads to this customer may have passed to another person: then a person decides."""
+    if isinstance(answer, Gone):
+        return []
+    customer, person, settings = answer.found.customer, await case.person_read(), case.parts.settings
+    known = settings.name_mismatch == "link" and has_email(customer, person, settings.ignore_dots_and_tags)
+    if agreement(person, customer) is not Agreement.AGAINST or known:
+        return []
+    reason = f"{what} may have passed to another person: the names differ"
+    return [Ambiguous(reason, customer.id, among=[customer], shared="link", person=person)]

@@ -2,7 +2,8 @@
 
 STRONG: the given name is the same or a known variant of it, and the family names are compatible.
 WEAK: initials, one given name of two, a missing part, a likely misspelling, the same given name with another family name.
-NONE: nothing to compare: one of the names has no given name, and the rest does not contradict.
+NONE: nothing to compare: one of the names has no given name, and the rest does not contradict; or the names are in
+scripts that are not compared.
 AGAINST: another given name, another generation, another salutation without a given name, a couple, a household or a
 company against a person, another person named beside.
 """
@@ -24,6 +25,7 @@ from connector.sync.person.spelling import (
     plain_spelling,
     same_given,
     same_word,
+    scripts_of,
 )
 from connector.sync.person.tables import FAMILY, HONORIFICS, KHUN, PARTICLES, UNISEX
 
@@ -59,11 +61,34 @@ def names_agree(a: PersonName, b: PersonName) -> Agreement:
         return Agreement.STRONG if _same_text(a, b) else Agreement.AGAINST
     if one.generation != two.generation:
         return Agreement.AGAINST
+    return _graded(one, two)
+
+
+def _graded(one: Parts, two: Parts) -> Agreement:
+    """Grade two single persons of one generation."""
     grade = _compared(one, two)
     if _is_swap(one, two):
         # Which of the two fields holds the given name is not known: an initial in either makes it weak.
         grade = max(grade, min(_compared(one, _swapped(two)), _compared(_swapped(one), two)))
-    return Agreement.STRONG if _swapped_letters(one, two) else grade
+    if _swapped_letters(one, two):
+        return Agreement.STRONG
+    lifted = grade is Agreement.AGAINST and _in_other_scripts(one, two) and not _salutations_differ(one, two)
+    return Agreement.NONE if lifted else grade
+
+
+def _in_other_scripts(one: Parts, two: Parts) -> bool:
+    """Whether the names only seem to differ because they are written in scripts that are not compared: 王伟 and Wang Wei.
+
+    Where both family names can be compared, they must not contradict.
+    """
+    if one.given and two.given:
+        families = _no_common_script(one.family, two.family) or _families(one, two) is not Agreement.AGAINST
+        return families and _no_common_script(one.given, two.given)
+    return _no_common_script(one.family or one.given, two.family or two.given)
+
+
+def _no_common_script(a: Sequence[str], b: Sequence[str]) -> bool:
+    return bool(a and b) and not scripts_of("".join(a)) & scripts_of("".join(b))
 
 
 def _swapped_letters(one: Parts, two: Parts) -> bool:

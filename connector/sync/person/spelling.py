@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -23,6 +24,8 @@ _LATIN = str.maketrans({
     "ω": "o",
 })
 # fmt: on
+#: Scripts that are compared with each other: as `latin` writes them, and katakana as hiragana.
+_COMPARED_AS = {"CYRILLIC": "LATIN", "GREEK": "LATIN", "KATAKANA": "HIRAGANA", "KATAKANA-HIRAGANA": "HIRAGANA"}
 _GREEK_PAIRS = (("ου", "ou"), ("μπ", "b"), ("ντ", "nt"), ("αυ", "av"), ("ευ", "ef"))
 _SOUNDS = str.maketrans({"c": "k", "y": "i", "j": "i", "z": "s", "w": "v", "h": None})
 _OTHER_SCRIPT = re.compile("[\u0370-\u03ff\u0400-\u04ff]")
@@ -52,6 +55,13 @@ def latin(word: str) -> str:
     for pair, letters in _GREEK_PAIRS:
         word = word.replace(pair, letters)
     return word.translate(_LATIN)
+
+
+@lru_cache(maxsize=8192)
+def scripts_of(text: str) -> frozenset[str]:
+    """The scripts of a text's letters, as Unicode names them; those that are compared with each other count as one."""
+    names = (unicodedata.name(letter, "").partition(" ")[0] for letter in text if letter.isalpha())
+    return frozenset(_COMPARED_AS.get(name, name) for name in names if name)
 
 
 @lru_cache(maxsize=8192)

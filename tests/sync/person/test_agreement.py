@@ -52,6 +52,10 @@ TABLE = {
         (("Baron", "Davis"), ("", "Baron Davis")),
         (("李", "小龙"), ("李小龙", "")),
         (("José", "Ortega y Gasset"), ("José", "Ortega")),
+        (("Иван", "Петров"), ("Ivan", "Petrov")),
+        (("Юлия", "Щербакова"), ("Yulia", "Shcherbakova")),
+        (("Νίκος", "Παππάς"), ("Nikos", "Pappas")),
+        (("محمد", "علي"), ("محمد", "علي")),
     ],
     WEAK: [
         (("J.", "Dupont"), ("Jean", "Dupont")),
@@ -78,6 +82,20 @@ TABLE = {
         (("", "Mr. Smith"), ("", "Smith")),
         (("", ""), ("Anna", "Berg")),
         (("-", ""), ("", "")),
+        # In scripts that are not compared, nothing is known of whether they are the same.
+        (("Wei", "Wang"), ("伟", "王")),
+        (("Wang", "Wei"), ("王", "伟")),
+        (("Wang Wei", ""), ("王伟", "")),
+        (("Wei", "Wang"), ("", "王伟")),
+        (("伟", "Wang"), ("Wei", "Wang")),
+        (("太郎", "山田"), ("Taro", "Yamada")),
+        (("太郎", "山田"), ("タロウ", "ヤマダ")),
+        (("민준", "김"), ("Minjun", "Kim")),
+        (("Mohammed", "Ali"), ("محمد", "علي")),
+        (("Fatima", "Hassan"), ("", "فاطمة حسن")),
+        (("محمد", "علي"), ("Иван", "Петров")),
+        (("David", "Cohen"), ("דוד", "כהן")),
+        (("Somchai", "Jaidee"), ("สมชาย", "ใจดี")),
     ],
     AGAINST: [
         (("Anna", "Berg"), ("Maria", "Berg")),
@@ -128,6 +146,14 @@ TABLE = {
         (("", "Acme Plumbing Ltd"), ("Joe", "Pipe")),
         (("", "Acme GmbH"), ("Joe", "Acme")),
         (("李", "王芳"), ("李小龙", "王芳")),
+        # What can be compared beside another script still speaks against.
+        (("伟", "Wang"), ("Wei", "Li")),
+        (("Jan", "王"), ("Jana", "Wang")),
+        (("Иван", "Петров"), ("Anna", "Petrov")),
+        (("محمد", "علي"), ("محمود", "علي")),
+        (("", "Mr Wang"), ("", "Mrs 王")),
+        (("Wei & Na", "Wang"), ("伟", "王")),
+        (("Wei", "Wang Jr."), ("伟", "王")),
     ],
 }
 
