@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,9 +15,6 @@ from connector.cli.common import config_option, ends_well, json_option, load_con
 if TYPE_CHECKING:
     from connector.config.settings import Config
 
-#: Seconds between two looks at the progress.
-LOOK = 0.25
-
 
 @click.command()
 @click.argument("source")
@@ -31,7 +27,7 @@ LOOK = 0.25
 def backfill(source: str, config_path: Path, since: str | None, until: str | None, dry_run: bool, as_json: bool) -> None:
     """Walk the bookings of SOURCE and link every client in them.
 
-    Days are whole and inclusive, in UTC unless a date carries an offset. Run the same command again to continue stopped.
+    Days are whole and inclusive, in UTC unless a date carries an offset. The same command continues a run that was stopped.
     """
     from connector.model.dates import absolute
     from connector.operations.backfill import period
@@ -48,26 +44,17 @@ def backfill(source: str, config_path: Path, since: str | None, until: str | Non
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     try:
-        progress = run(_follow(config, source, since, until, dry_run))
+        progress = _follow(config, source, since, until, dry_run)
     except KeyboardInterrupt:
         click.echo("Stopped. Run the same command again to continue.", err=True)
         sys.exit(1)
     _conclude(progress, as_json)
 
 
-async def _follow(config: Config, source: str, since: str | None, until: str | None, dry_run: bool) -> Mapping[str, Any]:
-    from connector.cli.admin_client import operator
-    from connector.cli.output import Follow
+def _follow(config: Config, source: str, since: str | None, until: str | None, dry_run: bool) -> Mapping[str, Any]:
+    from connector.cli.admin_client import follow
 
-    async with operator(config, work=not dry_run) as ask:
-        with Follow() as follow:
-            progress = await ask("backfill", source=source, since=since, until=until, dry_run=dry_run)
-            while progress["state"] in ("walking", "working"):
-                await asyncio.sleep(LOOK)
-                progress = await ask("progress", source=source)
-                follow.show(progress)
-    found: Mapping[str, Any] = progress
-    return found
+    return run(follow(config, "backfill", source, lambda to: to.backfill(source, since, until, dry_run), work=not dry_run))
 
 
 def _conclude(progress: Mapping[str, Any], as_json: bool) -> None:
@@ -79,7 +66,7 @@ def _conclude(progress: Mapping[str, Any], as_json: bool) -> None:
     else:
         terminal.counts(result)
     if progress["state"] == "failed":
-        click.echo(f"It ended early: {progress['reason']}. {progress['hint']}".strip(), err=True)
+        click.echo(f"Stopped early: {progress['reason']}. {progress['hint']}".strip(), err=True)
         click.echo("Run the same command again to continue.", err=True)
     if progress["state"] == "failed" or progress["counts"]["failed"]:
         sys.exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +14,6 @@ from connector.cli.common import config_option, ends_well, json_option, load_con
 if TYPE_CHECKING:
     from connector.config.settings import Config
 
-#: Seconds between two looks at the progress.
-LOOK = 0.25
 #: What `--fix` came to, as people read it.
 RESULTS = {"fixed": "repaired", "held": "waits for a person", "left": "not repaired", "pending": "still being repaired"}
 
@@ -48,7 +45,7 @@ def check(config_path: Path, fix: bool, source: str | None, people: str | None, 
         return
     from connector.cli import output as terminal
 
-    found = operate(config, "check", fix=fix)
+    found = operate(config, lambda to: to.check(fix))
     if as_json:
         terminal.show_json(found)
     else:
@@ -58,9 +55,11 @@ def check(config_path: Path, fix: bool, source: str | None, people: str | None, 
 
 
 def _drift(config: Config, source: str, sample: int | None, fix: bool, as_json: bool) -> None:
+    from connector.cli.admin_client import follow
+
     _check_source(config, source)
     try:
-        found = run(_follow(config, "drift", work=fix, source=source, sample=sample, fix=fix))
+        found = run(follow(config, "drift", source, lambda to: to.drift(source, sample, fix), work=fix))
     except KeyboardInterrupt:
         click.echo("Stopped. What was begun to be repaired goes on with the next service.", err=True)
         sys.exit(1)
@@ -72,7 +71,7 @@ def _drift(config: Config, source: str, sample: int | None, fix: bool, as_json: 
     else:
         _tell(found, fix)
     if found["state"] == "failed":
-        click.echo(f"It ended early: {found['reason']}. {found['hint']}".strip(), err=True)
+        click.echo(f"Stopped early: {found['reason']}. {found['hint']}".strip(), err=True)
     if found["state"] == "failed" or any(finding["result"] != "fixed" for finding in found["findings"]):
         sys.exit(1)
 
@@ -84,9 +83,11 @@ def _check_source(config: Config, source: str) -> None:
 
 
 def _names(config: Config, source: str, as_json: bool) -> None:
+    from connector.cli.admin_client import follow
+
     _check_source(config, source)
     try:
-        found = run(_follow(config, "names", work=False, source=source))
+        found = run(follow(config, "names", source, lambda to: to.names(source), work=False))
     except KeyboardInterrupt:
         click.echo("Stopped. What was found is in the reviews.", err=True)
         sys.exit(1)
@@ -98,25 +99,9 @@ def _names(config: Config, source: str, as_json: bool) -> None:
     else:
         _print_pairs(found)
     if found["state"] == "failed":
-        click.echo(f"It ended early: {found['reason']}. {found['hint']}".strip(), err=True)
+        click.echo(f"Stopped early: {found['reason']}. {found['hint']}".strip(), err=True)
     if found["state"] == "failed" or found["pairs"]:
         sys.exit(1)
-
-
-async def _follow(config: Config, name: str, *, work: bool, **arguments: Any) -> Mapping[str, Any]:
-    """Start a comparison, or join the one that runs, and answer its figures at its end."""
-    from connector.cli.admin_client import operator
-    from connector.cli.output import Follow
-
-    async with operator(config, work=work) as ask:
-        with Follow() as follow:
-            progress = await ask(name, **arguments)
-            while progress["state"] in ("comparing", "repairing"):
-                await asyncio.sleep(LOOK)
-                progress = await ask(f"{name}_progress", source=arguments["source"])
-                follow.show(progress)
-    found: Mapping[str, Any] = progress
-    return found
 
 
 def _tell(found: Mapping[str, Any], fix: bool) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import getpass
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -16,6 +16,7 @@ from connector.model.errors import ConfigError, ConnectorError, StoreError
 
 if TYPE_CHECKING:
     from connector.config.settings import Config
+    from connector.operations.operations import Operations
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -115,13 +116,13 @@ def _exists(path: Path) -> bool:
         raise StoreError(text, hint="Run this as the user who runs the service.") from error
 
 
-def operate(config: Config, name: str, **arguments: Any) -> Any:
+def operate(config: Config, act: Callable[[Operations], Awaitable[T]]) -> T:
     """Do one operation on the live database; see `connector.operations.operations`."""
     from connector.cli.admin_client import operator
 
-    async def job() -> Any:
-        async with operator(config) as ask:
-            return await ask(name, **arguments)
+    async def job() -> T:
+        async with operator(config) as operations:
+            return await act(operations)
 
     return run(job())
 

@@ -67,7 +67,7 @@ def retry_events(
     if everything == bool(ids):
         raise click.UsageError("Give one or more event ids, or --all.")
     config = load_config(config_path)
-    done = operate(config, "retry", ids=None if everything else list(ids), state=state, source=source, reason=reason)
+    done = operate(config, lambda to: to.retry(None if everything else list(ids), state, source, reason))
     _report("queued again", done, ids, "no such event, or running, or final, or still not readable", as_json)
 
 
@@ -78,7 +78,7 @@ def retry_events(
 @ends_well
 def discard_events(ids: tuple[int, ...], config_path: Path, as_json: bool) -> None:
     """Give events up for good. They stay in the list, as discarded."""
-    done = operate(load_config(config_path), "discard", ids=list(ids), by=whoami())
+    done = operate(load_config(config_path), lambda to: to.discard(list(ids), by=whoami()))
     _report("discarded", done, ids, "no such event, or running, or final", as_json)
 
 
@@ -100,7 +100,7 @@ def remove_link(source: str, client_id: str, config_path: Path, as_json: bool) -
     """CLIENT of SOURCE is not the customer it is linked to: remove the link everywhere."""
     from connector.cli import output as terminal
 
-    said = operate(load_config(config_path), "unlink", source=source, client_id=client_id, by=whoami())
+    said = operate(load_config(config_path), lambda to: to.unlink(source, client_id, by=whoami()))
     if as_json:
         terminal.show_json({"source": source, "client_id": client_id, "said": said})
     else:

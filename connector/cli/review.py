@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -15,6 +15,10 @@ from connector.model.errors import ConnectorError
 
 if TYPE_CHECKING:
     from connector.config.settings import Config
+    from connector.operations.operations import Operations
+
+#: One decision of the item with this id.
+Act: TypeAlias = "Callable[[Operations, int], Awaitable[Any]]"
 
 reveal_option = click.option("--reveal", is_flag=True, help="Read the candidates from the CRM and show personal data.")
 review_argument = click.argument("review_id", metavar="ID", type=ID)
@@ -82,7 +86,7 @@ def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) 
 def link(review_id: int, customer_id: str, config_path: Path, as_json: bool) -> None:
     """The person is CUSTOMER: link every client of the item, and let everything that waits go on."""
     config = load_config(config_path)
-    operate(config, "decide", review=review_id, decision="link", customer_id=customer_id, by=whoami())
+    operate(config, lambda to: to.decide(review_id, "link", customer_id, by=whoami()))
     _tell(config, review_id, f"linked to {customer_id}; its events go on.", as_json)
 
 
@@ -90,7 +94,8 @@ def link(review_id: int, customer_id: str, config_path: Path, as_json: bool) -> 
 @many
 def create(**chosen: Any) -> None:
     """The person is none of the candidates: create one customer for all clients of the item."""
-    _decide_many(chosen, "decide", {"decision": "create", "customer_id": None}, "a customer will be created; its events go on.")
+    said = "a customer will be created; its events go on."
+    _decide_many(chosen, lambda to, review: to.decide(review, "create", None, by=whoami()), said)
 
 
 @review.command("different")
@@ -98,21 +103,22 @@ def create(**chosen: Any) -> None:
 def different(**chosen: Any) -> None:
     """As create, and remember that the person is none of the candidates, whichever client of the person asks next."""
     said = "different people: a customer will be created, and nobody asks about these again."
-    _decide_many(chosen, "decide", {"decision": "different", "customer_id": None}, said)
+    _decide_many(chosen, lambda to, review: to.decide(review, "different", None, by=whoami()), said)
 
 
 @review.command("shared")
 @many
 def shared(**chosen: Any) -> None:
     """The address or number belongs to several people: it is no evidence by itself, and all that waits for it is asked anew."""
-    _decide_many(chosen, "share", {}, "the address or number counts as shared; what waits for it is asked anew.")
+    said = "the address or number counts as shared; what waits for it is asked anew."
+    _decide_many(chosen, lambda to, review: to.share(review, by=whoami()), said)
 
 
 @review.command("dismiss")
 @many
 def dismiss(**chosen: Any) -> None:
     """Leave the clients unlinked: their events are discarded, coming ones are ignored."""
-    _decide_many(chosen, "decide", {"decision": "dismiss", "customer_id": None}, "dismissed.")
+    _decide_many(chosen, lambda to, review: to.decide(review, "dismiss", None, by=whoami()), "dismissed.")
 
 
 @review.command("undo")
@@ -123,21 +129,21 @@ def dismiss(**chosen: Any) -> None:
 def undo(review_id: int, config_path: Path, as_json: bool) -> None:
     """Take a decision back: what it did is undone as far as nobody else knows of it, and the item is open again."""
     config = load_config(config_path)
-    said = operate(config, "undo", review=review_id, by=whoami())
+    said = operate(config, lambda to: to.undo(review_id, by=whoami()))
     _tell(config, review_id, "the decision is withdrawn and the item is open again.", as_json)
     for sentence in said:
         click.echo(f"  {sentence}", err=as_json)
 
 
-def _decide_many(chosen: dict[str, Any], operation: str, arguments: dict[str, Any], said: str) -> None:
+def _decide_many(chosen: dict[str, Any], act: Act, said: str) -> None:
     """Decide every chosen item; one that cannot be decided stops none of the others, and the exit code is 1 then."""
     config, as_json = load_config(chosen["config_path"]), chosen["as_json"]
     ids = _chosen(config, chosen)
     if len(ids) == 1 and not chosen["every"]:
-        operate(config, operation, review=ids[0], by=whoami(), **arguments)
+        operate(config, lambda to: act(to, ids[0]))
         _tell(config, ids[0], said, as_json)
         return
-    refused = _each(config, operation, ids, arguments)
+    refused = _each(config, act, ids)
     done = [one for one in ids if one not in refused]
     if as_json:
         from connector.cli import output as terminal
@@ -165,16 +171,16 @@ def _chosen(config: Config, chosen: dict[str, Any]) -> list[int]:
     return [item["id"] for item in found if text in item["reason"].casefold()]
 
 
-def _each(config: Config, operation: str, ids: list[int], arguments: dict[str, Any]) -> dict[int, str]:
+def _each(config: Config, act: Act, ids: list[int]) -> dict[int, str]:
     """Do an operation for each item over one connection; answers why not, by id."""
     from connector.cli.admin_client import ServiceGone, operator
 
     async def job() -> dict[int, str]:
         refused = {}
-        async with operator(config) as ask:
+        async with operator(config) as operations:
             for one in ids:
                 try:
-                    await ask(operation, review=one, by=whoami(), **arguments)
+                    await act(operations, one)
                 except ServiceGone:
                     raise
                 except ConnectorError as error:
@@ -206,7 +212,7 @@ def reveal_candidates(config: Any, item: dict[str, Any]) -> dict[str, Any]:
 
 def _compared(config: Config, review_id: int) -> dict[str, Any]:
     """The clients' and candidates' records as both systems have them now, with what speaks for and against each candidate."""
-    found = operate(config, "compare", review=review_id, by=whoami())
+    found = operate(config, lambda to: to.compare(review_id, by=whoami()))
     return {"compared": {"clients": found["clients"], "candidates": found["candidates"]}}
 
 
@@ -214,5 +220,4 @@ def _revealed(config: Any, item: dict[str, Any] | None) -> dict[str, Any]:
     if item is None:
         return {}
     ids = [candidate["customer_id"] for candidate in item["candidates"]]
-    found: dict[str, Any] = operate(config, "reveal", crm=item["crm"], customer_ids=ids)
-    return found
+    return operate(config, lambda to: to.reveal(item["crm"], ids))

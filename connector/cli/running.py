@@ -13,6 +13,7 @@ import click
 
 from connector.cli.common import config_option, ends_well
 from connector.model.errors import ConnectorError
+from connector.registry import BOOKING_SYSTEMS, CRMS
 from connector.sandbox.kit.listing import find_sandbox, list_sandboxes
 
 _HINTS = {
@@ -27,17 +28,18 @@ CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port of the status page.")
 @click.option(
     "--booking",
-    type=click.Choice(["booxi", "bookeo", "bookablesites", "bookingflow"]),
+    type=click.Choice(sorted(BOOKING_SYSTEMS)),
     default="booxi",
     show_default=True,
     help="The booking system to show.",
 )
+@click.option("--crm", type=click.Choice(sorted(CRMS)), default="hubspot", show_default=True, help="The CRM to show.")
 @ends_well
-def demo(once: bool, port: int, booking: str) -> None:
+def demo(once: bool, port: int, booking: str, crm: str) -> None:
     """Show everything without an account: both remote systems as sandboxes, sample webhooks, links made, the status page."""
     from connector.cli.demo import run_demo
 
-    _loop(lambda: run_demo(once=once, port=port, booking=booking))
+    _loop(lambda: run_demo(once=once, port=port, booking=booking, crm=crm))
 
 
 @click.command()

@@ -9,7 +9,7 @@ import asyncio
 import json
 from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -17,6 +17,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from connector.model.dates import moment
 from connector.model.errors import AccountPaused, ConnectorError, RateLimited, RemoteError, StoreError, Transient, Unavailable
 from connector.operations.engine import Engine
+from connector.operations.running import Kind
 from connector.store.backfills import COUNTS, Run
 
 #: How far back and ahead a backfill looks when it is not told.
@@ -64,25 +65,13 @@ class Progress:
         return dict(vars(self))
 
 
-class Job(Protocol):
-    """A run in this process: the real one or its dry run."""
-
-    progress: Progress
-    #: What was asked for; the same request joins a running job.
-    asked: str
-
-    async def run(self) -> None:
-        """Run to the end; failures are in `progress`."""
-
-    async def refresh(self) -> None:
-        """Bring `progress` up to date."""
-
-
 class Backfill:
     """One run. With `patient`, problem that a person must fix is waited out; otherwise the run ends as failed.
 
     With `changes`, the period is when something changed and not when bookings start: the repair after lost deliveries.
     """
+
+    kind: ClassVar[Kind] = "backfill"
 
     def __init__(
         self, engine: Engine, source: str, since: str | None, until: str | None, *, patient: bool, changes: bool = False
@@ -142,13 +131,17 @@ class Backfill:
 
     async def refresh(self) -> None:
         """Read the figures; say what stands in the way, if anything does."""
-        if self._run is None:
+        if self._run is None or self.progress.state in ("done", "failed"):
             return
         progress = self.progress
         progress.counts, progress.open, progress.fraction = await self._engine.store.backfills.progress(self._run)
         progress.reason = progress.hint = ""
         if (problem := self._failure()) is not None:
             progress.reason, progress.hint = str(problem), problem.hint
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as JSON-able data."""
+        return self.progress.as_dict()
 
     async def _walk(self, run: Run) -> None:
         """Walk to the end. What uses up the patience is problem without a page in between."""

@@ -5,23 +5,20 @@ Arguments and results are JSON-able, because they may travel between two process
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import structlog
-
-from connector.config.logs import bare
 from connector.model.problems import Check
 from connector.operations import checks
-from connector.operations.backfill import Backfill, Job
+from connector.operations.backfill import Backfill
 from connector.operations.drift.names import NamesCheck
 from connector.operations.drift.run import Drift
 from connector.operations.dry_run.run import DryRun
 from connector.operations.engine import Engine
-from connector.operations.people import People, Refused
+from connector.operations.people import People
+from connector.operations.running import Kind, LongOperation, Refused, Runner
 from connector.remote import payload
 from connector.store import views
 
@@ -31,8 +28,18 @@ MANY = 100_000
 REPAIR = timedelta(days=7)
 
 
-class Operations:
-    """One method per operation.
+#: What the command line may ask for by name; everything else of `Operations` belongs to the process that has it.
+OPERATIONS = frozenset(
+    {
+        *("retry", "discard", "check"),
+        *("decide", "undo", "share", "unlink", "reveal", "compare"),
+        *("backfill", "drift", "names", "progress"),
+    }
+)
+
+
+class Operations(People):
+    """One method per operation; those named in `OPERATIONS` may be called by another process, with JSON-able arguments.
 
     `works` says whether this process runs a worker; `patient`, whether a backfill waits for a person to fix an account;
     `problems`, what is wrong with a service itself.
@@ -46,40 +53,17 @@ class Operations:
         patient: bool = True,
         problems: Callable[[], Awaitable[list[Check]]] | None = None,
     ) -> None:
-        self._engine = engine
-        self._store = engine.store
+        super().__init__(engine)
         self._works = works
         self._patient = patient
         self._problems = problems
-        self._jobs: dict[str, Job] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._drifts: dict[str, tuple[Drift, asyncio.Task[None]]] = {}
-        self._names: dict[str, tuple[NamesCheck, asyncio.Task[None]]] = {}
-        self._repairs: set[str] = set()
-        self._stopping = False
-        people = People(engine)
-        self._table: dict[str, Callable[..., Awaitable[Any]]] = {
-            "retry": self.retry,
-            "discard": self.discard,
-            "decide": people.decide,
-            "undo": people.undo,
-            "share": people.share,
-            "unlink": people.unlink,
-            "reveal": people.reveal,
-            "compare": people.compare,
-            "check": self.check,
-            "backfill": self.backfill,
-            "progress": self.progress,
-            "drift": self.drift,
-            "drift_progress": self.drift_progress,
-            "names": self.names,
-            "names_progress": self.names_progress,
-        }
-        self._log = structlog.get_logger("connector.operations.operations").bind()
+        self.runner = Runner()
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Do one operation by name. Raises KeyError for an unknown one, TypeError for unknown arguments."""
-        return await self._table[name](**arguments)
+        if name not in OPERATIONS:
+            raise KeyError(name)
+        return await getattr(self, name)(**arguments)
 
     async def resume(self) -> None:
         """Go on with the backfills that an earlier service was doing, and begin the repairs that it could not begin."""
@@ -87,7 +71,7 @@ class Operations:
             if source in self._engine.syncs:
                 since, until, *changes = json.loads(asked)
                 if changes:
-                    self._start(source, self._repair_of(source, since, until))
+                    self.runner.start_or_join(source, self._repair_of(source, since, until))
                 else:
                     await self.backfill(source, since, until)
         for source, lost_at in (await self._store.backfills.unrepaired()).items():
@@ -95,11 +79,7 @@ class Operations:
 
     async def stop(self) -> None:
         """Stop the backfills, each of which goes on where it was, and the comparisons, which begin anew."""
-        self._stopping = True
-        tasks = [*self._tasks.values(), *(task for _, task in [*self._drifts.values(), *self._names.values()])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.runner.stop()
 
     async def retry(
         self, ids: list[int] | None = None, state: str = "held", source: str | None = None, reason: str | None = None
@@ -138,113 +118,59 @@ class Operations:
 
     async def backfill(self, source: str, since: str | None, until: str | None, dry_run: bool = False) -> dict[str, Any]:
         """Start a backfill, or join the same one where it runs already. Raises Refused where that cannot be."""
-        if not self._works and not dry_run:
-            raise Refused("The running service has no worker.", hint="Restart it without --no-worker.")
+        if not dry_run:
+            self._need_worker()
         try:
-            job: Job = (
+            operation: LongOperation = (
                 DryRun(self._engine, source, since, until)
                 if dry_run
                 else Backfill(self._engine, source, since, until, patient=self._patient)
             )
         except ValueError as error:
             raise Refused(str(error)) from None
-        running = self._tasks.get(source)
-        if running is not None and not running.done():
-            if self._jobs[source].asked != job.asked:
-                raise Refused(f"Another backfill of {source} is running.", hint="Wait until it has ended.")
-            return self._jobs[source].progress.as_dict()
-        self._start(source, job)
-        return job.progress.as_dict()
+        return self.runner.start_or_join(source, operation)
 
     def repair(self, source: str, lost_at: float | None = None) -> None:
         """Read what changed lately at a source that gave up on a delivery; after the backfill that is running, if any.
 
         `lost_at` is when the source said so, now if not given.
         """
-        running = self._tasks.get(source)
-        if source not in self._engine.syncs or not self._works:
-            return
-        if running is not None and not running.done():
-            if source not in self._repairs:
-                self._repairs.add(source)
-                running.add_done_callback(lambda _task: self._repair_now(source, lost_at))
-            return
-        self._repair_now(source, lost_at)
+        if source in self._engine.syncs and self._works:
+            self.runner.start_after("backfill", source, lambda: self._repair_now(source, lost_at))
 
-    def _repair_now(self, source: str, lost_at: float | None) -> None:
-        self._repairs.discard(source)
-        if not self._stopping:
-            now = datetime.now(UTC)
-            told = now if lost_at is None else min(now, datetime.fromtimestamp(lost_at, UTC))
-            since = (told - REPAIR).isoformat(timespec="seconds")
-            self._start(source, self._repair_of(source, since, now.isoformat(timespec="seconds")))
+    def _repair_now(self, source: str, lost_at: float | None) -> Backfill:
+        now = datetime.now(UTC)
+        lost = now if lost_at is None else min(now, datetime.fromtimestamp(lost_at, UTC))
+        since = (lost - REPAIR).isoformat(timespec="seconds")
+        return self._repair_of(source, since, now.isoformat(timespec="seconds"))
 
     def _repair_of(self, source: str, since: str, until: str) -> Backfill:
         return Backfill(self._engine, source, since, until, patient=self._patient, changes=True)
 
-    def _start(self, source: str, job: Job) -> None:
-        self._jobs[source] = job
-        self._tasks[source] = task = asyncio.create_task(job.run())
-        task.add_done_callback(lambda ended: self._tell_defect(source, ended))
-
-    def _tell_defect(self, source: str, task: asyncio.Task[None]) -> None:
-        """Nobody may be waiting for a repair or a run that was resumed."""
-        if not task.cancelled() and (error := task.exception()) is not None:
-            name = type(error).__name__
-            self._log.error("backfill failed unexpectedly", source=source, error=name, exc_info=bare(error))
-
-    async def progress(self, source: str) -> dict[str, Any]:
-        """How far the backfill of a source is. Raises Refused when there is none."""
-        job = self._jobs.get(source)
-        if job is None:
-            raise Refused(f"No backfill of {source} is running.", hint="The service may have been restarted.")
-        _check_ended(self._tasks[source], "backfill")
-        if job.progress.state in ("walking", "working"):
-            await job.refresh()
-        return {**job.progress.as_dict(), "quota": self._quota(source)}
-
     async def drift(self, source: str, sample: int | None = None, fix: bool = False) -> dict[str, Any]:
         """Start to compare the links of a source with both sides, or join who does. Raises Refused where that cannot be."""
-        if source not in self._engine.syncs:
-            raise Refused(f"No [[sync]] uses the source {source}.", hint="Only linked sources can be compared.")
-        if (running := self._drifts.get(source)) is not None and not running[1].done():
-            if running[0].asked != (sample, fix):
-                raise Refused(f"The links of {source} are being compared already.", hint="Wait until that has ended.")
-            return running[0].as_dict()
-        if fix and not self._works:
-            raise Refused("The running service has no worker.", hint="Restart it without --no-worker.")
-        job = Drift(self._engine, source, sample=sample, fix=fix)
-        self._drifts[source] = job, asyncio.create_task(job.run())
-        return job.as_dict()
-
-    async def drift_progress(self, source: str) -> dict[str, Any]:
-        """How far it is and, at its end, what was found. Raises Refused when nothing is being compared."""
-        if source not in self._drifts:
-            raise Refused(f"The links of {source} are not being compared.", hint="The service may have been restarted.")
-        job, task = self._drifts[source]
-        _check_ended(task, "comparison")
-        return {**job.as_dict(), "quota": self._quota(source)}
+        self._need_sync(source)
+        if fix:
+            self._need_worker()
+        return self.runner.start_or_join(source, Drift(self._engine, source, sample=sample, fix=fix))
 
     async def names(self, source: str) -> dict[str, Any]:
         """Start to look for customers whose clients' names differ, or join who does. Raises Refused where that cannot be."""
+        self._need_sync(source)
+        return self.runner.start_or_join(source, NamesCheck(self._engine, source))
+
+    async def progress(self, kind: Kind, source: str) -> dict[str, Any]:
+        """How far an operation of this kind is and, at its end, what it found. Raises Refused when there was none."""
+        found = await self.runner.progress(kind, source)
+        return {**found, "quota": self._engine.connections.booking[source].remote.quota.usage()}
+
+    def _need_worker(self) -> None:
+        if not self._works:
+            raise Refused("The running service has no worker.", hint="Restart it without --no-worker.")
+
+    def _need_sync(self, source: str) -> None:
         if source not in self._engine.syncs:
-            raise Refused(f"No [[sync]] uses the source {source}.", hint="Only linked sources can be looked through.")
-        if (running := self._names.get(source)) is not None and not running[1].done():
-            return running[0].as_dict()
-        job = NamesCheck(self._engine, source)
-        self._names[source] = job, asyncio.create_task(job.run())
-        return job.as_dict()
-
-    async def names_progress(self, source: str) -> dict[str, Any]:
-        """How far it is and, at its end, what was found. Raises Refused when nothing is being looked through."""
-        if source not in self._names:
-            raise Refused(f"The links of {source} are not being looked through.", hint="The service may have been restarted.")
-        job, task = self._names[source]
-        _check_ended(task, "look through the links")
-        return {**job.as_dict(), "quota": self._quota(source)}
-
-    def _quota(self, source: str) -> dict[str, float] | None:
-        return self._engine.connections.booking[source].remote.quota.usage()
+            raise Refused(f"No [[sync]] uses the source {source}.", hint="Only linked sources can be compared.")
 
     async def _ids(self, ids: list[int] | None, state: str, source: str | None, reason: str | None) -> list[int]:
         if ids is not None:
@@ -268,9 +194,3 @@ class Operations:
             self._log.error("adapter failed", source=source, event_id=event_id, error=type(error).__name__)
             return False
         return await self._store.inbox.read_again(event_id, reading)
-
-
-def _check_ended(task: asyncio.Task[None], what: str) -> None:
-    """Raise Refused when a job has failed in a way that nobody foresaw."""
-    if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-        raise Refused(f"The {what} ended unexpectedly ({type(error).__name__}).", hint="The log has the details.")

@@ -15,6 +15,7 @@ from connector.model.bookings import Client
 from connector.model.errors import ConnectorError
 from connector.model.links import Link
 from connector.operations.engine import Engine
+from connector.operations.running import Refused
 from connector.store import views
 from connector.sync.matching import comparison
 
@@ -24,10 +25,6 @@ MANY = 100
 
 def _shown(client: Client | None) -> dict[str, object] | None:
     return None if client is None else comparison.of_client(client).as_dict()
-
-
-class Refused(ConnectorError):
-    """The operation makes no sense now; the text says why."""
 
 
 class People:

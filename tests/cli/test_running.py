@@ -163,7 +163,7 @@ def test_a_refused_key_ends_a_backfill_with_1(tmp_path, portal, sides, place, si
     started = time.monotonic()
     result = other.run(*ASKED)
     assert result.exit_code == 1
-    assert "It ended early: " in result.stderr
+    assert "Stopped early: " in result.stderr
     assert "answered 401" in result.stderr
     assert "Run the same command again to continue." in result.stderr
     assert time.monotonic() - started < 30

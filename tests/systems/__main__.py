@@ -111,7 +111,7 @@ async def _backfill(stage: Stage, service: Service, people: list[Person]) -> dic
     stage.sandbox.outbox.waiting.clear()
     await service.operations.backfill("place", None, None)
     async with asyncio.timeout(PATIENCE):
-        while (found := await service.operations.progress("place"))["state"] in ("walking", "working"):
+        while (found := await service.operations.progress("backfill", "place"))["state"] in ("walking", "working"):
             await asyncio.sleep(0.1)
     if found["state"] != "done":
         raise SystemExit(f"{stage.name}: the backfill failed: {found['reason']}")

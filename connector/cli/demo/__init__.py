@@ -18,11 +18,11 @@ import click
 from connector import registry
 from connector.app import Service
 from connector.cli import output as terminal
+from connector.cli.demo.crms import CRM_STAGES, CrmStage
 from connector.cli.demo.stages import STAGES, LinkingStage, Stage
 from connector.config import logs
 from connector.config import settings as config
 from connector.model.errors import ConnectorError
-from connector.sandbox.hubspot.app import HubSpotSandbox
 from connector.sandbox.kit.server import Server
 from connector.store import views
 
@@ -41,10 +41,8 @@ system = "SYSTEM"
 default_country = "CA"
 BOOKING
 [crm.main]
-system = "hubspot"
-base_url = "HUBSPOT"
-token = { file = "hubspot-token" }
-
+system = "CRM"
+SETTINGS
 [[sync]]
 booking = "stores"
 crm = "main"
@@ -52,7 +50,7 @@ record_appointments = true
 """
 
 
-async def run_demo(*, once: bool, port: int, booking: str = "booxi") -> None:
+async def run_demo(*, once: bool, port: int, booking: str = "booxi", crm: str = "hubspot") -> None:
     """Run it. With `once` it ends after printing the decisions.
 
     Raises:
@@ -61,33 +59,39 @@ async def run_demo(*, once: bool, port: int, booking: str = "booxi") -> None:
     logs.set_up(json=False, level="error")
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="connector-demo-")))
-        stage, hubspot = STAGES[booking](), HubSpotSandbox(unique_properties=("connector_person_key",))
+        stage, crm_stage = STAGES[booking](), CRM_STAGES[crm]()
         remote_system = await stack.enter_async_context(Server(stage.sandbox.app))
-        crm = await stack.enter_async_context(Server(hubspot.app))
-        file = _write_config(folder, booking, stage, remote_system.url, crm.url, hubspot.token, 0 if once else port)
+        crm_system = await stack.enter_async_context(Server(crm_stage.sandbox.app))
+        text = _config(0 if once else port, (booking, stage, remote_system.url), (crm, crm_stage, crm_system.url))
+        file = _write_files(folder, text, {**stage.secrets, **crm_stage.secrets})
         service = await Service.open(config.load(file, systems=registry.Registry()))
         await service.start()
         stack.push_async_callback(service.stop)
         stage.aim(service.url)
-        click.echo(f"{stage.title} sandbox    {remote_system.url}\nHubSpot sandbox  {crm.url}")
-        click.echo(f"connector         {service.url}/webhooks/stores, database {folder / 'demo.db'}\n")
+        width = max(len(stage.title), len(crm_stage.title)) + len(" sandbox")
+        for title, url in ((stage.title, remote_system.url), (crm_stage.title, crm_system.url)):
+            click.echo(f"{title + ' sandbox':{width}}  {url}")
+        click.echo(f"{'connector':{width}}  {service.url}/webhooks/stores, database {folder / 'demo.db'}\n")
         if stage.public_url is not None:
             await service.operations.check(fix=True)
-        await Play(service, stage, hubspot).run()
+        await Play(service, stage, crm_stage).run()
         if not once:
             await _stay(service.login_url)
 
 
-def _write_config(
-    folder: Path, system: str, stage: Stage, booking_url: str, hubspot_url: str, hubspot_token: str, port: int
-) -> Path:
+def _config(port: int, booking: tuple[str, Stage, str], crm: tuple[str, CrmStage, str]) -> str:
+    """The file's text; each side is given as (system, stage, its sandbox's address)."""
+    (system, stage, booking_url), (crm_system, crm_stage, crm_url) = booking, crm
     public = f'public_url = "{stage.public_url}"\n\n[status]\ntoken = {{ file = "status-token" }}\n' if stage.public_url else ""
-    text = CONFIG.replace("PORT", str(port)).replace("PUBLIC", public).replace("SYSTEM", system)
-    text = text.replace("BOOKING", stage.settings.replace("BASE", booking_url + stage.api)).replace("HUBSPOT", hubspot_url)
+    text = CONFIG.replace("PORT", str(port)).replace("PUBLIC", public).replace("SYSTEM", system).replace("CRM", crm_system)
+    text = text.replace("BOOKING", stage.settings.replace("BASE", booking_url + stage.api))
+    return text.replace("SETTINGS", crm_stage.settings.replace("BASE", crm_url))
+
+
+def _write_files(folder: Path, text: str, secret_files: dict[str, str]) -> Path:
+    """The keys in files of their own, so that commands in another terminal can use this configuration too."""
     file = folder / "connector.toml"
-    # The keys in files of their own, so that commands in another terminal can use this configuration too.
-    contents = {file.name: text, "hubspot-token": hubspot_token, "status-token": secrets.token_urlsafe(32), **stage.secrets}
-    for name, content in contents.items():
+    for name, content in {file.name: text, "status-token": secrets.token_urlsafe(32), **secret_files}.items():
         (folder / name).write_text(content, encoding="utf-8")
     return file
 
@@ -95,31 +99,31 @@ def _write_config(
 class Play:
     """The samples, one client after the other; what is new in the database after each is its story."""
 
-    def __init__(self, service: Service, stage: Stage, hubspot: HubSpotSandbox) -> None:
+    def __init__(self, service: Service, stage: Stage, crm: CrmStage) -> None:
         self._service = service
         self._stage = stage
-        self._hubspot = hubspot
+        self._crm = crm
         self._read = service.engine.store.read
         self._told = 0
 
     async def run(self) -> None:
         """Book, let the webhooks arrive, and tell what became of them."""
-        stage, hubspot = self._stage, self._hubspot
+        stage, crm = self._stage, self._crm
         click.echo(f"Appointments are booked; {stage.title} calls the webhook, once twice over.\n")
         ada = stage.add("Ada", "Moreau", "ada@example.com", "+1 514-555-0101")
         first = stage.book(ada)
         twice = stage.sandbox.outbox.waiting[-1]
         await self._tell("new client")
-        hubspot.add_contact(age=3600, email="ben@example.com", firstname="Ben", lastname="Okafor")
+        crm.add("Ben", "Okafor", "ben@example.com")
         stage.book(stage.add("Ben", "Okafor", "Ben@Example.com", "+1 514-555-0102"))
         await self._tell("client with a known e-mail")
         if isinstance(stage, LinkingStage):
-            known = hubspot.add_contact(age=3600, email="chloe@example.com", firstname="Chloé", lastname="Roy")
+            known = crm.add("Chloé", "Roy", "chloe@example.com")
             chloe = stage.add("Chloé", "Roy", "chloe@example.com")
             stage.link(chloe, known)
             stage.book(chloe)
             await self._tell("client already linked")
-        hubspot.add_contact(age=3600, firstname="D.", lastname="Lee", mobilephone="+15145550104")
+        crm.add(*crm.perhaps_dan, phone="+15145550104")
         stage.book(stage.add("Dan", "Lee", "dan@example.com", "+1 514-555-0104"))
         await self._tell("ambiguous client")
         if stage.nameless:
@@ -172,9 +176,7 @@ class Play:
         there = "(was there)" if self._service.engine.connections.booking["stores"].writes_links else "(no place)"
         terminal.table(columns, [[link[column] or there for column in columns] for link in links], empty="No links.")
         click.echo(f"\n{self._stage.stored()}")
-        contacts, meetings = self._hubspot.contacts(), self._hubspot.meetings()
-        outcomes = ", ".join(meeting.get("hs_meeting_outcome", "?") for meeting in meetings)
-        click.echo(f"HubSpot now has {len(contacts)} contacts and {len(meetings)} meetings ({outcomes}).")
+        click.echo(self._crm.stored())
 
 
 async def _stay(login_url: str) -> None:

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import combinations
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 
 from connector.model.errors import ConnectorError, Rejected
 from connector.operations.drift.run import patiently, wait_usable
 from connector.operations.engine import Engine
+from connector.operations.running import Kind
 from connector.store import views
 from connector.sync.person.agreement import Agreement, names_agree
 from connector.sync.person.names import PersonName
@@ -54,6 +55,10 @@ class _Named:
 class NamesCheck:
     """One look through the customers of a source's CRM who have several clients, at least one of them of this source."""
 
+    kind: ClassVar[Kind] = "names"
+    #: Every request of a source is the same.
+    asked = None
+
     def __init__(self, engine: Engine, source: str) -> None:
         self._engine = engine
         self._store = engine.store
@@ -64,6 +69,9 @@ class NamesCheck:
         self.pairs: list[Pair] = []
         self.reason = self.hint = ""
         self._log = structlog.get_logger("connector.operations.drift.names").bind(source=source)
+
+    async def refresh(self) -> None:
+        """The figures are always up to date."""
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as JSON-able data; the pairs once it has ended. `unread`: clients without a name that could be read."""

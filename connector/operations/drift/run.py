@@ -11,7 +11,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -20,6 +20,7 @@ from connector.model.errors import AccountPaused, ConnectorError, RateLimited, T
 from connector.model.links import Link
 from connector.operations.drift.comparison import Comparison, Finding
 from connector.operations.engine import Engine
+from connector.operations.running import Kind
 from connector.remote.integration import Integration
 from connector.store import views
 
@@ -37,6 +38,7 @@ PASSING = (Unavailable, RateLimited, Transient)
 class Drift:
     """One comparison of the links of a source (all, or `sample` of them) with both sides; `fix` repairs what is safe."""
 
+    kind: ClassVar[Kind] = "drift"
     engine: Engine
     source: str
     sample: int | None = None
@@ -57,6 +59,9 @@ class Drift:
     def asked(self) -> tuple[int | None, bool]:
         """What tells this comparison from another one of the same source."""
         return self.sample, self.fix
+
+    async def refresh(self) -> None:
+        """The figures are always up to date."""
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as JSON-able data; the findings once the comparison has ended."""

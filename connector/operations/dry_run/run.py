@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -17,6 +17,7 @@ from connector.model.links import Link
 from connector.operations.backfill import Progress, period
 from connector.operations.dry_run.overlay import DryBooking, DryCRM, DryMemory
 from connector.operations.engine import Engine
+from connector.operations.running import Kind
 from connector.store import views
 from connector.store.reviews.decisions import earlier
 from connector.sync.locks import IdentityLocks
@@ -27,6 +28,8 @@ _PASSING = (Unavailable, RateLimited, Transient)
 
 class DryRun:
     """One dry run; its counts are those the real run would end with if nothing changed in between."""
+
+    kind: ClassVar[Kind] = "backfill"
 
     def __init__(self, engine: Engine, source: str, since: str | None, until: str | None) -> None:
         self.progress = Progress(source, dry_run=True)
@@ -54,6 +57,10 @@ class DryRun:
 
     async def refresh(self) -> None:
         """The figures are always up to date."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as JSON-able data."""
+        return self.progress.as_dict()
 
     async def run(self) -> None:
         """Walk and decide, client by client."""

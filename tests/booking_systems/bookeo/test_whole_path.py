@@ -102,9 +102,9 @@ class World:
     async def backfill(self) -> dict[str, Any]:
         operations = self.service.operations
         await operations.backfill("spa", None, None)
-        await asyncio.gather(*operations._tasks.values())
-        progress = operations._jobs["spa"].progress
-        return {**progress.counts, "state": progress.state}
+        await operations.runner.wait()
+        progress = await operations.progress("backfill", "spa")
+        return {**progress["counts"], "state": progress["state"]}
 
     def stored(self, customer_id: str) -> str | None:
         return self.bookeo.state.custom(customer_id, self.bookeo.state.field_id("CRM customer id"))
@@ -240,7 +240,7 @@ async def test_a_lost_message_starts_a_repair(tmp_path):
         ben = world.bookeo.add_customer(firstName="Ben", emailAddress="ben@example.org")
         world.bookeo.book(ben)
         await world.settle()
-        await asyncio.gather(*world.service.operations._tasks.values())
+        await world.service.operations.runner.wait()
         await world.settle()
         assert set(await world.links()) == {lost, ben}
         assert world.bookeo.requests["GET /bookings"] >= 1
@@ -309,11 +309,11 @@ async def test_a_lost_message_is_not_forgotten_by_a_restart(tmp_path):
         await world.settle()
         assert set(await world.links()) == {ben}
     async with world.served(tmp_path):
-        await asyncio.gather(*world.service.operations._tasks.values())
+        await world.service.operations.runner.wait()
         await world.settle()
         assert set(await world.links()) == {lost, ben}
     async with world.served(tmp_path):
-        assert world.service.operations._tasks == {}, "one repair is enough"
+        assert world.service.operations.runner._started == {}, "one repair is enough"
 
 
 async def test_the_id_on_a_booking_that_was_handed_over_is_asked_about(tmp_path):

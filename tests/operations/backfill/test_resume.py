@@ -88,7 +88,7 @@ async def test_a_service_goes_on_by_itself_with_what_it_was_doing(world):
         operations = Operations(engine, works=True)
         await operations.resume()
         async with asyncio.timeout(20):
-            while (progress := await operations.progress("stores"))["state"] != "done":
+            while (progress := await operations.progress("backfill", "stores"))["state"] != "done":
                 await asyncio.sleep(0.05)
         assert progress["counts"] == EXPECTED
 
@@ -216,10 +216,10 @@ async def test_a_services_run_waits_for_the_key_and_says_so(world):
         operations = Operations(engine, works=True)
         await operations.backfill("stores", SINCE, UNTIL)
         async with asyncio.timeout(20):
-            while "answered 401" not in (await operations.progress("stores"))["reason"]:
+            while "answered 401" not in (await operations.progress("backfill", "stores"))["reason"]:
                 await asyncio.sleep(0.02)
             world.booxi.partner_key = "sandbox-partner-key"
-            while (progress := await operations.progress("stores"))["state"] != "done":
+            while (progress := await operations.progress("backfill", "stores"))["state"] != "done":
                 await asyncio.sleep(0.05)
         assert progress["counts"] == EXPECTED
         await operations.stop()

@@ -260,18 +260,17 @@ async def test_it_is_started_once_and_followed(town: Town) -> None:
     town.forget(town.ada)
     started = await town.operations.drift("stores")
     assert (await town.operations.drift("stores"))["source"] == started["source"]
-    with pytest.raises(Refused, match="being compared already"):
+    with pytest.raises(Refused, match="Another comparison of stores is running"):
         await town.operations.drift("stores", fix=True)
-    _, task = town.operations._drifts["stores"]
-    await task
-    progress = await town.operations.drift_progress("stores")
+    await town.operations.runner.wait()
+    progress = await town.operations.progress("drift", "stores")
     assert (progress["state"], progress["found"], progress["findings"][0]["problem"]) == ("done", 1, "id_missing")
     assert "quota" in progress
 
 
 async def test_what_cannot_be_is_refused(town: Town) -> None:
-    with pytest.raises(Refused, match="are not being compared"):
-        await town.operations.drift_progress("stores")
+    with pytest.raises(Refused, match="No comparison of stores is running"):
+        await town.operations.progress("drift", "stores")
     with pytest.raises(Refused, match=r"No .* uses the source"):
         await town.operations.drift("nowhere")
     town.operations._works = False

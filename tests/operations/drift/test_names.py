@@ -136,11 +136,11 @@ async def test_a_client_without_a_name_is_counted(town: Town) -> None:
 async def test_as_an_operation(town: Town) -> None:
     await _second_client(town, "Otto")
     with pytest.raises(Refused):
-        await town.operations.names_progress("stores")
+        await town.operations.progress("names", "stores")
     with pytest.raises(Refused):
         await town.operations.names("nowhere")
     await town.operations.call("names", {"source": "stores"})
     async with asyncio.timeout(30):
-        while (found := await town.operations.call("names_progress", {"source": "stores"}))["state"] == "comparing":
+        while (found := await town.operations.call("progress", {"kind": "names", "source": "stores"}))["state"] == "comparing":
             await asyncio.sleep(0)
     assert len(found["pairs"]) == len(await town.engine.store.read(views.reviews)) == 1

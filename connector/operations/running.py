@@ -1,0 +1,111 @@
+"""Long operations: one of a kind for each source at a time. The same request joins the one that runs; another is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+from typing import Any, ClassVar, Literal, Protocol
+
+import structlog
+
+from connector.config.logs import bare
+from connector.model.errors import ConnectorError
+
+#: The kinds, as the command line asks for their progress.
+Kind = Literal["backfill", "drift", "names"]
+
+
+class Refused(ConnectorError):
+    """The operation makes no sense now; the text says why."""
+
+
+class LongOperation(Protocol):
+    """One run in this process, made for a source and a request."""
+
+    #: Two of a kind never run at once for one source.
+    kind: ClassVar[Kind]
+
+    @property
+    def asked(self) -> Hashable:
+        """What was asked for; the same request joins a running operation."""
+
+    async def run(self) -> None:
+        """Run to the end; foreseen failures are in `as_dict`. May be cancelled at any time."""
+
+    async def refresh(self) -> None:
+        """Bring the figures up to date."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures as JSON-able data: at least `source`, `state` (at the end `done` or `failed`), `reason` and `hint`."""
+
+
+class Runner:
+    """Runs them, and keeps the figures of the last one of each kind and source until the process ends."""
+
+    def __init__(self) -> None:
+        self._started: dict[tuple[Kind, str], tuple[LongOperation, asyncio.Task[None]]] = {}
+        self._waiting: set[tuple[Kind, str]] = set()
+        self._stopping = False
+        self._log = structlog.get_logger("connector.operations.running").bind()
+
+    def start_or_join(self, source: str, operation: LongOperation) -> dict[str, Any]:
+        """Start, or join the same request where it runs; answers the figures. Raises Refused where another one runs."""
+        running = self._started.get((operation.kind, source))
+        if running is None or running[1].done():
+            self._start(source, operation)
+            return operation.as_dict()
+        if running[0].asked != operation.asked:
+            raise Refused(f"Another {_TITLES[operation.kind]} of {source} is running.", hint="Wait until it has ended.")
+        return running[0].as_dict()
+
+    def start_after(self, kind: Kind, source: str, make: Callable[[], LongOperation]) -> None:
+        """Start what `make` makes, at once or when the one that runs has ended; while one waits, a second is not added."""
+        running = self._started.get((kind, source))
+        if running is None or running[1].done():
+            self._start(source, make())
+        elif (kind, source) not in self._waiting:
+            self._waiting.add((kind, source))
+            running[1].add_done_callback(lambda _task: self._start_waiting(kind, source, make))
+
+    async def progress(self, kind: Kind, source: str) -> dict[str, Any]:
+        """How far the last one is. Raises Refused when there was none, or when it failed in a way that nobody foresaw."""
+        if (kind, source) not in self._started:
+            raise Refused(f"No {_TITLES[kind]} of {source} is running.", hint="The service may have been restarted.")
+        operation, task = self._started[kind, source]
+        if not task.done():
+            await operation.refresh()
+        elif not task.cancelled() and (error := task.exception()) is not None:
+            text = f"The {_TITLES[kind]} ended unexpectedly ({type(error).__name__})."
+            raise Refused(text, hint="The log has the details.")
+        return operation.as_dict()
+
+    async def wait(self) -> None:
+        """Return when everything that runs has ended, in whatever way."""
+        await asyncio.gather(*(task for _, task in self._started.values()), return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Cancel everything that runs and start nothing more; what keeps its place in the database can be resumed."""
+        self._stopping = True
+        for _, task in self._started.values():
+            task.cancel()
+        await self.wait()
+
+    def _start(self, source: str, operation: LongOperation) -> None:
+        task = asyncio.create_task(operation.run())
+        self._started[operation.kind, source] = operation, task
+        task.add_done_callback(lambda ended: self._log_defect(operation.kind, source, ended))
+
+    def _start_waiting(self, kind: Kind, source: str, make: Callable[[], LongOperation]) -> None:
+        self._waiting.discard((kind, source))
+        if not self._stopping:
+            self._start(source, make())
+
+    def _log_defect(self, kind: Kind, source: str, task: asyncio.Task[None]) -> None:
+        """Nobody may be waiting for an operation that was resumed or that started by itself."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            name = type(error).__name__
+            self._log.error(f"{_TITLES[kind]} failed unexpectedly", source=source, error=name, exc_info=bare(error))
+
+
+#: What each kind is called in sentences.
+_TITLES: dict[Kind, str] = {"backfill": "backfill", "drift": "comparison", "names": "look through the links"}
