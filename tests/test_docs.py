@@ -10,9 +10,11 @@ import click
 import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from remote.authority import Authority
 
 from connector import registry
 from connector.config import settings
+from connector.config.outbound import OutboundSettings
 from connector.config.reader import _nested
 
 ROOT = Path(__file__).parent.parent
@@ -49,6 +51,15 @@ ALTERNATIVES = {
     "crm.contacts.login",
     "crm.contacts.mobile_field",
     "crm.main.record_url",
+    *(f"outbound.{key}" for key in OutboundSettings.model_fields),
+}
+#: Lines of the example that need another one, or its file: the key → the lines used with it.
+TOGETHER = {
+    "client_cert": ("client_cert", "client_key"),
+    "client_key": ("client_cert", "client_key"),
+    "client_key_password": ("client_cert", "client_key", "client_key_password"),
+    "proxy_user": ("proxy", "proxy_user"),
+    "proxy_password": ("proxy", "proxy_user", "proxy_password"),
 }
 LINKED = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("connector/**/README.md")]
 
@@ -88,10 +99,21 @@ def commented_settings() -> list[tuple[str, str, str]]:
     return found
 
 
+def in_use(table: str, line: str) -> str:
+    head, _, rest = EXAMPLE.partition(f"[{table}]")
+    return f"{head}[{table}]{rest.replace(line, line.removeprefix('# '), 1)}"
+
+
 @pytest.mark.parametrize(("table", "key", "line"), [pytest.param(*s, id=f"{s[0]}.{s[1]}") for s in commented_settings()])
 def test_a_commented_line_of_the_example_is_the_default_or_an_alternative(tmp_path, table, key, line):
-    head, _, rest = EXAMPLE.partition(f"[{table}]")
-    toml = f"{head}[{table}]{rest.replace(line, line.removeprefix('# '), 1)}"
+    toml = in_use(table, line)
+    if table == "outbound":
+        authority = Authority(tmp_path, "company")
+        client = authority.issue("client")
+        for file, given in (("company-ca.pem", authority.ca.cert), ("client.pem", client.cert), ("client.key", client.key)):
+            given.rename(tmp_path / file)
+        for other in TOGETHER.get(key, ()):
+            toml = re.sub(rf"(?m)^# ({other} = )", r"\1", toml)
     if (table, key) == ("booking.stores", "base_url"):
         toml = toml.replace('region = "na"\n', "")
     changed = load(tmp_path, toml) != load(tmp_path, EXAMPLE)
@@ -117,9 +139,10 @@ def documented() -> list[tuple[str, str, FieldInfo]]:
         "[worker]": dict(settings.WorkerSettings.model_fields),
         "[status]": dict(settings.StatusSettings.model_fields),
         "[log]": dict(settings.LogSettings.model_fields),
-        "[booking.NAME]": {k: f for k, f in settings.BookingSettings.model_fields.items() if k != "webhook"},
+        "[outbound]": dict(OutboundSettings.model_fields),
+        "[booking.NAME]": {k: f for k, f in settings.BookingSettings.model_fields.items() if k not in ("webhook", "outbound")},
         "[booking.NAME.webhook]": dict(settings.WebhookSettings.model_fields),
-        "[crm.NAME]": dict(settings.CrmSettings.model_fields),
+        "[crm.NAME]": {k: f for k, f in settings.CrmSettings.model_fields.items() if k != "outbound"},
         "[[sync]]": dict(settings.SyncSettings.model_fields),
     }
     for name in registry.BOOKING_SYSTEMS:

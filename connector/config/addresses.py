@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
+from typing import Protocol
 from urllib.parse import urlsplit
 
 #: Where our own routes begin; an address that was copied as a whole ends in one.
 OWN_ROUTE = re.compile(r".*/(webhooks|status|login|metrics|healthz|readyz)(/|$)")
+
+
+class Faults(Protocol):
+    """Where a fault of the file is remembered: `connector.config.reader.Tables`."""
+
+    def fault(self, table: str, key: str, text: str) -> None:
+        """Remember what stops the start."""
+
+    def warn(self, table: str, key: str, text: str) -> None:
+        """Remember what the operator should see."""
 
 
 def is_loopback(host: str) -> bool:
@@ -57,3 +68,16 @@ def own_url(value: str) -> str:
     if OWN_ROUTE.match(urlsplit(url).path):
         raise ValueError("must be the address that all our pages share, without /webhooks/… or /status behind it")
     return url
+
+
+def check_base_url(tables: Faults, table: str, url: str | None) -> None:
+    """Refuse a `base_url` that is none, and warn of one that sends keys and customers over a network in the clear."""
+    if url is None:
+        return
+    try:
+        base_url(url)
+    except ValueError as error:
+        tables.fault(table, "base_url", str(error))
+    else:
+        if is_exposed(url):
+            tables.warn(table, "base_url", "is plain http to another machine: keys travel readable; use https")

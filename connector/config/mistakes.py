@@ -9,7 +9,7 @@ from pathlib import Path
 #: What people name variables: words in capitals. A key that was pasted where a name belongs hardly ever looks so.
 _VARIABLE = re.compile(r"[A-Z]{1,14}[0-9]{0,2}(?:_[A-Z0-9]{1,14}){0,7}")
 #: What people call the file of a secret.
-_FILE = re.compile(r"[\w.-]{1,40}\.(?:txt|key|secret|token|pem)")
+_FILE = re.compile(r"[\w.-]{1,40}\.(?:txt|key|secret|token|pem|crt|cer)")
 #: Ways of other programs to name a variable inside a text.
 _REFERENCE = re.compile(
     r"\$\{?([A-Za-z_]\w*)\}?|%([A-Za-z_]\w*)%|\{\{?\s*\$?(?:env[.:])?([A-Za-z_]\w*)\s*\}?\}|env:([A-Za-z_]\w*)"

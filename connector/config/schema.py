@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from connector.config import settings
+from connector.config.outbound import OutboundSettings
 from connector.config.settings import NAME, Systems
 
 #: A secret as it may be written.
@@ -26,6 +27,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "worker": settings.WorkerSettings,
     "status": settings.StatusSettings,
     "log": settings.LogSettings,
+    "outbound": OutboundSettings,
 }
 
 

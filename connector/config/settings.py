@@ -5,29 +5,26 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
-from connector.config.addresses import base_url, is_exposed, is_loopback, own_url
+from connector.config.addresses import check_base_url, is_loopback, own_url
+from connector.config.outbound import OutboundSettings, Route
 from connector.config.reader import Tables, nearest, parse
+from connector.config.routes import Routes
 from connector.config.strength import check_length, check_webhooks
 from connector.config.values import RecordUrl, Zone
+from connector.config.values import Section as Section  # noqa: PLC0414 - integrations take it from here
 from connector.model.errors import ConfigError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 S = TypeVar("S")
-TABLES = ("server", "database", "worker", "status", "log", "booking", "crm", "sync")
-
-
-class Section(BaseModel):
-    """A table of the file: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+TABLES = ("server", "database", "worker", "status", "log", "outbound", "booking", "crm", "sync")
 
 
 class ServerSettings(Section):
@@ -132,6 +129,7 @@ class BookingSettings(Section):
     time_zone: Zone | None = None
     #: The page of one client in the product's own interface.
     record_url: RecordUrl | None = None
+    outbound: OutboundSettings | None = None
     webhook: WebhookSettings | None = None
 
     @field_validator("default_country")
@@ -150,6 +148,7 @@ class CrmSettings(Section):
     base_url: str | None = None
     #: The page of one customer in the product's own interface.
     record_url: RecordUrl | None = None
+    outbound: OutboundSettings | None = None
 
 
 #: Who is taken where more than one customer fits.
@@ -220,7 +219,10 @@ class Systems(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole file, validated. `plain_secrets` are the keys of secrets that stand in the file itself."""
+    """The whole file, validated. `plain_secrets` are the keys of secrets that stand in the file itself.
+
+    `routes` says how each account (`crm.main`) is reached.
+    """
 
     path: Path
     server: ServerSettings
@@ -233,6 +235,7 @@ class Config:
     sync: tuple[SyncSettings, ...]
     plain_secrets: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    routes: Mapping[str, Route] = field(default_factory=dict)
 
 
 def load(path: Path, *, systems: Systems, environ: Mapping[str, str] | None = None) -> Config:
@@ -250,8 +253,11 @@ def load(path: Path, *, systems: Systems, environ: Mapping[str, str] | None = No
     worker = tables.read(WorkerSettings, document.get("worker", {}), "worker")
     status = tables.read(StatusSettings, document.get("status", {}), "status")
     log = tables.read(LogSettings, document.get("log", {}), "log")
+    routes = Routes(tables, tables.read(OutboundSettings, document.get("outbound", {}), "outbound"))
     accounts = _Accounts(tables, systems, document)
     booking, crm, sync = accounts.booking(), accounts.crm(), accounts.sync()
+    given = {f"{kind}.{name}": one.outbound for kind, of in (("booking", booking), ("crm", crm)) for name, one in of.items()}
+    ways = {account: routes.route(account, own) for account, own in given.items()}
     if server is not None and server.has_path:
         text = "has a path: the proxy must remove it from what it passes on, and the status page is not reachable through it"
         tables.warn("server", "public_url", text)
@@ -261,7 +267,7 @@ def load(path: Path, *, systems: Systems, environ: Mapping[str, str] | None = No
             check_webhooks(tables, {name: settings.webhook for name, settings in booking.items() if settings.webhook})
     if tables.faults or server is None or database is None or worker is None or status is None or log is None:
         raise ConfigError(sorted(set(tables.faults), key=tables.faults.index))
-    found = (tuple(tables.plain_secrets), tuple(tables.warnings))
+    found = (tuple(tables.plain_secrets), tuple(tables.warnings), ways)
     return Config(path, server, database, worker, status, log, booking, crm, sync, *found)
 
 
@@ -306,7 +312,7 @@ class _Accounts:
             settings = self.tables.read(model, table, f"crm.{name}")
             if settings is not None:
                 found[name] = settings
-                self._check_base_url(f"crm.{name}", settings.base_url)
+                check_base_url(self.tables, f"crm.{name}", settings.base_url)
         return found
 
     def sync(self) -> tuple[SyncSettings, ...]:
@@ -345,7 +351,7 @@ class _Accounts:
                 yield name, table, model
 
     def _check_booking(self, where: str, settings: BookingSettings) -> None:
-        self._check_base_url(where, getattr(settings, "base_url", None))
+        check_base_url(self.tables, where, getattr(settings, "base_url", None))
         if settings.webhook is None:
             return
         if settings.webhook.verify == "none":
@@ -353,17 +359,6 @@ class _Accounts:
             self.tables.warn(f"{where}.webhook", "verify", text)
         for line in self.systems.webhook_faults(settings.webhook, where=f"{where}.webhook"):
             self.tables.faults.append(f"{self.tables.file}: {line}")
-
-    def _check_base_url(self, where: str, url: str | None) -> None:
-        if url is None:
-            return
-        try:
-            base_url(url)
-        except ValueError as error:
-            self.tables.fault(where, "base_url", str(error))
-        else:
-            if is_exposed(url):
-                self.tables.warn(where, "base_url", "is plain http to another machine: keys travel readable; use https")
 
     def _check_sync(self, where: str, settings: SyncSettings, before: Sequence[SyncSettings]) -> None:
         for kind, name in (("booking", settings.booking), ("crm", settings.crm)):

@@ -22,6 +22,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
 from connector.model.measures import CALL_SECONDS, CALLS
+from connector.remote.causes import BEFORE_SENDING, explain
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.oauth import TokenRefused, TokenSource
 from connector.remote.rate_limit import Quota
@@ -246,11 +247,12 @@ class Remote:
                     body = await self._read(response)
                 finally:
                     await response.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise self._failure(Unavailable, what, f"no connection ({type(error).__name__})") from None
+        except BEFORE_SENDING as error:
+            cause = explain(error)
+            raise self._failure(Unavailable, what, f"no connection: {cause.reason}", hint=cause.hint) from None
         except (httpx.HTTPError, TimeoutError) as error:
-            kind = UnknownOutcome if writes else Unavailable
-            raise self._failure(kind, what, f"no complete answer ({type(error).__name__})") from None
+            kind, cause = UnknownOutcome if writes else Unavailable, explain(error)
+            raise self._failure(kind, what, f"no complete answer: {cause.reason}", hint=cause.hint) from None
         try:
             data = httpx.Response(response.status_code, content=body).json() if body.strip() else None
         except (ValueError, RecursionError):
@@ -275,6 +277,9 @@ class Remote:
         if (error := self._interpret(what, answer, writes)) is not None:
             return error
         status, after = answer.status, retry_after(answer.headers)
+        if status == 407:
+            hint = "Set proxy_user and proxy_password in [outbound], or correct them."
+            return self._failure(AccountPaused, what, "the proxy wants a user name and password (407)", status, hint=hint)
         if status in (401, 403):
             hint = f"Check the key and its scopes in [{self.account}]; nothing is lost, events wait and go on by themselves."
             how = f"answered {status}: the credentials were refused"

@@ -1,25 +1,56 @@
 """The connections under `Remote`: aiohttp's, behind httpx's interface, at a third of the processor time of httpx's own.
 
 What a failed write may have done depends on when it failed, so errors are sorted by that: before anything was sent
-(`httpx.ConnectError`, `httpx.ConnectTimeout`), or after (any other `httpx.TransportError`).
+(`httpx.ConnectError`, `httpx.ConnectTimeout`, `httpx.ProxyError`), or after (any other `httpx.TransportError`).
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
+from typing import Any
 
 import aiohttp
 import httpx
 from yarl import URL
 
+from connector.config.outbound import Proxy, Route, Trust
+
 
 @cache
-def tls() -> ssl.SSLContext:
-    """The certificates that httpx trusts by default, read once for all accounts."""
-    return httpx.create_ssl_context(trust_env=False)
+def tls(trust: Trust) -> ssl.SSLContext:
+    """Whose certificates are believed, and ours; read once for all accounts with the same files."""
+    if trust.cert_file or trust.cert_dir:
+        context = ssl.create_default_context(cafile=trust.cert_file, capath=trust.cert_dir)
+    else:
+        context = httpx.create_ssl_context(trust_env=False)
+    trust.add_to(context)
+    return context
+
+
+class _NotConnected(aiohttp.ClientConnectionError):
+    """The connection did not come about: whatever went wrong, nothing of the request was sent."""
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Tells apart what fails before the request is sent, such as a proxy that hangs up, from what fails after."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the method's own
+    ) -> aiohttp.connector.Connection:
+        """Take a kept connection or open one. Raises aiohttp's errors of connecting, a TimeoutError, or _NotConnected."""
+        try:
+            return await super().connect(req, traces, timeout)
+        except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, TimeoutError):
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            raise _NotConnected from error
 
 
 @contextlib.contextmanager
@@ -29,7 +60,9 @@ def _as_httpx(request: httpx.Request) -> Iterator[None]:
         yield
     except aiohttp.ConnectionTimeoutError as error:
         raise httpx.ConnectTimeout(_cause(error), request=request) from error
-    except aiohttp.ClientConnectorError as error:
+    except aiohttp.ClientHttpProxyError as error:
+        raise httpx.ProxyError(_cause(error), request=request) from error
+    except (aiohttp.ClientConnectorError, _NotConnected) as error:
         raise httpx.ConnectError(_cause(error), request=request) from error
     except TimeoutError as error:
         raise httpx.ReadTimeout(_cause(error), request=request) from error
@@ -47,7 +80,8 @@ def _cause(error: Exception) -> str:
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """At most `connections` at once, each kept for `keep_alive` seconds; nothing is redirected, stored or sent twice."""
 
-    def __init__(self, *, connections: int = 64, keep_alive: float = 30.0) -> None:
+    def __init__(self, route: Route | None = None, *, connections: int = 64, keep_alive: float = 30.0) -> None:
+        self._route = route or Route()
         self._connections = connections
         self._keep_alive = keep_alive
         self._session: aiohttp.ClientSession | None = None
@@ -58,15 +92,21 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         timeout = aiohttp.ClientTimeout(
             total=None, connect=allowed.get("pool"), sock_connect=allowed.get("connect"), sock_read=allowed.get("read")
         )
+        url, proxy = request.url, self._route.proxy_for(request.url.scheme, request.url.host)
+        encrypted = url.scheme == "https" or (proxy is not None and proxy.url.startswith("https:"))
+        credentials = _credentials(proxy)
+        tunnel = url.scheme == "https"
         with _as_httpx(request):
             answer = await self._opened().request(
                 request.method,
                 URL(str(request.url), encoded=True),
-                headers=request.headers.multi_items(),
+                headers=request.headers.multi_items() + ([] if tunnel else credentials),
                 data=request.content or None,
                 allow_redirects=False,
                 timeout=timeout,
-                ssl=tls() if request.url.scheme == "https" else True,
+                ssl=tls(self._route.trust) if encrypted else True,
+                proxy=None if proxy is None else proxy.url,
+                proxy_headers=dict(credentials) if tunnel else None,
             )
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer, request), request=request)
 
@@ -77,7 +117,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=self._keep_alive)
+            connector = _Connector(limit=self._connections, keepalive_timeout=self._keep_alive)
             # httpx names the headers and unpacks the body.
             self._session = aiohttp.ClientSession(
                 connector=connector,
@@ -88,6 +128,15 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             # A trap: aiohttp sends a PUT again by itself when a kept connection was cut, and has no public switch for it.
             self._session._retry_connection = False
         return self._session
+
+
+def _credentials(proxy: Proxy | None) -> list[tuple[str, str]]:
+    """The header for the proxy, if it wants one; for addresses of https it goes with CONNECT and never further."""
+    if proxy is None or proxy.user is None:
+        return []
+    password = proxy.password.get_secret_value() if proxy.password else ""
+    pair = base64.b64encode(f"{proxy.user}:{password}".encode()).decode("ascii")
+    return [("Proxy-Authorization", f"Basic {pair}")]
 
 
 class _Body(httpx.AsyncByteStream):

@@ -11,12 +11,14 @@ import httpx
 
 from connector import registry
 from connector.booking_systems.base import BookingSystem
+from connector.config.outbound import Route
 from connector.config.settings import Config
 from connector.crms.base import CRM
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.http import Remote
 from connector.remote.integration import Integration
 from connector.remote.rate_limit import Quota, Window
+from connector.remote.transport import AiohttpTransport
 from connector.store import Store, views
 
 #: Instead of the network, by account name (`booking.stores`); for tests.
@@ -57,6 +59,10 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
     found = Connections()
     given = transports or {}
 
+    def transport(account: str) -> httpx.AsyncBaseTransport:
+        # One for each account: one whose connections all hang must not use up those of the others.
+        return given.get(account) or AiohttpTransport(config.routes.get(account, Route()))
+
     def quota_for(key: str, windows: Iterable[Window]) -> Quota:
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
         if name not in found.quotas:
@@ -66,11 +72,11 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
 
     for name, booking in config.booking.items():
         system = registry.booking_system(booking.system)
-        found.booking[name] = system.connect(name, booking, quota_for, transport=given.get(f"booking.{name}"))
+        found.booking[name] = system.connect(name, booking, quota_for, transport=transport(f"booking.{name}"))
         if config.server.public_url is not None:
             found.booking[name].address = f"{config.server.public_url.rstrip('/')}/webhooks/{name}"
     for name, crm in config.crm.items():
-        found.crms[name] = registry.crm(crm.system).connect(name, crm, quota_for, transport=given.get(f"crm.{name}"))
+        found.crms[name] = registry.crm(crm.system).connect(name, crm, quota_for, transport=transport(f"crm.{name}"))
     if store is not None:
         await _restore(found.quotas, store)
     return found

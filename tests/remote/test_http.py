@@ -58,7 +58,7 @@ async def error_of(remote_system, method: str = "GET", **more) -> RemoteError:
     assert str(error).startswith("Rolodex: look the contact up: ")
     assert error.account == "crm.main"
     shown = "".join(traceback.format_exception(error)) + repr(error) + error.hint
-    assert not any(private in shown for private in ("s3cret", "jane", "contacts/", "api.example.com"))
+    assert not any(private in shown for private in ("s3cret", "jane", "contacts/"))
     return error
 
 
@@ -235,7 +235,7 @@ async def test_a_server_that_hangs_up_on_a_real_connection():
         await account.call("create", "POST", PATH, json={})
     server.close()
     await server.wait_closed()
-    with pytest.raises(Unavailable, match="ConnectError"):
+    with pytest.raises(Unavailable, match=r"no connection: 127\.0\.0\.1 refused the connection"):
         await account.call("create", "POST", PATH, json={})
     assert len(heard) == 1
     await account.aclose()
