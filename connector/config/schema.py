@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from connector.config import settings
+from connector.config.operators import StatusSettings
 from connector.config.settings import NAME, Systems
 
 #: A secret as it may be written.
@@ -24,7 +25,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "server": settings.ServerSettings,
     "database": settings.DatabaseSettings,
     "worker": settings.WorkerSettings,
-    "status": settings.StatusSettings,
+    "status": StatusSettings,
     "log": settings.LogSettings,
 }
 
