@@ -25,7 +25,7 @@ from connector.operations.engine import Engine
 from connector.operations.operations import Operations
 from connector.operations.status import Overview
 from connector.remote.signatures import verifier_for
-from connector.web.access import Access
+from connector.web.access import Access, Operator
 from connector.web.admin_api import admin_route
 from connector.web.app import build_app
 from connector.web.interfaces import Source, kept_headers
@@ -63,8 +63,7 @@ class Service:
         self.config = config
         self.engine = engine
         self._stats = ReceiverStats()
-        status_token = config.status.token.get_secret_value() if config.status.token else None
-        self._access = Access(public_url=config.server.public_url, token=status_token)
+        self._access = _access(config)
         self._overview = Overview(engine, self._stats, works=works)
         self.operations = Operations(engine, works=works, problems=self._overview.problems)
         self.url = ""
@@ -199,6 +198,14 @@ class Service:
         if faults:
             raise ConfigError([f"{self.config.path}: {fault}" for fault in faults])
         return found
+
+
+def _access(config: Config) -> Access:
+    """Who may see the status page and decide there, as `[status]` says."""
+    status = config.status
+    named = [(Operator(one.name, one.role == "decide"), one.token.get_secret_value()) for one in status.operators]
+    token = status.token.get_secret_value() if status.token else None
+    return Access(public_url=config.server.public_url, token=token, operators=named)
 
 
 def notify(state: str) -> None:

@@ -14,6 +14,7 @@ from remote.authority import Authority
 
 from connector import registry
 from connector.config import settings
+from connector.config.operators import OperatorSettings, StatusSettings
 from connector.config.outbound import OutboundSettings
 from connector.config.reader import _nested
 
@@ -31,7 +32,7 @@ def with_all_sections(text: str) -> str:
 
 AS_IT_IS = (ROOT / "config.example.toml").read_text(encoding="utf-8")
 EXAMPLE = with_all_sections(AS_IT_IS)
-ENVIRON = dict.fromkeys(re.findall(r'env = "(\w+)"', EXAMPLE), "0123456789abcdef")
+ENVIRON = dict.fromkeys(re.findall(r'env = "(\w+)"', EXAMPLE), "0123456789abcdef") | {"ANN_TOKEN": "fedcba9876543210"}
 #: Commented-out lines of the example that are not defaults but other ways to say the same.
 ALTERNATIVES = {
     "booking.rooms.fields.event_id_header",
@@ -137,7 +138,8 @@ def documented() -> list[tuple[str, str, FieldInfo]]:
         "[server]": dict(settings.ServerSettings.model_fields),
         "[database]": dict(settings.DatabaseSettings.model_fields),
         "[worker]": dict(settings.WorkerSettings.model_fields),
-        "[status]": dict(settings.StatusSettings.model_fields),
+        "[status]": {k: f for k, f in StatusSettings.model_fields.items() if k != "operators"},
+        "[[status.operators]]": dict(OperatorSettings.model_fields),
         "[log]": dict(settings.LogSettings.model_fields),
         "[outbound]": dict(OutboundSettings.model_fields),
         "[booking.NAME]": {k: f for k, f in settings.BookingSettings.model_fields.items() if k not in ("webhook", "outbound")},

@@ -64,7 +64,7 @@ def serve(config_path: Path, no_worker: bool) -> None:
         service = await Service.open(loaded, works=not no_worker)
 
         def listening() -> None:
-            if loaded.status.token is None:
+            if loaded.status.token is None and not loaded.status.operators:
                 click.echo(f"Status page, good for one login: {service.login_url}", err=True)
 
         await service.run_until_signal(listening)

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from connector.config import settings
+from connector.config.operators import StatusSettings
 from connector.config.outbound import OutboundSettings
 from connector.config.settings import NAME, Systems
 
@@ -25,7 +26,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "server": settings.ServerSettings,
     "database": settings.DatabaseSettings,
     "worker": settings.WorkerSettings,
-    "status": settings.StatusSettings,
+    "status": StatusSettings,
     "log": settings.LogSettings,
     "outbound": OutboundSettings,
 }

@@ -14,6 +14,7 @@ from phonenumbers import SUPPORTED_REGIONS
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
 from connector.config.addresses import check_base_url, is_loopback, own_url
+from connector.config.operators import StatusSettings, check_operators, read_status
 from connector.config.outbound import OutboundSettings, Route
 from connector.config.reader import Tables, nearest, parse
 from connector.config.routes import Routes
@@ -85,12 +86,6 @@ class WorkerSettings(Section):
 
     concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     drain_seconds: Annotated[float, Field(ge=0)] = 10.0
-
-
-class StatusSettings(Section):
-    """Who may see the status page, /status.json and /metrics."""
-
-    token: SecretStr | None = None
 
 
 class LogSettings(Section):
@@ -251,7 +246,7 @@ def load(path: Path, *, systems: Systems, environ: Mapping[str, str] | None = No
     server = tables.read(ServerSettings, document.get("server", {}), "server")
     database = tables.read(DatabaseSettings, document.get("database", {}), "database")
     worker = tables.read(WorkerSettings, document.get("worker", {}), "worker")
-    status = tables.read(StatusSettings, document.get("status", {}), "status")
+    status = read_status(tables, document.get("status", {}))
     log = tables.read(LogSettings, document.get("log", {}), "log")
     routes = Routes(tables, tables.read(OutboundSettings, document.get("outbound", {}), "outbound"))
     accounts = _Accounts(tables, systems, document)
@@ -276,10 +271,11 @@ def _check_status(tables: Tables, server: ServerSettings, status: StatusSettings
     if server.is_local:
         return
     why = "because [server] public_url is set" if server.public_url else "because [server] host is not loopback"
-    if status.token is None:
-        tables.fault("status", "token", f'is required {why}; add: token = {{ env = "CONNECTOR_STATUS_TOKEN" }}')
-    else:
+    check_operators(tables, status.operators, why)
+    if status.token is not None:
         check_length(tables, "status", "token", status.token.get_secret_value(), why)
+    elif not status.operators:
+        tables.fault("status", "token", f'is required {why}; add: token = {{ env = "CONNECTOR_STATUS_TOKEN" }}')
 
 
 @dataclass

@@ -19,6 +19,7 @@ from connector.web.interfaces import Intake, Ready, Source, StatusData
 from connector.web.receiver.receiver import Receiver
 from connector.web.receiver.stats import ReceiverStats
 from connector.web.status.decide import DecisionForms, Operate
+from connector.web.status.guard import Guard
 from connector.web.status.login import Login
 from connector.web.status.page import StatusPages
 from connector.web.status.pages import PRIVATE, Pages
@@ -46,8 +47,9 @@ def build_app(
     """
     pages = Pages()
     login = Login(access, pages, clock)
-    decisions = DecisionForms(access, pages, operate) if operate is not None else None
-    status = StatusPages(data, stats, access, pages, login, config_file=config_file, decisions=decisions, clock=clock)
+    guard = Guard(access, pages, buttons=operate is not None)
+    decisions = DecisionForms(guard, pages, operate) if operate is not None else None
+    status = StatusPages(data, stats, access, pages, login, config_file=config_file, guard=guard, clock=clock)
     receiver = Receiver(sources, intake, stats=stats, max_body_bytes=max_body_bytes, clock=clock)
     app = Starlette(
         routes=[

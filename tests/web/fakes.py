@@ -233,14 +233,20 @@ class World:
     """An application with everything around it faked, and how to talk to it."""
 
     def __init__(
-        self, *, public_url: str | None = None, token: str | None = TOKEN, verifier: Any = None, **options: Any
+        self,
+        *,
+        public_url: str | None = None,
+        token: str | None = TOKEN,
+        operators: Any = (),
+        verifier: Any = None,
+        **options: Any,
     ) -> None:
         self.clock = Clock()
         self.intake = MemoryIntake()
         self.stats = ReceiverStats()
         self.data = FakeData(quiet_page())
         self.checks = [Check(id="store", level="ok", message="The database answers.")]
-        self.access = Access(public_url=public_url, token=token, clock=self.clock)
+        self.access = Access(public_url=public_url, token=token, operators=operators, clock=self.clock)
         self.app: ASGIApp = build_app(
             sources={"stores": Source("stores", read, verifier or TokenVerifier())},
             intake=self.intake,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from connector.web.access import ATTEMPTS, IDLE, MOST_PEERS, MOST_SESSIONS, SESSION, WINDOW, Access
+from connector.web.access import ATTEMPTS, IDLE, MOST_PEERS, MOST_SESSIONS, SESSION, WINDOW, Access, Operator
 
 from .fakes import TOKEN, Clock, World
 
@@ -289,3 +289,56 @@ async def test_a_browser_that_goes_away_within_the_form_is_no_fault_of_ours() ->
     scope = {"type": "http", "method": "POST", "path": "/login", "headers": headers, "query_string": b"", "root_path": ""}
     await World().app(scope, gone, send)
     assert sent[0] == "http.response.start"
+
+
+# ---- named operators ----
+
+
+def named() -> Access:
+    return access(operators=[(Operator("ann", may_decide=False), "ann-token-of-the-tests"), (Operator("bob"), "bob-token")])
+
+
+def test_each_operator_has_a_token_and_a_role() -> None:
+    closed = named()
+    found = [
+        closed.admits(Headers({"authorization": f"Bearer {t}"}), None) for t in ("ann-token-of-the-tests", "bob-token", TOKEN)
+    ]
+    assert found == [Operator("ann", may_decide=False), Operator("bob"), Operator("status")]
+    assert closed.admits(Headers({"authorization": "Bearer nobody"}), None) is None
+    assert closed.deciding == ["bob", "status"]
+    cookie = closed.log_in("ann-token-of-the-tests")
+    assert closed.in_session(cookie) == Operator("ann", may_decide=False)
+    closed.log_out(cookie)
+    assert closed.in_session(cookie) is None
+    assert access(token=None, operators=[(Operator("bob"), "bob-token")]).deciding == ["bob"], "no token is made besides"
+
+
+async def test_who_may_only_read_decides_nothing_and_is_said_who_may() -> None:
+    asked: list[str] = []
+
+    async def operate(name: str, _arguments: object) -> list[str]:
+        asked.append(name)
+        return []
+
+    world = World(
+        operate=operate, operators=[(Operator("ann", may_decide=False), "ann-token-of-the-tests"), (Operator("bob"), "b" * 20)]
+    )
+    with structlog.testing.capture_logs() as logs:
+        async with world.client() as client:
+            client.cookies.set(world.access.cookie, world.access.log_in("ann-token-of-the-tests") or "")
+            page = await client.get("/status")
+            assert (page.status_code, 'name="token"' in page.text) == (200, False)
+            for answer in (
+                await client.post("/status/reviews/5", data={"choice": "dismiss"}),
+                await client.get("/status/reviews/5"),
+            ):
+                assert answer.status_code == 403
+                assert "Who may decide: bob, status." in answer.text
+        async with world.client() as client:
+            client.cookies.set(world.access.cookie, world.access.log_in("b" * 20) or "")
+            token = re.findall(r'name="token" value="([^"]*)"', (await client.get("/status")).text)[0]
+            assert (await client.post("/status/reviews/5", data={"token": token, "choice": "undo"})).status_code == 303
+    assert asked == ["undo"]
+    audit = [(line["who"], line["action"], line["peer"]) for line in logs if line["event"] == "operator"]
+    assert audit[0] == ("ann", "refused: may only read", "127.0.0.1")
+    assert audit[-1] == ("bob", "review: undo", "127.0.0.1")

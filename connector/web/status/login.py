@@ -97,10 +97,8 @@ class Login:
         return self._form(refusal, 401)
 
     def _form(self, error: str, status: int, headers: dict[str, str] | None = None, *, code: str = "") -> Response:
-        # A form says where it comes from only if the page may tell its own site.
-        every = {"Referrer-Policy": "same-origin", **(headers or {})}
         configured = self._access.configured
-        return self._pages.render("login.html", status=status, headers=every, error=error, configured=configured, code=code)
+        return self._pages.render("login.html", status=status, headers=headers, error=error, configured=configured, code=code)
 
     def _with_cookie(self, response: Response, value: str, seconds: int) -> Response:
         response.set_cookie(

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from connector.model.errors import ConnectorError
@@ -15,7 +15,7 @@ from connector.web.access import Access
 from connector.web.interfaces import StatusData
 from connector.web.receiver.stats import ReceiverStats
 from connector.web.status import metrics
-from connector.web.status.decide import DecisionForms
+from connector.web.status.guard import Guard, TurnedAway
 from connector.web.status.login import Login, peer_of
 from connector.web.status.pages import PRIVATE, Pages
 from connector.web.status.present import present
@@ -27,7 +27,7 @@ _NOT_ADMITTED = "Send the status token as `Authorization: Bearer <token>`."
 class StatusPages:
     """Answers `/status`, `/status.json` and `/metrics`.
 
-    `config_file` is the path shown in commands to copy. With a `decisions` the page has buttons that decide.
+    `config_file` is the path shown in commands to copy.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class StatusPages:
         login: Login,
         *,
         config_file: str,
-        decisions: DecisionForms | None = None,
+        guard: Guard,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._data = data
@@ -48,7 +48,7 @@ class StatusPages:
         self._pages = pages
         self._login = login
         self._config_file = config_file
-        self._forms = decisions
+        self._guard = guard
         self._clock = clock
         self._log = structlog.get_logger("connector.status")
 
@@ -62,16 +62,16 @@ class StatusPages:
 
     async def page(self, request: Request) -> Response:
         """Show the page, or the way to log in."""
-        if not self._admits(request):
-            return RedirectResponse("/login", 303, PRIVATE)
+        try:
+            operator = self._guard.operator(request)
+        except TurnedAway as turned:
+            return turned.response
         try:
             view = present(await self._data.page(), now=self._clock(), config_file=self._config_file)
         except ConnectorError as error:
             self._log.error("status page failed", error=str(error))
             return self._pages.render("problem.html", status=503, message=str(error), hint=error.hint)
-        token, said = (self._forms.token(request), self._forms.said(request)) if self._forms else ("", None)
-        # A form says where it comes from only if the page may tell its own site.
-        return self._pages.render("status.html", headers={"Referrer-Policy": "same-origin"}, view=view, token=token, said=said)
+        return self._pages.render("status.html", view=view, **self._guard.context(request, operator))
 
     async def json(self, request: Request) -> Response:
         """Answer the figures as data."""
@@ -99,7 +99,7 @@ class StatusPages:
         return Response(text, headers={**PRIVATE, "Content-Type": metrics.CONTENT_TYPE})
 
     def _admits(self, request: Request) -> bool:
-        return self._access.admits(request.headers, request.cookies.get(self._access.cookie), peer_of(request))
+        return self._access.admits(request.headers, request.cookies.get(self._access.cookie), peer_of(request)) is not None
 
     def _refuse(self, request: Request, *, as_json: bool) -> Response:
         """Ask for the token; who has offered many wrong ones is asked to wait."""

@@ -42,8 +42,12 @@ class Pages:
         self._environment = environment()
 
     def render(self, template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any) -> HTMLResponse:
-        """Answer with a page that no other site can frame, style, script or read through a cache."""
+        """Answer with a page that no other site can frame, style, script or read through a cache.
+
+        Its forms say where they come from, but only to our own site.
+        """
         nonce = secrets.token_urlsafe(16)
         text = self._environment.get_template(template).render(nonce=nonce, **values)
         policy = {"Content-Security-Policy": _POLICY.format(nonce=nonce), "X-Frame-Options": "DENY"}
-        return HTMLResponse(text, status, {**PRIVATE, **policy, **(headers or {})})
+        every = {**PRIVATE, "Referrer-Policy": "same-origin", **policy, **(headers or {})}
+        return HTMLResponse(text, status, every)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from connector.model.errors import ConnectorError
-from connector.web.status.decide import KEPT
+from connector.web.status.guard import KEPT
 
 from ..fakes import NOW, TOKEN, World, busy_page
 

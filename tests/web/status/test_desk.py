@@ -170,6 +170,10 @@ async def test_many_are_decided_by_one_press(shop: Shop) -> None:
     async with page(shop) as client:
         token = re.findall(r'name="token" value="([^"]*)"', (await client.get("/status")).text)[0]
         form = {"token": token, "choice": "create", f"review-{first}": "1", f"review-{third}": "1", "review-99": "1"}
+        asked = await client.post("/status/reviews", data=form)
+        assert "Create a new customer for each of 3 reviews?" in asked.text
+        assert len(await open_reviews(shop)) == 3, "nothing is done before the answer"
+        form["sure"] = "1"
         response = await client.post("/status/reviews", data=form)
         await shop.settled()
         text = (await client.get(response.headers["location"])).text
