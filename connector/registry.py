@@ -19,6 +19,7 @@ BOOKING_SYSTEMS = {
     "booxi": "connector.booking_systems.booxi.adapter:Booxi",
 }
 CRMS = {
+    "dynamics": "connector.crms.dynamics.adapter:Dynamics",
     "hubspot": "connector.crms.hubspot.adapter:HubSpot",
     "salesforce": "connector.crms.salesforce.adapter:Salesforce",
     "zoho": "connector.crms.zoho.adapter:Zoho",

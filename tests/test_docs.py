@@ -43,6 +43,7 @@ ALTERNATIVES = {
     "booking.stores.base_url",
     "booking.stores.webhook.secrets",
     "booking.stores.webhook.timestamp_header",
+    "crm.customers.solution",
     "crm.sales.account_id",
     "crm.office.accounts_url",
     "crm.office.base_url",

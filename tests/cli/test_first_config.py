@@ -183,7 +183,7 @@ def test_the_example_follows_the_schema(schema):
         (
             'system = "hubspot"',
             'system = "rolodex"',
-            ".crm.main.system: none of ['hubspot', 'odoo', 'pipedrive', 'salesforce', 'zoho']",
+            ".crm.main.system: none of ['dynamics', 'hubspot', 'odoo', 'pipedrive', 'salesforce', 'zoho']",
         ),
         ('token = { env = "HUBSPOT_TOKEN" }', 'token = { evn = "HUBSPOT_TOKEN" }', ".crm.main.token: none fits"),
         ('token = { env = "HUBSPOT_TOKEN" }', "", ".crm.main: lacks token"),

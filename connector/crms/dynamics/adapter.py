@@ -1,0 +1,365 @@
+"""Dynamics 365 as a CRM: answers truthfully, decides nothing. Who is who is decided in `connector.sync`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+import httpx
+import phonenumbers
+
+from connector.crms.base import CRM, Uniqueness
+from connector.crms.dynamics import mapping
+from connector.crms.dynamics.api import Client
+from connector.crms.dynamics.refusals import Changed, DuplicateRule, Gone, Refusals
+from connector.crms.dynamics.settings import DynamicsSettings
+from connector.crms.dynamics.setup import Setup
+from connector.model.bookings import Appointment
+from connector.model.errors import Conflict, Lasting, Rejected, Transient, UnknownOutcome
+from connector.model.persons import Customer, NewCustomer
+from connector.model.problems import Check
+from connector.remote import contacts
+from connector.remote.http import Answer, Remote
+from connector.remote.oauth import TokenSource, request_token
+from connector.remote.rate_limit import QuotaFor
+
+#: Merges of merges that are followed.
+MERGES = 10
+#: How often blanks are looked at again because somebody else wrote to the contact in between.
+FILL_ATTEMPTS = 3
+ACTIVE = "statecode eq 0"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Dynamics(CRM):
+    """One Dataverse environment. Our key is an alternate key there, so a create cannot happen twice."""
+
+    system = "dynamics"
+    title = "Dynamics 365"
+    settings_model = DynamicsSettings
+    uniqueness = Uniqueness.KEY
+
+    def __init__(
+        self, name: str, remote: Remote, client: Client, settings: DynamicsSettings, *, clock: Callable[[], datetime] = _now
+    ) -> None:
+        super().__init__(name, remote)
+        self._client = client
+        self._settings = settings
+        self._key = settings.person_key_field
+        self._read = (*mapping.READ, self._key)
+        self._unknown_end = timedelta(minutes=settings.unknown_end_minutes)
+        self._setup = Setup(remote.account, client, self._key)
+        self._clock = clock
+
+    @classmethod
+    def connect(
+        cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> Self:
+        """Build the adapter; makes no request."""
+        account, secret = f"crm.{name}", settings.client_secret.get_secret_value()
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": settings.client_id,
+            "client_secret": secret,
+            "scope": f"{settings.base_url}/.default",
+        }
+        address = f"{settings.login_url}/{settings.tenant_id}/oauth2/v2.0/token"
+        hint = f"Check tenant_id, client_id, client_secret and base_url in [{account}]; client secrets of Entra ID expire."
+        remote = Remote(
+            account,
+            settings.base_url,
+            title=cls.title,
+            headers={"OData-Version": "4.0", "OData-MaxVersion": "4.0"},
+            quota=quota_for(f"{settings.base_url} {settings.client_id}", settings.limits.windows()),
+            timeout=settings.timeout_seconds,
+            interpret=Refusals(account, settings.person_key_field).interpret,
+            tokens=TokenSource(lambda probe: request_token(remote, address, form, probe=probe, hint=hint)),
+            transport=transport,
+        )
+        client = Client(remote, settings.limits.simultaneous_calls, settings.solution)
+        return cls(name, remote, client, settings)
+
+    # ---- look-ups ----
+
+    async def get(self, customer_id: str) -> Customer | None:
+        """Read by id. A contact that lost a merge is deactivated and names its master; another deactivated one is gone."""
+        row = await self._survivor("look up a contact by id", mapping.guid(customer_id))
+        return None if row is None else self._customer(row)
+
+    async def by_key(self, person_key: str) -> Customer | None:
+        """Read by our column; a contact that lost a merge leads to its survivor, which has another key or none."""
+        what = "look up a contact by our key"
+        row = await self._holder(person_key)
+        if row is not None and row.get("statecode") != 0:
+            row = await self._survivor(what, _master(row))
+        return None if row is None else self._customer(row)
+
+    async def by_email(self, email: str) -> list[Customer]:
+        """Read by the three e-mail columns; an international domain is asked for in both spellings."""
+        spellings = contacts.email_spellings(email)
+        if not spellings[0]:
+            return []
+        condition = f"{mapping.is_any(mapping.EMAILS, spellings)} and {ACTIVE}"
+        rows = await self._contacts("look up a contact by e-mail", condition)
+        # Dataverse also finds addresses with other accents.
+        return [contact for row in rows if contacts.has_email(contact := self._customer(row), email)]
+
+    async def by_phone(self, phone: str) -> list[Customer]:
+        """Read every contact with these digits in this order, however they are written, and compare exactly."""
+        what = "look up a contact by phone"
+        try:
+            condition = f"{mapping.has_digits(phone)} and {ACTIVE}"
+        except phonenumbers.NumberParseException:
+            raise self._rejected(f"{what}: the number is not in E.164 form", "") from None
+        rows = await self._contacts(what, condition)
+        return [self._customer(row) for row in rows if mapping.has_phone(row, phone)]
+
+    async def _survivor(self, what: str, identity: str | None) -> dict[str, Any] | None:
+        """The active contact that this id leads to."""
+        for _ in range(MERGES):
+            if identity is None:
+                return None
+            rows = await self._contacts(what, f"contactid eq {identity}")
+            if not rows:
+                return None
+            if mapping.guid(rows[0].get("contactid")) != identity:
+                raise self._transient(f"{what}: answered with another contact")
+            if rows[0].get("statecode") == 0:
+                return rows[0]
+            identity = _master(rows[0])
+        raise self._transient(f"{what}: too many merges to follow")
+
+    async def _holder(self, person_key: str) -> dict[str, Any] | None:
+        """The contact that carries our key, whatever its state."""
+        what = "look up a contact by our key"
+        rows = await self._contacts(what, mapping.is_any((self._key,), (person_key,)))
+        if len(rows) > 1 or any(self._customer(row).person_key != person_key for row in rows):
+            raise self._transient(f"{what}: answered with a contact that carries another key, or with several")
+        return rows[0] if rows else None
+
+    async def _contacts(self, what: str, condition: str) -> list[dict[str, Any]]:
+        rows, whole = await self._client.rows(what, "contacts", self._read, condition)
+        if whole:
+            return rows
+        hint = "More contacts fit than can be looked at: tidy up in Dynamics, then retry the event."
+        raise Lasting(f"Dynamics 365: {what}: the result was cut short", account=self.remote.account, hint=hint)
+
+    # ---- writes ----
+
+    async def create(self, new: NewCustomer, person_key: str) -> Customer:
+        """Create the contact under our alternate key.
+
+        Raises:
+            Conflict: a contact has the key; or one of the environment's own rules refuses it, and exactly one contact has
+                the address.
+            AccountPaused: our column or its alternate key does not exist, or is not ready.
+            Rejected: Dataverse refuses it, or what identifies the person does not fit.
+        """
+        fields, unfit = mapping.fields_of(new, await self._setup.lengths())
+        if not contacts.identifies(_wanted(new), fields, mapping.FIELDS):
+            hint = "Correct it in the booking system, then retry the event."
+            raise self._rejected("create a contact: what identifies the person is longer than Dynamics allows", hint)
+        try:
+            answer = await self._create({"lastname": self._settings.missing_last_name, **fields}, person_key)
+        except Conflict as conflict:
+            raise await self._confirmed(conflict, new.email, person_key) from None
+        except DuplicateRule as refusal:
+            raise await self._judged(refusal, new.email, person_key) from None
+        made = mapping.customer(answer.data, self._key, self._settings.missing_last_name)
+        if made is None or made.person_key != person_key:
+            # It was made, and the answer does not show it: look it up.
+            text = f"Dynamics 365: create a contact: answered {answer.status} without a contact"
+            raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
+        return made.model_copy(update={"refused": unfit})
+
+    async def _create(self, fields: dict[str, str], person_key: str) -> Answer:
+        detect = self._settings.detect_duplicates
+        return await self._client.create_contact(self._key, person_key, fields, self._read, detect_duplicates=detect)
+
+    async def _confirmed(self, conflict: Conflict, email: str, person_key: str) -> Conflict | Rejected:
+        """The conflict with a winner that was read and carries the key or the address; an id in a sentence is only a claim."""
+        holder = await self._holder(person_key)
+        if holder is not None:
+            winner = self._customer(holder) if holder.get("statecode") == 0 else await self.by_key(person_key)
+            if winner is None:
+                hint = (
+                    "A deactivated contact carries this person's key: activate it, or empty that column, then retry the event."
+                )
+                return self._rejected("create a contact: its key is on a deactivated contact", hint)
+            return self._conflict("key", winner.id, conflict.status)
+        named = await self.get(conflict.winner) if conflict.winner is not None else None
+        if named is not None and contacts.has_email(named, email):
+            return self._conflict("email", named.id, conflict.status)
+        return await self._of_another_rule("another unique key refuses it", conflict.status, email)
+
+    async def _judged(self, refusal: DuplicateRule, email: str, person_key: str) -> Conflict | Rejected:
+        """What a duplicate detection rule's refusal comes to; it names nobody, so the contact is looked up."""
+        holder = await self.by_key(person_key)
+        if holder is not None:
+            return self._conflict("key", holder.id, refusal.status)
+        return await self._of_another_rule("a duplicate detection rule refuses it", refusal.status, email)
+
+    async def _of_another_rule(self, how: str, status: int | None, email: str) -> Conflict | Rejected:
+        same = await self.by_email(email)
+        if len(same) == 1:
+            return self._conflict("email", same[0].id, status)
+        hint = (
+            "Find the contact in Dynamics and link the client to it, change the environment's rule, or set"
+            f" detect_duplicates = false in [{self.remote.account}]; then retry the event."
+        )
+        return self._rejected(f"create a contact: {how}, and does not say because of whom", hint)
+
+    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
+        """Write blanks only, and only if nobody else wrote to the contact since it was read here.
+
+        An e-mail address that another contact has, or a value that does not fit, is left out.
+        """
+        fields = contacts.blanks(customer, new, mapping.FIELDS)
+        # Dynamics itself does not mind two contacts with one address.
+        if "email" in fields and any(other.id != customer.id for other in await self.by_email(new.email)):
+            fields.remove("email")
+        for attempt in range(1, FILL_ATTEMPTS + 1):
+            if not fields:
+                return ()
+            row = await self._row(customer.id)
+            fields = [field for field in contacts.blanks(self._customer(row), new, mapping.FIELDS) if field in fields]
+            values, _ = mapping.fields_of(new, await self._setup.lengths(), fields)
+            fields = [field for field in fields if mapping.FIELDS[field] in values]
+            try:
+                if fields:
+                    await self._client.update_contact(customer.id, values, str(row.get("@odata.etag") or "*"))
+                return tuple(fields)
+            except Changed:
+                if attempt == FILL_ATTEMPTS:
+                    raise
+            except Gone:
+                break
+        raise self._gone()
+
+    async def _row(self, identity: str) -> dict[str, Any]:
+        rows = await self._contacts("look up a contact by id", f"contactid eq {identity} and {ACTIVE}")
+        if not rows:
+            raise self._gone()
+        return rows[0]
+
+    def _gone(self) -> Rejected:
+        hint = "Somebody deleted, deactivated or merged it meanwhile; retry the event to find the customer again."
+        return self._rejected("update a contact: the contact is gone", hint)
+
+    # ---- appointments ----
+
+    async def record_appointment(self, customer_id: str, appointment: Appointment, marker: str, record_id: str | None) -> str:
+        """Keep the appointment as an appointment regarding the contact, under an id that follows from the marker.
+
+        One that a person deleted is not made again: `Rejected`, so that somebody looks.
+        """
+        if record_id is None:
+            record_id = mapping.appointment_id(marker)
+            new = mapping.new_appointment(appointment, customer_id, self._clock(), self._unknown_end)
+            try:
+                made = await self._client.create_appointment(record_id, new)
+            except Conflict:
+                made = False
+            if made:
+                await self._close(record_id, appointment)
+                return record_id
+        elif mapping.guid(record_id) is None:
+            raise self._deleted()
+        fields = mapping.appointment(appointment, self._unknown_end)
+        try:
+            await self._bring_up_to_date(record_id, fields, appointment)
+        except Gone:
+            raise self._deleted() from None
+        return record_id
+
+    async def _close(self, record_id: str, appointment: Appointment) -> None:
+        """After it was made open: Dataverse takes the states that close it only as a change."""
+        target = mapping.state_of(appointment)
+        if target[0] in mapping.CLOSED:
+            await self._client.update_appointment(record_id, mapping.state(target))
+
+    async def _bring_up_to_date(self, record_id: str, fields: dict[str, str], appointment: Appointment) -> None:
+        """Write what it says and its state; one that is completed or cancelled is reopened before, unless nothing changes."""
+        row = await self._appointment(UPDATE_LOOK, record_id)
+        if row is None:
+            raise self._deleted()
+        target = mapping.state_of(appointment)
+        is_closed = row.get("statecode") in mapping.CLOSED
+        there = (row.get("statecode"), row.get("statuscode"))
+        if is_closed and there == target and mapping.says(row, fields):
+            return
+        if is_closed:
+            await self._client.update_appointment(record_id, mapping.state(mapping.REOPENED))
+            there = mapping.REOPENED
+        await self._client.update_appointment(record_id, fields)
+        if there != target:
+            await self._client.update_appointment(record_id, mapping.state(target))
+
+    async def find_appointment(self, customer_id: str, marker: str) -> str | None:
+        """Read the appointment whose id follows from the marker, if it is on this contact."""
+        record_id = mapping.appointment_id(marker)
+        row = await self._appointment("look for the appointment", record_id)
+        if row is None or mapping.guid(row.get("_regardingobjectid_value")) != mapping.guid(customer_id):
+            return None
+        return record_id
+
+    async def _appointment(self, what: str, record_id: str) -> dict[str, Any] | None:
+        rows, _ = await self._client.rows(what, "appointments", mapping.APPOINTMENT, f"activityid eq {record_id}")
+        if rows and mapping.guid(rows[0].get("activityid")) != mapping.guid(record_id):
+            raise self._transient(f"{what}: answered with another appointment")
+        return rows[0] if rows else None
+
+    def _deleted(self) -> Rejected:
+        hint = "Somebody deleted the appointment in Dynamics. Make it there by hand, or discard the event."
+        text = "Dynamics 365: update the appointment: it is gone"
+        return Rejected(text, account=self.remote.account, status=404, hint=hint)
+
+    # ---- health ----
+
+    async def probe(self) -> None:
+        """Read the keys of contacts: shows in one call that the credentials work and our key is ready."""
+        await self._setup.probe()
+
+    async def checks(self) -> list[Check]:
+        """Say separately whether our key, the columns we write, and our privileges are as they should be."""
+        return await self._setup.checks()
+
+    async def fix(self) -> list[str]:
+        """Create our column and its alternate key, as far as either is missing."""
+        return await self._setup.fix()
+
+    # ---- reading answers ----
+
+    def _customer(self, row: dict[str, Any]) -> Customer:
+        contact = mapping.customer(row, self._key, self._settings.missing_last_name)
+        if contact is None:
+            raise self._transient("look up a contact: answered with something that is not a contact")
+        return contact
+
+    def _conflict(self, by: str, winner: str | None, status: int | None) -> Conflict:
+        held = "e-mail address" if by == "email" else "key"
+        text = f"Dynamics 365: create a contact: another contact has this {held}"
+        return Conflict(text, by=by, winner=winner, account=self.remote.account, status=status)
+
+    def _transient(self, how: str) -> Transient:
+        return Transient(f"Dynamics 365: {how}", account=self.remote.account)
+
+    def _rejected(self, how: str, hint: str) -> Rejected:
+        return Rejected(f"Dynamics 365: {how}", account=self.remote.account, hint=hint)
+
+
+#: The read before an appointment is updated.
+UPDATE_LOOK = "read the appointment"
+
+
+def _master(row: dict[str, Any]) -> str | None:
+    """The contact that a merge left; None where the row lost none."""
+    return mapping.guid(row.get("_masterid_value")) if row.get("merged") is True else None
+
+
+def _wanted(new: NewCustomer) -> set[str]:
+    return {column for field, column in mapping.FIELDS.items() if str(getattr(new, field)).strip()}

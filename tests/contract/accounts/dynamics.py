@@ -1,0 +1,64 @@
+"""The contract's account in the Dynamics 365 sandbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connector.model.persons import NewCustomer
+from connector.sandbox.dynamics.app import DynamicsSandbox
+
+from . import CrmAccount
+
+NAMES = {
+    "first_name": "firstname",
+    "last_name": "lastname",
+    "email": "emailaddress1",
+    "mobile_phone": "mobilephone",
+    "phone": "telephone1",
+}
+
+
+class Account(CrmAccount):
+    """Dynamics 365."""
+
+    system = "dynamics"
+    nobody = "0fffffff-5a3c-ef11-8e4f-000d3ab00000"
+
+    def __init__(self) -> None:
+        self.sandbox = DynamicsSandbox(key_columns=("new_connectorkey",))
+        self.app = self.sandbox.app
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        keys = {name: getattr(self.sandbox, name) for name in ("tenant_id", "client_id", "client_secret")}
+        # Secrets are only sent to this machine or by https.
+        login = base_url.replace("http://far.test", "https://far.test")
+        return {"system": "dynamics", "base_url": base_url, "login_url": login, "timeout_seconds": 2, **keys}
+
+    def refuse_key(self) -> None:
+        self.sandbox.client_secret = "another"
+        self.sandbox.expire_tokens()
+
+    def effects(self) -> int:
+        return sum(count for name, count in self.sandbox.requests.items() if name.startswith("PATCH "))
+
+    def add(self, new: NewCustomer) -> str:
+        return self.sandbox.add_contact(**{NAMES[key]: value for key, value in new.model_dump().items() if value})
+
+    def merge(self, loser: str, survivor: str) -> str:
+        return self.sandbox.merge(survivor, loser)
+
+    def delete(self, customer_id: str) -> None:
+        self.sandbox.delete(customer_id)
+
+    def customers(self) -> list[str]:
+        return [contact["id"] for contact in self.sandbox.contacts()]
+
+    def appointments(self) -> list[str]:
+        return [appointment["id"] for appointment in self.sandbox.appointments()]
+
+    def delete_appointment(self, record_id: str) -> None:
+        self.sandbox.delete(record_id)
+
+    def unprepare(self) -> None:
+        self.sandbox.metadata.own.clear()
+        self.sandbox.metadata.keys.clear()
