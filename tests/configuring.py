@@ -24,7 +24,7 @@ class DiarySettings(BookingSettings):
 
 
 class CalendarSettings(BookingSettings):
-    receives_webhooks: ClassVar[bool] = False
+    own_verification: ClassVar[bool] = True
 
 
 class RolodexSettings(CrmSettings):

@@ -149,7 +149,7 @@ def _text(answers: Answers) -> tuple[str, dict[str, str]]:
     if answers.country:
         lines.append(f"default_country = {_quoted(answers.country)}")
     model = registry.booking_system(answers.booking).settings_model
-    if model.receives_webhooks and not model.own_verification:
+    if not model.own_verification:
         token = secret(
             answers.booking, "webhook_token", "the sender puts it into the header Authorization; a random text of yours"
         )

@@ -113,8 +113,6 @@ class WebhookSettings(Section):
 class BookingSettings(Section):
     """What every `[booking.NAME]` has; each system's own settings extend it."""
 
-    #: False for a system that never calls us; then `[booking.NAME.webhook]` need not be there.
-    receives_webhooks: ClassVar[bool] = True
     #: True for a system that proves its deliveries in its own way (`BookingSystem.verifier`).
     own_verification: ClassVar[bool] = False
 
@@ -291,7 +289,7 @@ class _Accounts:
         found = {}
         for name, table, model in self._named("booking", self.systems.booking_systems(), self.systems.booking):
             where, given = f"booking.{name}", dict(table)
-            if model.receives_webhooks and not model.own_verification and "webhook" not in table:
+            if not model.own_verification and "webhook" not in table:
                 text = 'is missing; say how deliveries prove themselves, for example verify = "token" ("none" must be said)'
                 self.tables.fault(f"{where}.webhook", "verify", text)
                 given["webhook"] = {"verify": "none"}

@@ -46,10 +46,6 @@ class Lanes:
         # A power cut may forget a claim: nothing has been done yet, and every effect is preceded by a durable intent.
         return await self._database.write(lambda connection: _claim(connection, boot, limit, now, without), durable=False)
 
-    async def step_done(self, work: Work, step: str, now: float) -> None:
-        """Commit that the event has reached `step`, with its trace."""
-        await self._database.write(lambda connection: reach_step(connection, work, step, now))
-
     async def conclude(self, work: Work, verdict: Verdict, now: float) -> None:
         """Write down the verdict and free the lane. Raises StaleClaim when the lane is no longer ours."""
         await self._database.write(lambda connection: _conclude(connection, work, verdict, now))
@@ -75,7 +71,7 @@ def fence(connection: sqlite3.Connection, work: Work) -> None:
 
 
 def reach_step(connection: sqlite3.Connection, work: Work, step: str, now: float) -> None:
-    """The fenced statement behind `step_done`, for operations that commit more with it."""
+    """Note that the event has reached `step`, with its trace; fenced, for operations that commit more with it."""
     fence(connection, work)
     connection.execute(
         "UPDATE events SET step = ?, trace = ?, outcome = ?, written_back = ?, updated_at = ? WHERE id = ?",

@@ -6,7 +6,7 @@ import pytest
 
 from connector.model.jobs import StaleClaim, Verdict
 from connector.store import views
-from connector.store.lanes import LONGEST_TRACE
+from connector.store.lanes import LONGEST_TRACE, reach_step
 
 from .samples import DONE, HOUR, NOW, accept, claim_one, delivery, event, execute, hold, link, rows, settle, states
 
@@ -207,7 +207,7 @@ async def test_a_step_that_is_done_is_kept_with_its_trace(store):
     work = await claim_one(store)
     work.trace.append({"rule": "email", "result": "match"})
     work.outcome, work.step = "matched", "write_back"
-    await store.lanes.step_done(work, "write_back", NOW)
+    await store.database.write(lambda connection: reach_step(connection, work, "write_back", NOW))
     work.written_back, work.step = True, "fill"
     await store.lanes.conclude(work, Verdict("retrying", due=NOW), NOW)
     again = await claim_one(store)

@@ -107,14 +107,13 @@ async def test_recovery_leaves_alone_what_this_process_runs(store):
     "action",
     [
         lambda store, work: store.lanes.conclude(work, DONE, NOW),
-        lambda store, work: store.lanes.step_done(work, "write_back", NOW),
         lambda store, work: store.journal.begin(work, "create:main:9", "create", NOW, crm="main", identity=["email:x"]),
         lambda store, work: store.journal.linked(work, [link()], "write_back", NOW),
         lambda store, work: store.journal.wrote_back(work, link(), "fill", NOW, intent=None),
         lambda store, work: store.journal.settled(work, "fill:1", NOW),
         lambda store, work: store.journal.recorded(work, "a-1", "r-1", 1.0, "record:1", NOW),
     ],
-    ids=["conclude", "step_done", "begin", "linked", "wrote_back", "settled", "recorded"],
+    ids=["conclude", "begin", "linked", "wrote_back", "settled", "recorded"],
 )
 async def test_a_claim_that_was_taken_over_can_write_nothing(store, action, claimed_again):
     await accept(store, "e-1", "e-2")
