@@ -17,9 +17,6 @@ class Faults(Protocol):
     def fault(self, table: str, key: str, text: str) -> None:
         """Remember what stops the start."""
 
-    def warn(self, table: str, key: str, text: str) -> None:
-        """Remember what the operator should see."""
-
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach `host`: `localhost`, 127.0.0.0/8 or ::1."""
@@ -70,8 +67,8 @@ def own_url(value: str) -> str:
     return url
 
 
-def check_base_url(tables: Faults, table: str, url: str | None) -> None:
-    """Refuse a `base_url` that is none, and warn of one that sends keys and customers over a network in the clear."""
+def check_base_url(tables: Faults, table: str, url: str | None, *, plain: bool) -> None:
+    """Refuse a `base_url` that is none, and one that sends keys and customers over a network in the clear unless `plain`."""
     if url is None:
         return
     try:
@@ -79,5 +76,6 @@ def check_base_url(tables: Faults, table: str, url: str | None) -> None:
     except ValueError as error:
         tables.fault(table, "base_url", str(error))
     else:
-        if is_exposed(url):
-            tables.warn(table, "base_url", "is plain http to another machine: keys travel readable; use https")
+        if is_exposed(url) and not plain:
+            text = "is plain http to another machine: keys and customers would travel readable; use https"
+            tables.fault(table, "base_url", f"{text}, or add allow_plain_http = true where that network is yours alone")

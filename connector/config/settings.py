@@ -122,6 +122,8 @@ class BookingSettings(Section):
     time_zone: Zone | None = None
     #: The page of one client in the product's own interface.
     record_url: RecordUrl | None = None
+    #: Whether keys and customers may travel readable to another machine.
+    allow_plain_http: bool = False
     outbound: OutboundSettings | None = None
     webhook: WebhookSettings | None = None
 
@@ -141,6 +143,8 @@ class CrmSettings(Section):
     base_url: str | None = None
     #: The page of one customer in the product's own interface.
     record_url: RecordUrl | None = None
+    #: Whether keys and customers may travel readable to another machine.
+    allow_plain_http: bool = False
     outbound: OutboundSettings | None = None
 
 
@@ -306,7 +310,7 @@ class _Accounts:
             settings = self.tables.read(model, table, f"crm.{name}")
             if settings is not None:
                 found[name] = settings
-                check_base_url(self.tables, f"crm.{name}", settings.base_url)
+                check_base_url(self.tables, f"crm.{name}", settings.base_url, plain=settings.allow_plain_http)
         return found
 
     def sync(self) -> tuple[SyncSettings, ...]:
@@ -345,12 +349,16 @@ class _Accounts:
                 yield name, table, model
 
     def _check_booking(self, where: str, settings: BookingSettings) -> None:
-        check_base_url(self.tables, where, getattr(settings, "base_url", None))
+        check_base_url(self.tables, where, getattr(settings, "base_url", None), plain=settings.allow_plain_http)
         if settings.webhook is None:
             return
         if settings.webhook.verify == "none":
             text = 'is "none": whoever knows the address can post bookings; use "token" or "hmac" where the sender can'
             self.tables.warn(f"{where}.webhook", "verify", text)
+        hook = settings.webhook
+        if hook.verify == "hmac" and hook.timestamp_header is None and "{header:" not in hook.signed.lower():
+            text = "covers neither a time nor an id: whoever recorded a delivery can send it again; sign one if the sender can"
+            self.tables.warn(f"{where}.webhook", "signed", text)
         for line in self.systems.webhook_faults(settings.webhook, where=f"{where}.webhook"):
             self.tables.faults.append(f"{self.tables.file}: {line}")
 

@@ -27,6 +27,7 @@ from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.oauth import TokenRefused, TokenSource
 from connector.remote.rate_limit import Quota
 from connector.remote.transport import AiohttpTransport
+from connector.remote.values import is_safe_path
 
 #: Bytes; a larger answer is refused.
 MAX_ANSWER = 16 * 1024 * 1024
@@ -165,6 +166,9 @@ class Remote:
         self, what: str, method: str, path: str, *, json: Any, headers: Mapping[str, str] | None, **more: Any
     ) -> httpx.Request:
         """Build it. JSON goes out as ASCII: half of a surrogate pair in what is sent back stays what it was."""
+        if not is_safe_path(path):
+            hint = "An id is empty, a dot, or holds a control character: it would lead to another address. Correct it there."
+            raise self._failure(Rejected, what, "an id cannot be part of an address", hint=hint)
         try:
             if json is not None:
                 headers = {"Content-Type": "application/json", **(headers or {})}

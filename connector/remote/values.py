@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 #: Characters kept of any text; longer ones are cut.
@@ -14,7 +16,19 @@ MAX_TEXT = 1_000
 MAX_EVENT_ID = 200
 #: Digits of an id; far beyond 64 bits, and a bound for hostile input.
 MAX_DIGITS = 40
+_ORIGIN = re.compile(r"https?://[^/]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LARGEST = 10**MAX_DIGITS
+
+
+def is_safe_path(path: str) -> bool:
+    """Whether a path made from ids leads where it says: no empty, `.` or `..` segment, no control character, encoded or not.
+
+    One slash in front is allowed, and no path at all; a whole address may stand there too. A query is not looked at.
+    """
+    path = _ORIGIN.sub("", path.partition("?")[0]).removeprefix("/")
+    plain = [unquote(segment) for segment in path.split("/")]
+    return not path or not any(one in ("", ".", "..") or _CONTROL.search(one) for one in plain)
 
 
 def write_time(moment: datetime) -> str:

@@ -38,7 +38,7 @@ verify = "token"
 tokens = ["{token}"]
 [crm.main]
 system = "hubspot"
-base_url = "http://hubspot.test"
+base_url = "https://hubspot.test"
 token = "sandbox-token"
 limits = {{ per_10_seconds = 0, search_per_second = 0 }}
 [[sync]]

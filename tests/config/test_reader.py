@@ -203,15 +203,30 @@ def test_addresses_that_nothing_can_be_appended_to_are_refused(faults, url):
     assert line.startswith("[crm.main] base_url: must ")
 
 
+def test_plain_http_to_another_machine_is_refused_unless_it_is_allowed(read, faults):
+    given = GOOD.replace('"rolodex"', '"rolodex"\nbase_url = "http://crm.example.com"')
+    (line,) = faults(given)
+    assert line.startswith("[crm.main] base_url: is plain http to another machine: keys and customers would travel readable")
+    assert "allow_plain_http = true" in line
+    assert read(given.replace("base_url", "allow_plain_http = true\nbase_url")).warnings == ()
+    (line,) = faults(GOOD.replace('"diary"', '"diary"\nbase_url = "http://10.0.0.5:8069"'))
+    assert line.startswith("[booking.stores] base_url: is plain http")
+    for url in ("https://crm.example.com", "http://127.0.0.1:9", "http://localhost:9"):
+        assert read(given.replace("http://crm.example.com", url)).warnings == ()
+
+
 @pytest.mark.parametrize(
-    ("url", "count"), [("http://crm.example.com", 1), ("https://crm.example.com", 0), ("http://127.0.0.1:9", 0)]
+    ("more", "warned"),
+    [
+        ("", True),
+        ('signed = "{timestamp}.{body}"\ntimestamp_header = "X-Time"', False),
+        ('signed = "{header:X-Id}.{body}"', False),
+    ],
 )
-def test_plain_http_to_another_machine_is_accepted_with_a_warning(read, url, count):
-    config = read(
-        GOOD.replace('"rolodex"', f'"rolodex"\nbase_url = "{url}"').replace('"diary"', f'"diary"\nbase_url = "{url}"')
-    )
-    assert len(config.warnings) == 2 * count
-    assert all("base_url: is plain http" in line for line in config.warnings)
+def test_a_signature_without_time_or_id_is_warned_of(read, more, warned):
+    text = GOOD.replace('verify = "token"\ntokens = [', f'verify = "hmac"\nheader = "X-Signature"\n{more}\nsecrets = [')
+    found = [line for line in read(text).warnings if "[booking.stores.webhook] signed: covers neither a time nor an id" in line]
+    assert bool(found) is warned
 
 
 def test_no_verification_is_accepted_with_a_warning(read):

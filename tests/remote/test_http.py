@@ -274,3 +274,26 @@ async def test_what_would_be_refused_again_is_not_tried_again(status):
     remote_system = RemoteSystem(says(status))
     await error_of(remote_system)
     assert len(remote_system.requests) == 1
+
+
+# ---- addresses made from ids ----
+
+
+@pytest.mark.parametrize(
+    "path", ["contacts/..", "contacts/.", "contacts//x", "contacts/", "a/%2e%2E/b", "a/x\r\ny", "a/%0a", "a/\x85"]
+)
+@in_virtual_time
+async def test_an_id_that_would_lead_to_another_address_is_never_sent(path):
+    remote_system = RemoteSystem()
+    with pytest.raises(Rejected, match="an id cannot be part of an address") as caught:
+        await remote(remote_system).call("look", "GET", path)
+    assert "Correct it there" in caught.value.hint
+    assert remote_system.requests == []
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/contacts/a%2Fb", "contacts/...", "contacts/1?next=../x", "https://other.example.com/v1/x"]
+)
+@in_virtual_time
+async def test_other_paths_are_sent(path):
+    assert (await remote(RemoteSystem(says(200))).call("look", "GET", path)).status == 200

@@ -67,7 +67,7 @@ class Stage(ABC):
 class Booxi(Stage):
     name = "booxi"
     settings = (
-        f'base_url = "http://place.test"\npartner_key = "sandbox-partner-key"\nmodule_id = "hubspot"\n{{limits}}\n{WEBHOOK}'
+        f'base_url = "https://place.test"\npartner_key = "sandbox-partner-key"\nmodule_id = "hubspot"\n{{limits}}\n{WEBHOOK}'
     )
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Booxi(Stage):
 
 class Bookeo(Stage):
     name = "bookeo"
-    settings = 'base_url = "http://place.test"\napi_key = "sandbox-api-key"\nsecret_key = "sandbox-secret-key"\n{limits}'
+    settings = 'base_url = "https://place.test"\napi_key = "sandbox-api-key"\nsecret_key = "sandbox-secret-key"\n{limits}'
 
     def __init__(self) -> None:
         self.sandbox = BookeoSandbox(quota=None, retries=RETRIES)
@@ -117,7 +117,7 @@ class Bookablesites(Stage):
     name = "bookablesites"
     keeps_links = False
     settings = (
-        'base_url = "http://place.test"\napi = "v2"\nclient_id = "sandbox-client"\nclient_secret = "sandbox-client-secret"\n'
+        'base_url = "https://place.test"\napi = "v2"\nclient_id = "sandbox-client"\nclient_secret = "sandbox-client-secret"\n'
         f'date_format = "%d/%m/%Y %I:%M %p"\ntime_zone = "Europe/Paris"\npath_key = "{PATH_KEY}"\n{{limits}}\n{WEBHOOK}'
     )
 
@@ -140,7 +140,7 @@ class BookingFlow(Stage):
     name = "bookingflow"
     keeps_links = False
     settings = (
-        f'base_url = "http://place.test/api/v1"\napi_key = "sandbox-api-key"\npath_key = "{PATH_KEY}"\n{{limits}}\n{WEBHOOK}'
+        f'base_url = "https://place.test/api/v1"\napi_key = "sandbox-api-key"\npath_key = "{PATH_KEY}"\n{{limits}}\n{WEBHOOK}'
     )
 
     def __init__(self) -> None:

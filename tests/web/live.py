@@ -28,7 +28,7 @@ port = 0
 {server}
 [booking.stores]
 system = "booxi"
-base_url = "http://booxi.test"
+base_url = "https://booxi.test"
 partner_key = "sandbox-partner-key"
 module_id = "hubspot"
 default_country = "CA"
@@ -37,7 +37,7 @@ limits = {{ per_second = 0, per_minute = 0 }}
 verify = "none"
 [crm.main]
 system = "hubspot"
-base_url = "http://hubspot.test"
+base_url = "https://hubspot.test"
 token = "sandbox-token"
 limits = {{ per_10_seconds = 0, search_per_second = 0 }}
 [status]

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 START = datetime(2027, 3, 1, 14, tzinfo=UTC)
 BOOKING = """
 system = "bookablesites"
-base_url = "http://bookablesites.test"
+base_url = "https://bookablesites.test"
 api = "v2"
 client_id = "sandbox-client"
 client_secret = "sandbox-client-secret"

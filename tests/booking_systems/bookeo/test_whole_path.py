@@ -31,7 +31,7 @@ public_url = "https://hooks.example.com"
 token = "a-status-token-of-a-test"
 [booking.spa]
 system = "bookeo"
-base_url = "http://bookeo.test"
+base_url = "https://bookeo.test"
 api_key = "sandbox-api-key"
 secret_key = "sandbox-secret-key"
 default_country = "CA"
@@ -39,7 +39,7 @@ limits = {{ per_second = 0, per_minute = 0 }}
 {booking}
 [crm.main]
 system = "hubspot"
-base_url = "http://hubspot.test"
+base_url = "https://hubspot.test"
 token = "sandbox-token"
 limits = {{ per_10_seconds = 0, search_per_second = 0 }}
 [[sync]]

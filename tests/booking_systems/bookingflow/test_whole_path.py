@@ -19,7 +19,7 @@ pytestmark = pytest.mark.anyio
 START = datetime(2027, 3, 1, 14, tzinfo=UTC)
 BOOKING = """
 system = "bookingflow"
-base_url = "http://bookingflow.test/api/v1"
+base_url = "https://bookingflow.test/api/v1"
 api_key = "sandbox-api-key"
 """
 ADA = {"name": "Ada Moreau", "email": "Ada@Example.com", "phone": "+15145550101"}

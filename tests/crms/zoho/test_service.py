@@ -29,7 +29,7 @@ port = 0
 token = "a-status-token-of-a-test"
 [booking.stores]
 system = "booxi"
-base_url = "http://booxi.test"
+base_url = "https://booxi.test"
 partner_key = "sandbox-partner-key"
 module_id = "zoho"
 default_country = "CA"
@@ -40,7 +40,7 @@ tokens = ["{TOKEN}"]
 [crm.main]
 system = "zoho"
 data_centre = "eu"
-base_url = "http://zoho.test"
+base_url = "https://zoho.test"
 accounts_url = "https://accounts.test"
 client_id = "sandbox-client"
 client_secret = "sandbox-secret"
