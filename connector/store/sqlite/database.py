@@ -26,6 +26,7 @@ import structlog
 
 from connector.model.errors import ConnectorError, Overloaded, StoreError
 from connector.store.sqlite.identity import OpenedFiles, open_itself
+from connector.store.sqlite.key import Key, fingerprint_of, load_key
 from connector.store.sqlite.lock import lock
 from connector.store.sqlite.schema import migrate
 
@@ -79,7 +80,10 @@ class Database:
         self._closed = False
         self._space_checked = 0.0
         self._space_left = True
-        self._connection = _connect(path)
+        self._connection, self._key = _connect(path)
+        #: (when it was put in place, when it was made) of the backup that this database once was; Unix time.
+        self.restored = _restored(self._connection, time.time())
+        self._truncate = False
         self._files = OpenedFiles(path)
         self._fault: tuple[str, str] | None = None
         self._log = structlog.get_logger("connector.store.database").bind()
@@ -110,6 +114,18 @@ class Database:
         """Tell the command line how to reach this process; the lock file is readable by its owner only."""
         os.ftruncate(self._lock_file, 0)
         os.pwrite(self._lock_file, json.dumps(details).encode(), 0)
+
+    def keyed(self, key: str) -> str:
+        """The form in which an identity key (or a person's) is stored; see `connector.store.sqlite.key`."""
+        return self._key.keyed(key)
+
+    async def empty_wal(self) -> None:
+        """Take the WAL over and cut it to nothing, so that what was deleted is in neither file; later, if somebody reads."""
+
+        def mark(_connection: sqlite3.Connection) -> None:
+            self._truncate = True
+
+        await self.write(mark)
 
     async def write(self, operation: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
         """Run `operation` in the writer's next transaction; returns after the commit. Its errors reach only this caller.
@@ -200,6 +216,7 @@ class Database:
                     break
             if batch:
                 results = self._transaction(batch)
+                self._cut_wal()
                 self._answer(batch, results)
 
     def _transaction(self, batch: list[_Waiting]) -> list[Any]:
@@ -216,6 +233,16 @@ class Database:
             _roll_back(connection)
             return [self._explained(error)] * len(batch)
         return results if (fault := self._look()) is None else [fault] * len(batch)
+
+    def _cut_wal(self) -> None:
+        if not self._truncate:
+            return
+        self._truncate = False
+        # A reader in the way must not make everybody else wait; the next time will do.
+        self._connection.execute("PRAGMA busy_timeout = 0")
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
 
     def _look(self) -> StoreError | None:
         """Why nothing may be written any more, until a restart: files that are not those we opened, or damage."""
@@ -346,13 +373,13 @@ def explained(error: BaseException, path: Path) -> ConnectorError | BaseExceptio
     return StoreError(f"The database {name}: {type(error).__name__}: {text}")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> tuple[sqlite3.Connection, Key]:
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
     except sqlite3.Error as error:
         raise explained(error, path) from error
     try:
-        _prepare(connection)
+        key = _prepare(connection, path)
     except sqlite3.Error as error:
         connection.close()
         raise explained(error, path) from error
@@ -364,10 +391,23 @@ def _connect(path: Path) -> sqlite3.Connection:
         with suppress(FileNotFoundError, PermissionError):
             file.chmod(0o600)
     connection.row_factory = sqlite3.Row
-    return connection
+    return connection, key
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _restored(connection: sqlite3.Connection, now: float) -> tuple[float, float] | None:
+    """When the database was a backup last. A copy says that it is one (`copied_at`) until it is opened as the database."""
+    facts = {row[0]: row[1] for row in connection.execute("SELECT name, value FROM installation")}
+    if (made := facts.get("copied_at")) is not None:
+        facts |= {"restored_at": str(now), "restored_from": made}
+        connection.execute("BEGIN IMMEDIATE")
+        for name in ("restored_at", "restored_from"):
+            connection.execute("INSERT OR REPLACE INTO installation VALUES (?, ?)", (name, facts[name]))
+        connection.execute("DELETE FROM installation WHERE name = 'copied_at'")
+        connection.execute("COMMIT")
+    return (float(facts["restored_at"]), float(facts["restored_from"])) if "restored_at" in facts else None
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> Key:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -375,9 +415,15 @@ def _prepare(connection: sqlite3.Connection) -> None:
     # Pages: 16 MB. Index pages are written again and again under load; a checkpoint takes each over only once.
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
-    migrate(connection)
-    # SQLite opens a file that is read-only or locked without a word; better refused now than at the first delivery.
-    connection.execute("DELETE FROM tallies WHERE 0")
+    # What is deleted is overwritten, in the file and not only in its tables.
+    connection.execute("PRAGMA secure_delete = ON")
+    if (fingerprint := fingerprint_of(connection)) is not None:
+        # SQLite opens a file that is read-only without a word; better refused now than at the first delivery.
+        connection.execute("DELETE FROM installation WHERE 0")
+    key = load_key(path, fingerprint)
+    migrate(connection, key.keyed)
+    connection.execute("INSERT OR IGNORE INTO installation VALUES ('key', ?)", (key.fingerprint,))
+    return key
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
