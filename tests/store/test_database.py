@@ -12,7 +12,7 @@ import pytest
 
 from connector.model.errors import ConfigError, StoreError
 from connector.store import Store, connect_read_only, read_lock
-from connector.store.sqlite.database import explained
+from connector.store.sqlite.explained import explained
 
 from .processes import LOCKING, SERVING, child
 from .samples import NOW, accept, busy_writer, delivery, execute, handed_over, opened, refused, rows, settle, states

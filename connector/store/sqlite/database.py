@@ -25,9 +25,11 @@ from uuid import uuid4
 import structlog
 
 from connector.model.errors import ConnectorError, Overloaded, StoreError
+from connector.store.sqlite.explained import explained
 from connector.store.sqlite.identity import OpenedFiles, open_itself
 from connector.store.sqlite.key import Key, fingerprint_of, load_key
 from connector.store.sqlite.lock import lock
+from connector.store.sqlite.restored import restored
 from connector.store.sqlite.schema import migrate
 
 T = TypeVar("T")
@@ -82,7 +84,7 @@ class Database:
         self._space_left = True
         self._connection, self._key = _connect(path)
         #: (when it was put in place, when it was made) of the backup that this database once was; Unix time.
-        self.restored = _restored(self._connection, time.time())
+        self.restored = restored(self._connection, time.time())
         self._truncate = False
         self._files = OpenedFiles(path)
         self._fault: tuple[str, str] | None = None
@@ -351,28 +353,6 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def explained(error: BaseException, path: Path) -> ConnectorError | BaseException:
-    """sqlite3's errors in our words; anything else unchanged."""
-    if isinstance(error, ConnectorError) or not isinstance(error, sqlite3.Error):
-        return error
-    text, name = str(error), path.name
-    known = {
-        "locked": (f"The database {name} is locked by another program.", "Close the program that has it open."),
-        "readonly": (f"The database {name} cannot be written.", "Check the owner and permissions of the file and its folder."),
-        "unable to open": (f"The database {name} cannot be opened.", "Check that the folder exists and may be written."),
-        "full": (f"The disk that holds {name} is full.", "Free some space; nothing acknowledged is lost."),
-        "no such table": (f"{name} is not a connector's database yet.", "Start `connector serve`, or fix database.url."),
-        "not a database": (f"{name} is not an SQLite database.", "Point database.url at another file."),
-        "malformed": (f"The database {name} is damaged.", "Stop the service and restore a backup; see docs/operating.md."),
-        "disk I/O": (f"The disk that holds {name} does not work.", "Check the disk and the system log."),
-        "interrupted": (f"A query on {name} took too long.", "Ask for less at a time."),
-    }
-    for sign, (message, hint) in known.items():
-        if sign in text:
-            return StoreError(message, hint=hint)
-    return StoreError(f"The database {name}: {type(error).__name__}: {text}")
-
-
 def _connect(path: Path) -> tuple[sqlite3.Connection, Key]:
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
@@ -392,19 +372,6 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, Key]:
             file.chmod(0o600)
     connection.row_factory = sqlite3.Row
     return connection, key
-
-
-def _restored(connection: sqlite3.Connection, now: float) -> tuple[float, float] | None:
-    """When the database was a backup last. A copy says that it is one (`copied_at`) until it is opened as the database."""
-    facts = {row[0]: row[1] for row in connection.execute("SELECT name, value FROM installation")}
-    if (made := facts.get("copied_at")) is not None:
-        facts |= {"restored_at": str(now), "restored_from": made}
-        connection.execute("BEGIN IMMEDIATE")
-        for name in ("restored_at", "restored_from"):
-            connection.execute("INSERT OR REPLACE INTO installation VALUES (?, ?)", (name, facts[name]))
-        connection.execute("DELETE FROM installation WHERE name = 'copied_at'")
-        connection.execute("COMMIT")
-    return (float(facts["restored_at"]), float(facts["restored_from"])) if "restored_at" in facts else None
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> Key:
