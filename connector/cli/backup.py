@@ -21,30 +21,34 @@ def backup(file: Path, config_path: Path, as_json: bool) -> None:
     """Copy the database into FILE, which must not exist, and verify the copy. A service may run meanwhile."""
     from connector.cli import output as terminal
     from connector.store.backup import back_up
+    from connector.store.sqlite.key import key_file
 
     config = load_config(config_path)
     begun = time.monotonic()
-    made = back_up(config.database.path, file)
-    seconds = round(time.monotonic() - begun, 2)
+    now = time.time()
+    made = back_up(config.database.path, file, now)
+    seconds, key = round(time.monotonic() - begun, 2), key_file(config.database.path).name
     if as_json:
-        terminal.show_json({"file": str(file), "bytes": made.size, "seconds": seconds, "verified": True})
+        terminal.show_json({"file": str(file), "bytes": made.size, "seconds": seconds, "verified": True, "key_file": key})
     else:
         click.echo(f"{file}: {made.size:,} bytes in {seconds} s, verified.")
+        click.echo(f"{key} belongs to it: without that file it cannot be restored in full. Keep a copy of it in another place.")
 
 
 @click.command()
 @click.argument("file", type=_FILE)
 @config_option
 @json_option
+@click.option("--key-lost", is_flag=True, help="The key file is lost for good: drop what was remembered under it.")
 @ends_well
-def restore(file: Path, config_path: Path, as_json: bool) -> None:
+def restore(file: Path, config_path: Path, as_json: bool, key_lost: bool) -> None:
     """Put the backup FILE in the place of the database, after verifying it. Refused while a service runs."""
     from connector.cli import output as terminal
     from connector.store.backup import restore as put_back
 
     config = load_config(config_path)
     begun = time.monotonic()
-    made = put_back(config.database.path, file, time.time())
+    made = put_back(config.database.path, file, time.time(), key_lost=key_lost)
     seconds = round(time.monotonic() - begun, 2)
     kept = made.kept.name if made.kept else None
     if as_json:

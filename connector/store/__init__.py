@@ -16,7 +16,8 @@ from connector.store.lanes import Lanes
 from connector.store.links import Links
 from connector.store.maintenance import Upkeep
 from connector.store.reviews.decisions import Reviews
-from connector.store.sqlite.database import Database, connect_read_only, explained
+from connector.store.sqlite.database import Database, connect_read_only
+from connector.store.sqlite.explained import explained
 from connector.store.sqlite.lock import read_lock
 
 T = TypeVar("T")

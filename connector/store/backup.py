@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connector.model.errors import StoreError
-from connector.store.sqlite.database import connect_read_only, explained
+from connector.store.sqlite.database import connect_read_only
+from connector.store.sqlite.explained import explained
 from connector.store.sqlite.identity import open_itself
+from connector.store.sqlite.key import fingerprint_of, matches
 from connector.store.sqlite.lock import lock
 from connector.store.sqlite.schema import unknown_migrations
 
@@ -27,8 +29,8 @@ class Copy:
     kept: Path | None = None
 
 
-def back_up(path: Path, target: Path) -> Copy:
-    """Copy the database as it is at one moment into a new file, and verify the copy.
+def back_up(path: Path, target: Path, now: float) -> Copy:
+    """Copy the database as it is at one moment into a new file that says when (`now`, Unix time), and verify the copy.
 
     Raises:
         StoreError: `target` exists or cannot be written, there is no database, or the copy is not sound.
@@ -40,6 +42,7 @@ def back_up(path: Path, target: Path) -> Copy:
             try:
                 with closing(sqlite3.connect(part, isolation_level=None)) as copy:
                     source.backup(copy)
+                    _date(copy, now)
                     # One file without a -wal.
                     copy.execute("PRAGMA journal_mode = DELETE")
             except sqlite3.Error as error:
@@ -48,11 +51,14 @@ def back_up(path: Path, target: Path) -> Copy:
     return Copy(target, target.stat().st_size)
 
 
-def restore(path: Path, backup: Path, now: float) -> Copy:
+def restore(path: Path, backup: Path, now: float, *, key_lost: bool = False) -> Copy:
     """Put a verified copy of `backup` in the database's place; what was there is kept beside it. `now` is Unix time.
 
+    With `key_lost`, what was remembered under the key file is dropped, and the next start goes on with another one.
+
     Raises:
-        StoreError: a service or command has the database, or the backup is not sound, not ours or of a newer version.
+        StoreError: a service or command has the database, or the backup is not sound, not ours or of a newer version, or the
+            key file beside the database is not the one that the backup was made with.
     """
     if not backup.is_file():
         raise StoreError(f"There is no backup {backup.name}.", hint="Name a file that `connector backup FILE` has made.")
@@ -67,6 +73,7 @@ def restore(path: Path, backup: Path, now: float) -> Copy:
                 shutil.copyfile(backup, part)
                 _sync(part)
             verify(part, backup)
+            _fit_key(path, part, key_lost)
             kept = _put_in_place(path, part, now)
     finally:
         os.close(handle)
@@ -90,6 +97,26 @@ def verify(file: Path, said: Path) -> None:
         raise explained(error, said) from error
     if not sound:
         raise StoreError(f"The copy {said.name} is damaged.", hint="Use another backup, and check the disk.")
+
+
+def _date(copy: sqlite3.Connection, now: float) -> None:
+    """Let a copy say that it is one: whoever starts with it knows that what came after `now` is not in it."""
+    if copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'installation'").fetchall():
+        copy.execute("INSERT OR REPLACE INTO installation VALUES ('copied_at', ?)", (str(now),))
+
+
+def _fit_key(path: Path, part: Path, lost: bool) -> None:
+    """Make sure that the database can be used with the key file that is there. Raises StoreError."""
+    with closing(sqlite3.connect(part, isolation_level=None)) as connection:
+        if not lost:
+            matches(path, fingerprint_of(connection))
+            return
+        # Nothing finds these rows any more. Reviews and links stand: they do not need the key.
+        for table in ("identities", "claims", "shared_keys"):
+            connection.execute(f"DELETE FROM {table}")
+        if fingerprint_of(connection) is not None:
+            connection.execute("DELETE FROM installation WHERE name = 'key'")
+    _sync(part)
 
 
 def _is_ours(connection: sqlite3.Connection, path: Path) -> None:

@@ -27,6 +27,8 @@ class Journal:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: Whether this was once a backup: effects that came after it are not written down here.
+        self.restored = database.restored is not None
 
     async def begin(self, work: Work, key: str, kind: str, now: float, *, crm: str = "", identity: Sequence[str] = ()) -> bool:
         """Commit the intent `key` before its effect is attempted; True when it was open before: the effect may exist.
@@ -34,7 +36,8 @@ class Journal:
         Raises:
             Postponed: another client with one of these identity keys is being created and its outcome is not known yet.
         """
-        return await self._database.write(lambda connection: _begin(connection, work, key, kind, now, crm, identity))
+        claimed = [self._database.keyed(one) for one in identity]
+        return await self._database.write(lambda connection: _begin(connection, work, key, kind, now, crm, claimed))
 
     async def is_open(self, key: str) -> bool:
         """Whether an earlier try of this effect was never settled."""
@@ -61,8 +64,9 @@ class Journal:
 
         `said` are all identity keys that the client has now: what it had before in their place is no longer its key.
         """
+        new, all_ = ([self._database.keyed(key) for key in some] for some in (keys, said))
         await self._database.write(
-            lambda connection: _linked(connection, work, links, step, now, keys, said, merged_from, intent)
+            lambda connection: _linked(connection, work, links, step, now, new, all_, merged_from, intent)
         )
 
     async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:

@@ -24,13 +24,14 @@ class Links:
 
     async def remembered(self, crm: str, keys: Iterable[str]) -> list[str]:
         """Ids of the customers which we ourselves tied to any of these identity keys, survivors of merges included."""
-        wanted = list(keys)
+        wanted = [self._database.keyed(key) for key in keys]
         return await self._database.read(lambda connection: _remembered(connection, crm, wanted))
 
     async def missing_keys(self, link: Link, keys: Iterable[str]) -> list[str]:
         """Those of the keys that the link's client has not tied to the link's customer."""
-        wanted = list(keys)
-        return await self._database.read(lambda connection: _missing(connection, link, wanted))
+        wanted = {self._database.keyed(key): key for key in keys}
+        missing = await self._database.read(lambda connection: _missing(connection, link, list(wanted)))
+        return [wanted[key] for key in missing]
 
     async def clients_of(self, crm: str, customer_id: str, source: str, limit: int) -> list[str]:
         """The clients of a source who are linked to a customer, newest first."""
@@ -43,19 +44,22 @@ class Links:
 
         What was only noticed does not count for a `person` about whom there is a review: that decides for all its clients.
         """
-        wanted = list(keys)
-        return await self._database.read(lambda connection: _shared(connection, crm, wanted, person))
+        wanted, who = {self._database.keyed(key): key for key in keys}, self._keyed(person)
+        shared = await self._database.read(lambda connection: _shared(connection, crm, list(wanted), who))
+        return {wanted[key] for key in shared}
 
     async def notice(self, crm: str, key: str, people: int, now: float, *, person: str | None = None) -> None:
         """Remember that a key was seen with so many plainly different people. What somebody decided about it stands.
 
         `person` is who is asked about because of it: for that person's other clients it does not count (see `shared`).
         """
-        await self._database.write(lambda connection: notice(connection, crm, key, people, now, person))
+        stored, who = self._database.keyed(key), self._keyed(person)
+        await self._database.write(lambda connection: notice(connection, crm, stored, people, now, who))
 
     async def different(self, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
         """The customers that the client, or another client of this `person`, is not, survivors of merges included."""
-        return await self._database.read(lambda connection: _different(connection, crm, source, client_id, person))
+        who = self._keyed(person)
+        return await self._database.read(lambda connection: _different(connection, crm, source, client_id, who))
 
     async def beside(self, crm: str, source: str, client_id: str, event_id: int, appointment_id: str | None) -> list[str]:
         """The customers of the other clients of one booking: those whose events came by the same delivery."""
@@ -81,6 +85,9 @@ class Links:
         """Note that a link was compared with both sides. What a power cut takes of this is only compared sooner."""
         query = "UPDATE links SET compared_at = ? WHERE source = ? AND client_id = ?"
         await self._database.write(lambda connection: connection.execute(query, (now, source, client_id)), durable=False)
+
+    def _keyed(self, person: str | None) -> str | None:
+        return None if person is None else self._database.keyed(person)
 
 
 def link_of(connection: sqlite3.Connection, source: str, client_id: str) -> Link | None:

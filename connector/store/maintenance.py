@@ -31,6 +31,8 @@ class Upkeep:
         total = 0
         while pruned := await self._database.write(lambda connection: _prune(connection, before)):
             total += pruned
+        if total:
+            await self._database.empty_wal()
         return total
 
     async def count_call(self, quota: str, at: float, cost: int) -> None:

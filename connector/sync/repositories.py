@@ -46,6 +46,10 @@ class LinksMemory(Protocol):
 class EffectsJournal(Protocol):
     """Effects, before and after; `connector.store.journal.Journal` describes each action."""
 
+    @property
+    def restored(self) -> bool:
+        """Whether effects of ours may be missing here, because the database was once restored from a backup."""
+
     async def begin(self, work: Work, key: str, kind: str, now: float, *, crm: str = "", identity: Sequence[str] = ()) -> bool:
         """Write the intent down; True when it was open before."""
 

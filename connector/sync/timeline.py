@@ -58,8 +58,9 @@ class Recorder:
         known = await self.journal.recorded_as(work.source, appointment.id, work.client_id)
         begun = known is None and await self.journal.is_open(intent)
         record_id = known[0] if known else None
-        # A backfill may follow the loss of our own records: what is there already must not be recorded twice.
-        if known is None and (begun or work.event.kind is Kind.BACKFILL):
+        # Our own records may be lost: since the database was a backup, or, which a backfill may follow, altogether.
+        lost = work.event.kind is Kind.BACKFILL or self.journal.restored
+        if known is None and (begun or lost):
             record_id = await self.crm.find_appointment(link.customer_id, marker)
         if record_id is None and (known := await self._of_merged(work, link, appointment.id, begun=begun)) is not None:
             record_id = known[0]

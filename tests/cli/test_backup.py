@@ -14,7 +14,13 @@ def test_a_backup_beside_a_service_is_restored_once_the_service_has_ended(place:
     with place.served() as service:
         place.book(first)
         made = place.json("backup", str(file))
-        assert made == {"file": str(file), "bytes": file.stat().st_size, "seconds": made["seconds"], "verified": True}
+        assert made == {
+            "file": str(file),
+            "bytes": file.stat().st_size,
+            "seconds": made["seconds"],
+            "verified": True,
+            "key_file": "connector.db.key",
+        }
         place.book(second)
         before = file.read_bytes()
         again = place.run("backup", str(file))
@@ -49,6 +55,7 @@ def test_a_backup_says_its_size_and_that_it_was_verified(place: Place):
     assert said.exit_code == 0
     assert f"{file.stat().st_size:,} bytes in " in said.stdout
     assert "verified" in said.stdout
+    assert "connector.db.key belongs to it" in said.stdout
     assert place.json("restore", str(file))["kept"].startswith("connector.db.before-restore-")
 
 

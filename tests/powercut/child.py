@@ -21,6 +21,8 @@ from connector.store import Store
 from connector.store.sqlite.database import Database
 
 DATABASE = "connector.db"
+#: The key file of every image.
+KEY = f"{DATABASE}.key", "5a" * 32
 PROMISES = "promises"
 SOURCE = "stores"
 SYNCHRONOUS = "CONNECTOR_POWERCUT_SYNCHRONOUS"
@@ -105,6 +107,7 @@ async def run(folder: Path, deliveries: int) -> None:
     """Work through the deliveries in two lives: a stop and a start lie between them, and a clean-up after each."""
     rng = random.Random(deliveries)
     promise = os.open(folder / PROMISES, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    (folder / KEY[0]).write_text(KEY[1])
     halves = (range(deliveries // 2), range(deliveries // 2, deliveries))
     for life, numbers in enumerate(halves):
         store = Store.open(folder / DATABASE)

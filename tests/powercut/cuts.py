@@ -18,7 +18,7 @@ from pathlib import Path
 from connector.model.errors import StoreError
 from connector.store import Store
 
-from .child import DATABASE, NOW, SOURCE, delivery
+from .child import DATABASE, KEY, NOW, SOURCE, delivery
 from .disk import KINDS, Disk, Image
 from .recording import Operation, Promise, Sync, Truncate, Write
 
@@ -132,6 +132,7 @@ def _count(report: Report, cut: Cut, image: Image, thorough: bool) -> None:
 
 
 def _judge(report: Report, cut: Cut, place: Path, image: Image, promises: Promises, thorough: bool) -> None:
+    (place / KEY[0]).write_text(KEY[1])
     for name, content in image.items():
         (place / name).write_bytes(content)
     try:

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from .child import PROMISES
 
-#: These hold nothing that must outlive the machine: SQLite rebuilds the one, the other only names the running process.
-FLEETING = ("-shm", ".lock")
+#: These hold nothing that must outlive the machine: SQLite rebuilds the one, the other only names the running process. The
+#: key file is not written here: every image has the same one.
+FLEETING = ("-shm", ".lock", ".key")
 #: `?`: not every architecture has the call.
 CALLS = (
     "?open,openat,?openat2,?creat,lseek,write,pwrite64,writev,pwritev,?pwritev2,ftruncate,?truncate,fallocate,mmap,"

@@ -12,7 +12,7 @@ import pytest
 
 from connector.model.errors import ConfigError, StoreError
 from connector.store import Store, connect_read_only, read_lock
-from connector.store.sqlite.database import explained
+from connector.store.sqlite.explained import explained
 
 from .processes import LOCKING, SERVING, child
 from .samples import NOW, accept, busy_writer, delivery, execute, handed_over, opened, refused, rows, settle, states
@@ -146,7 +146,7 @@ async def test_after_closing_every_request_is_refused_rather_than_left_waiting(p
 async def test_closing_leaves_one_file_and_its_lock(path):
     async with opened(path) as store:
         await accept(store, "e-1")
-    assert sorted(file.name for file in path.parent.iterdir()) == ["connector.db", "connector.db.lock"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["connector.db", "connector.db.key", "connector.db.lock"]
 
 
 # ---- reading beside it ----
@@ -175,7 +175,7 @@ async def test_any_file_name_can_be_read_beside(tmp_path, name):
     async with opened(tmp_path / name) as store:
         await accept(store, "e-1")
         assert await states(store) == {1: "queued"}
-    assert sorted(file.name for file in tmp_path.iterdir()) == [name, f"{name}.lock"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [name, f"{name}.key", f"{name}.lock"]
 
 
 def test_only_errors_of_sqlite_are_explained(path):

@@ -78,7 +78,9 @@ async def test_the_files_are_readable_by_their_owner_only(path):
     async with opened(path) as store:
         await accept(store, "e-1")
         modes = {file.name: oct(stat.S_IMODE(file.stat().st_mode)) for file in path.parent.iterdir()}
-    assert modes == dict.fromkeys(("connector.db", "connector.db-wal", "connector.db-shm", "connector.db.lock"), "0o600")
+    assert modes == dict.fromkeys(
+        ("connector.db", "connector.db-wal", "connector.db-shm", "connector.db.key", "connector.db.lock"), "0o600"
+    )
 
 
 async def test_a_file_that_was_open_to_others_is_closed_to_them(path):

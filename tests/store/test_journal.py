@@ -25,7 +25,9 @@ async def begin_create(store, work, key, *identity, crm="main"):
 
 
 async def claims(store):
-    return await rows(store, "SELECT crm, key, intent FROM claims ORDER BY key")
+    plain = {store.database.keyed(key): key for key in (EMAIL, PHONE, OTHER)}
+    found = await rows(store, "SELECT crm, key, intent FROM claims")
+    return sorted((crm, plain[key], intent) for crm, key, intent in found)
 
 
 async def intent_states(store):

@@ -31,7 +31,7 @@ def insert(connection: sqlite3.Connection, state: str, *, lane: int | None = 1) 
 def connection():
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.execute("PRAGMA foreign_keys = ON")
-    migrate(connection)
+    migrate(connection, str)
     connection.execute("INSERT INTO deliveries (source, event, derived, type, received_at) VALUES ('stores', 'e-1', 0, 'x', 0)")
     connection.execute("INSERT INTO lanes (source, client_id) VALUES ('stores', 'c-1'), ('stores', 'c-2')")
     yield connection
@@ -122,7 +122,7 @@ def test_claiming_a_lane_reads_no_heap_of_events(connection):
 
 def test_migrating_again_changes_nothing(connection):
     before = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
-    migrate(connection)
+    migrate(connection, str)
     assert connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall() == before
 
 
@@ -136,7 +136,7 @@ def test_recorded_appointments_of_an_older_file_belong_to_the_crm_of_the_link():
     connection.execute(
         "INSERT INTO appointments VALUES ('stores', 'a-1', 'c', 'r-1', 1, 0), ('stores', 'a-2', 'd', 'r-2', 1, 0)"
     )
-    migrate(connection)
+    migrate(connection, str)
     assert connection.execute("SELECT record_id, crm FROM appointments").fetchall() == [("r-1", "main"), ("r-2", "")]
     connection.close()
 
@@ -146,13 +146,13 @@ def test_a_file_of_a_newer_version_is_refused_and_left_alone(connection):
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('connector', 'm999_later', '')"
     )
     with pytest.raises(StoreError, match="newer version") as caught:
-        migrate(connection)
+        migrate(connection, str)
     assert caught.value.hint
 
 
 def test_another_program_s_migrations_are_not_ours(connection):
     connection.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('other', 'm999', '')")
-    migrate(connection)
+    migrate(connection, str)
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing_and_can_be_done_again(monkeypatch):
@@ -160,10 +160,10 @@ def test_a_migration_that_fails_half_way_leaves_nothing_and_can_be_done_again(mo
     with monkeypatch.context() as patched:
         patched.setattr(schema, "_TALLY", "CREATE TRIGGER broken AFTER UPDATE ON nothing BEGIN SELECT 1; END;")
         with pytest.raises(sqlite3.Error):
-            migrate(connection)
+            migrate(connection, str)
     tables = connection.execute("SELECT name FROM sqlite_master WHERE name IN ('events', 'deliveries', 'lanes')").fetchall()
     assert tables == []
-    migrate(connection)
+    migrate(connection, str)
     assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
     connection.close()
 
@@ -174,7 +174,7 @@ def test_a_file_of_the_first_version_keeps_what_it_holds():
     values = "('stores', 'c-1', 'main', '501', 'email', 0)"
     connection.execute(f"INSERT INTO links (source, client_id, crm, customer_id, origin, linked_at) VALUES {values}")
     connection.execute("INSERT INTO identities VALUES ('main', 'email:1', '501', 7)")
-    migrate(connection)
+    migrate(connection, str)
     assert connection.execute("SELECT client_id, compared_at FROM links").fetchall() == [("c-1", None)]
     assert connection.execute("SELECT * FROM identities").fetchall() == [("main", "email:1", "501", "", "", 7.0)]
     connection.close()

@@ -7,6 +7,7 @@ import pytest
 
 from connector.model.errors import Rejected, UnknownOutcome
 from connector.sandbox.kit.faults import Faults
+from connector.store.backup import back_up, restore
 
 from .gate import BEFORE_IT_ARRIVED, LOST
 from .harness import Ended, World
@@ -324,3 +325,42 @@ async def test_what_is_deleted_when_it_is_over_was_not_cancelled(world: World, o
     )
     await world.run_all()
     assert outcomes(world) == [outcome]
+
+
+@pytest.mark.parametrize("first", ["the re-sent webhooks", "a change"])
+async def test_after_a_restore_what_was_recorded_since_the_backup_is_found_again(world: World, tmp_path, first):
+    path = tmp_path / "connector.db"
+    made = back_up(path, tmp_path / "backup.db", world.clock())
+    clients = [world.client(firstName="Ada", lastName="First", email=f"ada{n}@example.com") for n in range(10)]
+    bookings = [world.booxi.book(int(client), starts_at=NOON) for client in clients]
+    sent = list(world.booxi.outbox.waiting)
+    await world.deliver_all()
+    await world.run_all()
+    before = [meeting["id"] for meeting in world.meetings()]
+    assert len(before) == 10
+    await world.store.close()
+    restore(path, made.file, world.clock())
+    await world.start()
+    assert await world.rows("SELECT * FROM appointments") == []
+    if first == "a change":
+        world.clock.now += 60
+        for booking in bookings:
+            world.booxi.cancel(booking)
+        await world.deliver_all()
+        await world.run_all()
+    for body in sent:
+        await world.deliver(body)
+    await world.run_all()
+    assert looked_up(world) == 10, "once for each, before it is written"
+    assert [meeting["id"] for meeting in world.meetings()] == before
+    assert set(outcomes(world)) == ({"CANCELED"} if first == "a change" else {"SCHEDULED"})
+
+
+def looked_up(world: World) -> int:
+    """How often a contact's meetings were listed."""
+    return sum(n for name, n in world.hubspot.requests.items() if "associations/meetings" in name)
+
+
+async def test_without_a_restore_nothing_is_looked_up_before_a_record_is_made(world: World):
+    await booked(world)
+    assert looked_up(world) == 0

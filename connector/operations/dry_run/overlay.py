@@ -154,6 +154,7 @@ class DryMemory:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.restored = False
         self._links: dict[tuple[str, str], Link] = {}
         self._remembered: dict[tuple[str, str], dict[str, None]] = {}
         self._aliases: dict[tuple[str, str], str] = {}

@@ -139,7 +139,8 @@ class DryRun:
         if error.person is None or work.step != "resolve":
             return False
         ids = [candidate["customer_id"] for candidate in error.candidates]
-        found = await self._store.read(earlier, (work.source, work.client_id, error.crm, error.person), str(error), ids)
+        asked = (work.source, work.client_id, error.crm, self._store.database.keyed(error.person))
+        found = await self._store.read(earlier, asked, str(error), ids)
         if found is not None:
             work.link = Link(work.source, work.client_id, error.crm, found["customer_id"], "review")
         return found is not None

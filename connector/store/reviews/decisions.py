@@ -69,9 +69,10 @@ class Reviews:
         has an item of its own. `key`: the digest of the address or number that raises the question, where that may
         belong to several people; see `share`. `standing`: only a decision ends it, not that the client's events went through.
         """
-        asked = (source, client_id, crm, person)
-        said = json.dumps(list(candidates))
-        return await self._database.write(lambda connection: open_item(connection, asked, reason, said, standing, now, key))
+        keyed = self._database.keyed
+        asked = (source, client_id, crm, None if person is None else keyed(person))
+        said, about = json.dumps(list(candidates)), None if key is None else keyed(key)
+        return await self._database.write(lambda connection: open_item(connection, asked, reason, said, standing, now, about))
 
     async def answered(
         self, source: str, client_id: str, crm: str, reason: str, candidates: Sequence[str], now: float, *, person: str
@@ -82,7 +83,7 @@ class Reviews:
         client of that decision was linked to somebody else since: then somebody must be asked. A dismissal answers for
         nobody else.
         """
-        asked = (source, client_id, crm, person)
+        asked = (source, client_id, crm, self._database.keyed(person))
         return await self._database.write(lambda connection: _answer(connection, asked, reason, candidates, now))
 
     async def decide(

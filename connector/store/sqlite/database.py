@@ -25,8 +25,11 @@ from uuid import uuid4
 import structlog
 
 from connector.model.errors import ConnectorError, Overloaded, StoreError
+from connector.store.sqlite.explained import explained
 from connector.store.sqlite.identity import OpenedFiles, open_itself
+from connector.store.sqlite.key import Key, fingerprint_of, load_key
 from connector.store.sqlite.lock import lock
+from connector.store.sqlite.restored import restored
 from connector.store.sqlite.schema import migrate
 
 T = TypeVar("T")
@@ -79,7 +82,10 @@ class Database:
         self._closed = False
         self._space_checked = 0.0
         self._space_left = True
-        self._connection = _connect(path)
+        self._connection, self._key = _connect(path)
+        #: (when it was put in place, when it was made) of the backup that this database once was; Unix time.
+        self.restored = restored(self._connection, time.time())
+        self._truncate = False
         self._files = OpenedFiles(path)
         self._fault: tuple[str, str] | None = None
         self._log = structlog.get_logger("connector.store.database").bind()
@@ -110,6 +116,18 @@ class Database:
         """Tell the command line how to reach this process; the lock file is readable by its owner only."""
         os.ftruncate(self._lock_file, 0)
         os.pwrite(self._lock_file, json.dumps(details).encode(), 0)
+
+    def keyed(self, key: str) -> str:
+        """The form in which an identity key (or a person's) is stored; see `connector.store.sqlite.key`."""
+        return self._key.keyed(key)
+
+    async def empty_wal(self) -> None:
+        """Take the WAL over and cut it to nothing, so that what was deleted is in neither file; later, if somebody reads."""
+
+        def mark(_connection: sqlite3.Connection) -> None:
+            self._truncate = True
+
+        await self.write(mark)
 
     async def write(self, operation: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
         """Run `operation` in the writer's next transaction; returns after the commit. Its errors reach only this caller.
@@ -200,6 +218,7 @@ class Database:
                     break
             if batch:
                 results = self._transaction(batch)
+                self._cut_wal()
                 self._answer(batch, results)
 
     def _transaction(self, batch: list[_Waiting]) -> list[Any]:
@@ -216,6 +235,16 @@ class Database:
             _roll_back(connection)
             return [self._explained(error)] * len(batch)
         return results if (fault := self._look()) is None else [fault] * len(batch)
+
+    def _cut_wal(self) -> None:
+        if not self._truncate:
+            return
+        self._truncate = False
+        # A reader in the way must not make everybody else wait; the next time will do.
+        self._connection.execute("PRAGMA busy_timeout = 0")
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
 
     def _look(self) -> StoreError | None:
         """Why nothing may be written any more, until a restart: files that are not those we opened, or damage."""
@@ -324,35 +353,13 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def explained(error: BaseException, path: Path) -> ConnectorError | BaseException:
-    """sqlite3's errors in our words; anything else unchanged."""
-    if isinstance(error, ConnectorError) or not isinstance(error, sqlite3.Error):
-        return error
-    text, name = str(error), path.name
-    known = {
-        "locked": (f"The database {name} is locked by another program.", "Close the program that has it open."),
-        "readonly": (f"The database {name} cannot be written.", "Check the owner and permissions of the file and its folder."),
-        "unable to open": (f"The database {name} cannot be opened.", "Check that the folder exists and may be written."),
-        "full": (f"The disk that holds {name} is full.", "Free some space; nothing acknowledged is lost."),
-        "no such table": (f"{name} is not a connector's database yet.", "Start `connector serve`, or fix database.url."),
-        "not a database": (f"{name} is not an SQLite database.", "Point database.url at another file."),
-        "malformed": (f"The database {name} is damaged.", "Stop the service and restore a backup; see docs/operating.md."),
-        "disk I/O": (f"The disk that holds {name} does not work.", "Check the disk and the system log."),
-        "interrupted": (f"A query on {name} took too long.", "Ask for less at a time."),
-    }
-    for sign, (message, hint) in known.items():
-        if sign in text:
-            return StoreError(message, hint=hint)
-    return StoreError(f"The database {name}: {type(error).__name__}: {text}")
-
-
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> tuple[sqlite3.Connection, Key]:
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
     except sqlite3.Error as error:
         raise explained(error, path) from error
     try:
-        _prepare(connection)
+        key = _prepare(connection, path)
     except sqlite3.Error as error:
         connection.close()
         raise explained(error, path) from error
@@ -364,10 +371,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         with suppress(FileNotFoundError, PermissionError):
             file.chmod(0o600)
     connection.row_factory = sqlite3.Row
-    return connection
+    return connection, key
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path) -> Key:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -375,9 +382,15 @@ def _prepare(connection: sqlite3.Connection) -> None:
     # Pages: 16 MB. Index pages are written again and again under load; a checkpoint takes each over only once.
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
-    migrate(connection)
-    # SQLite opens a file that is read-only or locked without a word; better refused now than at the first delivery.
-    connection.execute("DELETE FROM tallies WHERE 0")
+    # What is deleted is overwritten, in the file and not only in its tables.
+    connection.execute("PRAGMA secure_delete = ON")
+    if (fingerprint := fingerprint_of(connection)) is not None:
+        # SQLite opens a file that is read-only without a word; better refused now than at the first delivery.
+        connection.execute("DELETE FROM installation WHERE 0")
+    key = load_key(path, fingerprint)
+    migrate(connection, key.keyed)
+    connection.execute("INSERT OR IGNORE INTO installation VALUES ('key', ?)", (key.fingerprint,))
+    return key
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
 from sqlite_utils import Database as SqliteUtilsDatabase
 from sqlite_utils import Migrations
@@ -334,6 +335,23 @@ def m010_ignored_again(db: SqliteUtilsDatabase) -> None:
     db.execute(_move_guard())
 
 
+@migrations()
+def m011_keyed(db: SqliteUtilsDatabase) -> None:
+    """Identity keys are stored under the installation's secret: what was a plain hash before cannot be looked up any more."""
+    db.execute("CREATE TABLE installation (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID")
+    for table, column in (
+        ("identities", "key"),
+        ("claims", "key"),
+        ("shared_keys", "key"),
+        ("shared_keys", "person"),
+        ("reviews", "key"),
+        ("reviews", "person"),
+        ("different", "person"),
+    ):
+        # A review of one client alone is under the client's id, which is no hash.
+        db.execute(f"UPDATE {table} SET {column} = keyed({column}) WHERE {column} IS NOT NULL AND {column} NOT LIKE 'client:%'")
+
+
 def _statements(script: str) -> list[str]:
     found, pending = [], ""
     for line in script.splitlines(keepends=True):
@@ -344,13 +362,18 @@ def _statements(script: str) -> list[str]:
     return found
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file to this version's schema. Raises StoreError when the file was written by a newer version."""
+def migrate(connection: sqlite3.Connection, keyed: Callable[[str], str]) -> None:
+    """Bring the file to this version's schema; `keyed` is the stored form of an identity key.
+
+    Raises:
+        StoreError: the file was written by a newer version.
+    """
     if unknown_migrations(connection):
         raise StoreError(
             "The database was written by a newer version of connector.",
             hint="Start that version again, or point database.url at another file.",
         )
+    connection.create_function("keyed", 1, keyed, deterministic=True)
     migrations.apply(SqliteUtilsDatabase(connection))
 
 
