@@ -12,7 +12,7 @@ from connector.config.settings import SyncSettings
 from connector.model.persons import Customer
 from connector.sync.matching.answers import Ambiguous, Stop
 from connector.sync.matching.decisions import BY_EMAIL, BY_PHONE, BY_SHARED_EMAIL, Choice, Take, Verdict, by_email, by_phone
-from connector.sync.matching.rules import RULES
+from connector.sync.matching.rules import LINKED, LOOKED_UP, STORED
 from connector.sync.person.agreement import Agreement
 from connector.sync.person.identity import Identity
 from connector.sync.person.names import PersonName
@@ -122,7 +122,7 @@ def rows(heading: str) -> list[list[str]]:
 def results() -> dict[str, set[str]]:
     """Each rule by name, in their order, and what its functions say that they may answer."""
     found: dict[str, set[str]] = {}
-    for rule in RULES:
+    for rule in (*LINKED, *STORED, *LOOKED_UP):
         (answers,) = get_args(get_type_hints(rule.ask)["return"])
         kinds = {kind.result for kind in get_args(answers) if kind is not Stop}
         found.setdefault(rule.name, set()).update(kinds)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from connector.registry import CRMS
+from connector.sandbox.dynamics.app import DynamicsSandbox
 from connector.sandbox.hubspot.app import HubSpotSandbox
 from connector.sandbox.odoo.app import OdooSandbox
 from connector.sandbox.pipedrive.app import PipedriveSandbox
@@ -78,6 +79,31 @@ class Salesforce(CrmStage):
         return f"Salesforce now has {len(self.sandbox.contacts())} contacts and {len(self.sandbox.events())} events."
 
 
+class Dynamics(CrmStage):
+    """Dynamics 365: contacts and appointments."""
+
+    title = "Dynamics 365"
+    settings = (
+        'base_url = "BASE"\nlogin_url = "BASE"\ntenant_id = "sandbox-tenant"\nclient_id = "sandbox-client"\n'
+        'client_secret = { file = "crm-secret" }\n'
+    )
+    secrets: ClassVar[dict[str, str]] = {"crm-secret": "sandbox-secret"}
+
+    def __init__(self) -> None:
+        self.sandbox = DynamicsSandbox(key_columns=("new_connectorkey",))
+
+    def add(self, first: str, last: str, email: str = "", phone: str = "") -> str:
+        """Add a contact."""
+        said = _said(emailaddress1=email, mobilephone=phone)
+        made: str = self.sandbox.add_contact(age=AGE, firstname=first, lastname=last, **said)
+        return made
+
+    def stored(self) -> str:
+        """Count."""
+        contacts, appointments = self.sandbox.contacts(), self.sandbox.appointments()
+        return f"Dynamics 365 now has {len(contacts)} contacts and {len(appointments)} appointments."
+
+
 class Zoho(CrmStage):
     """Zoho CRM: contacts and events."""
 
@@ -148,6 +174,6 @@ def _said(**values: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-_STAGES: tuple[type[CrmStage], ...] = (HubSpot, Salesforce, Zoho, Odoo, Pipedrive)
+_STAGES: tuple[type[CrmStage], ...] = (HubSpot, Salesforce, Dynamics, Zoho, Odoo, Pipedrive)
 #: By the name in the configuration; a CRM of the registry without a stage here fails a test.
 CRM_STAGES = {name: stage for name in CRMS for stage in _STAGES if stage.__name__.lower() == name}

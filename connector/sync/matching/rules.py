@@ -34,4 +34,3 @@ LOOKED_UP = (
     Rule("phone", keys.phone),
     Rule("create", create.create),
 )
-RULES = (*LINKED, *STORED, *LOOKED_UP)
