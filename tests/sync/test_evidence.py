@@ -196,3 +196,10 @@ async def test_an_extension_is_not_written_into_the_crm_and_the_next_client_find
     await world.process(second)
     assert len(world.contacts()) == 1
     assert await world.link(second) == ((await world.link(first))[0], "phone")
+
+
+async def test_a_customer_whose_name_is_in_one_field_is_read_like_a_client(world: World):
+    world.contact(firstname="A. Byron", mobilephone=PHONE, email="grace@example.com")
+    ended = await world.process(world.client())
+    assert isinstance(ended.error, NeedsReview)
+    assert str(ended.error) == "the phone number matches, the name only in part", "an initial does not speak against it"

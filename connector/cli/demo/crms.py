@@ -133,7 +133,6 @@ class Odoo(CrmStage):
     title = "Odoo"
     settings = 'base_url = "BASE"\napi_key = { file = "crm-key" }\nmobile_field = "x_mobile"\n'
     secrets: ClassVar[dict[str, str]] = {"crm-key": "sandbox-key"}
-    perhaps_dan = ("Dan", "")
 
     def __init__(self) -> None:
         self.sandbox = OdooSandbox()

@@ -19,6 +19,7 @@ from connector.operations.drift.run import patiently, wait_usable
 from connector.operations.engine import Engine
 from connector.operations.running import Kind
 from connector.store import views
+from connector.sync.matching.evidence import name_of
 from connector.sync.person.agreement import Agreement, names_agree
 from connector.sync.person.names import PersonName
 
@@ -112,7 +113,7 @@ class NamesCheck:
         if not against:
             return
         customer = await patiently(lambda: self._crm.get(customer_id))
-        theirs = PersonName(customer.first_name, customer.last_name) if customer else PersonName()
+        theirs = name_of(customer) if customer else PersonName()
         asked: dict[_Named, list[_Named]] = {}
         for pair in against:
             client, other = _whom_to_ask_about(*pair, theirs)

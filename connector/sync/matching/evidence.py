@@ -11,7 +11,7 @@ from connector.model.errors import NeedsReview
 from connector.model.persons import Customer, NewCustomer
 from connector.sync.person.agreement import Agreement, names_agree
 from connector.sync.person.identity import Identity, mailbox, normalise_email, normalise_phone, phone_variants
-from connector.sync.person.names import PersonName, name_key, words_of
+from connector.sync.person.names import PersonName, name_key, read_name, words_of
 
 CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
 _NAMES = {
@@ -49,7 +49,12 @@ def chosen(found: Sequence[Customer], policy: SeveralCandidates) -> Customer | N
 
 def agreement(person: Identity, customer: Customer) -> Agreement:
     """Whether the names speak of one person."""
-    return names_agree(person.name, PersonName(customer.first_name, customer.last_name))
+    return names_agree(person.name, name_of(customer))
+
+
+def name_of(customer: Customer) -> PersonName:
+    """A customer's name, read as a client's is: some CRMs have one field for all of it."""
+    return read_name(customer.first_name, customer.last_name)
 
 
 def same_name(person: Identity, customer: Customer) -> bool:
@@ -101,7 +106,7 @@ def missing_fields(customer: Customer, new: NewCustomer, *, origin: str = "") ->
     decided that the two are one. A customer whom this client itself was created as may also learn what completes its
     name. `origin` is how the link came about.
     """
-    ours, theirs = PersonName(new.first_name, new.last_name), PersonName(customer.first_name, customer.last_name)
+    ours, theirs = PersonName(new.first_name, new.last_name), name_of(customer)
     grade = names_agree(ours, theirs)
     own = origin == "created" and grade is not Agreement.AGAINST
     if not (origin == "review" or own or theirs.blank or grade is Agreement.STRONG):

@@ -149,7 +149,7 @@ def _compared(one: Parts, two: Parts) -> Agreement:
         return _across_gender(one.given, two.given, given)
     if family is Agreement.WEAK:
         return min(given, Agreement.WEAK)
-    return Agreement.WEAK if given is Agreement.STRONG and len(one.given[0]) > 1 else Agreement.AGAINST
+    return Agreement.WEAK if given is Agreement.STRONG and not _by_initial(one.given, two.given) else Agreement.AGAINST
 
 
 def _across_gender(a: Sequence[str], b: Sequence[str], given: Agreement) -> Agreement:
