@@ -258,22 +258,28 @@ class Dynamics(CRM):
         One that a person deleted is not made again: `Rejected`, so that somebody looks.
         """
         if record_id is None:
-            record_id = mapping.appointment_id(marker)
-            new = mapping.new_appointment(appointment, customer_id, self._clock(), self._unknown_end)
-            try:
-                made = await self._client.create_appointment(record_id, new)
-            except Conflict:
-                made = False
-            if made:
-                await self._close(record_id, appointment)
-                return record_id
-        elif mapping.guid(record_id) is None:
+            return await self._record(customer_id, appointment, mapping.appointment_id(marker))
+        row = await self._appointment(record_id)
+        if row is None:
             raise self._deleted()
-        fields = mapping.appointment(appointment, self._unknown_end)
         try:
-            await self._bring_up_to_date(record_id, fields, appointment)
+            await self._bring_up_to_date(row, record_id, appointment)
         except Gone:
             raise self._deleted() from None
+        return record_id
+
+    async def _record(self, customer_id: str, appointment: Appointment, record_id: str) -> str:
+        """Make it, or bring it up to date where an earlier attempt has made it and its answer was lost."""
+        new = mapping.new_appointment(appointment, customer_id, self._clock(), self._unknown_end)
+        try:
+            await self._client.create_appointment(record_id, new)
+        except Conflict:
+            row = await self._appointment(record_id)
+            if row is None:
+                raise self._transient("record the appointment: answered that it is there, and it is not") from None
+            await self._bring_up_to_date(row, record_id, appointment)
+        else:
+            await self._close(record_id, appointment)
         return record_id
 
     async def _close(self, record_id: str, appointment: Appointment) -> None:
@@ -282,11 +288,9 @@ class Dynamics(CRM):
         if target[0] in mapping.CLOSED:
             await self._client.update_appointment(record_id, mapping.state(target))
 
-    async def _bring_up_to_date(self, record_id: str, fields: dict[str, str], appointment: Appointment) -> None:
+    async def _bring_up_to_date(self, row: dict[str, Any], record_id: str, appointment: Appointment) -> None:
         """Write what it says and its state; one that is completed or cancelled is reopened before, unless nothing changes."""
-        row = await self._appointment(UPDATE_LOOK, record_id)
-        if row is None:
-            raise self._deleted()
+        fields = mapping.appointment(appointment, self._unknown_end)
         target = mapping.state_of(appointment)
         is_closed = row.get("statecode") in mapping.CLOSED
         there = (row.get("statecode"), row.get("statuscode"))
@@ -302,14 +306,17 @@ class Dynamics(CRM):
     async def find_appointment(self, customer_id: str, marker: str) -> str | None:
         """Read the appointment whose id follows from the marker, if it is on this contact."""
         record_id = mapping.appointment_id(marker)
-        row = await self._appointment("look for the appointment", record_id)
+        row = await self._appointment(record_id)
         if row is None or mapping.guid(row.get("_regardingobjectid_value")) != mapping.guid(customer_id):
             return None
         return record_id
 
-    async def _appointment(self, what: str, record_id: str) -> dict[str, Any] | None:
-        rows, _ = await self._client.rows(what, "appointments", mapping.APPOINTMENT, f"activityid eq {record_id}")
-        if rows and mapping.guid(rows[0].get("activityid")) != mapping.guid(record_id):
+    async def _appointment(self, record_id: str) -> dict[str, Any] | None:
+        what, identity = "read the appointment", mapping.guid(record_id)
+        if identity is None:
+            return None
+        rows, _ = await self._client.rows(what, "appointments", mapping.APPOINTMENT, f"activityid eq {identity}")
+        if rows and mapping.guid(rows[0].get("activityid")) != identity:
             raise self._transient(f"{what}: answered with another appointment")
         return rows[0] if rows else None
 
@@ -350,10 +357,6 @@ class Dynamics(CRM):
 
     def _rejected(self, how: str, hint: str) -> Rejected:
         return Rejected(f"Dynamics 365: {how}", account=self.remote.account, hint=hint)
-
-
-#: The read before an appointment is updated.
-UPDATE_LOOK = "read the appointment"
 
 
 def _master(row: dict[str, Any]) -> str | None:

@@ -79,14 +79,13 @@ class Client:
             UPDATE_CONTACT, "PATCH", f"contacts({record})", json=dict(fields), headers=headers, accept=(200, 204)
         )
 
-    async def create_appointment(self, record: str, fields: Mapping[str, Any]) -> bool:
-        """Create the appointment under this id of ours; False where there is one (412).
+    async def create_appointment(self, record: str, fields: Mapping[str, Any]) -> Answer:
+        """Create the appointment under this id of ours. Raises Conflict where there is one.
 
         https://learn.microsoft.com/en-us/power-apps/developer/data-platform/webapi/perform-conditional-operations-using-web-api
         """
         headers, path = {"If-None-Match": "*"}, f"appointments({record})"
-        answer = await self._call(RECORD, "PATCH", path, json=dict(fields), headers=headers, accept=(200, 201, 204, 412))
-        return answer.status != 412
+        return await self._call(RECORD, "PATCH", path, json=dict(fields), headers=headers, accept=(200, 201, 204))
 
     async def update_appointment(self, record: str, fields: Mapping[str, Any]) -> Answer:
         """Write some columns of an appointment that is there; also its state.

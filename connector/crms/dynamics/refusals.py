@@ -98,8 +98,8 @@ class Refusals:
             if what in (CREATE_CONTACT, RECORD):
                 return self._taken(what, status, answer.data)
             return self._rejected(what, code, status)
-        if what == CREATE_CONTACT and not code:
-            # Documented without a code: "a record with matching key values already exists". The key is looked up.
+        if what in (CREATE_CONTACT, RECORD) and not code:
+            # Documented without a code: "a record with matching key values already exists". It is looked up.
             return self._taken(what, status, answer.data)
         text = self._text(what, f"answered 412 {code}".strip())
         return Transient(text, account=self._account, status=status)

@@ -84,7 +84,7 @@ class Setup:
             await self.probe()
         except RemoteError as error:
             return self._check("key", error.hint, str(error))
-        return self._check("key", "", f"Dynamics 365: the alternate key on the contact column {self._key} is ready")
+        return self._well("key", f"the alternate key on the contact column {self._key} is ready")
 
     def _columns_check(self, columns: Mapping[str, Any]) -> Check:
         """Columns that we write and cannot, and columns that the environment's forms demand and we do not know."""
@@ -97,7 +97,7 @@ class Setup:
             text = f"Dynamics 365: the environment's forms demand contact columns that we do not write: {', '.join(needed)}"
             hint = "Contacts of ours are made without them; whoever opens one there has to fill them before saving."
             return self._check("columns", hint, text, "warning")
-        return self._check("columns", "", "Dynamics 365: the contact columns can be written")
+        return self._well("columns", "the contact columns can be written")
 
     def _rights(self, what: str, names: tuple[str, ...], held: Mapping[str, str], level: Level) -> Check:
         missing = [name for name in names if name not in held]
@@ -109,10 +109,13 @@ class Setup:
             text = f"Dynamics 365: our user sees only some {what}: {narrow[0]} reaches {held[narrow[0]]}"
             hint = "Whom it does not see becomes a contact a second time: give it that privilege for the whole organisation."
             return self._check(what, hint, text, "warning")
-        return self._check(what, "", f"Dynamics 365: {what} can be read and written")
+        return self._well(what, f"{what} can be read and written")
 
     def _check(self, name: str, hint: str, text: str, level: Level = "error") -> Check:
-        return Check(id=f"{self._account}.{name}", level=level if hint else "ok", message=text, hint=hint)
+        return Check(id=f"{self._account}.{name}", level=level, message=text, hint=hint)
+
+    def _well(self, name: str, text: str) -> Check:
+        return Check(id=f"{self._account}.{name}", level="ok", message=f"Dynamics 365: {text}")
 
     # ---- making what is missing ----
 
