@@ -18,6 +18,7 @@ def read(tmp_path):
 def faults(tmp_path):
     return partial(configuring.faults, tmp_path)
 
+
 ANN = '[[status.operators]]\nname = "ann"\ntoken = "ann-0123456789abcdef"\nrole = "read"\n'
 
 
