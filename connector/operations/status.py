@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from connector import __version__
@@ -13,6 +14,7 @@ from connector.model.errors import AccountPaused, ConnectorError
 from connector.model.problems import Check
 from connector.operations import checks
 from connector.operations.engine import Engine
+from connector.operations.listing import Lists
 from connector.remote.integration import Integration
 from connector.store import views
 
@@ -20,6 +22,8 @@ from connector.store import views
 WRITER_PATIENCE = 3.0
 #: Held events shown on the page at most.
 HELD = 500
+#: Reviews shown on the overview at most; their own page has all.
+REVIEWS = 5
 #: So many refusals in a row, with nothing accepted in between, are no stranger's chance visit.
 REFUSALS = 3
 #: Refusals that a real sender may meet and a person can fix; a browser's GET or a lost connection is none.
@@ -55,6 +59,10 @@ class Overview:
         self._received = received
         self._works = works
         self._found = checks.configuration(engine.config)
+        read = engine.store.read
+        self.listing = Lists(engine.store).listing
+        self.event = partial(read, views.event)
+        self.body = partial(read, views.body)
 
     async def status(self) -> dict[str, Any]:
         """Answer what `/status.json` shows."""
@@ -76,15 +84,16 @@ class Overview:
         """Answer `status()` and what only the page shows."""
         read = self._engine.store.read
         held = await read(views.events, state="held", limit=HELD)
-        reviews = await read(views.desk)
         # What waits for the decision about a person is shown once, with the candidates.
-        reviewed = {(client["source"], client["client_id"]) for review in reviews for client in review["clients"]}
-        held = [event for event in held if (event["source"], event["client_id"]) not in reviewed]
+        reviewed = await read(views.under_review, held)
+        held = [event for event in held if event["id"] not in reviewed]
+        reasons = await read(views.open_reviews)
         return {
             **await self.status(),
             "decisions": await read(views.decisions),
             "held": [{**event, "since": event["updated_at"]} for event in held],
-            "reviews": reviews,
+            "reviews": await read(views.desk, limit=REVIEWS),
+            "open_reviews": sum(reasons.values()),
             "decided": await read(views.decided),
             "ignored_without_identity": await read(views.ignored_clients),
             "chart": await read(views.last_day, time.time()),
@@ -151,6 +160,7 @@ class Overview:
         return {
             "system": adapter.system,
             "state": state,
+            "asked": adapter.remote.breaker.answered or error is not None,
             "reason": None if error is None else str(error),
             "quota": adapter.remote.quota.usage(),
         }

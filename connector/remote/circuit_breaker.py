@@ -16,6 +16,8 @@ class CircuitBreaker:
     def __init__(self, account: str) -> None:
         self.account = account
         self.error: RemoteError | None = None
+        #: Whether it has ever answered sensibly since the start.
+        self.answered = False
         #: Set whenever the account stops being usable, so that somebody starts to probe it.
         self.tripped = asyncio.Event()
         #: The opposite: set while the account can be used.
@@ -34,6 +36,7 @@ class CircuitBreaker:
 
     def succeeded(self) -> None:
         """Some call was answered sensibly."""
+        self.answered = True
         self._failures = 0
 
     def failed(self, error: RemoteError) -> None:
@@ -50,6 +53,7 @@ class CircuitBreaker:
 
     def reset(self) -> None:
         """The account works again."""
+        self.answered = True
         self.error = None
         self._failures = 0
         self.tripped.clear()

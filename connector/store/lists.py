@@ -18,6 +18,7 @@ PAGE = 500
 Condition = tuple[str, Sequence[Any]]
 #: A condition, and its values.
 Fetch = Callable[[str, Sequence[Any]], list[tuple[int, Row]]]
+View = Callable[[sqlite3.Connection, "Wanted"], Iterator[tuple[int, Row]]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,12 @@ class Wanted:
     since: float | None = None
     until: float | None = None
     cursor: int | None = None
+    #: Of events: those of the clients of this appointment, where appointments are recorded.
+    appointment_id: str | None = None
+    #: Ids that are looked through, both ends included; rows of one statement; links and reviews from the newest on.
+    within: tuple[int, int] | None = None
+    rows: int = PAGE
+    newest: bool = False
 
 
 def sources(connection: sqlite3.Connection) -> list[str]:
@@ -42,7 +49,9 @@ def sources(connection: sqlite3.Connection) -> list[str]:
 def events(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
     """Events with their ids, newest first."""
     conditions = [*_common(wanted, "e.received_at", "e.reason")]
-    lanes = wanted.client_id is not None or wanted.customer_id is not None
+    lanes = any(one is not None for one in (wanted.client_id, wanted.customer_id, wanted.appointment_id))
+    if wanted.within is not None:
+        conditions.append(("e.id BETWEEN ? AND ?", wanted.within))
     if wanted.source is not None:
         conditions.append(("e.source = ?", [wanted.source]))
     if wanted.state is not None:
@@ -62,12 +71,20 @@ def events(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int
         )
         conditions.append((f"e.lane_id IN ({found})", [*crms, wanted.customer_id]))
 
+    if wanted.appointment_id is not None:
+        among = _among(connection, "appointments", wanted.source)
+        found = (
+            "SELECT l.id FROM appointments a JOIN lanes l ON l.source = a.source AND l.client_id = a.client_id"
+            f" WHERE a.source IN ({_marks(among)}) AND a.appointment_id = ?"
+        )
+        conditions.append((f"e.lane_id IN ({found})", [*among, wanted.appointment_id]))
+
     def fetch(where: str, values: Sequence[Any]) -> list[tuple[int, Row]]:
-        rows = connection.execute(f"{EVENT_ROWS}{where} ORDER BY e.id DESC LIMIT {PAGE}", values)
+        rows = connection.execute(f"{EVENT_ROWS}{where} ORDER BY e.id DESC LIMIT {wanted.rows}", values)
         return [(row["id"], event_row(row)) for row in rows]
 
     # A client's events are found by its lanes; a range of ids must not tempt SQLite to read all ids below instead.
-    return _pages(fetch, conditions, "+e.id < ?" if lanes else "e.id < ?", wanted.cursor)
+    return _pages(fetch, conditions, "+e.id < ?" if lanes else "e.id < ?", wanted)
 
 
 def links(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
@@ -85,13 +102,16 @@ def links(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int,
     if wanted.customer_id is not None:
         crms = _distinct(connection, "links", "crm")
         conditions.append((f"crm IN ({_marks(crms)}) AND customer_id = ?", [*crms, wanted.customer_id]))
-    narrow = wanted.client_id is not None or wanted.customer_id is not None
+    if wanted.within is not None:
+        conditions.append(("id BETWEEN ? AND ?", wanted.within))
+    narrow = "+" if wanted.client_id is not None or wanted.customer_id is not None else ""
+    order, beyond = ("DESC", "<") if wanted.newest else ("ASC", ">")
 
     def fetch(where: str, values: Sequence[Any]) -> list[tuple[int, Row]]:
-        rows = connection.execute(f"{LINK_ROWS}{where} ORDER BY id LIMIT {PAGE}", values)
+        rows = connection.execute(f"{LINK_ROWS}{where} ORDER BY id {order} LIMIT {wanted.rows}", values)
         return [(row["id"], link_row(row)) for row in rows]
 
-    return _pages(fetch, conditions, "+id > ?" if narrow else "id > ?", wanted.cursor)
+    return _pages(fetch, conditions, f"{narrow}id {beyond} ?", wanted)
 
 
 def reviews(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
@@ -109,21 +129,24 @@ def reviews(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[in
         among_candidates = "EXISTS (SELECT 1 FROM json_each(r.candidates) c WHERE c.value ->> 'customer_id' = ?)"
         conditions.append((f"(r.customer_id = ? OR {among_candidates})", [wanted.customer_id, wanted.customer_id]))
 
+    order, beyond = ("DESC", "<") if wanted.newest else ("ASC", ">")
+
     def fetch(where: str, values: Sequence[Any]) -> list[tuple[int, Row]]:
-        rows = connection.execute(f"SELECT * FROM reviews r{where} ORDER BY id LIMIT {PAGE}", values).fetchall()
+        rows = connection.execute(f"SELECT * FROM reviews r{where} ORDER BY id {order} LIMIT {wanted.rows}", values).fetchall()
         return [(row["id"], row) for row in review_rows(connection, rows)]
 
-    return _pages(fetch, conditions, "r.id > ?", wanted.cursor)
+    return _pages(fetch, conditions, f"r.id {beyond} ?", wanted)
 
 
-def _pages(fetch: Fetch, conditions: list[Condition], beyond: str, cursor: int | None) -> Iterator[tuple[int, Row]]:
+def _pages(fetch: Fetch, conditions: list[Condition], beyond: str, wanted: Wanted) -> Iterator[tuple[int, Row]]:
     """Page after page, until one is not full."""
+    cursor = wanted.cursor
     while True:
         given = [*conditions, (beyond, [cursor])] if cursor is not None else conditions
         where = " WHERE " + " AND ".join(text for text, _ in given) if given else ""
         page = fetch(where, [value for _, values in given for value in values])
         yield from page
-        if len(page) < PAGE:
+        if len(page) < wanted.rows:
             return
         cursor = page[-1][0]
 

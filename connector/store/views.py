@@ -141,10 +141,31 @@ def review(connection: sqlite3.Connection, review_id: int) -> Row | None:
     return {**review_rows(connection, [row])[0], **more}
 
 
-def desk(connection: sqlite3.Connection) -> list[Row]:
-    """Open review items as `reviews`, each with its `clients`, and whether one of them is `linked` already."""
-    found = reviews(connection)
-    clients, shared = _review_clients(connection, [item["id"] for item in found]), about_keys(connection)
+def open_reviews(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many review items are open, by reason, the most frequent first."""
+    query = f"SELECT reason, count(*) FROM reviews r WHERE decision IS NULL AND {UNSETTLED} GROUP BY reason ORDER BY 2 DESC, 1"
+    return dict(connection.execute(query).fetchall())
+
+
+def under_review(connection: sqlite3.Connection, events: Sequence[Row]) -> set[int]:
+    """Those of the events whose client stands in an open review item."""
+    query = (
+        "SELECT 1 FROM review_clients c JOIN reviews r ON r.id = c.review_id"
+        " WHERE c.source = ? AND c.client_id = ? AND r.decision IS NULL LIMIT 1"
+    )
+    return {one["id"] for one in events if connection.execute(query, (one["source"], one["client_id"])).fetchone()}
+
+
+def desk(connection: sqlite3.Connection, *, limit: int = 20) -> list[Row]:
+    """The oldest open review items, each with its `clients`, and whether one of them is `linked` already."""
+    query = f"SELECT * FROM reviews r WHERE decision IS NULL AND {UNSETTLED} ORDER BY id LIMIT ?"
+    found = review_rows(connection, connection.execute(query, (limit,)).fetchall())
+    return review_rows_with_clients(connection, found, about_keys(connection))
+
+
+def review_rows_with_clients(connection: sqlite3.Connection, found: list[Row], shared: set[int]) -> list[Row]:
+    """Review items as listed, with what a person needs to decide; `shared` are those that are about one address or number."""
+    clients = _review_clients(connection, [item["id"] for item in found])
     for item in found:
         item["clients"] = clients[item["id"]]
         item["linked"] = any(client["linked"] for client in item["clients"])

@@ -74,8 +74,21 @@ class StatusData(Protocol):
     async def page(self) -> dict[str, Any]:
         """Answer `status()` and, for the page: `decisions`, `held`, `reviews`, `ignored_without_identity`, `chart`.
 
-        Optional: `decided` (the last decisions about persons) and, in a review, its `clients` and whether one is `linked`.
+        Optional: `decided` (the last decisions about persons), `open_reviews` (how many there are) and, in a review, its
+        `clients` and whether one is `linked`.
         """
+        ...
+
+    async def listing(self, kind: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer one page of `events`, `links` or `reviews`: `rows`, `cursor`, `partly`, `sources`."""
+        ...
+
+    async def event(self, event_id: int) -> dict[str, Any] | None:
+        """Answer one event with its trace; None when there is none."""
+        ...
+
+    async def body(self, event_id: int) -> str | None:
+        """Answer what the sender sent, which is personal data; None when it is not kept."""
         ...
 
 

@@ -10,7 +10,8 @@ import sqlite3
 import pytest
 
 from connector.model.jobs import Verdict
-from connector.store import views
+from connector.store import pages, views
+from connector.store.lists import Wanted
 
 from .samples import DONE, NOW, accept, claim_one, link, opened
 
@@ -25,6 +26,17 @@ PAGE = {
     "one event": lambda c: views.event(c, 1),
     "reviews": views.desk,
     "decided": views.decided,
+    "open reviews": views.open_reviews,
+    "under review": lambda c: views.under_review(c, views.events(c, state="held", limit=5)),
+    "events page": lambda c: pages.events(c, Wanted()),
+    "events page of a reason": lambda c: pages.events(c, Wanted(reason="x", source="stores", state="done")),
+    "events page behind": lambda c: pages.events(c, Wanted(reason="x", cursor=9), span=3),
+    "events page of an appointment": lambda c: pages.events(c, Wanted(appointment_id="7")),
+    "events page of a customer": lambda c: pages.events(c, Wanted(customer_id="7")),
+    "held page": lambda c: pages.events(c, Wanted(state="held", reason="x")),
+    "links page": lambda c: pages.links(c, Wanted(reason="email")),
+    "reviews page": lambda c: pages.reviews(c, Wanted(reason="x")),
+    "decided page": lambda c: pages.reviews(c, Wanted(state="decided")),
     "ignored_clients": views.ignored_clients,
     "last_day": lambda c: views.last_day(c, NOW),
 }

@@ -111,6 +111,15 @@ class FakeData:
             raise self.problem
         return self._page
 
+    async def listing(self, kind: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        return {"rows": [], "cursor": None, "partly": False, "sources": ["stores"], "reasons": {}}
+
+    async def event(self, event_id: int) -> dict[str, Any] | None:
+        return None
+
+    async def body(self, event_id: int) -> str | None:
+        return None
+
 
 def queue(**counts: int) -> dict[str, int]:
     states = ("queued", "running", "retrying", "held", "done", "ignored", "discarded")
