@@ -31,7 +31,7 @@ port = 0
 drain_seconds = 0.5
 [booking.stores]
 system = "booxi"
-base_url = "http://booxi.test"
+base_url = "https://booxi.test"
 partner_key = "sandbox-partner-key"
 module_id = "dynamics"
 default_country = "CA"
