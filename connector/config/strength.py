@@ -37,6 +37,17 @@ def check_webhooks(tables: Tables, webhooks: Mapping[str, Webhook]) -> None:
                     check_length(tables, f"booking.{name}.webhook", key, token, "because strangers can try", shortest=SHORTEST)
 
 
+def check_status(tables: Tables, token: SecretStr | None, *, is_local: bool, has_url: bool) -> None:
+    """The status page is never open to the world: wherever others can reach us, it needs a token."""
+    if is_local:
+        return
+    why = "because [server] public_url is set" if has_url else "because [server] host is not loopback"
+    if token is None:
+        tables.fault("status", "token", f'is required {why}; add: token = {{ env = "CONNECTOR_STATUS_TOKEN" }}')
+    else:
+        check_length(tables, "status", "token", token.get_secret_value(), why)
+
+
 def check_length(tables: Tables, table: str, key: str, value: str, why: str, *, shortest: int = 0) -> None:
     """Warn of a secret that can be guessed, and refuse one below `shortest`; `why` says what makes it matter."""
     text = f"is short enough to be guessed; give it at least {SHORT} characters {why}"

@@ -6,15 +6,17 @@ empty look-up lets the next rule speak, so nobody is created on doubt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from connector.model.bookings import Kind
 from connector.model.errors import Conflict, Hold, Ignore, Lasting, NothingToIdentify
+from connector.model.fields import Value
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.persons import Customer, NewCustomer
 from connector.sync.effects import effect
+from connector.sync.fields import field_values
 from connector.sync.matching import decisions, others
 from connector.sync.matching.decisions import Ask, Take
 from connector.sync.matching.evidence import agreement, new_customer, one_person, review
@@ -165,7 +167,8 @@ class Matcher(StoredIds):
 
     async def _create(self, work: Work, person: Identity, intent: str, *, unsettled: bool) -> Found:
         try:
-            customer = await self.crm.create(new_customer(person), self._key(work))
+            more = await self._more(work)
+            customer = await self.crm.create(new_customer(person), self._key(work), more)
         except Conflict as conflict:
             return await self._winner(work, conflict, person, intent, unsettled=unsettled)
         left_out = f"; the CRM refused: {', '.join(customer.refused)}" if customer.refused else ""
@@ -262,12 +265,18 @@ class Matcher(StoredIds):
         if new == NewCustomer():
             text = "the CRM refuses a second customer with this e-mail address, and nothing else is known of the person"
             raise Hold(text, hint=f"Complete the client in the booking system, or `connector review` links it to {holder.id}.")
-        customer = await self.crm.create(new, self._key(work))
+        customer = await self.crm.create(new, self._key(work), await self._more(work))
         if person.email_key is not None:
             await self.links.notice(self.crm.name, person.email_key, 2, self.clock())
         text = f"a customer was created without the e-mail address, which belongs to customer {holder.id}"
         note(work, "create", "created", text, customer.id)
         return Found(customer, "created", "created", keys=person.phone_keys, intent=intent)
+
+    async def _more(self, work: Work) -> Mapping[str, Value]:
+        """What `[sync.fields]` says for a customer who is made."""
+        event = work.event
+        changes = await self.crm.changes(field_values(self.settings.fields, event.client, event.appointment))
+        return changes.values
 
     def _create_intent(self, work: Work) -> str:
         return f"create:{self.crm.name}:{self._key(work)}"
