@@ -74,7 +74,14 @@ def _check_other(
         tables.fault(where, "token", f"is that of {tokens[secret]} as well; give each operator a token of its own")
 
 
-def check_operators(tables: Tables, operators: tuple[OperatorSettings, ...], why: str) -> None:
-    """Warn of tokens that can be guessed; `why` says what makes it matter."""
-    for number, operator in enumerate(operators, 1):
+def check_status(tables: Tables, status: StatusSettings, *, is_local: bool, has_url: bool) -> None:
+    """The status page is never open to the world: wherever others can reach us, it needs tokens that nobody guesses."""
+    if is_local:
+        return
+    why = "because [server] public_url is set" if has_url else "because [server] host is not loopback"
+    for number, operator in enumerate(status.operators, 1):
         check_length(tables, f"[[status.operators]] number {number}", "token", operator.token.get_secret_value(), why)
+    if status.token is not None:
+        check_length(tables, "status", "token", status.token.get_secret_value(), why)
+    elif not status.operators:
+        tables.fault("status", "token", f'is required {why}; add: token = {{ env = "CONNECTOR_STATUS_TOKEN" }}')

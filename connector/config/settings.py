@@ -14,11 +14,12 @@ from phonenumbers import SUPPORTED_REGIONS
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
 from connector.config.addresses import check_base_url, is_loopback, own_url
-from connector.config.operators import StatusSettings, check_operators, read_status
+from connector.config.fields import FieldRules, check_rules
+from connector.config.operators import StatusSettings, check_status, read_status
 from connector.config.outbound import OutboundSettings, Route
 from connector.config.reader import Tables, nearest, parse
 from connector.config.routes import Routes
-from connector.config.strength import check_length, check_webhooks
+from connector.config.strength import check_webhooks
 from connector.config.values import RecordUrl, Zone
 from connector.config.values import Section as Section  # noqa: PLC0414 - integrations take it from here
 from connector.model.errors import ConfigError
@@ -147,6 +148,10 @@ class CrmSettings(Section):
     allow_plain_http: bool = False
     outbound: OutboundSettings | None = None
 
+    def identity_fields(self) -> frozenset[str] | None:
+        """The CRM's names of what says who a customer is; None: `[sync.fields]` cannot be written there."""
+        return None
+
 
 #: Who is taken where more than one customer fits.
 SeveralCandidates = Literal["hold", "oldest", "latest_activity"]
@@ -169,6 +174,8 @@ class SyncSettings(Section):
     shared_phones: tuple[str, ...] = ()
     ignore_dots_and_tags: tuple[str, ...] = ()
     minimum_identity: Literal["phone_and_name", "email", "email_and_name"] = "phone_and_name"
+    #: What else is written to customers.
+    fields: FieldRules = ()
 
     @field_validator("shared_email_domains", "ignore_dots_and_tags")
     @classmethod
@@ -255,29 +262,20 @@ def load(path: Path, *, systems: Systems, environ: Mapping[str, str] | None = No
     booking, crm, sync = accounts.booking(), accounts.crm(), accounts.sync()
     given = {f"{kind}.{name}": one.outbound for kind, of in (("booking", booking), ("crm", crm)) for name, one in of.items()}
     ways = {account: routes.route(account, own) for account, own in given.items()}
+    for number, one in enumerate(sync, 1):
+        if one.crm in crm:
+            check_rules(tables, f"[[sync]] number {number}", one.fields, crm[one.crm].identity_fields())
     if server is not None and server.has_path:
         text = "has a path: the proxy must remove it from what it passes on, and the status page is not reachable through it"
         tables.warn("server", "public_url", text)
     if server is not None and status is not None:
-        _check_status(tables, server, status)
+        check_status(tables, status, is_local=server.is_local, has_url=server.public_url is not None)
         if not server.is_local:
             check_webhooks(tables, {name: settings.webhook for name, settings in booking.items() if settings.webhook})
     if tables.faults or server is None or database is None or worker is None or status is None or log is None:
         raise ConfigError(sorted(set(tables.faults), key=tables.faults.index))
     found = (tuple(tables.plain_secrets), tuple(tables.warnings), ways)
     return Config(path, server, database, worker, status, log, booking, crm, sync, *found)
-
-
-def _check_status(tables: Tables, server: ServerSettings, status: StatusSettings) -> None:
-    """The status page is never open to the world."""
-    if server.is_local:
-        return
-    why = "because [server] public_url is set" if server.public_url else "because [server] host is not loopback"
-    check_operators(tables, status.operators, why)
-    if status.token is not None:
-        check_length(tables, "status", "token", status.token.get_secret_value(), why)
-    elif not status.operators:
-        tables.fault("status", "token", f'is required {why}; add: token = {{ env = "CONNECTOR_STATUS_TOKEN" }}')
 
 
 @dataclass

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import ClassVar
 
 from connector.config.settings import CrmSettings
 from connector.model.bookings import Appointment
+from connector.model.errors import RemoteError
+from connector.model.fields import FieldRule, FieldValue, Value
 from connector.model.persons import Customer, NewCustomer
+from connector.model.problems import Check
+from connector.remote.fields import Changes, Field, fault, plan
 from connector.remote.integration import Integration
+
+#: No further fields.
+NOTHING: Mapping[str, Value] = {}
 
 
 class Uniqueness(Enum):
@@ -32,6 +40,10 @@ class CRM(Integration):
     #: Whether `get` of a record that was merged into another one leads there. False: it reads as gone (None), because the
     #: CRM does not say which one goes on.
     follows_merges: ClassVar[bool] = True
+    #: The rules of `[sync.fields]` of every sync that leads here; `keep` adds to them.
+    rules: tuple[FieldRule, ...] = ()
+    #: The live schema, as it was read last.
+    schema: Mapping[str, Field] | None = None
 
     @abstractmethod
     async def get(self, customer_id: str) -> Customer | None:
@@ -56,16 +68,51 @@ class CRM(Integration):
         """
 
     @abstractmethod
-    async def create(self, new: NewCustomer, person_key: str) -> Customer:
-        """Create under our unique key. Raises `Conflict` when the person is already there.
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:
+        """Create under our key, with `properties` as `changes` gave them. Raises `Conflict` when the person is already there.
 
         Its `winner` was read and carries the address that was sent or our key; an id that a refusal only names is no winner.
         Raises `NeedsReview` where the CRM's own rules refuse it and only name customers who are similar.
         """
 
     @abstractmethod
-    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
-        """Write those fields of `new` that are blank in `customer`; return the names of the fields written."""
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:
+        """Write those fields of `new` that are blank in `customer`, and `properties`; return the names of what was written."""
+
+    async def fields(self) -> Mapping[str, Field]:
+        """Read which fields customers have now, by name; only asked where `settings.identity_fields` allows rules."""
+        return {}
+
+    def keep(self, rules: Sequence[FieldRule]) -> None:
+        """Read the fields of these rules with every customer from now on; what is kept already stays."""
+        self.rules = tuple(dict.fromkeys((*self.rules, *rules)))
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The names of the fields that are read with every customer beside our own."""
+        return tuple(dict.fromkeys(rule.name for rule in self.rules))
+
+    async def changes(self, wanted: Sequence[FieldValue], customer: Customer | None = None) -> Changes:
+        """What has to be written of `wanted`: to a customer as just read, or, without one, to one who is made."""
+        if not wanted:
+            return Changes()
+        if self.schema is None:
+            self.schema = await self.fields()
+        return plan(self.schema, wanted, customer)
+
+    async def field_checks(self) -> list[Check]:
+        """Compare the rules with the live schema, which is read anew; an error for each rule that cannot be carried out."""
+        if not self.rules:
+            return []
+        identity = f"{self.remote.account}.fields"
+        try:
+            self.schema = await self.fields()
+        except RemoteError as error:
+            return [Check(id=identity, level="error", message=str(error), hint=error.hint)]
+        hint = "Correct it in [sync.fields] or in the CRM; until then the field is left out."
+        faults = [text for rule in self.rules if (text := fault(rule, self.schema)) is not None]
+        found = [Check(id=identity, level="error", message=f"{self.title}: {text}", hint=hint) for text in faults]
+        return found or [Check(id=identity, level="ok", message=f"{self.title}: the fields of [sync.fields] can be written")]
 
     @abstractmethod
     async def record_appointment(self, customer_id: str, appointment: Appointment, marker: str, record_id: str | None) -> str:

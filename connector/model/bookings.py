@@ -58,6 +58,12 @@ class Appointment(Model):
     title: str = ""
     location: str = ""
     staff: str = ""
+    staff_id: str = ""
+    staff_email: str = ""
+    service: str = ""
+    service_id: str = ""
+    store: str = ""
+    store_id: str = ""
     updated_at: datetime | None = None
     #: Of `start` and `end`, what the booking system says in a way that cannot be read.
     unread: tuple[str, ...] = ()

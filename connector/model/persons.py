@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import Field
 
@@ -23,6 +24,8 @@ class Customer(Model):
     #: When the record was made and when something last happened to it, where the CRM says so.
     created_at: datetime | None = None
     active_at: datetime | None = None
+    #: What stands in the fields of `[sync.fields]`, by the CRM's name; as the CRM answers it, without wrappings.
+    properties: dict[str, Any] = Field(default_factory=dict, exclude=True)
     #: After a create: our fields that the CRM's own rules refused, so that they were left out.
     refused: tuple[str, ...] = Field(default=(), exclude=True)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from connector.config.settings import Config
+from connector.crms.base import CRM
 from connector.model.bookings import Event
 from connector.model.errors import RemoteError
 from connector.model.problems import Check
@@ -171,6 +172,8 @@ async def _account(adapter: Integration) -> Sequence[Check]:
         found = [Check(id=f"{account}.account", level="ok", message=f"{adapter.title} answers and accepts the key")]
     try:
         more = await adapter.checks()
+        if isinstance(adapter, CRM):
+            more = [*more, *await adapter.field_checks()]
     except RemoteError as error:
         more = [Check(id=f"{account}.checks", level="error", message=str(error), hint=error.hint)]
     said = {check.message for check in found}

@@ -19,11 +19,14 @@ from connector.model.errors import Conflict, Hold, Ignore, NeedsReview, Rejected
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.persons import Customer, NewCustomer
+from connector.remote.fields import Changes
 from connector.sync.effects import effect
+from connector.sync.fields import field_values
 from connector.sync.locks import IdentityLocks
 from connector.sync.matching.case import Parts, Seen
-from connector.sync.matching.evidence import CHOOSE, missing_fields, new_customer, one_person
+from connector.sync.matching.evidence import CHOOSE, may_fill, missing_fields, new_customer, one_person
 from connector.sync.matching.matcher import resolve
+from connector.sync.person.identity import Identity
 from connector.sync.repositories import EffectsJournal, LinksMemory
 from connector.sync.timeline import Recorder
 from connector.sync.trace import note
@@ -49,6 +52,7 @@ class Sync:
         self.crm = crm
         self.links = links
         self.journal = journal
+        crm.keep(settings.fields)
         self.country = country
         self.clock = clock
         self.parts = Parts(settings, booking, crm, links, journal, locks, country, clock)
@@ -147,18 +151,27 @@ class Sync:
     # Step 3: fill what the CRM does not know.
 
     async def fill(self, work: Work, seen: Seen) -> None:
-        """Write blanks only; a CRM that refuses a field does not undo the link."""
-        if self.settings.fill_blanks:
+        """Write blanks, and what `[sync.fields]` says; a CRM that refuses a field does not undo the link."""
+        if self.settings.fill_blanks or self.settings.fields:
             link = self._link(work)
             customer = seen.customer or await self.crm.get(link.customer_id)
-            person = self.parts.identity(await self._client(work, seen))
-            missing = missing_fields(customer, new_customer(person), origin=link.origin) if customer else None
-            if missing is not None and missing.email and await self.links.shared(self.crm.name, person.email_keys, None):
-                # Somebody else has the address of several in a CRM that keeps addresses unique.
-                missing = missing.model_copy(update={"email": ""})
-            if customer is not None and missing is not None and missing != NewCustomer():
-                await self._fill(work, customer, missing)
+            client = await self._client(work, seen)
+            person = self.parts.identity(client)
+            if customer is not None and may_fill(customer, new_customer(person), origin=link.origin):
+                missing = await self._missing(customer, person, link.origin)
+                wanted = field_values(self.settings.fields, client, work.event.appointment)
+                changes = await self.crm.changes(wanted, customer)
+                if missing != NewCustomer() or changes.values or changes.left_out:
+                    await self._fill(work, customer, missing, changes)
         work.step = "record"
+
+    async def _missing(self, customer: Customer, person: Identity, origin: str) -> NewCustomer:
+        """What the customer lacks of our own fields."""
+        missing = missing_fields(customer, new_customer(person), origin=origin) if self.settings.fill_blanks else None
+        if missing is not None and missing.email and await self.links.shared(self.crm.name, person.email_keys, None):
+            # Somebody else has the address of several in a CRM that keeps addresses unique.
+            missing = missing.model_copy(update={"email": ""})
+        return missing or NewCustomer()
 
     async def _client(self, work: Work, seen: Seen) -> Client:
         """What is known of the client. What an earlier try read beside a delivery that says nothing is read again."""
@@ -167,17 +180,28 @@ class Sync:
             client = await self.booking.client(work.client_id) or client
         return client
 
-    async def _fill(self, work: Work, customer: Customer, missing: NewCustomer) -> None:
+    async def _fill(self, work: Work, customer: Customer, missing: NewCustomer, changes: Changes) -> None:
+        for name, why in changes.left_out.items():
+            note(work, "fill", "left out", f"the field {name}: {why}", customer.id)
+        if missing == NewCustomer() and not changes.values:
+            return
         intent = f"fill:{work.event_id}"
         async with effect(self.journal, work, intent, "fill", self.clock()):
             try:
-                written = await self.crm.fill(customer, missing)
+                written = await self.crm.fill(customer, missing, changes.values)
             except (Rejected, Conflict) as error:
                 note(work, "fill", "refused", str(error), customer.id)
             else:
-                refused = [name for name, value in missing if value and name not in written]
+                asked = [*(name for name, value in missing if value), *changes.values]
+                refused = [name for name in asked if name not in written]
                 left_out = f"; the CRM refused: {', '.join(refused)}" if refused else ""
-                note(work, "fill", "written", f"blanks filled: {', '.join(written) or 'none'}{left_out}", customer.id)
+                note(
+                    work,
+                    "fill",
+                    "written",
+                    f"{'fields written' if changes.values else 'blanks filled'}: {', '.join(written) or 'none'}{left_out}",
+                    customer.id,
+                )
         await self.journal.settled(work, intent, self.clock())
 
     # Step 4: the appointment on the customer's timeline.

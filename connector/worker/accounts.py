@@ -77,6 +77,8 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
             found.booking[name].address = f"{config.server.public_url.rstrip('/')}/webhooks/{name}"
     for name, crm in config.crm.items():
         found.crms[name] = registry.crm(crm.system).connect(name, crm, quota_for, transport=transport(f"crm.{name}"))
+    for sync in config.sync:
+        found.crms[sync.crm].keep(sync.fields)
     if store is not None:
         await _restore(found.quotas, store)
     return found

@@ -44,6 +44,9 @@ def read_appointment(record: dict[str, Any], booking: dict[str, Any], settings: 
         ends_at=in_utc(read_api_time(member(record, "end_date_time")), zone),
         title=name_of(record.get("service")),
         location=name_of(record.get("location")),
+        service=name_of(record.get("service")),
+        service_id=read_key(read_object(record.get("service")).get("id")) or "",
+        store=name_of(record.get("location")),
         staff=read_text(", ".join(name for name in employees if name)),
     )
 

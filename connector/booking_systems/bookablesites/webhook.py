@@ -82,6 +82,9 @@ def read_appointment(
         title=service,
         location=_text(data, fields.location),
         staff=_text(data, fields.staff),
+        staff_email=_text(data, ("employeeEmail",)),
+        service=service,
+        store=_text(data, fields.location),
     )
 
 

@@ -159,6 +159,8 @@ def read_appointment(
         starts_at=starts_at,
         ends_at=ends_at,
         title=read_text(booking.get("productName")) or read_text(booking.get("title")),
+        service=read_text(booking.get("productName")),
+        service_id=read_text(booking.get("productId")),
         updated_at=max(known, default=None),
         unread=unread(start=(booking.get("startTime"), starts_at), end=(booking.get("endTime"), ends_at)),
     )

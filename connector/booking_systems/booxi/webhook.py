@@ -143,7 +143,8 @@ def read_appointment(booking: dict[str, Any], zone: str | None = None) -> Appoin
         return None
     span = read_object(booking.get("totalClientTimespan"))
     staff = (read_text(booking.get("staffFirstName")), read_text(booking.get("staffLastName")))
-    services = (read_text(item.get("serviceName")) for item in read_objects(booking.get("items")))
+    items = read_objects(booking.get("items"))
+    services = read_text(", ".join(name for item in items if (name := read_text(item.get("serviceName")))))
     starts_at = read_time(span.get("start"), zone) or read_time(booking.get("startsOn"), zone)
     ends_at = read_time(span.get("end"), zone)
     return Appointment(
@@ -151,9 +152,13 @@ def read_appointment(booking: dict[str, Any], zone: str | None = None) -> Appoin
         status=read_status(booking, read_object(booking.get("client"))),
         starts_at=starts_at,
         ends_at=ends_at,
-        title=read_text(", ".join(name for name in services if name)),
+        title=services,
         location=read_text(booking.get("locationText")) or read_text(booking.get("location")),
         staff=" ".join(part for part in staff if part),
+        staff_id=read_number(booking.get("staffId")),
+        service=services,
+        service_id=read_number(items[0].get("serviceId")) if len(items) == 1 else "",
+        store_id=read_number(booking.get("merchantId")),
         updated_at=read_time(booking.get("modifiedOn"), zone),
         unread=unread(start=(span.get("start") or booking.get("startsOn"), starts_at), end=(span.get("end"), ends_at)),
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, Uniqueness
+from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.dynamics import mapping
 from connector.crms.dynamics.api import Client
 from connector.crms.dynamics.refusals import Changed, DuplicateRule, Gone, Refusals
@@ -17,6 +17,7 @@ from connector.crms.dynamics.settings import DynamicsSettings
 from connector.crms.dynamics.setup import Setup
 from connector.model.bookings import Appointment
 from connector.model.errors import Conflict, Lasting, Rejected, Transient, UnknownOutcome
+from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote import contacts
@@ -150,7 +151,7 @@ class Dynamics(CRM):
 
     # ---- writes ----
 
-    async def create(self, new: NewCustomer, person_key: str) -> Customer:
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:  # noqa: ARG002
         """Create the contact under our alternate key.
 
         Raises:
@@ -213,7 +214,7 @@ class Dynamics(CRM):
         )
         return self._rejected(f"create a contact: {how}, and does not say because of whom", hint)
 
-    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:  # noqa: ARG002
         """Write blanks only, and only if nobody else wrote to the contact since it was read here.
 
         An e-mail address that another contact has, or a value that does not fit, is left out.

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Self
 
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, Uniqueness
+from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.hubspot import mapping
 from connector.crms.hubspot.api import Client
 from connector.crms.hubspot.refusals import HINT_FIX, Refusals
 from connector.crms.hubspot.settings import HubSpotSettings
 from connector.model.bookings import Appointment
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, Transient, UnknownOutcome
+from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote import contacts
+from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import QuotaFor
 
@@ -47,7 +49,6 @@ class HubSpot(CRM):
         super().__init__(name, remote)
         self._client = client
         self._key = person_key_property
-        self._read = (*mapping.READ, person_key_property)
         self._clock = clock
 
     @classmethod
@@ -70,6 +71,10 @@ class HubSpot(CRM):
             transport=transport,
         )
         return cls(name, remote, Client(remote, search_quota), settings.person_key_property)
+
+    @property
+    def _read(self) -> tuple[str, ...]:
+        return (*mapping.READ, self._key, *self.kept)
 
     # ---- look-ups ----
 
@@ -127,7 +132,7 @@ class HubSpot(CRM):
 
     # ---- writes ----
 
-    async def create(self, new: NewCustomer, person_key: str) -> Customer:
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:
         """Create the contact under our unique key.
 
         Raises:
@@ -136,10 +141,11 @@ class HubSpot(CRM):
             Rejected: HubSpot refuses the e-mail address, the key, or a value without naming its property.
         """
         try:
-            answer, refused = await self._create({**mapping.properties_of(new), self._key: person_key})
+            sent = {**mapping.written(properties), **mapping.properties_of(new), self._key: person_key}
+            answer, refused = await self._create(sent)
         except Conflict as conflict:
             raise await self._confirmed(conflict, new.email, person_key) from None
-        created = mapping.customer(answer.data, self._key)
+        created = mapping.customer(answer.data, self._key, self.kept)
         if created is None:
             text = f"HubSpot: create a contact: answered {answer.status} without a contact"
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
@@ -156,8 +162,7 @@ class HubSpot(CRM):
             kept = {name: value for name, value in properties.items() if name not in refusal.fields}
             if kept == properties or self._key not in kept or not contacts.identifies(properties, kept, mapping.FIELDS):
                 raise
-            left_out = tuple(field for field, name in mapping.FIELDS.items() if name in properties.keys() - kept.keys())
-            return await self._client.create_contact(kept), left_out
+            return await self._client.create_contact(kept), mapping.ours([name for name in properties if name not in kept])
 
     async def _confirmed(self, conflict: Conflict, email: str, person_key: str) -> Conflict:
         """The conflict with a winner that was read and carries the address or the key; an id in a sentence is only a claim."""
@@ -177,30 +182,38 @@ class HubSpot(CRM):
         found = [*by_email, await self.by_key(person_key)]
         return {contact.id: contact for contact in found if contact is not None}
 
-    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:
         """Write blanks only. An e-mail address that another contact has, or a field that is refused, is left out."""
         fields = contacts.blanks(customer, new, mapping.FIELDS)
+        values = {**mapping.properties_of(new, fields), **mapping.written(properties)}
         try:
-            return await self._write(customer.id, new, fields)
+            return await self._write(customer.id, values)
         except Conflict as conflict:
-            if conflict.by != "email" or "email" not in fields:
+            if conflict.by != "email" or "email" not in values:
                 raise
-            return await self._write(customer.id, new, [field for field in fields if field != "email"])
+            return await self._write(customer.id, {name: value for name, value in values.items() if name != "email"})
 
-    async def _write(self, customer_id: str, new: NewCustomer, fields: list[str]) -> tuple[str, ...]:
-        if not fields:
+    async def _write(self, customer_id: str, values: dict[str, str]) -> tuple[str, ...]:
+        if not values:
             return ()
         try:
-            answer = await self._client.update_contact(customer_id, mapping.properties_of(new, fields))
+            answer = await self._client.update_contact(customer_id, values)
         except Rejected as refusal:
-            kept = [field for field in fields if mapping.FIELDS[field] not in refusal.fields]
-            if not kept or kept == fields:
+            kept = {name: value for name, value in values.items() if name not in refusal.fields}
+            if not kept or kept == values:
                 raise
-            return await self._write(customer_id, new, kept)
+            return await self._write(customer_id, kept)
         if answer.status == 404:
             hint = "Somebody deleted it in HubSpot meanwhile; retry the event to find the customer again."
             raise self._rejected("update a contact: the contact is gone", hint)
-        return tuple(fields)
+        return mapping.ours(values)
+
+    async def fields(self) -> Mapping[str, Field]:
+        """Read the definitions of all contact properties."""
+        what = "list the contact properties"
+        data = (await self._client.properties(what)).data
+        found = [mapping.field(result) for result in self._results(data, what)]
+        return {about.name: about for about in found if about is not None}
 
     # ---- appointments ----
 
@@ -322,7 +335,7 @@ class HubSpot(CRM):
         return self._customer(answer.data, "look up a contact")
 
     def _customer(self, data: Any, what: str) -> Customer:
-        contact = mapping.customer(data, self._key)
+        contact = mapping.customer(data, self._key, self.kept)
         if contact is None:
             raise self._transient(f"{what}: answered with something that is not a contact")
         return contact

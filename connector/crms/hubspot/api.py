@@ -105,6 +105,11 @@ class Client:
         return await self._remote.call("read a property's definition", "GET", path, accept=(200, 404), probe=True)
 
     # https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
+    async def properties(self, what: str) -> Answer:
+        """Read the definitions of all contact properties."""
+        return await self._remote.call(what, "GET", PROPERTIES, accept=(200,), probe=True)
+
+    # https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
     async def create_property(self, definition: dict[str, Any]) -> Answer:
         """Create a contact property; 409: it is there already, 403: the key lacks `crm.schemas.contacts.write`."""
         return await self._remote.call(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import phonenumbers
 
 from connector.model.bookings import Appointment, Status
+from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.remote import contacts
+from connector.remote.fields import Field, Kind
+from connector.remote.values import read_object, read_objects, read_text
 
 #: Our field → HubSpot's property.
 FIELDS = {
@@ -25,13 +28,25 @@ READ = (*FIELDS.values(), "hs_additional_emails")
 #: Computed by HubSpot from `phone` and `mobilephone`, without the country code.
 SEARCHABLE_PHONES = ("hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number")
 
+#: HubSpot's types of properties.
+KINDS = {
+    "string": Kind.TEXT,
+    "number": Kind.NUMBER,
+    "bool": Kind.YES_NO,
+    "date": Kind.DATE,
+    "datetime": Kind.TIME,
+    "enumeration": Kind.OPTION,
+}
+#: Characters that a text property holds at most (documented for rich and plain text alike).
+TEXT = 65_536
+
 #: A reschedule is only a new time: HubSpot's RESCHEDULED would say that this meeting does not take place. Every outcome
 #: can be taken back (cancelled → scheduled again), because each update writes the outcome that holds now.
 OUTCOMES = {Status.COMPLETED: "COMPLETED", Status.NO_SHOW: "NO_SHOW", Status.CANCELLED: "CANCELED"}
 
 
-def customer(data: Any, person_key_property: str) -> Customer | None:
-    """Read a contact; None when `data` is not one."""
+def customer(data: Any, person_key_property: str, kept: Iterable[str] = ()) -> Customer | None:
+    """Read a contact, with the properties `kept`; None when `data` is not one."""
     if not isinstance(data, dict) or not is_id(data.get("id")):
         return None
     properties = data.get("properties")
@@ -54,6 +69,7 @@ def customer(data: Any, person_key_property: str) -> Customer | None:
         person_key=text(person_key_property),
         created_at=_moment(data.get("createdAt")),
         active_at=_moment(data.get("updatedAt")),
+        properties={name: text(name) for name in kept},
     )
 
 
@@ -80,6 +96,40 @@ def properties_of(new: NewCustomer, fields: Iterable[str] = FIELDS) -> dict[str,
     """The properties that say something; blanks are never sent, because they would clear what is there."""
     pairs = ((FIELDS[field], str(getattr(new, field)).strip()) for field in fields)
     return {name: value for name, value in pairs if value}
+
+
+def ours(names: Iterable[str]) -> tuple[str, ...]:
+    """Our words for these properties; those that are not ours keep HubSpot's."""
+    words = {name: field for field, name in FIELDS.items()}
+    return tuple(words.get(name, name) for name in names)
+
+
+def written(properties: Mapping[str, Value]) -> dict[str, str]:
+    """Values as HubSpot takes them: all of them as text, times in UTC."""
+    return {name: _written(value) for name, value in properties.items()}
+
+
+def _written(value: Value) -> str:
+    if isinstance(value, datetime):
+        return _time(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def field(definition: dict[str, Any]) -> Field | None:
+    """A property's definition; None without a name. Several options at once are not written."""
+    name = definition.get("name")
+    if not isinstance(name, str) or not name:
+        return None
+    kind = KINDS.get(str(definition.get("type")), Kind.OTHER)
+    if definition.get("fieldType") == "textarea":
+        kind = Kind.LINES
+    elif definition.get("fieldType") == "checkbox":
+        kind = Kind.OTHER
+    options = {read_text(one.get("value")): read_text(one.get("label")) for one in read_objects(definition.get("options"))}
+    read_only = read_object(definition.get("modificationMetadata")).get("readOnlyValue") is True
+    writable = not read_only and definition.get("calculated") is not True
+    length = TEXT if kind in (Kind.TEXT, Kind.LINES) else None
+    return Field(name, kind, read_text(definition.get("label")), writable, length, options)
 
 
 def phone_search(phone: str) -> list[list[tuple[str, str]]]:

@@ -47,3 +47,8 @@ class HubSpotSettings(CrmSettings):
     #: Internal name of the unique contact property that carries our key; `connector check --fix` makes it.
     person_key_property: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,99}$")] = "connector_person_key"
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 20.0
+
+    def identity_fields(self) -> frozenset[str]:
+        """What matching writes, and our key."""
+        names = ("email", "firstname", "lastname", "mobilephone", "phone", "hs_additional_emails")
+        return frozenset((*names, self.person_key_property))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Self
 from weakref import WeakValueDictionary
@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, Uniqueness
+from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.odoo import mapping
 from connector.crms.odoo.api import EVENT, PARTNER, Client
 from connector.crms.odoo.expiry import KeyExpiry
@@ -21,6 +21,7 @@ from connector.crms.odoo.refusals import Meaning, Refusals
 from connector.crms.odoo.settings import OdooSettings
 from connector.model.bookings import Appointment
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote import contacts
@@ -144,7 +145,7 @@ class Odoo(CRM):
 
     # ---- writes ----
 
-    async def create(self, new: NewCustomer, person_key: str) -> Customer:
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:  # noqa: ARG002
         """Create the contact under our external id.
 
         `load` would change a contact that has the id already, so that is looked for first; two creates of one process
@@ -191,7 +192,7 @@ class Odoo(CRM):
             raise self._rejected("create a contact: the one with our key is archived", hint)
         raise Conflict("Odoo: create a contact: our key is taken", by="key", winner=str(number), account=self.remote.account)
 
-    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:  # noqa: ARG002
         """Write blanks only. Nothing in Odoo refuses an address that another contact has, so it is looked for first."""
         mobile, _ = await self._schema()
         values = mapping.fill_values(customer, new, mobile)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
@@ -11,13 +11,14 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, Uniqueness
+from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.pipedrive import mapping
 from connector.crms.pipedrive.api import Client
 from connector.crms.pipedrive.refusals import Refusals
 from connector.crms.pipedrive.settings import PipedriveSettings
 from connector.model.bookings import Appointment
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote import contacts
@@ -163,7 +164,7 @@ class Pipedrive(CRM):
 
     # ---- writes ----
 
-    async def create(self, new: NewCustomer, person_key: str) -> Customer:
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:  # noqa: ARG002
         """Create with our marker, after a look at the newest persons; one create at a time, so that ours never race.
 
         Raises:
@@ -191,7 +192,7 @@ class Pipedrive(CRM):
                 text = f"Pipedrive: create a person: another person has this {by}"
                 raise Conflict(text, by=by, winner=winner, account=self.remote.account)
 
-    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:  # noqa: ARG002
         """Write blanks only, on the person as it is now: lists of addresses and phones are sent whole."""
         if not contacts.blanks(customer, new, mapping.FIELDS):
             return ()

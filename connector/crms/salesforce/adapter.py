@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, Uniqueness
+from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.salesforce import mapping, soql
 from connector.crms.salesforce.api import TOKEN, Client, DayCalls
 from connector.crms.salesforce.refusals import Gone, Refusals, Similar
@@ -25,6 +25,7 @@ from connector.model.errors import (
     Transient,
     UnknownOutcome,
 )
+from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote import contacts
@@ -154,7 +155,7 @@ class Salesforce(CRM):
 
     # ---- writes ----
 
-    async def create(self, new: NewCustomer, person_key: str) -> Customer:
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:  # noqa: ARG002
         """Create the contact under our unique key.
 
         Raises:
@@ -245,7 +246,7 @@ class Salesforce(CRM):
         text = f"Salesforce: create a contact: another contact has this {held}"
         return Conflict(text, by=by, winner=winner, account=self.remote.account, status=status)
 
-    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:  # noqa: ARG002
         """Write blanks only. An e-mail address that another contact has, or a field that is refused, is left out."""
         fields = contacts.blanks(customer, new, mapping.FIELDS)
         # Salesforce itself does not mind two contacts with one address.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, Uniqueness
+from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.zoho import mapping
 from connector.crms.zoho.api import TOKEN_SECONDS, TOKENS, Client, unexpected
 from connector.crms.zoho.own_fields import OwnFields
@@ -17,6 +17,7 @@ from connector.crms.zoho.refusals import Refusals, code_of
 from connector.crms.zoho.settings import ZohoSettings
 from connector.model.bookings import Appointment
 from connector.model.errors import Conflict, Lasting, Rejected, UnknownOutcome
+from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote import contacts
@@ -125,7 +126,7 @@ class Zoho(CRM):
 
     # ---- writes ----
 
-    async def create(self, new: NewCustomer, person_key: str) -> Customer:
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:  # noqa: ARG002
         """Create the contact under our unique key.
 
         Raises:
@@ -183,7 +184,7 @@ class Zoho(CRM):
         found = await self.by_email(email)
         return found[0] if len(found) == 1 else None
 
-    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:  # noqa: ARG002
         """Write blanks only. An e-mail address that another contact has, or a field that is refused, is left out."""
         fields = contacts.blanks(customer, new, mapping.FIELDS)
         if "email" in fields and any(other.id != customer.id for other in await self.by_email(new.email)):

@@ -13,12 +13,14 @@ from datetime import datetime
 from typing import Any, Self
 
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
-from connector.crms.base import CRM
+from connector.crms.base import CRM, NOTHING
 from connector.model.bookings import Appointment, Client, Reading
 from connector.model.errors import Conflict
+from connector.model.fields import FieldRule, Value
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.persons import Customer, NewCustomer
+from connector.remote.fields import Field
 from connector.remote.rate_limit import QuotaFor
 from connector.store import Store
 from connector.sync.person.identity import normalise_email
@@ -109,25 +111,36 @@ class DryCRM(CRM):
         changed = [c for c in self._changed.values() if phone in (c.mobile_phone, c.phone)]
         return self._merged(await self._real.by_phone(phone), changed)
 
-    async def create(self, new: NewCustomer, person_key: str) -> Customer:
+    async def fields(self) -> Mapping[str, Field]:
+        """As the real one."""
+        return await self._real.fields()
+
+    def keep(self, rules: Sequence[FieldRule]) -> None:
+        """The real one reads them."""
+        super().keep(rules)
+        self._real.keep(rules)
+
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:
         """Remember instead of creating. Raises Conflict where the address is taken, as the real one does."""
         if new.email and (there := await self.by_email(new.email)):
             raise Conflict(f"{self.title} has this e-mail address already", by="email", winner=there[0].id)
         emails = (new.email,) if new.email else ()
         fields = new.model_dump(exclude={"email"})
-        customer = Customer(id=f"new:{next(self._numbers)}", emails=emails, person_key=person_key, **fields)
+        more = {"properties": dict(properties), **fields}
+        customer = Customer(id=f"new:{next(self._numbers)}", emails=emails, person_key=person_key, **more)
         self._changed[customer.id] = customer
         return customer
 
-    async def fill(self, customer: Customer, new: NewCustomer) -> tuple[str, ...]:
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:
         """Remember instead of writing; an address that another customer has is left out."""
         said = {name: value for name, value in new.model_dump().items() if value}
         email = said.pop("email", None)
         if email and any(other.id != customer.id for other in await self.by_email(email)):
             email = None
         emails = (*customer.emails, email) if email else customer.emails
-        self._changed[customer.id] = customer.model_copy(update={**said, "emails": emails})
-        return tuple(said)
+        more = {**said, "emails": emails, "properties": {**customer.properties, **properties}}
+        self._changed[customer.id] = customer.model_copy(update=more)
+        return (*said, *properties)
 
     async def record_appointment(self, customer_id: str, appointment: Appointment, marker: str, record_id: str | None) -> str:
         """Record nothing."""

@@ -13,9 +13,28 @@ import phonenumbers
 
 #: Names that exist in every account; True: only HubSpot writes them.
 CONTACT_PROPERTIES = {
-    **dict.fromkeys(("email", "firstname", "lastname", "phone", "mobilephone", "company", "lifecyclestage"), False),
+    **dict.fromkeys(
+        ("email", "firstname", "lastname", "phone", "mobilephone", "company", "lifecyclestage", "hs_lead_status"), False
+    ),
     **dict.fromkeys(("hs_object_id", "createdate", "lastmodifieddate", "hs_additional_emails", "hs_merged_object_ids"), True),
     **dict.fromkeys(("hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number"), True),
+}
+#: HubSpot's own lists of options; an account may have others.
+OPTIONS = {
+    name: {
+        "type": "enumeration",
+        "fieldType": "radio",
+        "options": [{"value": value, "label": label, "hidden": False} for value, label in pairs],
+    }
+    for name, pairs in {
+        "lifecyclestage": (
+            ("subscriber", "Subscriber"),
+            ("lead", "Lead"),
+            ("opportunity", "Opportunity"),
+            ("customer", "Customer"),
+        ),
+        "hs_lead_status": (("NEW", "New"), ("OPEN", "Open"), ("IN_PROGRESS", "In progress"), ("CONNECTED", "Connected")),
+    }.items()
 }
 MEETING_PROPERTIES = {
     "hs_timestamp", "hs_meeting_title", "hs_meeting_body", "hs_internal_meeting_notes", "hs_meeting_start_time",

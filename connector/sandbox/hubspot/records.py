@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from connector.sandbox.hubspot.model import CONTACT_PROPERTIES, Record, Refusal, checked_meeting, invalid, listed, searchable
+from connector.sandbox.hubspot.model import (
+    CONTACT_PROPERTIES,
+    OPTIONS,
+    Record,
+    Refusal,
+    checked_meeting,
+    invalid,
+    listed,
+    searchable,
+)
 
 MAX_UNIQUE_PROPERTIES = 10
 EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
@@ -72,8 +81,15 @@ class Records:
         if name in self.properties:
             return self.properties[name]
         if name in CONTACT_PROPERTIES:
-            return {"name": name, "type": "string", "fieldType": "text", "hasUniqueValue": False, "hubspotDefined": True}
+            read_only = {"archivable": False, "readOnlyDefinition": True, "readOnlyValue": CONTACT_PROPERTIES[name]}
+            more = {"hasUniqueValue": False, "hubspotDefined": True, "modificationMetadata": read_only, **OPTIONS.get(name, {})}
+            return {"name": name, "type": "string", "fieldType": "text", **more}
         raise Refusal(404, f"Property '{name}' does not exist.", "OBJECT_NOT_FOUND")
+
+    def all_properties(self) -> list[dict[str, Any]]:
+        """The definitions of all properties, with what HubSpot says of every one."""
+        always = {"description": "", "groupName": "contactinformation", "options": []}
+        return [{"label": n, **always, **self.property(n)} for n in (*CONTACT_PROPERTIES, *self.properties)]
 
     def is_unique(self, name: str) -> bool:
         """Whether two contacts may not share a value of this property of the account's own."""
@@ -182,6 +198,8 @@ class Records:
                 faults.append((name, "READ_ONLY_VALUE", f'\\"{name}\\" is a read only property'))
             elif name == "email" and value and not EMAIL.fullmatch(value):
                 faults.append((name, "INVALID_EMAIL", f"Email address {value} is invalid"))
+            elif value and (options := self.property(name).get("options")) and value not in {one["value"] for one in options}:
+                faults.append((name, "INVALID_OPTION", f"{value} was not one of the allowed options"))
         if faults:
             raise invalid(faults)
         if "email" in properties:

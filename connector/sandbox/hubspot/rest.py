@@ -76,6 +76,8 @@ class Rest:
 
     def _properties(self, method: str, rest: list[str], data: Any) -> tuple[int, Any]:
         match method, rest:
+            case "GET", []:
+                return 200, {"results": self.records.all_properties()}
             case "GET", [name]:
                 return 200, self.records.property(name)
             case "POST", []:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from connector.model.bookings import Kind
 from connector.model.errors import Conflict, ConnectorError, Hold, Ignore, Lasting
+from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.sync.effects import effect
+from connector.sync.fields import field_values
 from connector.sync.matching.answers import AlreadyThere, Ambiguous, Created, Found, Stop
 from connector.sync.matching.case import Case
 from connector.sync.matching.decisions import names_differ
@@ -55,11 +58,18 @@ def _reason_against(case: Case) -> ConnectorError | None:
 
 async def _create(case: Case, *, unsettled: bool) -> Created | AlreadyThere:
     try:
-        customer = await case.parts.crm.create(new_customer(case.person), case.key)
+        customer = await case.parts.crm.create(new_customer(case.person), case.key, await _more(case))
     except Conflict as conflict:
         return await _already_there(case, conflict, unsettled=unsettled)
     left_out = f"; the CRM refused: {', '.join(customer.refused)}" if customer.refused else ""
     return _created(case, customer, f"no customer was found, so one was created{left_out}")
+
+
+async def _more(case: Case) -> Mapping[str, Value]:
+    """What `[sync.fields]` says for a customer who is made."""
+    event = case.work.event
+    changes = await case.parts.crm.changes(field_values(case.parts.settings.fields, event.client, event.appointment))
+    return changes.values
 
 
 def _created(case: Case, customer: Customer, text: str, *, without_email: bool = False) -> Created:
@@ -108,7 +118,7 @@ async def _create_without_email(case: Case, holder: Customer) -> Created:
         text = "the CRM refuses a second customer with this e-mail address, and nothing else is known of the person"
         raise Hold(text, hint=f"Complete the client in the booking system, or `connector review` links it to {holder.id}.")
     parts = case.parts
-    customer = await parts.crm.create(new, case.key)
+    customer = await parts.crm.create(new, case.key, await _more(case))
     if case.person.email_key is not None:
         await parts.links.notice(parts.crm.name, case.person.email_key, 2, parts.clock())
     text = f"a customer was created without the e-mail address, which belongs to customer {holder.id}"

@@ -106,11 +106,9 @@ def missing_fields(customer: Customer, new: NewCustomer, *, origin: str = "") ->
     decided that the two are one. A customer whom this client itself was created as may also learn what completes its
     name. `origin` is how the link came about.
     """
-    ours, theirs = PersonName(new.first_name, new.last_name), name_of(customer)
-    grade = names_agree(ours, theirs)
-    own = origin == "created" and grade is not Agreement.AGAINST
-    if not (origin == "review" or own or theirs.blank or grade is Agreement.STRONG):
+    if not may_fill(customer, new, origin=origin):
         return None
+    theirs = name_of(customer)
     # Where all of the name stands in one field, half of it is not said again in the other.
     missing = NewCustomer(
         email="" if customer.emails else new.email,
@@ -120,6 +118,14 @@ def missing_fields(customer: Customer, new: NewCustomer, *, origin: str = "") ->
         last_name="" if customer.last_name or _said_already(theirs, new.last_name) else new.last_name,
     )
     return missing if missing != NewCustomer() else None
+
+
+def may_fill(customer: Customer, new: NewCustomer, *, origin: str = "") -> bool:
+    """Whether what is known of the client may be written to the customer at all; see `missing_fields`."""
+    ours, theirs = PersonName(new.first_name, new.last_name), name_of(customer)
+    grade = names_agree(ours, theirs)
+    own = origin == "created" and grade is not Agreement.AGAINST
+    return origin == "review" or own or theirs.blank or grade is Agreement.STRONG
 
 
 def _said_already(theirs: PersonName, part: str) -> bool:

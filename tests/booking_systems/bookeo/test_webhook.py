@@ -65,6 +65,7 @@ def test_a_booking(action):
         starts_at=datetime(2026, 12, 1, 18, tzinfo=UTC),
         ends_at=datetime(2026, 12, 1, 20, tzinfo=UTC),
         title="Harbour tour",
+        service="Harbour tour",
         updated_at=datetime(2026, 11, 3 if action == "deleted" else 2, 15, tzinfo=UTC),
     )
 

@@ -1,0 +1,40 @@
+"""What `[sync.fields]` says for one event: one pure function from rules and facts to values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.model.bookings import Appointment, Client, Status
+from connector.model.fields import FieldRule, FieldValue, Value
+
+
+def sources(client: Client, appointment: Appointment | None) -> dict[str, Value]:
+    """Every source that says something; what is blank is left out, so that nothing is ever cleared."""
+    about = appointment or Appointment(id="")
+    found: dict[str, Value | None] = {
+        **{f"client.{name}": value for name, value in client.model_dump().items()},
+        "appointment.id": about.id,
+        "appointment.location": about.location,
+        "appointment.status": "" if about.status is Status.UNKNOWN else about.status.value,
+        "appointment.title": about.title,
+        "appointment.start": about.starts_at,
+        "appointment.end": about.ends_at,
+        "service.id": about.service_id,
+        "service.name": about.service or about.title,
+        "staff.email": about.staff_email,
+        "staff.id": about.staff_id,
+        "staff.name": about.staff,
+        "store.id": about.store_id,
+        "store.name": about.store,
+    }
+    said = {name: value.strip() if isinstance(value, str) else value for name, value in found.items()}
+    return {name: value for name, value in said.items() if value not in (None, "")}
+
+
+def field_values(rules: Sequence[FieldRule], client: Client, appointment: Appointment | None) -> tuple[FieldValue, ...]:
+    """The values of the rules whose source says something, in the rules' order."""
+    if not rules:
+        return ()
+    known = sources(client, appointment)
+    pairs = [(rule, rule.value if rule.source is None else known.get(rule.source)) for rule in rules]
+    return tuple(FieldValue(rule.name, value, rule.mode) for rule, value in pairs if value is not None)
