@@ -123,7 +123,7 @@ class Chunk:
 
     async def run(self) -> tuple[Inspection, Handed]:
         """Do it all; the inspection looks at the closed database."""
-        self.sides.booxi_url, self.sides.hubspot_url = "http://booxi.example.com", "http://hubspot.example.com"
+        self.sides.booxi_url, self.sides.hubspot_url = "https://booxi.example.com", "https://hubspot.example.com"
         config = load(self.sides.config(self.folder, sync="record_appointments = true"), systems=Registry())
         store = Store.open(config.database.path)
         try:
