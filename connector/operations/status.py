@@ -23,7 +23,7 @@ WRITER_PATIENCE = 3.0
 #: Held events shown on the page at most.
 HELD = 500
 #: Reviews shown on the overview at most; their own page has all.
-REVIEWS = 5
+REVIEWS = 20
 #: So many refusals in a row, with nothing accepted in between, are no stranger's chance visit.
 REFUSALS = 3
 #: Refusals that a real sender may meet and a person can fix; a browser's GET or a lost connection is none.

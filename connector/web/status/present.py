@@ -63,7 +63,7 @@ def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
         held=tuple(_held(group, now, option) for group in groups[:MANY]),
         more_held=f"connector events list --state held {option}" if len(groups) > MANY else "",
         reviews=tuple(_review(item, now, option) for item in page["reviews"][:MANY]),
-        more_reviews=f"connector review list {option}" if len(page["reviews"]) > MANY else "",
+        more_reviews=f"connector review list {option}" if _open_reviews(page) > MANY else "",
         decisions=tuple(_decision(item, now) for item in page["decisions"]),
         checks=tuple(check for check in checks if check[0] != "ok"),
         well=tuple(check for check in checks if check[0] == "ok"),
@@ -97,8 +97,8 @@ def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings
             )
     if held := int(page["queue"]["held"]):
         found.warn.append(f"{count(held, 'event waits', 'events wait')} for your decision.")
-    elif page["reviews"]:
-        found.warn.append(f"{count(len(page['reviews']), 'person waits', 'people wait')} to be told apart.")
+    elif waiting := _open_reviews(page):
+        found.warn.append(f"{count(waiting, 'person waits', 'people wait')} to be told apart.")
     oldest = page["oldest_waiting_seconds"]
     if oldest is not None and oldest > LATE and not any(account.tone != "ok" for account in accounts):
         found.warn.append(f"The oldest unfinished event has been waiting for {duration(oldest)}.")
@@ -219,6 +219,11 @@ def _decided(item: Mapping[str, Any], now: float) -> Decided:
         by=str(item["decided_by"] or ""),
         at=moment(item["decided_at"], now),
     )
+
+
+def _open_reviews(page: Mapping[str, Any]) -> int:
+    """How many wait, of whom the page shows the first."""
+    return int(page.get("open_reviews", len(page["reviews"])))
 
 
 def _decision(item: Mapping[str, Any], now: float) -> Decision:
