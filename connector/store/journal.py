@@ -195,10 +195,17 @@ def _recorded(
 ) -> None:
     _settle(connection, work, intent, record_id, now)
     connection.execute(
-        "INSERT INTO appointments VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
-        " coalesce((SELECT crm FROM links WHERE source = ?1 AND client_id = ?3), '')) ON CONFLICT DO UPDATE SET"
+        "INSERT INTO appointments VALUES (:source, :appointment, :client, :record, :version, :now,"
+        " coalesce((SELECT crm FROM links WHERE source = :source AND client_id = :client), '')) ON CONFLICT DO UPDATE SET"
         " record_id = excluded.record_id, version = excluded.version, updated_at = excluded.updated_at, crm = excluded.crm",
-        (work.source, appointment_id, work.client_id, record_id, version, now),
+        {
+            "source": work.source,
+            "appointment": appointment_id,
+            "client": work.client_id,
+            "record": record_id,
+            "version": version,
+            "now": now,
+        },
     )
     # One record of two clients who were merged: what is said of either is said of it.
     connection.execute(

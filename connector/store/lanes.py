@@ -235,7 +235,9 @@ def _wake(connection: sqlite3.Connection, account: str, now: float) -> int:
 
 
 def _set_back(connection: sqlite3.Connection, seconds: float, now: float) -> None:
-    connection.execute("UPDATE lanes SET due = max(due - ?1, ?2) WHERE due > ?2 AND boot IS NULL", (seconds, now))
+    connection.execute(
+        "UPDATE lanes SET due = max(due - :seconds, :now) WHERE due > :now AND boot IS NULL", {"seconds": seconds, "now": now}
+    )
 
 
 def _next_due(connection: sqlite3.Connection, without: Collection[str]) -> float | None:

@@ -254,18 +254,18 @@ def _note_removal(connection: sqlite3.Connection, link: Link, by: str, now: floa
 
 def _shared(connection: sqlite3.Connection, crm: str, keys: list[str], person: str | None) -> set[str]:
     query = (
-        "SELECT key FROM shared_keys WHERE crm = ?1 AND people > 1 AND key IN (SELECT value FROM json_each(?2))"
-        " AND (decided_by IS NOT NULL OR (person IS NOT ?3 OR ?3 IS NULL)"
-        " AND NOT EXISTS (SELECT 1 FROM reviews WHERE crm = ?1 AND person = ?3))"
+        "SELECT key FROM shared_keys WHERE crm = :crm AND people > 1 AND key IN (SELECT value FROM json_each(:keys))"
+        " AND (decided_by IS NOT NULL OR (person IS NOT :person OR :person IS NULL)"
+        " AND NOT EXISTS (SELECT 1 FROM reviews WHERE crm = :crm AND person = :person))"
     )
-    return {row[0] for row in connection.execute(query, (crm, json.dumps(keys), person))}
+    return {row[0] for row in connection.execute(query, {"crm": crm, "keys": json.dumps(keys), "person": person})}
 
 
 def _different(connection: sqlite3.Connection, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
     rows = connection.execute(
-        "SELECT customer_id FROM different WHERE crm = ?1 AND source = ?2 AND client_id = ?3"
-        " UNION SELECT customer_id FROM different WHERE crm = ?1 AND person = ?4",
-        (crm, source, client_id, person),
+        "SELECT customer_id FROM different WHERE crm = :crm AND source = :source AND client_id = :client"
+        " UNION SELECT customer_id FROM different WHERE crm = :crm AND person = :person",
+        {"crm": crm, "source": source, "client": client_id, "person": person},
     ).fetchall()
     return list(dict.fromkeys(id_ for row in rows for id_ in (row[0], survivor_of(connection, crm, row[0]))))
 

@@ -19,10 +19,11 @@ def share(connection: sqlite3.Connection, review_id: int, by: str, now: float) -
     if row["key"] is None:
         return f"Review {review_id} is not about one e-mail address or phone number.", []
     connection.execute(
-        "INSERT INTO shared_keys (crm, key, people, noticed_at, decided_by, decided_at) VALUES (?1, ?2, 2, ?3, ?4, ?3)"
+        "INSERT INTO shared_keys (crm, key, people, noticed_at, decided_by, decided_at)"
+        " VALUES (:crm, :key, 2, :now, :by, :now)"
         " ON CONFLICT DO UPDATE SET people = max(people, 2), decided_by = excluded.decided_by,"
         " decided_at = excluded.decided_at",
-        (row["crm"], row["key"], now, by),
+        {"crm": row["crm"], "key": row["key"], "now": now, "by": by},
     )
     connection.execute(
         "INSERT INTO review_decisions (review_id, decision, decided_by, decided_at) VALUES (?, 'shared', ?, ?)",

@@ -30,9 +30,9 @@ def undo(connection: sqlite3.Connection, review_id: int, by: str, now: float) ->
         undecided, sentence = _take_back(connection, row, client, now)
         said.append(sentence)
         connection.execute(
-            "UPDATE review_clients SET told = NULL, replaced = NULL, standing = max(standing, ?1), undecided = ?1"
-            " WHERE id = ?2",
-            (undecided, client["id"]),
+            "UPDATE review_clients SET told = NULL, replaced = NULL, standing = max(standing, :undecided),"
+            " undecided = :undecided WHERE id = :id",
+            {"undecided": undecided, "id": client["id"]},
         )
     connection.execute("DELETE FROM different WHERE review_id = ?", (review_id,))
     connection.execute(
@@ -123,8 +123,10 @@ def _is_in_use(connection: sqlite3.Connection, link: Link, since: float) -> bool
     if link.stored_id is not None or link.written_back_at is not None:
         return True
     query = (
-        "SELECT 1 FROM intents WHERE source = ?1 AND client_id = ?2 AND kind = 'write_back' AND state <> 'done' UNION ALL"
-        " SELECT 1 FROM intents WHERE source = ?1 AND client_id = ?2 AND updated_at >= ?3 UNION ALL"
-        " SELECT 1 FROM events WHERE source = ?1 AND client_id = ?2 AND state = 'done' AND updated_at >= ?3"
+        "SELECT 1 FROM intents WHERE source = :source AND client_id = :client AND kind = 'write_back' AND state <> 'done'"
+        " UNION ALL SELECT 1 FROM intents WHERE source = :source AND client_id = :client AND updated_at >= :since"
+        " UNION ALL SELECT 1 FROM events WHERE source = :source AND client_id = :client AND state = 'done'"
+        " AND updated_at >= :since"
     )
-    return connection.execute(query, (link.source, link.client_id, since)).fetchone() is not None
+    values = {"source": link.source, "client": link.client_id, "since": since}
+    return connection.execute(query, values).fetchone() is not None
