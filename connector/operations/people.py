@@ -183,7 +183,9 @@ class People:
     async def _check_unlinked(self, review: int) -> None:
         """The sync believes a link before it looks anybody up, so it would create nothing for a linked client."""
         item = await self._store.read(views.review, review)
-        linked = next((client for client in (item["clients"] if item else ()) if client["linked"]), None)
+        # One that was decided before is refused as that, also where the client is linked because of the decision.
+        waiting = item["clients"] if item and item["decision"] is None else ()
+        linked = next((client for client in waiting if client["linked"]), None)
         if linked is not None:
             text = f"Client {linked['client_id']} is linked to customer {linked['linked']}, so no customer is created for it."
             remove = f"`connector links remove {linked['source']} {linked['client_id']}`"

@@ -255,10 +255,10 @@ def test_a_review_is_decided_once_and_must_exist(place, decision):
     assert result.exit_code == 1
     assert "There is no review 987654." in result.stderr
     assert place.run("review", decision, review, *more).exit_code == 0
+    place.settle()
     result = place.run("review", decision, review, *more)
     assert result.exit_code == 1
-    assert f"Review {review} was decided before" in result.stderr
-    place.settle()
+    assert f"Review {review} was decided before" in result.stderr, "also once the decision has been carried out"
 
 
 def test_check_asks_both_sides(place):
