@@ -62,7 +62,7 @@ class DecisionForms:
             return turned.response
         number = number_of(request.path_params["review"])
         if number is None:
-            return self._guard.back("/status/reviews", False, _NO_REVIEW)
+            return self._guard.back("/status", False, _NO_REVIEW)
         self._guard.note(request, operator, "personal data shown", review=number)
         try:
             item = await self._operate("compare", {"review": number, "by": operator.by})

@@ -153,6 +153,7 @@ async def test_side_by_side_is_read_fresh_logged_and_stored_nowhere(shop: Shop) 
         assert text.count("link all the same") == 1
         assert "Treat as shared" not in text, "it is not known which number raised the question"
         assert "The phone number matches, the name does not.</p>" in text
+        assert (await client.get("/status/reviews/abc")).headers["location"].startswith("/status?said="), "a page that there is"
         assert (await client.get("/status/reviews/987654")).headers["location"].startswith("/status?said=")
     async with httpx.AsyncClient(base_url=shop.service.url, trust_env=False) as stranger:
         answer = await stranger.get(f"/status/reviews/{review}")
