@@ -170,6 +170,16 @@ async def test_a_read_only_connection_makes_no_file(path):
     assert [file.name for file in path.parent.iterdir()] == ["connector.db"]
 
 
+def test_a_file_that_cannot_be_read_is_not_kept_open(path, monkeypatch):
+    path.write_bytes(b"no database " * 100)
+    made, connect = [], sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: made.append(connect(*args, **kwargs)) or made[-1])
+    with pytest.raises(StoreError, match="not an SQLite database"):
+        connect_read_only(path)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        made[0].execute("SELECT 1")
+
+
 @pytest.mark.parametrize("name", ["a name with spaces.db", "50%.db", "question?.db", "hash#.db", "ünïcode.db"])
 async def test_any_file_name_can_be_read_beside(tmp_path, name):
     async with opened(tmp_path / name) as store:

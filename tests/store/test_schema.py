@@ -150,6 +150,15 @@ def test_a_file_of_a_newer_version_is_refused_and_left_alone(connection):
     assert caught.value.hint
 
 
+def test_what_is_opened_to_compare_versions_is_closed(connection, monkeypatch):
+    made, connect = [], sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: made.append(connect(*args, **kwargs)) or made[-1])
+    assert schema.unknown_migrations(connection) == set()
+    assert len(made) == 1
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        made[0].execute("SELECT 1")
+
+
 def test_another_program_s_migrations_are_not_ours(connection):
     connection.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('other', 'm999', '')")
     migrate(connection, str)

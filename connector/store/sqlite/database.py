@@ -340,14 +340,17 @@ def _size(path: Path) -> int:
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """A connection that cannot write or checkpoint. Raises StoreError when there is no database at `path`."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, check_same_thread=False
-        )
+        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise explained(error, path) from error
+    try:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
         # Lists are read once: the operating system keeps the file in memory anyway.
         connection.execute("PRAGMA cache_size = -500")
     except sqlite3.Error as error:
+        connection.close()
         raise explained(error, path) from error
     connection.row_factory = sqlite3.Row
     return connection
@@ -360,11 +363,10 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, Key]:
         raise explained(error, path) from error
     try:
         key = _prepare(connection, path)
-    except sqlite3.Error as error:
+    except BaseException as error:
         connection.close()
-        raise explained(error, path) from error
-    except BaseException:
-        connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise explained(error, path) from error
         raise
     for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
         # A file that belongs to somebody else and was opened to us on purpose stays as it is.

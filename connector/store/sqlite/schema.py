@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 from sqlite_utils import Database as SqliteUtilsDatabase
 from sqlite_utils import Migrations
@@ -382,5 +383,6 @@ def unknown_migrations(connection: sqlite3.Connection) -> set[str]:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
         return set()
     applied = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'connector'").fetchall()
-    known = {migration.name for migration in migrations.pending(SqliteUtilsDatabase(memory=True))}
+    with closing(sqlite3.connect(":memory:")) as empty:
+        known = {migration.name for migration in migrations.pending(SqliteUtilsDatabase(empty))}
     return {row[0] for row in applied} - known
