@@ -166,7 +166,7 @@ class Salesforce(CRM):
         """
         fields = {**mapping.written(properties), **mapping.fields_of(new)}
         try:
-            answer, refused = await self._create(fields, person_key)
+            answer, refused = await self._create(fields, person_key, properties)
         except Conflict as conflict:
             raise await self._confirmed(conflict, new.email, person_key) from None
         except Similar as similar:
@@ -181,7 +181,9 @@ class Salesforce(CRM):
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
         return (await self._made(identity, new, person_key)).model_copy(update={"refused": refused})
 
-    async def _create(self, fields: dict[str, Any], person_key: str) -> tuple[Answer, tuple[str, ...]]:
+    async def _create(
+        self, fields: dict[str, Any], person_key: str, further: Mapping[str, Value]
+    ) -> tuple[Answer, tuple[str, ...]]:
         """Create it; once more without what the organisation's rules refuse, if the rest still says who it is.
 
         The second answer is which of our fields were left out.
@@ -189,7 +191,7 @@ class Salesforce(CRM):
         try:
             return await self._upsert(fields, person_key), ()
         except Rejected as refusal:
-            kept = {name: value for name, value in fields.items() if name not in refusal.fields}
+            kept = contacts.retried(fields, refusal.fields, further)
             if kept == fields or isinstance(refusal, Similar) or not contacts.identifies(fields, kept, mapping.FIELDS):
                 raise
             return await self._upsert(kept, person_key), mapping.ours([name for name in fields if name not in kept])
@@ -251,9 +253,9 @@ class Salesforce(CRM):
         # Salesforce itself does not mind two contacts with one address.
         if "email" in fields and any(other.id != customer.id for other in await self.by_email(new.email)):
             fields.remove("email")
-        return await self._write(customer.id, {**mapping.fields_of(new, fields), **mapping.written(properties)})
+        return await self._write(customer.id, {**mapping.fields_of(new, fields), **mapping.written(properties)}, properties)
 
-    async def _write(self, customer_id: str, values: dict[str, Any]) -> tuple[str, ...]:
+    async def _write(self, customer_id: str, values: dict[str, Any], further: Mapping[str, Value]) -> tuple[str, ...]:
         if not values:
             return ()
         try:
@@ -262,10 +264,10 @@ class Salesforce(CRM):
             hint = "Somebody deleted or merged it in Salesforce meanwhile; retry the event to find the customer again."
             raise self._rejected("update a contact: the contact is gone", hint) from None
         except Rejected as refusal:
-            kept = {name: value for name, value in values.items() if name not in refusal.fields}
+            kept = contacts.retried(values, refusal.fields, further)
             if not kept or kept == values:
                 raise
-            return await self._write(customer_id, kept)
+            return await self._write(customer_id, kept, further)
         return mapping.ours(values)
 
     async def fields(self) -> Mapping[str, Field]:
