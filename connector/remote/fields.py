@@ -32,7 +32,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field as the CRM describes it. `length` is in characters; `options` are value → label."""
+    """A field as the CRM describes it. `length` is in characters; `options` are value → label.
+
+    `blank` is what stands there while nobody has set it, where the CRM has no empty value.
+    """
 
     name: str
     kind: Kind
@@ -40,6 +43,7 @@ class Field:
     writable: bool = True
     length: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    blank: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +166,13 @@ def plan(known: Mapping[str, Field], wanted: Sequence[FieldValue], customer: Cus
 def _beside(about: Field, one: FieldValue, value: Value, customer: Customer) -> Value | None:
     """The value as it has to be written beside what is there; None: nothing has to be."""
     there = customer.properties.get(one.name)
-    empty = there in (None, "", [], ())
+    empty = there in (None, "", [], ()) or (about.blank is not None and there == about.blank)
     if one.name in customer.refused or one.mode == "on_create":
         return None
-    if one.mode == "if_empty":
-        return value if empty else None
-    if one.mode == "overwrite":
-        return None if not empty and _same(about, there, value) else value
+    if one.mode == "if_empty" and not empty:
+        return None
+    if one.mode in ("if_empty", "overwrite"):
+        return None if there not in (None, "", [], ()) and _same(about, there, value) else value
     if isinstance(value, tuple):
         return _further(about, [] if empty else there, value)
     return value if empty else _appended(about, str(there), str(value))

@@ -64,6 +64,17 @@ def test_if_empty_writes_what_is_empty_only():
     assert changed("new", text="old") == {}
 
 
+def test_where_the_crm_has_no_empty_value_its_own_one_is_empty():
+    known = {"visits": Field("visits", Kind.WHOLE, blank=0)}
+
+    def written(value, there, mode="if_empty"):
+        return plan(known, [FieldValue("visits", value, mode)], Customer(id="1", properties={"visits": there})).values
+
+    assert written(3, 0) == {"visits": 3}
+    assert written(3, 2) == {}
+    assert written(0, 0) == written(0, 0, "overwrite") == {}
+
+
 def test_on_create_writes_nothing_later():
     wanted = [FieldValue("text", "new", "on_create")]
     assert changed("new", mode="on_create") == {}

@@ -253,5 +253,6 @@ class Records:
         self._claim(identity, fields)
         dates = {"CreatedDate": moment(now - age), "LastModifiedDate": moment(now)} if kind in ("Contact", "Event") else {}
         said = {name: value for name, value in fields.items() if name not in READ_ONLY}
-        self.rows[identity] = Record(kind, identity, {**said, **dates}, made=now - age, order=number)
+        no = {name: False for name, one in self.custom.items() if kind == "Contact" and one.get("type") == "boolean"}
+        self.rows[identity] = Record(kind, identity, {**no, **said, **dates}, made=now - age, order=number)
         return self.rows[identity]

@@ -64,10 +64,14 @@ class CrmAccount(SandboxAccount):
     written: ClassVar[Mapping[str, Any]] = {}
     #: Characters of the field "text".
     text_length: int | None = 20
-    #: Whether a refusal says which field it is about, so that the rest can be written.
-    names_fields = True
-    #: Whether a refusal of a value of another type says so too.
-    names_types = True
+    #: Values that the CRM ignores instead of refusing them, and those that it refuses without saying which field it is, so
+    #: that the rest cannot be written: by the keys of `test_crm_fields.REFUSED`.
+    ignored: frozenset[str] = frozenset()
+    unnamed: frozenset[str] = frozenset()
+    #: Whether a refused update never says which field it is.
+    unnamed_updates = False
+    #: Whether a field for yes and no has a value from the start.
+    starts_with_no = False
     #: Whether a person has one name there, instead of a given name and a family name.
     one_name = False
 

@@ -17,7 +17,7 @@ class Account(CrmAccount):
     system = "pipedrive"
     nobody = "99999999"
     text_length = 255
-    names_fields = False
+    unnamed = frozenset({"text", "number", "date", "option", "options", "fixed", "unknown"})
     written: ClassVar[Mapping[str, Any]] = {"text": "Downtown", "lines": "Cut", "number": 12.5, "date": "2027-03-01"}
 
     def __init__(self) -> None:

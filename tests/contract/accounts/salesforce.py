@@ -25,7 +25,8 @@ class Account(CrmAccount):
     system = "salesforce"
     nobody = "0035g0000000zzzAAA"
     #: A body that cannot be read into the types of its fields is refused as a whole.
-    names_types = False
+    unnamed = frozenset({"number", "date"})
+    starts_with_no = True
     written: ClassVar[Mapping[str, Any]] = {
         "text": "Downtown",
         "lines": "Cut",
