@@ -169,6 +169,7 @@ async def _account(adapter: Integration) -> Sequence[Check]:
     else:
         # What was wrong may just have been fixed; whoever watches the account wakes its events at the next probe.
         adapter.remote.breaker.reset()
+        adapter.remote.breaker.try_again()
         found = [Check(id=f"{account}.account", level="ok", message=f"{adapter.title} answers and accepts the key")]
     try:
         more = await adapter.checks()
