@@ -22,14 +22,17 @@ REFUSALS_BEFORE_STOP = 3
 TRIALS = (2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 #: Seconds: a refusal so soon after a success of the same call is the answer to it, read by the adapter.
 SAME_CALL = 1.0
+#: Seconds for which a refusal stays known after the action has worked again.
+RECENT = 3_600.0
 
 
 @dataclass(slots=True)
 class RefusedAction:
-    """One kind of action that the account was refused last. `since` is Unix time; `stopped` once its events wait."""
+    """One kind of action that the account was refused; `stopped` once its events wait. `since` and `last` are Unix time."""
 
     error: ActionRefused
     since: float
+    last: float = 0.0
     refusals: int = 0
     stopped: bool = False
     trials: int = 0
@@ -62,6 +65,8 @@ class CircuitBreaker:
         self._failures = 0
         self._clock = clock
         self._now = now
+        #: Why the account was refused last, by whatever call, and when (Unix time).
+        self._paused: tuple[float, AccountPaused] | None = None
         self._refused: dict[str, RefusedAction] = {}
         self._past: dict[str, tuple[float, RefusedAction]] = {}
 
@@ -110,6 +115,7 @@ class CircuitBreaker:
             self._refused.setdefault(error.action, past)
         entry = self._refused.setdefault(error.action, RefusedAction(error, self._now()))
         entry.error = error
+        entry.last = self._now()
         entry.refusals += 1
         if not entry.stopped and (error.certain or entry.refusals >= REFUSALS_BEFORE_STOP):
             entry.stopped = True
@@ -134,6 +140,18 @@ class CircuitBreaker:
         """Every kind of action that was refused last, stopped or not."""
         return dict(self._refused)
 
+    def recovered(self) -> dict[str, RefusedAction]:
+        """What was refused within the last hour and has worked since, or was forgotten because the whole account stopped."""
+        oldest = self._now() - RECENT
+        self._past = {action: (at, entry) for action, (at, entry) in self._past.items() if entry.last >= oldest}
+        return {action: entry for action, (_, entry) in self._past.items() if action not in self._refused}
+
+    def lately(self) -> tuple[float, AccountPaused] | None:
+        """When (Unix time) and why the account was refused within the last hour, while it can be used."""
+        if self.error is not None or self._paused is None or self._paused[0] < self._now() - RECENT:
+            return None
+        return self._paused
+
     def try_again(self) -> None:
         """Somebody may have fixed what is refused: the next call of each stopped kind tries."""
         for entry in self.stopped().values():
@@ -145,9 +163,12 @@ class CircuitBreaker:
         if self.error is None:
             self.since = self._now()
         self.error = error
+        if isinstance(error, AccountPaused):
+            self._paused = self._now(), error
         ends = isinstance(error, LimitReached) and error.retry_after is not None
         self.until = self._now() + (error.retry_after or 0.0) if ends else None
         # What was refused is part of this by now; when the account works again, it is tried again.
+        self._past.update({action: (self._clock(), entry) for action, entry in self._refused.items()})
         self._refused.clear()
         self.actions_changed.set()
         self.usable.clear()
@@ -160,7 +181,7 @@ class CircuitBreaker:
     @property
     def limited_until(self) -> str:
         """When the limit ends that the account has reached, for people (UTC); empty where there is none."""
-        return "" if self.until is None else datetime.fromtimestamp(self.until, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return "" if self.until is None else moment_of(self.until)
 
     def reset(self) -> None:
         """The account works again."""
@@ -169,3 +190,8 @@ class CircuitBreaker:
         self._failures = 0
         self.tripped.clear()
         self.usable.set()
+
+
+def moment_of(unix: float) -> str:
+    """A Unix time for people, in UTC."""
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M UTC")

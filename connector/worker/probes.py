@@ -118,7 +118,7 @@ class Watcher:
     async def _follow_account(self) -> None:
         well_since: float | None = None
         while True:
-            await self._breaker.tripped.wait()
+            await self._until_tripped()
             if well_since is not None and self._clock() - well_since < RELAPSE:
                 # A good probe may follow at once, and somebody has to hear of what the events met.
                 self._tell()
@@ -128,12 +128,28 @@ class Watcher:
             await self._until_well()
             well_since = self._clock()
 
+    async def _until_tripped(self) -> None:
+        """Wait; what events met and no probe did is over only when nobody has met it for a while."""
+        if self._told:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RELAPSE):
+                    await self._breaker.tripped.wait()
+                    return
+            self._over()
+        await self._breaker.tripped.wait()
+
     async def _until_well(self) -> None:
+        shared = False
         while not await self._try():
+            shared = True
             self.checked.set()
             self._tell()
             await self._pause()
         self.checked.set()
+        if shared:
+            self._over()
+
+    def _over(self) -> None:
         if self._told:
             self._log.info("account works again")
         self._told = ""
