@@ -18,6 +18,8 @@ class Tile:
     value: str
     meaning: str
     tone: str = ""
+    #: Of the list that the number counts.
+    address: str = "/status/events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Waiting:
     commands: tuple[str, ...]
     candidates: tuple[tuple[str, str], ...] = ()
     others: str = ""
+    #: Where more about it stands.
+    address: str = ""
     #: Of a review: its number, and whether a customer may still be created for it.
     review: str = ""
     may_create: bool = True
@@ -117,4 +121,5 @@ class View:
     bars: tuple[Bar, ...]
     chart_summary: str
     ignored_without_identity: str = ""
+    open_reviews: int = 0
     decided: tuple[Decided, ...] = ()

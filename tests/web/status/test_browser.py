@@ -166,6 +166,8 @@ def test_a_person_is_decided_about_behind_the_login(browser: Browser, tmp_path: 
         page.get_by_label("Status token").fill(TOKEN)
         page.get_by_role("button", name="Log in").click()
         candidates = page.locator(".sides > li")
+        assert not candidates.first.is_visible(), "collapsed until somebody looks"
+        page.locator(".decide > summary").click()
         candidates.nth(1).wait_for()
         assert candidates.count() == 2
         assert "the name differs" in candidates.first.inner_text()
