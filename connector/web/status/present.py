@@ -21,7 +21,9 @@ LATE = 900.0
 MANY = 20
 FEW = 5
 
-_TONES: dict[str, Tone] = {"ok": "ok", "down": "warn", "paused": "bad", "warning": "warn", "error": "bad"}
+#: The state of an account that nobody has asked anything since the start.
+NOT_ASKED = "not asked yet"
+_TONES: dict[str, Tone] = {"ok": "ok", NOT_ASKED: "quiet", "down": "warn", "paused": "bad", "warning": "warn", "error": "bad"}
 _MEANINGS = {
     "queued": "wait for their turn",
     "running": "are being worked on",
@@ -103,7 +105,7 @@ def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings
     elif waiting := _open_reviews(page):
         found.warn.append(f"{count(waiting, 'person waits', 'people wait')} to be told apart.")
     oldest = page["oldest_waiting_seconds"]
-    if oldest is not None and oldest > LATE and not any(account.tone != "ok" for account in accounts):
+    if oldest is not None and oldest > LATE and not any(account.tone in ("warn", "bad") for account in accounts):
         found.warn.append(f"The oldest unfinished event has been waiting for {duration(oldest)}.")
     return found
 
@@ -148,8 +150,8 @@ def _accounts(kind: str, accounts: Mapping[str, Any], now: float) -> tuple[Accou
             name=name,
             kind=kind,
             system=account["system"],
-            state=account["state"],
-            tone=_TONES.get(account["state"], "warn"),
+            state=_state(account),
+            tone=_TONES.get(_state(account), "warn"),
             reason=account.get("reason") or "",
             last=moment(account["last_delivery_at"], now) if "last_delivery_at" in account else None,
             received=int(account.get("received") or 0),
@@ -158,6 +160,12 @@ def _accounts(kind: str, accounts: Mapping[str, Any], now: float) -> tuple[Accou
         )
         for name, account in sorted(accounts.items())
     )
+
+
+def _state(account: Mapping[str, Any]) -> str:
+    """How an account is; one that has not been asked since the start is not known to be well."""
+    state = str(account["state"])
+    return NOT_ASKED if state == "ok" and not account.get("asked", True) else state
 
 
 def _quota(quota: Mapping[str, Any] | None) -> tuple[str, int, int] | None:
@@ -278,6 +286,7 @@ def _bars(chart: Sequence[Mapping[str, Any]]) -> tuple[Bar, ...]:
     return tuple(
         Bar(
             label=str(hour["hour"])[11:16],
+            iso=str(hour["hour"]),
             received=hour["received"],
             linked=hour["linked"],
             held=hour["held"],

@@ -7,7 +7,7 @@ from typing import Literal
 
 from connector.web.status.wording import Moment
 
-Tone = Literal["ok", "warn", "bad"]
+Tone = Literal["ok", "warn", "bad", "quiet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One source or CRM. `quota` is (text, used, limit) or None."""
+    """One source or CRM; `ok` only where it has answered. `quota` is (text, used, limit) or None."""
 
     name: str
     kind: str
@@ -93,6 +93,7 @@ class Bar:
     """One hour of the chart; heights are percent of the tallest."""
 
     label: str
+    iso: str
     received: int
     linked: int
     held: int
