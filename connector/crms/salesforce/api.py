@@ -57,6 +57,11 @@ class Client:
         self._remote = remote
         self.day = day
 
+    @property
+    def limited_until(self) -> str:
+        """When the pause ends that the account is in, for people; empty where there is none."""
+        return self._remote.breaker.limited_until
+
     async def _call(self, what: str, method: str, path: str, **more: Any) -> Answer:
         answer = await self._remote.call(what, method, f"{DATA}/{path}", **more)
         self.day.note(answer.headers)

@@ -8,7 +8,7 @@ from connector.crms.salesforce import health, mapping, soql
 from connector.crms.salesforce.api import Client
 from connector.crms.salesforce.refusals import code_of, errors
 from connector.crms.salesforce.settings import SalesforceSettings
-from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient
+from connector.model.errors import AccountPaused, LimitReached, Rejected, RemoteError, Transient
 from connector.model.problems import Check
 from connector.remote.fields import Field
 from connector.remote.values import read_object, read_objects
@@ -65,7 +65,7 @@ class Setup:
         try:
             contact, event = await self._described("Contact"), await self._described("Event")
         except RemoteError as error:
-            if isinstance(error, RateLimited) and self._client.day.over:
+            if isinstance(error, LimitReached) and (self._client.day.over or error.status == 403):
                 return [self._calls()]
             return [self._check("account", error, "")]
         well = {
@@ -88,9 +88,11 @@ class Setup:
     def _calls(self) -> Check:
         day, identity = self._client.day, f"{self._account}.calls"
         text = f"Salesforce: {day.used} of {day.limit} calls of the last 24 hours are used, by all programs together"
-        if not day.over:
+        until = self._client.limited_until
+        if not (day.over or until):
             return Check(id=identity, level="ok", message=text)
         hint = "connector waits and asks again every 15 minutes; limits.percent_of_day sets how much may be used up."
+        text = f"{text}; limited until {until}" if until else text
         return Check(id=identity, level="warning", message=text, hint=hint)
 
     async def fix(self) -> list[str]:
