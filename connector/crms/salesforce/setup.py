@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.crms.salesforce import health, soql
+from connector.crms.salesforce import health, mapping, soql
 from connector.crms.salesforce.api import Client
 from connector.crms.salesforce.refusals import code_of, errors
 from connector.crms.salesforce.settings import SalesforceSettings
 from connector.model.errors import AccountPaused, LimitReached, Rejected, RemoteError, Transient
 from connector.model.problems import Check
-from connector.remote.values import read_object
+from connector.remote.fields import Field
+from connector.remote.values import read_object, read_objects
 
 
 class Setup:
@@ -27,6 +28,15 @@ class Setup:
         for fault in self._faults(await self._described("Contact")).values():
             if fault is not None:
                 raise AccountPaused(f"Salesforce: {fault.text}", account=self._account, hint=fault.hint)
+
+    async def fields(self) -> dict[str, Field]:
+        """The fields of contacts that our user sees; raises AccountPaused where it does not see contacts."""
+        contact = await self._described("Contact")
+        if contact is None:
+            fault = health.unseen("contacts")
+            raise AccountPaused(f"Salesforce: {fault.text}", account=self._account, hint=fault.hint)
+        found = [mapping.field(one) for one in read_objects(contact.get("fields"))]
+        return {about.name: about for about in found if about.name}
 
     def _faults(self, contact: dict[str, Any] | None) -> dict[str, health.Fault | None]:
         if contact is None:

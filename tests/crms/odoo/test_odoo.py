@@ -258,3 +258,12 @@ async def test_only_named_fields_of_json_2_are_sent(scripted, far):
         assert request.url.path.startswith("/json/2/")
         assert isinstance(body["context"], dict)
         assert isinstance(body.get("ids", []), list)
+
+
+async def test_times_are_utc_whatever_zone_our_user_has_chosen(sandbox, connect):
+    sandbox.records.user_zone = "America/Toronto"
+    crm = connect(sandbox)
+    made = await crm.create(ADA, KEY)
+    await crm.record_appointment(made.id, FITTING, "m1", None)
+    (event,) = sandbox.events()
+    assert (event["start"], event["stop"]) == ("2027-03-01 12:00:00", "2027-03-01 12:30:00")
