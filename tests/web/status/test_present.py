@@ -73,6 +73,20 @@ def test_a_remote_system_that_is_down_is_said_with_what_becomes_of_its_events() 
     )
 
 
+def test_an_account_whose_calls_are_used_up_is_said_once_with_its_end() -> None:
+    crms = {"main": {"system": "hubspot", "state": "limited", "reason": "answered 429: DAILY", "quota": None}}
+    text = "HubSpot: search contacts: answered 429: DAILY; limited until 2026-03-02 05:00 UTC"
+    view = show(crms=crms, checks=[{"id": "crm.main.account", "level": "error", "message": text, "hint": "Nothing is lost."}])
+    assert (view.headline, view.remarks) == (f"{text}.", ("Nothing is lost.",))
+
+
+def test_a_refused_action_is_the_headline_while_its_account_is_well() -> None:
+    text = "HubSpot: record the appointment: answered 403: the key lacks the scope meetings"
+    view = show(checks=[{"id": "crm.main.refused.record", "level": "error", "message": text, "hint": "Give it."}])
+    assert (view.tone, view.headline, view.remarks) == ("bad", f"{text}.", ("Give it.",))
+    assert [account.state for account in view.accounts] == ["ok", "ok"]
+
+
 def test_the_gravest_comes_first() -> None:
     page = busy_page()
     view = present(page, now=NOW, config_file="c.toml")
