@@ -88,7 +88,7 @@ def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings
     """What deserves the headline, gravest first."""
     found = _Findings()
     # That a remote system is down is no fault of ours; the account's own sentence below says that nothing is lost.
-    down = {f"{account.kind}.{account.name}.account" for account in accounts if account.tone == "warn"}
+    down = {f"{account.kind}.{account.name}.account" for account in accounts if account.state == "down"}
     for check in page["checks"]:
         stops = check["id"] == "worker" or check["id"].endswith(".deliveries")
         if (check["level"] == "error" and check["id"] not in down) or (check["level"] == "warning" and stops):
