@@ -1,7 +1,7 @@
 """Requests that look like deliveries and match no address of ours: counted, logged and remembered, in bounded number.
 
-A sender with a slightly wrong address leaves no other trace. What is remembered of one is the path, without its query, cut
-and without what could be an address, a number or a secret; nothing of the body or the headers.
+A sender with a slightly wrong address leaves no other trace. What is remembered of one is the path without its query, and
+of that only plain words; nothing of the body or the headers.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import structlog
 #: Seconds between two log lines, and different paths kept; strangers decide how many there are.
 QUIET = 10.0
 SHAPES = 20
-#: Characters of a path and of each of its parts.
-MAX_PATH = 100
-MAX_PART = 24
-_NOT_PLAIN = re.compile(r"[^A-Za-z0-9._~/-]")
-_DIGITS = re.compile(r"[0-9]{7,}")
+#: Parts of a path that are looked at; more is nobody's address.
+MAX_PARTS = 8
+#: A part of a path that is a plain word. Anything else may be an address, a name, a number or a secret, and is not shown.
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{0,24}(?:\.(?:php|json|xml|html|aspx?|cgi))?")
+_LONG_NUMBER = re.compile(r"(?:[0-9][_-]*){7}")
+HIDDEN = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Unmatched:
 
 
 def shown_path(path: str) -> str:
-    """A path as it may be shown: plain characters only, long numbers and long parts cut."""
-    parts = _DIGITS.sub("#", _NOT_PLAIN.sub("?", path[: 4 * MAX_PATH])).split("/")
-    cut = "/".join(part if len(part) <= MAX_PART else part[: MAX_PART // 2] + "…" for part in parts)
-    return cut if len(cut) <= MAX_PATH else cut[:MAX_PATH] + "…"
+    """A path as it may be shown: plain words stay, every other part is left out."""
+    parts = path[:1000].split("/")
+    shown = [part if _PLAIN.fullmatch(part) and not _LONG_NUMBER.search(part) else HIDDEN for part in parts[: MAX_PARTS + 1]]
+    return "/".join(shown) + (f"/{HIDDEN}" if len(parts) > MAX_PARTS + 1 else "")
