@@ -137,6 +137,14 @@ class BookingSettings(Section):
             raise ValueError('must be a country\'s two letters (ISO 3166), for example "CA"; the United Kingdom is "GB"')
         return country
 
+    def sample_query(self) -> dict[str, str]:
+        """What the query of a sample delivery's address holds; a secret of the address is among it."""
+        return {}
+
+    def own_proof(self, address: str | None, body: bytes, message_id: str, now: float) -> dict[str, str]:  # noqa: ARG002
+        """Headers by which the product itself proves a delivery to `address`; none where `[booking.NAME.webhook]` says it."""
+        return {}
+
 
 class CrmSettings(Section):
     """What every `[crm.NAME]` has; each system's own settings extend it."""
