@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from connector.store.backfills import Backfills
+from connector.store.connection import Connection
+from connector.store.database import Database
 from connector.store.follow_ups import FollowUps
 from connector.store.inbox import Inbox
 from connector.store.journal import Journal
 from connector.store.lanes import Lanes
 from connector.store.links import Links
+from connector.store.lock import read_lock
 from connector.store.maintenance import Upkeep
 from connector.store.reviews.decisions import Reviews
-from connector.store.sqlite.database import Database, connect_read_only
+from connector.store.sqlite.database import SqliteDatabase, connect_read_only
 from connector.store.sqlite.explained import explained
-from connector.store.sqlite.lock import read_lock
 
 T = TypeVar("T")
 
@@ -41,13 +43,13 @@ class Store:
 
     @classmethod
     def open(cls, path: Path) -> Store:
-        """Open for this process alone. Raises StoreError; see `Database.open`."""
-        return cls(Database.open(path))
+        """Open for this process alone. Raises StoreError; see `SqliteDatabase.open`."""
+        return cls(SqliteDatabase.open(path))
 
     async def read(self, view: Callable[..., T], *args: Any, budget: float = 10.0, **kwargs: Any) -> T:
         """Run a view; raises StoreError when it takes longer than `budget` seconds."""
 
-        def query(connection: sqlite3.Connection) -> T:
+        def query(connection: Connection) -> T:
             return view(connection, *args, **kwargs)
 
         return await self.database.read(query, budget=budget)

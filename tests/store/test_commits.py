@@ -8,7 +8,7 @@ import pytest
 
 from connector.model.errors import StoreError
 from connector.model.jobs import Verdict
-from connector.store.sqlite import database
+from connector.store import database
 
 from .samples import NOW, accept, busy_writer, claim_one, delivery, handed_over, rows, settle, states
 

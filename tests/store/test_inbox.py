@@ -12,8 +12,7 @@ import pytest
 
 from connector.model.bookings import Reading
 from connector.model.errors import Overloaded
-from connector.store import views
-from connector.store.sqlite import database
+from connector.store import database, views
 
 from .samples import HOUR, NOW, accept, busy_writer, claim_one, delivery, event, handed_over, hold, opened, rows, settle, states
 
@@ -190,7 +189,7 @@ async def test_a_nearly_full_disk_refuses_deliveries(store, monkeypatch, free, s
 
 async def test_the_disk_is_looked_at_again_after_a_second(store, monkeypatch):
     now = 10_000.0
-    monkeypatch.setattr(database, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr("connector.store.sqlite.database.time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr(os, "statvfs", disk(0, GIB))
     with pytest.raises(Overloaded):
         await store.inbox.accept(delivery("e-1"))

@@ -14,7 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from connector.model.jobs import StaleClaim, Verdict
 from connector.store import Store, views
-from connector.store.sqlite.schema import STATES
+from connector.store.states import STATES
 
 from .model import FINAL, WAITING, Model
 from .samples import NOW, delivery, event, rows
