@@ -1,10 +1,8 @@
-"""The durable core: one SQLite file, one writer. All SQL of the project lives in this package."""
+"""The durable core: one database, one writer. All SQL of the project lives in this package."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,9 +16,8 @@ from connector.store.lanes import Lanes
 from connector.store.links import Links
 from connector.store.lock import read_lock
 from connector.store.maintenance import Upkeep
+from connector.store.opening import Location, look, open_database, stream
 from connector.store.reviews.decisions import Reviews
-from connector.store.sqlite.database import SqliteDatabase, connect_read_only
-from connector.store.sqlite.explained import explained
 
 T = TypeVar("T")
 
@@ -42,9 +39,9 @@ class Store:
         self.backfills = Backfills(database)
 
     @classmethod
-    def open(cls, path: Path) -> Store:
-        """Open for this process alone. Raises StoreError; see `SqliteDatabase.open`."""
-        return cls(SqliteDatabase.open(path))
+    def open(cls, where: Path | Location) -> Store:
+        """Open for this process alone. Raises StoreError; see `open_database`."""
+        return cls(open_database(where))
 
     async def read(self, view: Callable[..., T], *args: Any, budget: float = 10.0, **kwargs: Any) -> T:
         """Run a view; raises StoreError when it takes longer than `budget` seconds."""
@@ -57,21 +54,3 @@ class Store:
     async def close(self) -> None:
         """Finish what waits to be written and let go of the file."""
         await self.database.close()
-
-
-def look(path: Path, view: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Run a view once, beside whatever works on the database; changes nothing. Raises StoreError."""
-    with closing(connect_read_only(path)) as connection:
-        try:
-            return view(connection, *args, **kwargs)
-        except sqlite3.Error as error:
-            raise explained(error, path) from error
-
-
-def stream(path: Path, view: Callable[..., Iterator[T]], *args: Any) -> Iterator[T]:
-    """What one of `connector.store.lists` yields, beside whatever works on the database. Raises StoreError."""
-    with closing(connect_read_only(path)) as connection:
-        try:
-            yield from view(connection, *args)
-        except sqlite3.Error as error:
-            raise explained(error, path) from error

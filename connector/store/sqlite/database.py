@@ -6,7 +6,6 @@ WAL-reset bug (3.7.0 to 3.51.2).
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import threading
@@ -22,7 +21,7 @@ from connector.model.errors import ConnectorError, Overloaded, StoreError
 from connector.store.connection import Connection
 from connector.store.database import Database, Operation, Waiting
 from connector.store.key import Key, fingerprint_of, load_key
-from connector.store.lock import lock
+from connector.store.lock import announce, lock
 from connector.store.sqlite.explained import explained
 from connector.store.sqlite.identity import OpenedFiles, open_itself
 from connector.store.sqlite.pruning import blank
@@ -78,9 +77,8 @@ class SqliteDatabase(Database):
         return opened
 
     def announce(self, details: dict[str, Any]) -> None:
-        """Tell the command line how to reach this process; the lock file is readable by its owner only."""
-        os.ftruncate(self._lock_file, 0)
-        os.pwrite(self._lock_file, json.dumps(details).encode(), 0)
+        """Tell the command line how to reach this process."""
+        announce(self._lock_file, details)
 
     def keyed(self, key: str) -> str:
         """The form in which an identity key (or a person's) is stored; see `connector.store.key`."""
