@@ -92,6 +92,12 @@ class CRM(Integration):
         """The names of the fields that are read with every customer beside our own."""
         return tuple(dict.fromkeys(rule.name for rule in self.rules))
 
+    async def readable(self) -> tuple[str, ...]:
+        """Those of the kept fields that the CRM has: many refuse a read that names another one. Reads the schema once."""
+        if self.rules and self.schema is None:
+            self.schema = await self.fields()
+        return tuple(name for name in self.kept if name in (self.schema or {}))
+
     async def changes(self, wanted: Sequence[FieldValue], customer: Customer | None = None) -> Changes:
         """What has to be written of `wanted`: to a customer as just read, or, without one, to one who is made."""
         if not wanted:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from connector import __version__
 from connector.booking_systems.base import BookingSystem
-from connector.model.errors import AccountPaused, ConnectorError
+from connector.model.errors import AccountPaused, ConnectorError, LimitReached, RemoteError
 from connector.model.problems import Check
 from connector.operations import checks
 from connector.operations.engine import Engine
@@ -155,12 +155,26 @@ class Overview:
         }
 
     def _account(self, adapter: Integration) -> dict[str, Any]:
-        error = adapter.remote.breaker.error
-        state = "ok" if error is None else "paused" if isinstance(error, AccountPaused) else "down"
+        breaker = adapter.remote.breaker
+        error = breaker.error
         return {
             "system": adapter.system,
-            "state": state,
-            "asked": adapter.remote.breaker.answered or error is not None,
+            "state": _state(error),
+            "asked": breaker.answered or error is not None,
             "reason": None if error is None else str(error),
+            "since": views.moment(breaker.since),
+            "limited_until": views.moment(breaker.until),
+            "refused_actions": {
+                action: {"since": views.moment(entry.since), "reason": str(entry.error), "hint": entry.error.hint}
+                for action, entry in breaker.stopped().items()
+            },
             "quota": adapter.remote.quota.usage(),
         }
+
+
+def _state(error: RemoteError | None) -> str:
+    if error is None:
+        return "ok"
+    if isinstance(error, LimitReached):
+        return "limited"
+    return "paused" if isinstance(error, AccountPaused) else "down"

@@ -75,6 +75,10 @@ class Backfills:
         """(counts of distinct clients, clients still open, share of the walk done)."""
         return await self._database.read(lambda connection: _progress(connection, run))
 
+    async def waiting(self, run: Run) -> int:
+        """How many of the clients still open wait for an account or for one kind of its actions."""
+        return await self._database.read(lambda connection: _waiting(connection, run))
+
 
 def _begin(connection: Connection, source: str, asked: str, since: float, until: float, by_service: bool, now: float) -> Run:
     row = connection.execute(
@@ -153,3 +157,12 @@ def _progress(connection: Connection, run: Run) -> tuple[dict[str, int], int, fl
     counts = {name: row[index] or 0 for index, name in enumerate(COUNTS)}
     fraction = connection.execute("SELECT fraction FROM backfills WHERE id = ?", (run.id,)).fetchone()[0]
     return counts, row[8] or 0, fraction
+
+
+def _waiting(connection: Connection, run: Run) -> int:
+    row = connection.execute(
+        "SELECT count(*) FROM backfill_clients c JOIN events e ON e.id = c.event_id JOIN lanes l ON l.id = e.lane_id"
+        " WHERE c.backfill_id = ? AND e.state IN ('queued', 'retrying') AND l.waits_for IS NOT NULL",
+        (run.id,),
+    ).fetchone()
+    return int(row[0])

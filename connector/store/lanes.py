@@ -50,9 +50,12 @@ class Lanes:
         """Write down the verdict and free the lane. Raises StaleClaim when the lane is no longer ours."""
         await self._database.write(lambda connection: _conclude(connection, work, verdict, now))
 
-    async def wake(self, account: str, now: float) -> int:
-        """Make due every lane that waits for `account`."""
-        return await self._database.write(lambda connection: _wake(connection, account, now))
+    async def wake(self, account: str, now: float, *, one: bool = False) -> int:
+        """Make due every lane that waits for `account` (or one kind of action of it), or only `one` of them.
+
+        Those that were claimed least often come first: what woke and failed goes to the end.
+        """
+        return await self._database.write(lambda connection: _wake(connection, account, now, one=one))
 
     async def set_back(self, seconds: float, now: float) -> None:
         """The clock was put back by so much: what is due later comes when it would have come."""
@@ -228,11 +231,13 @@ def _free(connection: Connection, lane_id: int, verdict: Verdict, now: float) ->
     )
 
 
-def _wake(connection: Connection, account: str, now: float) -> int:
-    changed = connection.execute(
-        "UPDATE lanes SET due = ?, waits_for = NULL WHERE waits_for = ? AND boot IS NULL", (now, account)
-    )
-    return changed.rowcount
+def _wake(connection: Connection, account: str, now: float, *, one: bool) -> int:
+    # Lanes are claimed in the order of `due`: the further in the past (a second at most), the less often claimed.
+    query = "UPDATE lanes SET due = ? - 1.0 / (1 + token), waits_for = NULL WHERE waits_for = ? AND boot IS NULL"
+    if one:
+        query += " AND id = (SELECT id FROM lanes WHERE waits_for = ? AND boot IS NULL ORDER BY token, id LIMIT 1)"
+        return connection.execute(query, (now, account, account)).rowcount
+    return connection.execute(query, (now, account)).rowcount
 
 
 def _set_back(connection: Connection, seconds: float, now: float) -> None:

@@ -13,7 +13,7 @@ from itertools import islice
 from connector.store import lists
 from connector.store.connection import Connection
 from connector.store.lists import Wanted
-from connector.store.views import FINAL, Row, about_keys, review_rows_with_clients
+from connector.store.views import FINAL, Row, about_keys, review_rows_with_clients, with_decisions
 
 #: Rows of a page.
 ROWS = 50
@@ -47,10 +47,11 @@ def links(connection: Connection, wanted: Wanted, *, rows: int = ROWS, span: int
 
 
 def reviews(connection: Connection, wanted: Wanted, *, rows: int = ROWS) -> Page:
-    """A page of reviews, each with its clients: the open ones oldest first, the decided ones newest first."""
+    """A page of reviews, each with its clients: the open ones oldest first, the decided ones newest first with the decision."""
     wanted = replace(wanted, rows=rows + 1, newest=wanted.state == "decided")
     found = _page(lists.reviews(connection, wanted), rows)
-    return replace(found, rows=review_rows_with_clients(connection, found.rows, about_keys(connection)))
+    shown = review_rows_with_clients(connection, found.rows, about_keys(connection))
+    return replace(found, rows=with_decisions(connection, shown) if wanted.state == "decided" else shown)
 
 
 def _page(found: Iterator[tuple[int, Row]], rows: int) -> Page:

@@ -184,11 +184,17 @@ def decided(connection: Connection, *, limit: int = 5) -> list[Row]:
     rows = connection.execute(
         "SELECT * FROM reviews WHERE decision IS NOT NULL ORDER BY decided_at DESC, id DESC LIMIT ?", (limit,)
     ).fetchall()
-    more = [
-        {**{key: row[key] for key in ("decision", "customer_id", "decided_by")}, "decided_at": moment(row["decided_at"])}
-        for row in rows
-    ]
-    return [{**item, **extra} for item, extra in zip(review_rows(connection, rows), more, strict=True)]
+    return with_decisions(connection, review_rows(connection, rows))
+
+
+def with_decisions(connection: Connection, found: list[Row]) -> list[Row]:
+    """Review items as listed, each with its `decision`, `customer_id`, `decided_by` and `decided_at`."""
+    rows = connection.execute(
+        f"SELECT id, decision, customer_id, decided_by, decided_at FROM reviews WHERE id IN ({marks(found)})",
+        [item["id"] for item in found],
+    )
+    known = {row["id"]: {**dict(row), "decided_at": moment(row["decided_at"])} for row in rows}
+    return [{**item, **known[item["id"]]} for item in found]
 
 
 def links_of(connection: Connection, source: str, crm: str) -> list[str]:

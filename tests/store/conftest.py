@@ -29,7 +29,7 @@ def server() -> Iterator[postgres.Server]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test with a database runs on both kinds, unless it says why it is about files alone."""
-    if "place" in metafunc.fixturenames:
+    if "place" in metafunc.fixturenames and metafunc.module.__name__ != "store.test_postgres":
         files_only = metafunc.definition.get_closest_marker("sqlite_only")
         metafunc.parametrize("place", ["sqlite"] if files_only else ["sqlite", "postgres"], indirect=True)
 

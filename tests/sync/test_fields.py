@@ -50,6 +50,7 @@ KNOWN = {
     "closed": Field("closed", Kind.TEXT, writable=False),
     "stage": Field("stage", Kind.OPTION, options={"lead": "Lead", "customer": "Customer"}),
     "last": Field("last", Kind.TIME),
+    "places": Field("places", Kind.OPTIONS, options={"n": "North", "s": "South", "e": "East"}),
 }
 
 
@@ -61,6 +62,17 @@ def test_if_empty_writes_what_is_empty_only():
     assert changed("new") == {"text": "new"}
     assert changed("new", text="") == {"text": "new"}
     assert changed("new", text="old") == {}
+
+
+def test_where_the_crm_has_no_empty_value_its_own_one_is_empty():
+    known = {"visits": Field("visits", Kind.WHOLE, blank=0)}
+
+    def written(value, there, mode="if_empty"):
+        return plan(known, [FieldValue("visits", value, mode)], Customer(id="1", properties={"visits": there})).values
+
+    assert written(3, 0) == {"visits": 3}
+    assert written(3, 2) == {}
+    assert written(0, 0) == written(0, 0, "overwrite") == {}
 
 
 def test_on_create_writes_nothing_later():
@@ -82,6 +94,17 @@ def test_append_adds_a_line_once_and_never_cuts():
     assert changed("b", mode="append", name="notes", notes="a\nb") == {}
     full = plan(KNOWN, [FieldValue("notes", "b", "append")], Customer(id="1", properties={"notes": "x" * 20}))
     assert (full.values, full.left_out) == ({}, {"notes": "there is no room for a further line"})
+
+
+def test_several_options_are_chosen_by_value_or_label_and_never_taken_away():
+    assert changed("South", name="places") == {"places": ("s",)}
+    assert changed("south", name="places", places="n") == {}
+    assert changed("e;North", mode="overwrite", name="places", places="s") == {"places": ("n", "e")}
+    assert changed("e;North", mode="overwrite", name="places", places=["e", "n"]) == {}
+    assert changed("South", mode="append", name="places", places="e;n") == {"places": ("n", "s", "e")}
+    assert changed("South", mode="append", name="places", places=["s", "n"]) == {}
+    assert changed("South", mode="append", name="places", places=[]) == {"places": ("s",)}
+    assert changed("West", name="places") == {}
 
 
 @pytest.mark.parametrize(
@@ -140,7 +163,10 @@ def test_values_that_do_not_fit_are_refused(kind, given):
     [
         (FieldRule("txt", "store.name"), 'there is no field txt; did you mean "text"?'),
         (FieldRule("closed", "store.name"), "the field closed cannot be written"),
-        (FieldRule("text", "store.name", mode="append"), "the field text takes one line of text; append is for lines of text"),
+        (
+            FieldRule("text", "store.name", mode="append"),
+            "the field text takes one line of text; append is for lines of text and for several options",
+        ),
         (FieldRule("stage", value="custmer"), 'the field stage takes one of its options; did you mean "customer"?'),
         (FieldRule("text", value="much too long"), "the field text takes at most 8 characters"),
         (FieldRule("visits", "store.name"), "the field visits takes a whole number, and store.name is text"),

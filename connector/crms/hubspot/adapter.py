@@ -142,7 +142,7 @@ class HubSpot(CRM):
         """
         try:
             sent = {**mapping.written(properties), **mapping.properties_of(new), self._key: person_key}
-            answer, refused = await self._create(sent)
+            answer, refused = await self._create(sent, properties)
         except Conflict as conflict:
             raise await self._confirmed(conflict, new.email, person_key) from None
         created = mapping.customer(answer.data, self._key, self.kept)
@@ -151,7 +151,7 @@ class HubSpot(CRM):
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
         return created.model_copy(update={"refused": refused})
 
-    async def _create(self, properties: dict[str, str]) -> tuple[Answer, tuple[str, ...]]:
+    async def _create(self, properties: dict[str, str], further: Mapping[str, Value]) -> tuple[Answer, tuple[str, ...]]:
         """Create it; once more without what the account's rules refuse, if the rest still says who it is.
 
         The second answer is which of our fields were left out.
@@ -159,7 +159,7 @@ class HubSpot(CRM):
         try:
             return await self._client.create_contact(properties), ()
         except Rejected as refusal:
-            kept = {name: value for name, value in properties.items() if name not in refusal.fields}
+            kept = contacts.retried(properties, refusal.fields, further)
             if kept == properties or self._key not in kept or not contacts.identifies(properties, kept, mapping.FIELDS):
                 raise
             return await self._client.create_contact(kept), mapping.ours([name for name in properties if name not in kept])

@@ -21,6 +21,7 @@ from connector.sandbox.hubspot.model import (
     checked_meeting,
     invalid,
     listed,
+    misfit,
     searchable,
 )
 
@@ -198,8 +199,8 @@ class Records:
                 faults.append((name, "READ_ONLY_VALUE", f'\\"{name}\\" is a read only property'))
             elif name == "email" and value and not EMAIL.fullmatch(value):
                 faults.append((name, "INVALID_EMAIL", f"Email address {value} is invalid"))
-            elif value and (options := self.property(name).get("options")) and value not in {one["value"] for one in options}:
-                faults.append((name, "INVALID_OPTION", f"{value} was not one of the allowed options"))
+            elif value and (code := misfit(value, self.property(name))) is not None:
+                faults.append((name, code, f"{value} is not a valid value"))
         if faults:
             raise invalid(faults)
         if "email" in properties:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from connector.web.status.wording import Moment
 
-Tone = Literal["ok", "warn", "bad"]
+Tone = Literal["ok", "warn", "bad", "quiet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,13 @@ class Tile:
     value: str
     meaning: str
     tone: str = ""
+    #: Of the list that the number counts.
+    address: str = "/status/events"
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One source or CRM. `quota` is (text, used, limit) or None."""
+    """One source or CRM; `ok` only where it has answered. `quota` is (text, used, limit) or None."""
 
     name: str
     kind: str
@@ -49,6 +51,8 @@ class Waiting:
     commands: tuple[str, ...]
     candidates: tuple[tuple[str, str], ...] = ()
     others: str = ""
+    #: Where more about it stands.
+    address: str = ""
     #: Of a review: its number, and whether a customer may still be created for it.
     review: str = ""
     may_create: bool = True
@@ -89,6 +93,7 @@ class Bar:
     """One hour of the chart; heights are percent of the tallest."""
 
     label: str
+    iso: str
     received: int
     linked: int
     held: int
@@ -117,4 +122,5 @@ class View:
     bars: tuple[Bar, ...]
     chart_summary: str
     ignored_without_identity: str = ""
+    open_reviews: int = 0
     decided: tuple[Decided, ...] = ()

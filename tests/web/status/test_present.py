@@ -90,6 +90,22 @@ def test_a_paused_account_is_told_once() -> None:
     assert view.headline == "booking.tours is paused until somebody fixes it; its events wait."
 
 
+def test_an_account_that_was_never_asked_is_not_called_well() -> None:
+    crms = {"main": {"system": "hubspot", "state": "ok", "asked": False, "reason": None, "quota": None}}
+    shown = {account.name: (account.state, account.tone) for account in show(crms=crms).accounts}
+    assert shown == {"stores": ("ok", "ok"), "main": ("not asked yet", "quiet")}
+    down = {"main": {**crms["main"], "state": "down"}}
+    assert show(crms=down).accounts[-1].state == "down"
+    assert show(crms=crms, oldest_waiting_seconds=901).tone == "warn", "it does not explain why an event is late"
+
+
+def test_the_overview_shows_the_oldest_reviews_of_many() -> None:
+    review = {"source": "s", "client_ids": ["1"], "reason": "", "since": NOW, "candidates": []}
+    view = show(reviews=[{"id": n, **review} for n in range(1, 21)], open_reviews=200)
+    assert (len(view.reviews), view.open_reviews) == (20, 200)
+    assert view.more_reviews == "connector review list --config connector.toml"
+
+
 def test_a_late_event_is_told_unless_an_outage_explains_it() -> None:
     assert show(oldest_waiting_seconds=901).headline == "The oldest unfinished event has been waiting for 15 min."
     assert show(oldest_waiting_seconds=899).tone == "ok"
