@@ -14,7 +14,9 @@
     └── RemoteError            a remote system did not do what was asked
         ├── Unavailable        snooze until the account answers again
         ├── RateLimited        snooze for `retry_after` seconds
-        ├── AccountPaused      snooze until somebody fixes the account (key, scope, missing property)
+        ├── AccountPaused      snooze until somebody fixes the account (key, missing property)
+        │   ├── ActionRefused  … or one kind of action (scope, plan); everything else goes on
+        │   └── LimitReached   … or until the limit ends, by itself
         ├── Transient          retry with back-off; uses up an attempt
         │   ├── UnknownOutcome … and look first: the effect may have happened
         │   └── Lasting        … for some minutes, then hold: it rarely passes by itself
@@ -117,6 +119,38 @@ class AccountPaused(RemoteError):
     """Nothing will work on this account until somebody fixes it: a refused key, a missing scope or property."""
 
 
+class ActionRefused(AccountPaused):
+    """One kind of action is refused, whatever the event: a missing scope or right, a plan, a full account.
+
+    `action` is what the call was for, in plain words; what else the account does goes on. Where its probe is refused too, the
+    whole account is paused.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        action: str,
+        account: str = "",
+        status: int | None = None,
+        retry_after: float | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, account=account, status=status, retry_after=retry_after, hint=hint)
+        self.action = action
+        #: The answer itself says that no event gets through: it names a scope, or speaks of the plan.
+        self.certain = False
+
+    @property
+    def waits_for(self) -> str:
+        """What an event waits for that needs this action; `connector events show` prints it."""
+        return waits_for(self.account, self.action)
+
+
+class LimitReached(AccountPaused):
+    """The account's calls are used up for longer than a call can wait; it ends by itself after `retry_after` seconds."""
+
+
 class Transient(RemoteError):
     """This request failed in a way that may pass: a locked record, a server error on one item."""
 
@@ -127,6 +161,17 @@ class UnknownOutcome(Transient):
 
 class Lasting(Transient):
     """A state of the data that rarely passes by itself: tried for some minutes, then held with the hint."""
+
+
+def waits_for(account: str, action: str) -> str:
+    """The name under which events wait for one kind of action of an account."""
+    return f"{account}: {action}"
+
+
+def waited_for(name: str) -> tuple[str, str]:
+    """The account, and the kind of action (empty: the whole account), that `name` stands for."""
+    account, _, action = name.partition(": ")
+    return account, action
 
 
 class Conflict(RemoteError):

@@ -8,8 +8,8 @@ from typing import Literal
 
 #: When a value is written: where the field is empty, only on a customer who is made, always, or as a further line.
 Mode = Literal["if_empty", "on_create", "overwrite", "append"]
-#: A value as we know it. An adapter writes it in its product's form.
-Value = str | bool | int | float | date | datetime
+#: A value as we know it; several options are a tuple. An adapter writes it in its product's form.
+Value = str | bool | int | float | date | datetime | tuple[str, ...]
 
 #: The sources of times; every other source is text.
 TIMES = ("appointment.end", "appointment.start")

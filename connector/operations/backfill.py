@@ -15,7 +15,17 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connector.model.dates import moment
-from connector.model.errors import AccountPaused, ConnectorError, RateLimited, RemoteError, StoreError, Transient, Unavailable
+from connector.model.errors import (
+    AccountPaused,
+    ActionRefused,
+    ConnectorError,
+    LimitReached,
+    RateLimited,
+    RemoteError,
+    StoreError,
+    Transient,
+    Unavailable,
+)
 from connector.operations.engine import Engine
 from connector.operations.running import Kind
 from connector.store.backfills import COUNTS, Run
@@ -25,7 +35,9 @@ DEFAULT_PAST, DEFAULT_FUTURE = timedelta(days=365), timedelta(days=365)
 #: Seconds between looks at what is still open.
 LOOK_AGAIN = 1.0
 #: Problem that ends by itself.
-PASSING = (Unavailable, RateLimited, Transient)
+PASSING = (Unavailable, RateLimited, LimitReached, Transient)
+#: Seconds: a run that nobody goes on with later does not wait for the end of a limit that lasts as long.
+LONG_LIMIT = 900.0
 
 
 def period(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:
@@ -182,8 +194,8 @@ class Backfill:
         """Wait until the booking system can be used; a pause for a person's work ends an impatient run."""
         breaker = self._booking.remote.breaker
         while not breaker.usable.is_set():
-            if not self._patient and isinstance(breaker.error, AccountPaused):
-                raise breaker.error
+            if not self._patient and (error := _needs_somebody(breaker.error)) is not None:
+                raise error
             # Not only when it can be used: the first probe may find the key refused.
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_AGAIN):
@@ -193,10 +205,9 @@ class Backfill:
         concluded = asyncio.Event()
         forget = self._engine.worker.watch(concluded)
         try:
-            while (await self._engine.store.backfills.progress(run))[1]:
-                problem = self._failure()
-                if not self._patient and isinstance(problem, AccountPaused):
-                    raise problem
+            while remaining := (await self._engine.store.backfills.progress(run))[1]:
+                if not self._patient:
+                    await self._give_up(run, remaining)
                 concluded.clear()
                 # Not only when something ends: an account may get into problem meanwhile.
                 with suppress(TimeoutError):
@@ -207,9 +218,24 @@ class Backfill:
         finally:
             forget()
 
+    async def _give_up(self, run: Run, remaining: int) -> None:
+        """Raise what needs a person's work: an account, or an action that all of the `remaining` clients wait for."""
+        if (problem := _needs_somebody(self._failure())) is None:
+            return
+        if not isinstance(problem, ActionRefused) or await self._engine.store.backfills.waiting(run) >= remaining:
+            raise problem
+
     def _failure(self) -> RemoteError | None:
-        """What keeps one of our two accounts from being used."""
-        for adapter in (self._booking, self._sync.crm):
-            if (error := adapter.remote.breaker.error) is not None:
-                return error
+        """What keeps one of our two accounts from being used, or else a kind of action that is refused."""
+        breakers = [adapter.remote.breaker for adapter in (self._booking, self._sync.crm)]
+        for breaker in breakers:
+            if breaker.error is not None:
+                return breaker.error
+        return next((entry.error for breaker in breakers for entry in breaker.stopped().values()), None)
+
+
+def _needs_somebody(error: RemoteError | None) -> AccountPaused | None:
+    """The error if it does not pass while a run waits; a limit that ends soon does."""
+    if not isinstance(error, AccountPaused):
         return None
+    return None if isinstance(error, LimitReached) and (error.retry_after or 0.0) < LONG_LIMIT else error

@@ -12,11 +12,12 @@ from pydantic import ValidationError
 from connector.config.settings import Config
 from connector.crms.base import CRM
 from connector.model.bookings import Event
-from connector.model.errors import RemoteError
-from connector.model.problems import Check
+from connector.model.errors import LimitReached, RemoteError
+from connector.model.problems import Check, Level
+from connector.remote.circuit_breaker import CircuitBreaker, moment_of
 from connector.remote.integration import Integration
 from connector.store import Store, views
-from connector.store.sqlite.database import Database
+from connector.store.database import Database
 from connector.sync.pipeline import Sync
 from connector.worker.accounts import Connections
 
@@ -52,17 +53,17 @@ def database(opened: Database) -> list[Check]:
     found = large_wal(opened)
     if opened.new:
         hint = "Right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
-        text = f"new database: there was no {opened.path.name} when this process started"
+        text = f"new database: there was no {opened.name} when this process started"
         found.append(Check(id="database.new", level="warning", message=text, hint=hint))
     return found
 
 
 def large_wal(opened: Database) -> list[Check]:
     """A program that reads for very long keeps the WAL from being taken over."""
-    size = opened.sizes()["wal_bytes"]
+    size = opened.sizes().get("wal_bytes", 0)
     if size <= LARGE_WAL:
         return []
-    text = f"{opened.path.name}-wal has grown to {size // 1024**2:,} MB"
+    text = f"{opened.name}-wal has grown to {size // 1024**2:,} MB"
     hint = "Close the program that has the database open for reading; the file shrinks by itself after that."
     return [Check(id="database.wal", level="warning", message=text, hint=hint)]
 
@@ -147,12 +148,42 @@ def states(connections: Connections) -> list[Check]:
     for adapter in connections.adapters():
         breaker = adapter.remote.breaker
         if (error := breaker.error) is not None:
-            found.append(_failure(adapter.remote.account, error))
+            found.append(_failure(breaker, error))
+    return found + refused_actions(connections)
+
+
+def refused_actions(connections: Connections) -> list[Check]:
+    """Each kind of action that is refused; for an hour also each that was, and why the account was."""
+    return [check for adapter in connections.adapters() for check in _refused(adapter.remote.breaker)]
+
+
+def _refused(breaker: CircuitBreaker) -> list[Check]:
+    found = []
+    for action, entry in [*breaker.refusals().items(), *breaker.recovered().items()]:
+        level: Level = "error" if entry.stopped and breaker.is_stopped(action) else "warning"
+        if level == "error":
+            said, hint = f"its events wait since {moment_of(entry.since)}, all others go on", entry.error.hint
+        elif breaker.refusals().get(action) is entry:
+            said, hint = f"last at {moment_of(entry.last)}; other events are not concerned so far", entry.error.hint
+        else:
+            said, hint = f"last at {moment_of(entry.last)}; it is not refused any more", ""
+        identity = f"{breaker.account}.refused.{action.replace(' ', '_')}"
+        found.append(Check(id=identity, level=level, message=f"{entry.error}; {said}", hint=hint))
+    if (lately := breaker.lately()) is not None:
+        at, error = lately
+        text = f"{error}; last at {moment_of(at)}; the account has answered since"
+        found.append(Check(id=f"{breaker.account}.refused", level="warning", message=text, hint=error.hint))
     return found
 
 
-def _failure(account: str, error: RemoteError) -> Check:
+def _failure(breaker: CircuitBreaker, error: RemoteError) -> Check:
     """What keeps an account from being used; a remote system that is merely down brings no advice of its own."""
+    account = breaker.account
+    if isinstance(error, LimitReached) and breaker.limited_until:
+        # A probe that has to wait for the end of the limit does not know its cause.
+        error = breaker.error if isinstance(breaker.error, LimitReached) else error
+        text = f"{error}; limited until {breaker.limited_until}"
+        return Check(id=f"{account}.account", level="error", message=text, hint=error.hint)
     hint = error.hint or (
         "Nothing is lost: events wait and go on by themselves when it answers."
         f" If it lasts, look at base_url in [{account}] and at what stands in between: DNS, firewall, proxy."
@@ -165,10 +196,11 @@ async def _account(adapter: Integration) -> Sequence[Check]:
     try:
         await adapter.probe()
     except RemoteError as error:
-        found = [_failure(account, error)]
+        found = [_failure(adapter.remote.breaker, error)]
     else:
         # What was wrong may just have been fixed; whoever watches the account wakes its events at the next probe.
         adapter.remote.breaker.reset()
+        adapter.remote.breaker.try_again()
         found = [Check(id=f"{account}.account", level="ok", message=f"{adapter.title} answers and accepts the key")]
     try:
         more = await adapter.checks()

@@ -101,8 +101,8 @@ class Engine:
                 task.cancel()
         await self.worker.run()
 
-    async def _recovered(self, account: str) -> None:
-        woken = await self.store.lanes.wake(account, self.clock())
-        if woken:
-            self._log.info("events go on", account=account, clients=woken)
+    async def _recovered(self, wanted: str, *, one: bool = False) -> None:
+        woken = await self.store.lanes.wake(wanted, self.clock(), one=one)
+        if woken and not one:
+            self._log.info("events go on", account=wanted, clients=woken)
         self.worker.wake()

@@ -73,6 +73,12 @@ def identifies(wanted: Container[str], kept: Container[str], names: Mapping[str,
     return names["mobile_phone"] in kept or names["phone"] in kept
 
 
+def retried(values: Mapping[str, Any], refused: Container[str], further: Container[str]) -> dict[str, Any]:
+    """What is sent once more after a refusal: without what it names, or, where it names nothing, without further fields."""
+    named = {name: value for name, value in values.items() if name not in refused}
+    return named if len(named) < len(values) else {name: value for name, value in values.items() if name not in further}
+
+
 def marker_line(marker: str) -> str:
     """The line in a record's text that lets us find it again."""
     return f"connector: {marker}"

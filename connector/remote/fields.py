@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ from typing import Any
 
 from connector.model.fields import TIMES, FieldRule, FieldValue, Value
 from connector.model.persons import Customer
-from connector.remote.values import read_time
+from connector.remote.values import clean, read_time
 
 
 class Kind(Enum):
@@ -26,12 +26,17 @@ class Kind(Enum):
     DATE = "a date"
     TIME = "a date and time"
     OPTION = "one of its options"
+    OPTIONS = "some of its options"
+    USER = "a user of the CRM"
     OTHER = "something that connector does not write"
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field as the CRM describes it. `length` is in characters; `options` are value → label."""
+    """A field as the CRM describes it. `length` is in characters; `options` are value → label.
+
+    `blank` is what stands there while nobody has set it, where the CRM has no empty value.
+    """
 
     name: str
     kind: Kind
@@ -39,6 +44,7 @@ class Field:
     writable: bool = True
     length: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    blank: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,8 @@ def fitted(about: Field, value: Any) -> Value:
             return _day(value)
         case Kind.TIME:
             return _moment(value)
-        case Kind.OPTION:
-            return _option(about, value)
+        case Kind.OPTION | Kind.OPTIONS | Kind.USER:
+            return _chosen(about, value)
         case Kind.OTHER:
             raise Unfit(f"it takes {about.kind.value}")
 
@@ -121,6 +127,34 @@ def _option(about: Field, value: Any) -> str:
     return same[0]
 
 
+def _chosen(about: Field, value: Any) -> Value:
+    if about.kind is Kind.OPTIONS:
+        return _options(about, value)
+    if about.kind is Kind.OPTION:
+        return _option(about, value)
+    try:
+        return _option(about, value)
+    except Unfit:
+        raise Unfit("no active user of the CRM has this e-mail address or id") from None
+
+
+def _options(about: Field, value: Any) -> tuple[str, ...]:
+    """Several options, in the CRM's order; as text they stand between semicolons."""
+    given = [*value] if isinstance(value, tuple | list) else [value]
+    try:
+        chosen = {_option(about, one) for one in given}
+    except Unfit:
+        parts = [part for one in given for part in _text(one).split(";") if part.strip()]
+        chosen = {_option(about, part) for part in parts}
+    return tuple(option for option in about.options if option in chosen)
+
+
+def kept(record: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """What stands in these fields of a record: text trimmed and never cut, everything else as it is."""
+    found = {name: record.get(name) for name in names}
+    return {name: clean(value).strip() if isinstance(value, str) else value for name, value in found.items()}
+
+
 def plan(known: Mapping[str, Field], wanted: Sequence[FieldValue], customer: Customer | None) -> Changes:
     """What has to be written to a customer as it was read a moment ago; None: to one who is made."""
     found = Changes()
@@ -144,13 +178,15 @@ def plan(known: Mapping[str, Field], wanted: Sequence[FieldValue], customer: Cus
 def _beside(about: Field, one: FieldValue, value: Value, customer: Customer) -> Value | None:
     """The value as it has to be written beside what is there; None: nothing has to be."""
     there = customer.properties.get(one.name)
-    empty = there in (None, "")
+    empty = there in (None, "", [], ()) or (about.blank is not None and there == about.blank)
     if one.name in customer.refused or one.mode == "on_create":
         return None
-    if one.mode == "if_empty":
-        return value if empty else None
-    if one.mode == "overwrite":
-        return None if not empty and _same(about, there, value) else value
+    if one.mode == "if_empty" and not empty:
+        return None
+    if one.mode in ("if_empty", "overwrite"):
+        return None if there not in (None, "", [], ()) and _same(about, there, value) else value
+    if isinstance(value, tuple):
+        return _further(about, [] if empty else there, value)
     return value if empty else _appended(about, str(there), str(value))
 
 
@@ -171,6 +207,12 @@ def _appended(about: Field, there: str, line: str) -> str | None:
     return text
 
 
+def _further(about: Field, there: Any, value: tuple[str, ...]) -> tuple[str, ...] | None:
+    """What is chosen already with further options; None where they are among it."""
+    chosen = _options(about, there)
+    return None if set(value) <= set(chosen) else _options(about, (*chosen, *value))
+
+
 def fault(rule: FieldRule, known: Mapping[str, Field]) -> str | None:
     """What is wrong with a rule, compared with the live schema; None when nothing is."""
     about = known.get(rule.name)
@@ -182,8 +224,8 @@ def fault(rule: FieldRule, known: Mapping[str, Field]) -> str | None:
         return f"there is no field {rule.name}{hint}"
     if not about.writable:
         return f"the field {rule.name} cannot be written"
-    if rule.mode == "append" and about.kind is not Kind.LINES:
-        return f"the field {rule.name} takes {about.kind.value}; append is for lines of text"
+    if rule.mode == "append" and about.kind not in (Kind.LINES, Kind.OPTIONS):
+        return f"the field {rule.name} takes {about.kind.value}; append is for lines of text and for several options"
     return _misfit(rule, about)
 
 
@@ -199,7 +241,7 @@ def _misfit(rule: FieldRule, about: Field) -> str | None:
         long = isinstance(rule.value, str) and about.length is not None and len(rule.value) > about.length
         return f"the field {rule.name} takes at most {about.length} characters" if long else None
     texts, times = (Kind.TEXT, Kind.LINES), (Kind.DATE, Kind.TIME)
-    fits = (*texts, *times) if rule.source in TIMES else (*texts, Kind.OPTION)
+    fits = (*texts, *times) if rule.source in TIMES else (*texts, Kind.OPTION, Kind.OPTIONS, Kind.USER)
     # An id may be a number.
     ids = (Kind.NUMBER, Kind.WHOLE) if rule.source.endswith(".id") else ()
     return (

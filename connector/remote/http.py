@@ -20,12 +20,22 @@ from typing import Any
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
+from connector.model.errors import (
+    AccountPaused,
+    ActionRefused,
+    LimitReached,
+    RateLimited,
+    Rejected,
+    RemoteError,
+    Transient,
+    Unavailable,
+    UnknownOutcome,
+)
 from connector.model.measures import CALL_SECONDS, CALLS
 from connector.remote.causes import BEFORE_SENDING, explain
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.oauth import TokenRefused, TokenSource
-from connector.remote.rate_limit import Quota
+from connector.remote.rate_limit import PATIENCE, Quota
 from connector.remote.transport import AiohttpTransport
 from connector.remote.values import is_safe_path
 
@@ -40,6 +50,8 @@ OVERLOAD = frozenset({408, 425, 502, 503, 504, 521, 522, 523, 524})
 #: The only statuses that prove that a write had no effect: each says why it was not carried out. Every other status on
 #: a write, a 2xx that was not expected among them, leaves open what happened.
 PROVES_REFUSAL = frozenset({307, 308, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429})
+
+HINT_LIMITED = "Nothing is lost: events wait and go on by themselves when the limit has ended."
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +158,8 @@ class Remote:
             authorized: False for the call that fetches the access token itself.
 
         Raises:
-            Unavailable, RateLimited, AccountPaused, Transient, UnknownOutcome, Rejected: see `connector.model.errors`.
+            Unavailable, RateLimited, AccountPaused, ActionRefused, LimitReached, Transient, UnknownOutcome,
+                Rejected: see `connector.model.errors`.
         """
         writes = method != "GET" if writes is None else writes
         request = self._request(what, method, path, params=params, json=json, data=form, headers=headers)
@@ -197,6 +210,7 @@ class Remote:
     async def _exchange(self, call: _Call, authorization: Mapping[str, str] | None = None) -> Answer:
         if not call.probe:
             self.breaker.check()
+            self.breaker.check_action(call.what)
         if authorization is not None:
             call.request.headers.update(authorization)
         try:
@@ -211,12 +225,32 @@ class Remote:
             if authorization is not None and answer.status == 401 and self._interpret(call.what, answer, call.writes) is None:
                 raise TokenRefused(f"{self.title}: {call.what}: answered 401", account=self.account, status=401)
             self._accept(call, answer)
-        except (Unavailable, AccountPaused, UnknownOutcome) as error:
-            if self.breaker.error is None:
-                self.breaker.failed(error)
-            raise
-        self.breaker.succeeded()
+        except (Unavailable, AccountPaused, UnknownOutcome, RateLimited) as error:
+            said = error if self.breaker.error is not None and not call.probe else self._whose(call, error)
+            if self.breaker.error is None and not isinstance(said, RateLimited):
+                self.breaker.failed(said)
+            if said is error:
+                raise
+            raise said from None
+        self.breaker.succeeded(call.what)
         return answer
+
+    def _whose(self, call: _Call, error: RemoteError) -> RemoteError:
+        """Whether an error speaks of the account or of this kind of action; a pause too long to wait is the account's.
+
+        A 403 may be that of one kind of action, which stops alone; the probe is asked whether it shares it. Any other
+        refusal, and whatever the probe is refused, is the account's.
+        """
+        after, status, hint = error.retry_after, error.status, error.hint
+        if isinstance(error, LimitReached) or not isinstance(error, RateLimited | AccountPaused):
+            return error
+        if after is not None and after > PATIENCE:
+            return LimitReached(str(error), account=self.account, status=status, retry_after=after, hint=hint or HINT_LIMITED)
+        if isinstance(error, ActionRefused):
+            return AccountPaused(str(error), account=self.account, status=status, hint=hint) if call.probe else error
+        if isinstance(error, AccountPaused) and status == 403 and not call.probe:
+            return ActionRefused(str(error), action=call.what, account=self.account, status=status, hint=hint)
+        return error
 
     def _accept(self, call: _Call, answer: Answer) -> None:
         """Raise unless the answer is one that the caller can read."""

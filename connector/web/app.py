@@ -19,7 +19,9 @@ from connector.web.interfaces import Intake, Ready, Source, StatusData
 from connector.web.receiver.receiver import Receiver
 from connector.web.receiver.stats import ReceiverStats
 from connector.web.status.decide import DecisionForms, Operate
+from connector.web.status.event_forms import EventForms
 from connector.web.status.guard import Guard
+from connector.web.status.lists import ListPages
 from connector.web.status.login import Login
 from connector.web.status.page import StatusPages
 from connector.web.status.pages import PRIVATE, Pages
@@ -48,7 +50,10 @@ def build_app(
     pages = Pages()
     login = Login(access, pages, clock)
     guard = Guard(access, pages, buttons=operate is not None)
-    decisions = DecisionForms(guard, pages, operate) if operate is not None else None
+    lists = ListPages(data, guard, pages, config_file=config_file, clock=clock)
+    forms: list[Route] = []
+    if operate is not None:
+        forms = [*DecisionForms(guard, pages, operate).routes(), *EventForms(guard, pages, data, operate).routes()]
     status = StatusPages(data, stats, access, pages, login, config_file=config_file, guard=guard, clock=clock)
     receiver = Receiver(sources, intake, stats=stats, max_body_bytes=max_body_bytes, clock=clock)
     app = Starlette(
@@ -58,14 +63,15 @@ def build_app(
             Route("/", _home, methods=["GET"]),
             *status.routes(),
             *login.routes(),
-            *(decisions.routes() if decisions is not None else ()),
+            *lists.routes(),
+            *forms,
             *extra_routes,
         ],
         exception_handlers={HTTPException: _http_error, Exception: _unexpected},
     )
     # A redirect is a failed delivery to most senders; a wrong address is better told as 404.
     app.router.redirect_slashes = False
-    return Front(receiver, app, https=access.secure)
+    return Front(receiver, app, https=access.secure, unmatched=stats.unmatched, now=clock)
 
 
 async def _home(_request: Request) -> Response:

@@ -1,16 +1,21 @@
-"""Watches accounts: one that cannot be used is probed until it can, and whatever waited for it goes on."""
+"""Watches accounts: one that cannot be used is probed until it can, and whatever waited for it goes on.
+
+A kind of action that is refused while the probe is fine is watched beside it: one waiting event at a time tries it again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Protocol
 
 import structlog
 
 from connector.config.logs import bare
-from connector.model.errors import AccountPaused, RateLimited, RemoteError, Unavailable
-from connector.remote.circuit_breaker import CircuitBreaker
+from connector.model.errors import AccountPaused, ConnectorError, LimitReached, RateLimited, RemoteError, Unavailable, waits_for
+from connector.remote.circuit_breaker import TRIALS, CircuitBreaker
 
 #: Seconds between probes; the last one repeats.
 INTERVALS = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -20,6 +25,17 @@ INTERVALS = (1.0, 2.0, 4.0, 8.0, 15.0)
 RELAPSE = 60.0
 
 
+#: Seconds until a database that could not wake what waits is asked again.
+WAKE_AGAIN = 1.0
+
+
+class Recovered(Protocol):
+    """Wakes what waits for an account or for one kind of its actions: all of it, or the first of the row."""
+
+    async def __call__(self, wanted: str, *, one: bool = False) -> None:
+        """Make it due now."""
+
+
 class Watcher:
     """One account. `probe` returns when it works and raises RemoteError otherwise; `recovered` wakes what waits."""
 
@@ -27,7 +43,7 @@ class Watcher:
         self,
         breaker: CircuitBreaker,
         probe: Callable[[], Awaitable[None]],
-        recovered: Callable[[str], Awaitable[None]],
+        recovered: Recovered,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -40,13 +56,69 @@ class Watcher:
         self._failures = 0
         self._told = ""
         self._log = structlog.get_logger("connector.worker.probes").bind(account=breaker.account)
+        #: The kinds of action whose events wait: when the next of them is woken to try, and how often that was done.
+        self._trials: dict[str, tuple[float, int]] = {}
         breaker.trip(Unavailable("not checked yet", account=breaker.account))
 
     async def run(self) -> None:
-        """Check the account now, then whenever it gets into problem. Runs until cancelled."""
+        """Check the account now, then whenever it gets into problem, and its refused actions. Runs until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_account())
+            group.create_task(self._follow_actions())
+            group.create_task(self._follow_suspicions())
+
+    async def _follow_suspicions(self) -> None:
+        """Whether a refusal is that of the whole account, the probe decides."""
+        while True:
+            await self._breaker.suspected.wait()
+            self._breaker.suspected.clear()
+            if self._breaker.error is None:
+                try:
+                    await self._probe()
+                except AccountPaused as error:
+                    self._breaker.trip(error)
+                except Exception as error:
+                    # It is no answer to the question; what the remote system lacks otherwise, other calls find.
+                    self._log.info("the probe after a refusal says nothing", error=type(error).__name__)
+
+    async def _follow_actions(self) -> None:
+        while True:
+            self._breaker.actions_changed.clear()
+            try:
+                wait = await self._look_at_actions()
+            except Exception as error:
+                said = str(error) if isinstance(error, ConnectorError) else type(error).__name__
+                self._log.error("what waits for an action could not be woken", error=said)
+                wait = WAKE_AGAIN
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._breaker.actions_changed.wait()
+
+    async def _look_at_actions(self) -> float | None:
+        """Wake what waits for an action that is not refused any more, else one event whose turn it is; seconds to the next."""
+        stopped, now = self._breaker.stopped(), self._clock()
+        for action in [one for one in self._trials if one not in stopped]:
+            await self._recovered(waits_for(self._breaker.account, action))
+            del self._trials[action]
+            if self._breaker.error is None:
+                self._log.info("action works again", action=action)
+        for action, entry in stopped.items():
+            if action not in self._trials:
+                said = {"action": action, "reason": str(entry.error), "hint": entry.error.hint}
+                self._log.error("one kind of action is refused; its events wait, all others go on", **said)
+            at, times = (now, 0) if entry.trials == 0 else self._trials.get(action, (now + TRIALS[0], 0))
+            at = max(at, entry.try_at)
+            if at <= now:
+                await self._recovered(waits_for(self._breaker.account, action), one=True)
+                at, times = now + TRIALS[min(times + 1, len(TRIALS) - 1)], times + 1
+                entry.trials = max(entry.trials, 1)
+            self._trials[action] = (at, times)
+        return min((at - now for at, _ in self._trials.values()), default=None)
+
+    async def _follow_account(self) -> None:
         well_since: float | None = None
         while True:
-            await self._breaker.tripped.wait()
+            await self._until_tripped()
             if well_since is not None and self._clock() - well_since < RELAPSE:
                 # A good probe may follow at once, and somebody has to hear of what the events met.
                 self._tell()
@@ -56,18 +128,39 @@ class Watcher:
             await self._until_well()
             well_since = self._clock()
 
+    async def _until_tripped(self) -> None:
+        """Wait; what events met and no probe did is over only when nobody has met it for a while."""
+        if self._told:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RELAPSE):
+                    await self._breaker.tripped.wait()
+                    return
+            self._over()
+        await self._breaker.tripped.wait()
+
     async def _until_well(self) -> None:
+        shared = False
         while not await self._try():
+            shared = True
             self.checked.set()
             self._tell()
             await self._pause()
         self.checked.set()
+        if shared:
+            self._over()
+
+    def _over(self) -> None:
         if self._told:
             self._log.info("account works again")
         self._told = ""
 
     async def _pause(self) -> None:
         self._failures += 1
+        error = self._breaker.error
+        if isinstance(error, LimitReached) and self._breaker.error_left() > 0:
+            # Whoever asks before it ends is refused, and some remote systems count that too.
+            await asyncio.sleep(self._breaker.error_left())
+            return
         await asyncio.sleep(INTERVALS[min(self._failures, len(INTERVALS)) - 1])
 
     async def _try(self) -> bool:
@@ -77,7 +170,7 @@ class Watcher:
             await self._recovered(self._breaker.account)
         except RemoteError as error:
             # A probe that has to wait its turn learns nothing: the reason that is known stays.
-            if not (isinstance(error, RateLimited) and isinstance(self._breaker.error, AccountPaused)):
+            if not (isinstance(error, RateLimited | LimitReached) and isinstance(self._breaker.error, AccountPaused)):
                 self._breaker.trip(error)
         except Exception as error:
             # Nobody else opens the account again, so whatever it is, we look once more.
@@ -93,4 +186,5 @@ class Watcher:
             return
         self._told = str(error)
         tell = self._log.error if isinstance(error, AccountPaused) else self._log.warning
-        tell("account cannot be used; its events wait", reason=self._told, hint=error.hint)
+        more = {"until": until} if (until := self._breaker.limited_until) else {}
+        tell("account cannot be used; its events wait", reason=self._told, hint=error.hint, **more)

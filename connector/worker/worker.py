@@ -19,6 +19,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exp
 from connector.config.logs import bare
 from connector.model.errors import (
     AccountPaused,
+    ActionRefused,
     ConnectorError,
     Hold,
     Ignore,
@@ -32,6 +33,7 @@ from connector.model.errors import (
     StoreError,
     Transient,
     Unavailable,
+    waited_for,
 )
 from connector.model.jobs import StaleClaim, Verdict, Work
 from connector.model.measures import OUTCOMES
@@ -259,7 +261,11 @@ class Worker:
                 await self._store.upkeep.count("without_identity")
                 work.outcome = "skipped"
             elif isinstance(error, AccountPaused) and (account := self._accounts.get(error.account)) is not None:
-                account.trip(error)
+                if not isinstance(error, ActionRefused):
+                    account.trip(error)
+                elif account.error is None and error.action not in account.refusals():
+                    # The adapter's own conclusion, which no call has reported.
+                    account.refused(error)
         except StoreError as problem:
             return problem
         return error
@@ -294,9 +300,12 @@ class Worker:
                 return Verdict("queued", text, hint, due=now + (error.retry_after or 1.0), counts=False)
         if isinstance(error, RemoteError) and self._is_closed(error.account):
             return Verdict("queued", text, hint, waits_for=error.account, counts=False)
+        if isinstance(error, ActionRefused) and self._is_closed(error.account, error.action):
+            return Verdict("queued", text, hint, waits_for=error.waits_for, counts=False)
         if isinstance(error, Unavailable) and work.snoozes < PATIENT_SNOOZES:
             return Verdict("queued", text, hint, due=now + self._pause(work.snoozes + 1), counts=False)
-        limits = (LASTING_AFTER, LASTING_ATTEMPTS) if isinstance(error, Lasting) else (GIVE_UP_AFTER, GIVE_UP_ATTEMPTS)
+        lasting = isinstance(error, Lasting | ActionRefused)
+        limits = (LASTING_AFTER, LASTING_ATTEMPTS) if lasting else (GIVE_UP_AFTER, GIVE_UP_ATTEMPTS)
         return self._again(work, text, hint, error.retry_after if isinstance(error, Transient) else None, limits)
 
     def _again(
@@ -319,17 +328,18 @@ class Worker:
         state.attempt_number = max(1, attempt)
         return float(_backoff(state))
 
-    def _is_closed(self, account: str) -> bool:
+    def _is_closed(self, account: str, action: str = "") -> bool:
+        """Whether an account cannot be used now, or this kind of action of it."""
         breaker = self._accounts.get(account)
-        return breaker is not None and breaker.error is not None
+        return breaker is not None and (breaker.is_stopped(action) if action else breaker.error is not None)
 
     async def _conclude(self, work: Work, verdict: Verdict, log: structlog.stdlib.BoundLogger) -> None:
         """Store the verdict, however long the database cannot: until then the lane is ours and stands still."""
         lanes = self._store.lanes
         await self._stubbornly(lambda: lanes.conclude(work, verdict, self._clock()), log)
-        if (account := verdict.waits_for) is not None and not self._is_closed(account):
+        if (wanted := verdict.waits_for) is not None and not self._is_closed(*waited_for(wanted)):
             # It came back while the verdict was being written.
-            await self._stubbornly(lambda: lanes.wake(account, self._clock()), log)
+            await self._stubbornly(lambda: lanes.wake(wanted, self._clock()), log)
         # A snooze is no news: what it waits for has been told once, loudly, by whoever watches the account.
         tell = {"queued": log.debug, "done": log.info, "ignored": log.info}.get(verdict.state, log.warning)
         if verdict.counts:

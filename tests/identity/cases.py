@@ -34,6 +34,9 @@ def _named(table: str) -> list[tuple[Name, Name]]:
 HOUSEHOLDS: list[tuple[Name, Name]] = [
     (("Nora", "Lind"), ("Oskar", "Lind")),
     (("Claire", "Moreau"), ("Luc", "Moreau")),
+    (("Nguyen", "Linh"), ("Nguyen", "Minh")),
+    (("Smith", "John"), ("Smith", "Mary")),
+    (("Kovács", "Anna"), ("Kovács", "Péter")),
     (("Daniel", "Weber"), ("Daniela", "Weber")),
     (("Mario", "Conti"), ("Maria", "Conti")),
     (("Christian", "Holm"), ("Christine", "Holm")),

@@ -9,7 +9,16 @@ import httpx
 import pytest
 from store.virtual_time import in_virtual_time
 
-from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
+from connector.model.errors import (
+    AccountPaused,
+    ActionRefused,
+    RateLimited,
+    Rejected,
+    RemoteError,
+    Transient,
+    Unavailable,
+    UnknownOutcome,
+)
 from connector.remote import http as outbound
 from connector.remote.http import Remote
 from connector.remote.rate_limit import Quota
@@ -96,7 +105,7 @@ async def test_somebody_elses_page_is_no_answer_whatever_its_status():
 READS = {
     400: Rejected,
     401: AccountPaused,
-    403: AccountPaused,
+    403: ActionRefused,
     404: Rejected,
     408: Unavailable,
     409: Rejected,

@@ -13,7 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from store.virtual_time import in_virtual_time
 
-from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
+from connector.model.errors import (
+    AccountPaused,
+    ActionRefused,
+    Conflict,
+    LimitReached,
+    RateLimited,
+    Rejected,
+    Transient,
+    Unavailable,
+    UnknownOutcome,
+)
 from connector.remote.circuit_breaker import FAILURES_BEFORE_DOWN, CircuitBreaker
 from connector.remote.http import Remote, retry_after
 from connector.remote.rate_limit import PATIENCE, Quota, Window
@@ -118,7 +128,7 @@ async def test_a_pause_too_long_to_wait_for_sends_nothing():
     remote_system = RemoteSystem(says(200))
     account = remote(remote_system)
     account.quota.block(PATIENCE * 2)
-    with pytest.raises(RateLimited) as caught:
+    with pytest.raises(LimitReached) as caught:
         await account.call("look", "GET", PATH)
     assert caught.value.retry_after == pytest.approx(PATIENCE * 2)
     assert remote_system.requests == []
@@ -345,5 +355,5 @@ async def test_what_cannot_be_sent_is_held(more):
 async def test_a_refusal_that_is_a_page_points_at_what_stands_in_between():
     remote_system = RemoteSystem(lambda _: httpx.Response(403, text="<html>Blocked</html>"))
     error = await error_of(remote_system)
-    assert (type(error), "a page instead of JSON" in str(error)) == (AccountPaused, True)
+    assert (type(error), "a page instead of JSON" in str(error)) == (ActionRefused, True)
     assert error.hint.startswith("Perhaps a firewall or proxy in between, or base_url.")

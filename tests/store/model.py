@@ -16,6 +16,7 @@ class Lane:
     due: float | None = None
     waits_for: str | None = None
     running: int | None = None
+    claims: int = 0
 
 
 @dataclass
@@ -71,13 +72,13 @@ class Model:
     def close(self, clients: list[str]) -> None:
         for client in clients:
             lane = self.lanes[client]
-            lane.due, lane.waits_for, lane.live = None, None, False
+            lane.due, lane.waits_for, lane.live, lane.claims = None, None, False, lane.claims + 1
 
     def claim(self, client: str) -> int:
         id_ = self.head(client)
         assert id_ is not None
         lane, event = self.lanes[client], self.events[id_]
-        lane.due, lane.waits_for, lane.running = None, None, id_
+        lane.due, lane.waits_for, lane.running, lane.claims = None, None, id_, lane.claims + 1
         event.state, event.attempts = "running", event.attempts + 1
         return id_
 
@@ -109,7 +110,7 @@ class Model:
     def wake(self, account: str, now: float) -> int:
         woken = [lane for lane in self.lanes.values() if lane.waits_for == account and lane.running is None]
         for lane in woken:
-            lane.due, lane.waits_for = now, None
+            lane.due, lane.waits_for = now - 1.0 / (1 + lane.claims), None
         return len(woken)
 
     def retry(self, id_: int, now: float) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -132,19 +133,30 @@ class Inspection:
     # ---- customers and links ----
 
     def person_of(self, contact: Mapping[str, str]) -> Person | None:
-        """Whose contact it is: by its addresses, else by phone and first name."""
+        """Whose it is: by its addresses and, where several people have one, its name; without any, by whom it was made for."""
         emails = {contact.get("email", ""), *contact.get("hs_additional_emails", "").split(";")} - {""}
-        owners = [self._by_email[email] for email in emails if email in self._by_email]
+        owners = {person.number: person for email in emails for person in self._by_email.get(email, ())}
+        if len(owners) > 1:
+            name = {contact.get(part, "").casefold() for part in ("firstname", "lastname")}
+            owners = {n: person for n, person in owners.items() if {person.first.casefold(), person.last.casefold()} == name}
         if emails:
-            return owners[0] if len({p.number for p in owners}) == 1 else None
+            return next(iter(owners.values())) if len(owners) == 1 else None
+        if contact.get("connector_person_key") in self._made_for:
+            return self._made_for[contact["connector_person_key"]]
         numbers = {contact.get("phone"), contact.get("mobilephone")} - {None}
         return next((p for p in self.town.people.all if p.phone in numbers and not p.emails), None)
 
-    @property
-    def _by_email(self) -> dict[str, Person]:
-        if not hasattr(self, "_emails"):
-            self._emails = {email: person for person in self.town.people.all for email in person.emails}
-        return self._emails
+    @cached_property
+    def _by_email(self) -> dict[str, list[Person]]:
+        found: dict[str, list[Person]] = defaultdict(list)
+        for person in self.town.people.all:
+            for email in person.emails:
+                found[email].append(person)
+        return found
+
+    @cached_property
+    def _made_for(self) -> dict[str, Person]:
+        return {person_key("stores", str(client)): person for client, person in self.town.owner.items()}
 
     def one_customer(self) -> Iterator[str]:
         """One live contact for each person; none for nobody; none that is nobody's."""
@@ -152,7 +164,7 @@ class Inspection:
         for contact in self.town.hubspot.contacts():
             person = self.person_of(contact)
             if person is None:
-                yield f"contact {contact['id']} is nobody's"
+                yield f"contact {contact['id']} is nobody's: {contact}"
             else:
                 found[person.number] += 1
         for person in self.town.people.all:

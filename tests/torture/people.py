@@ -1,7 +1,7 @@
 """Who lives in the town: persons with one identity each, and the many ways in which their clients spell it.
 
 What a person's clients say is chosen so that a careful human could tell who is who. Where a human could not either (a
-family behind one phone, a name with a slip), `ambiguous` is set, and waiting for a review is a right answer.
+family behind one phone or one mailbox, a name with a slip), `ambiguous` is set, and waiting for a review is a right answer.
 """
 
 from __future__ import annotations
@@ -10,6 +10,13 @@ import random
 from dataclasses import dataclass, field
 
 FIRST = ("Ada", "Bruno", "Chloé", "Dmitri", "Elif", "Farid", "Grace", "Hedy", "Iñigo", "Jomo", "Katia", "Luis")
+#: Surnames that many people have: somebody else of the same name is no exception.
+COMMON = ("Smith", "Nguyen", "Garcia", "Tremblay", "Martin", "Roy", "Singh", "Rossi")
+#: The share of persons with one of them.
+COMMON_SHARE = 0.3
+#: What staff type where nobody gave an address or a number.
+DUMMY_EMAILS = ("noemail@example.com", "none@none.com", "no@no.com", "unknown@example.com")
+DUMMY_PHONES = ("000-000-0000", "1111111111", "999-999-9999")
 #: Area codes whose 555-01xx numbers are fictional.
 AREAS = (514, 438, 416, 647, 604, 613, 905, 418, 450, 519, 204, 306, 403, 506, 709, 780, 782, 807, 819, 867, 902, 226, 236, 249)
 
@@ -61,7 +68,8 @@ class People:
     def person(self, *, email: bool = True, phone: bool = False, number: str = "", last: str = "", first: str = "") -> Person:
         """Somebody new."""
         n = len(self.all)
-        person = Person(n, first or self.rng.choice(FIRST), last or surname(n), anchor="email" if email else "phone")
+        family = last or (self.rng.choice(COMMON) if email and self.rng.random() < COMMON_SHARE else surname(n))
+        person = Person(n, first or self.rng.choice(FIRST), family, anchor="email" if email else "phone")
         if email:
             person.emails.append(f"p{n}.{surname(n).lower()}@example.com")
         if phone or number:

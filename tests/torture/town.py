@@ -10,7 +10,7 @@ from typing import Any
 from connector.sandbox.booxi.app import BooxiSandbox
 from connector.sandbox.hubspot.app import HubSpotSandbox
 
-from .people import People, Person
+from .people import DUMMY_EMAILS, DUMMY_PHONES, People, Person, surname
 
 #: Seconds; makes what was in the CRM before visible to every lagging search.
 OLD = 600.0
@@ -34,17 +34,24 @@ class Town:
         self.metadata: dict[int, dict[str, Any]] = {}
         #: Clients that a Booxi merge made or left: they are merged only once.
         self.touched: set[int] = set()
+        #: One number that strangers give: that of the office where they work.
+        self._office = self.people.new_phone()
         self._merges = merges
         self._times = 0
         self._arrivals: list[tuple[float, Callable[[], list[int]]]] = [
-            (20, self._new_by_email),
-            (12, self._new_by_both),
-            (14, self._known_by_email),
+            (14, self._new_by_email),
+            (8, self._new_by_both),
+            (10, self._known_by_email),
             (8, self._known_and_linked),
             (17, self._another_client),
             (8, self._new_by_phone),
             (6, self._known_by_phone),
             (6, self._family),
+            (5, self._household),
+            (4, self._at_the_office),
+            (3, self._dummy_email),
+            (2, self._dummy_phone),
+            (2, self._recycled_email),
             (4, self._slip),
             (5, self._blank),
         ]
@@ -189,6 +196,49 @@ class Town:
                 self._contact(person)
             clients.append(self._client(person, self.people.spelled(person, whole=True)))
         return clients
+
+    def _household(self) -> list[int]:
+        """Several people of one surname with one mailbox, some of them with the number at home as well."""
+        first, last, email = self.people.person(), "", ""
+        number = self.people.new_phone() if self.rng.random() < 0.5 else ""
+        clients = []
+        for name in self.rng.sample(["Ada", "Bruno", "Elif", "Grace"], self.rng.choice([2, 2, 3])):
+            person = self.people.person(email=False, number=number, first=name, last=last) if clients else first
+            person.first, person.phone, person.anchor, person.ambiguous = name, number, "email", True
+            last, email = person.last, email or person.emails[0]
+            person.emails = [email]
+            # HubSpot keeps addresses unique: one of them can be there before.
+            if not clients and self.rng.random() < 0.5:
+                self._contact(person)
+            # Both fields in the other order, for all of them: nobody could tell the surname unless it is a frequent one.
+            fields = self.people.spelled(person, whole=True) | {"firstName": person.first, "lastName": person.last}
+            clients.append(self._client(person, fields))
+        return clients
+
+    def _at_the_office(self) -> list[int]:
+        """Somebody with an address of their own and the number of the office, which many others give too."""
+        # A surname of their own: the same whole name with the same number would be the same person, whoever looks at it.
+        person = self.people.person(number=self._office, last=surname(len(self.people.all)))
+        return [self._client(person, self.people.spelled(person, whole=True))]
+
+    def _dummy_email(self) -> list[int]:
+        """Somebody with a phone; staff typed an address that is nobody's."""
+        person = self.people.person(email=False, phone=True)
+        return [self._client(person, self.people.spelled(person) | {"email": self.rng.choice(DUMMY_EMAILS)})]
+
+    def _dummy_phone(self) -> list[int]:
+        """Somebody with an address; staff typed a number that is nobody's."""
+        person = self.people.person()
+        return [self._client(person, self.people.spelled(person) | {"mobilePhoneNumber": self.rng.choice(DUMMY_PHONES)})]
+
+    def _recycled_email(self) -> list[int]:
+        """A mailbox that has passed from somebody whom the CRM knows to somebody else."""
+        before = self.people.person(first="Dmitri")
+        self._contact(before)
+        after = self.people.person(email=False, first="Hedy")
+        after.emails, after.anchor = [before.emails[0]], "email"
+        before.ambiguous = after.ambiguous = True
+        return [self._client(after, self.people.spelled(after))]
 
     def _slip(self) -> list[int]:
         person = self.people.person(email=False, phone=True)

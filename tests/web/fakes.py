@@ -100,6 +100,11 @@ class FakeData:
     def __init__(self, page: dict[str, Any]) -> None:
         self._page = page
         self.problem: Exception | None = None
+        #: What the lists answer, and what they were asked.
+        self.found: dict[str, Any] = {}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.events: dict[int, dict[str, Any]] = {}
+        self.bodies: dict[int, str] = {}
 
     async def status(self) -> dict[str, Any]:
         keys = ("version", "queue", "oldest_waiting_seconds", "sources", "crms", "links", "database", "checks")
@@ -112,13 +117,43 @@ class FakeData:
         return self._page
 
     async def listing(self, kind: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-        return {"rows": [], "cursor": None, "partly": False, "sources": ["stores"], "reasons": {}}
+        self.asked.append((kind, dict(wanted)))
+        if self.problem is not None:
+            raise self.problem
+        return {"rows": [], "cursor": None, "partly": False, "sources": ["stores"], "reasons": {}, **self.found}
 
     async def event(self, event_id: int) -> dict[str, Any] | None:
-        return None
+        if self.problem is not None:
+            raise self.problem
+        return self.events.get(event_id)
 
     async def body(self, event_id: int) -> str | None:
-        return None
+        return self.bodies.get(event_id)
+
+
+def event_row(number: int, **changes: Any) -> dict[str, Any]:
+    """An event as the store answers it."""
+    return {
+        "id": number,
+        "source": "stores",
+        "event": f"evt-{number}",
+        "type": "appointment.created",
+        "client_id": "88213",
+        "state": "held",
+        "attempts": 1,
+        "received_at": "2026-11-21T11:00:00.000Z",
+        "updated_at": "2026-11-21T11:30:00.000Z",
+        "reason": "two customers have this phone number",
+        "hint": "Decide who it is.",
+        "trace": [{"rule": "phone", "result": "ambiguous", "note": "two customers", "customer_id": "501"}],
+        "step": "resolve",
+        "next_try": None,
+        "waits_for": None,
+        "derived": 0,
+        "duplicates": 0,
+        "body_kept": 1,
+        **changes,
+    }
 
 
 def queue(**counts: int) -> dict[str, int]:

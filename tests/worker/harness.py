@@ -151,7 +151,7 @@ class MemoryLanes:
         if verdict.due is not None:
             self.due[work.client_id] = verdict.due
 
-    async def wake(self, account: str, now: float) -> int:
+    async def wake(self, account: str, now: float, *, one: bool = False) -> int:
         self._note("wake")
         self.woken.append(account)
         return 1

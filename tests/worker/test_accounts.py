@@ -9,8 +9,8 @@ import json
 import pytest
 from store.virtual_time import in_virtual_time
 
-from connector.model.errors import AccountPaused, RateLimited, RemoteError, StoreError, Unavailable
-from connector.remote.circuit_breaker import FAILURES_BEFORE_DOWN, CircuitBreaker
+from connector.model.errors import AccountPaused, ActionRefused, LimitReached, RateLimited, RemoteError, StoreError, Unavailable
+from connector.remote.circuit_breaker import FAILURES_BEFORE_DOWN, REFUSALS_BEFORE_STOP, CircuitBreaker
 from connector.worker.probes import RELAPSE, Watcher
 
 from .harness import captured
@@ -27,8 +27,10 @@ class World:
         self.probes: list[float] = []
         self.woken: list[float] = []
         self.cannot_wake: Exception | None = None
-        self.breaker = CircuitBreaker("crm.main")
         self._clock = asyncio.get_running_loop().time
+        self.breaker = CircuitBreaker("crm.main", clock=self._clock, now=self._clock)
+        #: What was woken of one kind of action, and when: `one` or `all`.
+        self.actions: list[tuple[str, str, float]] = []
         self.watcher = Watcher(self.breaker, self._probe, self._recovered, clock=self._clock)
 
     async def __aenter__(self) -> World:
@@ -51,7 +53,10 @@ class World:
         if self.problem is not None:
             raise self.problem
 
-    async def _recovered(self, account: str) -> None:
+    async def _recovered(self, account: str, *, one: bool = False) -> None:
+        if account != "crm.main":
+            self.actions.append((account, "one" if one else "all", self._clock()))
+            return
         assert account == "crm.main"
         if self.cannot_wake is not None:
             raise self.cannot_wake
@@ -198,13 +203,76 @@ async def test_a_daily_limit_keeps_its_reason_while_the_probe_waits_its_turn_and
         async with World() as world:
             await world.watcher.checked.wait()
             await asyncio.sleep(RELAPSE + 1)
-            daily = AccountPaused("HubSpot: answered 429: DAILY", account="crm.main", hint="limited until midnight")
+            daily = LimitReached("HubSpot: answered 429: DAILY", account="crm.main", retry_after=900, hint="until midnight")
             world.problem = RateLimited("the remote system asked for a longer pause", retry_after=900.0)
             world.breaker.trip(daily)
             await asyncio.sleep(300)
             assert world.breaker.error is daily
+            assert world.breaker.error_left() == pytest.approx(600)
+            asked = len(world.probes)
             world.problem = None
-            await asyncio.sleep(30)
+            await asyncio.sleep(590)
+            assert (world.is_open, len(world.probes)) == (False, asked), "nobody asks before the limit ends"
+            await asyncio.sleep(20)
             assert world.is_open
         said = [(line["event"], line.get("reason")) for line in lines()]
     assert said == [("account cannot be used; its events wait", str(daily)), ("account works again", None)]
+    assert [line["until"] for line in lines() if "until" in line] == ["1970-01-01 00:32 UTC"]
+
+
+def scope(**more: bool) -> ActionRefused:
+    """A refusal that names a scope."""
+    error = ActionRefused("HubSpot: answered 403", action="record the appointment", account="crm.main", hint="Give it.")
+    error.certain = more.get("certain", True)
+    return error
+
+
+@in_virtual_time
+async def test_a_refused_action_is_tried_by_one_event_at_a_time_while_the_account_goes_on():
+    with captured() as lines:
+        async with World() as world:
+            await asyncio.sleep(RELAPSE + 1)
+            begun = world._clock()
+            world.breaker.refused(scope())
+            await asyncio.sleep(0.1)
+            assert world.is_open
+            world.breaker.check_action("search contacts")
+            with pytest.raises(ActionRefused):
+                world.breaker.check_action("record the appointment")
+            await asyncio.sleep(120)
+            assert {(who, how) for who, how, _ in world.actions} == {("crm.main: record the appointment", "one")}
+            assert [round(at - begun) for *_, at in world.actions] == [2, 6, 14, 29, 59, 119]
+            world.breaker.check_action("record the appointment")
+            world.breaker.succeeded("record the appointment")
+            await asyncio.sleep(0.1)
+            assert world.actions[-1][1] == "all"
+            assert world.breaker.refusals() == {}
+        said = [(line["event"], line.get("hint")) for line in lines()]
+    told = "one kind of action is refused; its events wait, all others go on"
+    assert said == [(told, "Give it."), ("action works again", None)]
+
+
+@in_virtual_time
+async def test_a_refusal_that_the_probe_shares_closes_the_account():
+    async with World() as world:
+        await asyncio.sleep(RELAPSE + 1)
+        world.problem = REFUSED
+        world.breaker.refused(scope(certain=False))
+        await asyncio.sleep(0.1)
+        assert world.breaker.error is REFUSED
+        assert world.breaker.refusals() == {}
+
+
+@in_virtual_time
+async def test_refusals_without_a_named_reason_stop_an_action_only_in_a_row():
+    async with World() as world:
+        await asyncio.sleep(RELAPSE + 1)
+        for _ in range(10):
+            world.breaker.refused(scope(certain=False))
+            world.breaker.refused(scope(certain=False))
+            assert not world.breaker.is_stopped("record the appointment")
+            world.breaker.succeeded("record the appointment")
+            await asyncio.sleep(2)
+        for _ in range(REFUSALS_BEFORE_STOP):
+            world.breaker.refused(scope(certain=False))
+        assert world.breaker.is_stopped("record the appointment")

@@ -9,11 +9,13 @@ import pytest
 from connector.model import errors
 from connector.model.errors import (
     AccountPaused,
+    ActionRefused,
     Conflict,
     ConnectorError,
     Hold,
     Ignore,
     Lasting,
+    LimitReached,
     NeedsReview,
     NothingToIdentify,
     Overloaded,
@@ -46,6 +48,8 @@ TABLE = [
     (RateLimited("slowly", **OURS), "queued", False, (1.0, 1.0)),
     (Unavailable("down", **OURS), "queued", False, (0.0, 2.0)),
     (AccountPaused("refused", account="crm.unknown"), "retrying", True, (0.0, 2.0)),
+    (ActionRefused("refused", action="search", account="crm.main"), "retrying", True, (0.0, 2.0)),
+    (LimitReached("daily", account="crm.unknown"), "retrying", True, (0.0, 2.0)),
     (Transient("locked", **OURS), "retrying", True, (0.0, 2.0)),
     (Transient("locked", retry_after=30.0, **OURS), "retrying", True, (30.0, 30.0)),
     (UnknownOutcome("lost", **OURS), "retrying", True, (0.0, 2.0)),
@@ -105,6 +109,22 @@ def test_while_the_account_is_closed_the_event_waits_for_it_and_spends_no_attemp
     closed.trip(error)
     verdict = worker.judge(work(snoozes=1000, attempts=1000), error)
     assert verdict == Verdict("queued", str(error), waits_for="crm.main", counts=False)
+
+
+def test_while_an_action_is_stopped_its_events_wait_for_it_and_others_do_not(worker, closed):
+    error = ActionRefused("no scope", action="search contacts", account="crm.main", hint="Give it.")
+    other = ActionRefused("no scope", action="record", account="crm.main")
+    error.certain = True
+    closed.refused(error)
+    verdict = worker.judge(work(attempts=1000), error)
+    assert verdict == Verdict("queued", "no scope", "Give it.", waits_for="crm.main: search contacts", counts=False)
+    assert worker.judge(work(), other).state == "retrying"
+
+
+def test_an_action_refused_for_one_event_only_is_held_after_minutes(worker):
+    error = ActionRefused("page instead of JSON", action="record", account="crm.main", hint="Look.")
+    verdict = worker.judge(work(attempts=5, failing_since=NOW - 301), error)
+    assert (verdict.state, verdict.hint) == ("held", "Look.")
 
 
 def test_a_hint_of_the_error_goes_along(worker):

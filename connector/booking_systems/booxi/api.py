@@ -140,7 +140,7 @@ class BooxiClient:
         if isinstance(answer.data, dict) and (survivor := read_id(answer.data.get("newClientId"))) is not None:
             raise ClientMerged(survivor, account=self.remote.account, status=answer.status)
         if answer.status == 403:
-            await self.list_merchants(0, 1)
+            await self.list_merchants(0, 1, probe=True)
             if not isinstance(answer.data, dict):
                 # Not Booxi's own words: a firewall's page, which passes.
                 raise self.unexpected(what, answer)

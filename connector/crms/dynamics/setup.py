@@ -8,7 +8,7 @@ from typing import Any
 from connector.crms.dynamics.api import Client
 from connector.crms.dynamics.mapping import FIELDS, LENGTHS, guid
 from connector.crms.dynamics.refusals import HINT_FIX, LATER, ROLE
-from connector.model.errors import AccountPaused, RemoteError, Transient
+from connector.model.errors import AccountPaused, LimitReached, RemoteError, Transient
 from connector.model.problems import Check, Level
 from connector.remote.values import read_object, read_objects, read_text
 
@@ -35,6 +35,8 @@ class Setup:
         if self._lengths is None:
             try:
                 self._learn(await self._columns())
+            except LimitReached:
+                raise
             except (AccountPaused, Transient):
                 # What is too long is refused then, and nothing else changes.
                 return LENGTHS

@@ -23,11 +23,14 @@ from connector.remote import contacts
 from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import QuotaFor
+from connector.remote.values import read_text
 
 #: Pages of 100 search results that are read before the answer counts as cut short.
 SEARCH_PAGES = 5
 #: Pages of 500 meetings that are looked through for one appointment.
 MEETING_PAGES = 10
+#: Pages of 500 users.
+OWNER_PAGES = 20
 BATCH = 100
 
 
@@ -41,6 +44,7 @@ class HubSpot(CRM):
     system = "hubspot"
     title = "HubSpot"
     settings_model = HubSpotSettings
+    owner_field = HubSpotSettings.owner_field
     uniqueness = Uniqueness.KEY
 
     def __init__(
@@ -142,7 +146,7 @@ class HubSpot(CRM):
         """
         try:
             sent = {**mapping.written(properties), **mapping.properties_of(new), self._key: person_key}
-            answer, refused = await self._create(sent)
+            answer, refused = await self._create(sent, properties)
         except Conflict as conflict:
             raise await self._confirmed(conflict, new.email, person_key) from None
         created = mapping.customer(answer.data, self._key, self.kept)
@@ -151,7 +155,7 @@ class HubSpot(CRM):
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
         return created.model_copy(update={"refused": refused})
 
-    async def _create(self, properties: dict[str, str]) -> tuple[Answer, tuple[str, ...]]:
+    async def _create(self, properties: dict[str, str], further: Mapping[str, Value]) -> tuple[Answer, tuple[str, ...]]:
         """Create it; once more without what the account's rules refuse, if the rest still says who it is.
 
         The second answer is which of our fields were left out.
@@ -159,7 +163,7 @@ class HubSpot(CRM):
         try:
             return await self._client.create_contact(properties), ()
         except Rejected as refusal:
-            kept = {name: value for name, value in properties.items() if name not in refusal.fields}
+            kept = contacts.retried(properties, refusal.fields, further)
             if kept == properties or self._key not in kept or not contacts.identifies(properties, kept, mapping.FIELDS):
                 raise
             return await self._client.create_contact(kept), mapping.ours([name for name in properties if name not in kept])
@@ -214,6 +218,17 @@ class HubSpot(CRM):
         data = (await self._client.properties(what)).data
         found = [mapping.field(result) for result in self._results(data, what)]
         return {about.name: about for about in found if about is not None}
+
+    async def users(self) -> Mapping[str, str]:
+        """Read who can own contacts; needs the scope `crm.objects.owners.read`."""
+        what, after = "list the owners", None
+        found: dict[str, str] = {}
+        for _ in range(OWNER_PAGES):
+            data = (await self._client.owners(what, after)).data
+            found |= {str(o["id"]): read_text(o.get("email")) for o in self._results(data, what) if mapping.is_id(o.get("id"))}
+            if (after := mapping.after(data)) is None:
+                return found
+        raise Lasting("HubSpot: list the owners: there are too many", account=self.remote.account, hint="Remove [sync.owner].")
 
     # ---- appointments ----
 

@@ -112,11 +112,13 @@ def written(properties: Mapping[str, Value]) -> dict[str, str]:
 def _written(value: Value) -> str:
     if isinstance(value, datetime):
         return _time(value)
+    if isinstance(value, tuple):
+        return ";".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def field(definition: dict[str, Any]) -> Field | None:
-    """A property's definition; None without a name. Several options at once are not written."""
+    """A property's definition; None without a name."""
     name = definition.get("name")
     if not isinstance(name, str) or not name:
         return None
@@ -124,7 +126,7 @@ def field(definition: dict[str, Any]) -> Field | None:
     if definition.get("fieldType") == "textarea":
         kind = Kind.LINES
     elif definition.get("fieldType") == "checkbox":
-        kind = Kind.OTHER
+        kind = Kind.OPTIONS
     options = {read_text(one.get("value")): read_text(one.get("label")) for one in read_objects(definition.get("options"))}
     read_only = read_object(definition.get("modificationMetadata")).get("readOnlyValue") is True
     writable = not read_only and definition.get("calculated") is not True

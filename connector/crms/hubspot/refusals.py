@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from connector.crms.hubspot.api import CONTACT_WRITES
-from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, RemoteError, Transient
+from connector.model.errors import (
+    AccountPaused,
+    ActionRefused,
+    Conflict,
+    LimitReached,
+    RateLimited,
+    Rejected,
+    RemoteError,
+    Transient,
+)
 from connector.remote.http import Answer, retry_after
 from connector.remote.rate_limit import PATIENCE, Quota
 
@@ -32,7 +41,10 @@ HINT_DAILY = (
 #: Names of properties and scopes are HubSpot's own; anything else in their place is not passed on.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 SCOPE = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*")
-HINT_FIX = "Run `connector check --fix --config FILE`; nothing is lost, events wait and go on by themselves."
+WAITING = "nothing is lost, events wait and go on by themselves."
+HINT_FIX = f"Run `connector check --fix --config FILE`; {WAITING}"
+#: The codes of an account that takes no more records (believed: HubSpot's pages do not list the word).
+FULL = frozenset({"OBJECT_LIMIT_EXCEEDED", "CONTACT_LIMIT_EXCEEDED", "RECORD_LIMIT_EXCEEDED", "LIMIT_EXCEEDED"})
 
 
 class Refusals:
@@ -55,7 +67,7 @@ class Refusals:
             case 401 | 403 if isinstance(answer.data, dict):
                 return self._credentials(what, answer)
             case 402 | 410:
-                return self._whole_account(what, answer.status)
+                return self._plan_or_version(what, answer.status)
             case 409 if what in CONTACT_WRITES:
                 return self._conflict(what, answer) or self._refuse_email(what, answer)
             case 423:
@@ -77,6 +89,10 @@ class Refusals:
         if "PROPERTY_DOESNT_EXIST" in words and self._person_key in json.dumps(answer.data):
             text = self._text(what, f"the contact property {self._person_key} does not exist")
             return AccountPaused(text, account=self._account, status=400, hint=HINT_FIX)
+        if FULL & set(words):
+            text = self._text(what, "the account has reached its limit of records")
+            hint = f"Delete records in HubSpot, or take a larger plan; {WAITING}"
+            return AccountPaused(text, account=self._account, status=400, hint=hint)
         properties = properties_named(answer.data)
         how = f"answered 400 because of {', '.join(properties)}" if properties else "answered 400"
         hint = _reasons(words, properties)
@@ -95,17 +111,22 @@ class Refusals:
         else:
             return None
         text = self._text(what, f"answered {answer.status}: {how}")
-        hint = f"{hint}; nothing is lost, events wait and go on by themselves."
+        hint = f"{hint}; {WAITING}"
+        if scopes:
+            # Named by a 401 as well as by a 403: whatever the status, the key is good for other calls.
+            refused = ActionRefused(text, action=what, account=self._account, status=answer.status, hint=hint)
+            refused.certain = True
+            return refused
         return AccountPaused(text, account=self._account, status=answer.status, hint=hint)
 
-    def _whole_account(self, what: str, status: int) -> AccountPaused:
+    def _plan_or_version(self, what: str, status: int) -> AccountPaused:
         """What no event can get round: an unpaid account, a version of the API that is no longer served."""
         if status == 402:
             how, hint = "the HubSpot account or its plan does not allow it", "Settle the subscription in HubSpot"
         else:
             how, hint = "this version of HubSpot's API is not served any more", "Update connector"
-        hint = f"{hint}; nothing is lost, events wait and go on by themselves."
-        return AccountPaused(self._text(what, f"answered {status}: {how}"), account=self._account, status=status, hint=hint)
+        text = self._text(what, f"answered {status}: {how}")
+        return AccountPaused(text, account=self._account, status=status, hint=f"{hint}; {WAITING}")
 
     def _conflict(self, what: str, answer: Answer) -> Conflict | None:
         """A unique property that another record holds; None where the answer does not speak of one."""
@@ -128,7 +149,7 @@ class Refusals:
         text = self._text(what, f"another contact has this {held}")
         return Conflict(text, by=by, winner=winner, account=self._account, status=status)
 
-    def _rate_limited(self, what: str, answer: Answer) -> RateLimited | AccountPaused | None:
+    def _rate_limited(self, what: str, answer: Answer) -> RateLimited | LimitReached | None:
         policy = answer.data.get("policyName") if isinstance(answer.data, dict) else None
         asked = retry_after(answer.headers)
         wait = asked if asked is not None else WAITS.get(str(policy))
@@ -137,8 +158,8 @@ class Refusals:
         (self._search_quota if policy == "SECONDLY" else self._quota).block(wait)
         text = self._text(what, f"answered 429: {policy if str(policy) in WAITS else 'too many calls'}")
         if policy == "DAILY" and wait > PATIENCE:
-            hint = f"{HINT_DAILY}; nothing is lost, events wait and go on by themselves."
-            return AccountPaused(text, account=self._account, status=429, retry_after=wait, hint=hint)
+            hint = f"{HINT_DAILY}; {WAITING}"
+            return LimitReached(text, account=self._account, status=429, retry_after=wait, hint=hint)
         return RateLimited(text, account=self._account, status=429, retry_after=wait)
 
     def _text(self, what: str, how: str) -> str:

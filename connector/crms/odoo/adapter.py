@@ -25,6 +25,7 @@ from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote import contacts
+from connector.remote.fields import Field
 from connector.remote.http import Remote
 from connector.remote.rate_limit import QuotaFor
 
@@ -137,15 +138,27 @@ class Odoo(CRM):
     async def _customers(self, what: str, domain: list[Any], *, limit: int | None = None, keys: bool = True) -> list[Customer]:
         mobile, _ = await self._schema()
         names = [*mapping.READ, mobile] if mobile else list(mapping.READ)
-        records = await self._client.search(what, PARTNER, domain, names, limit=limit)
+        records = await self._search(what, domain, names, limit)
         ids = [record["id"] for record in records]
         known = await self._client.external_ids(what, PARTNER, ids) if keys and ids else {}
-        found = [mapping.customer(record, mobile, known.get(str(record["id"]))) for record in records]
+        schema = {name: about for name, about in (self.schema or {}).items() if name in self.kept}
+        found = [mapping.customer(record, mobile, known.get(str(record["id"])), schema) for record in records]
         return [contact for contact in found if contact is not None]
+
+    async def _search(self, what: str, domain: list[Any], names: list[str], limit: int | None) -> list[dict[str, Any]]:
+        """The records, with the fields of `[sync.fields]`; where one of these is gone, with those that are left."""
+        further = await self.readable()
+        try:
+            return await self._client.search(what, PARTNER, domain, [*names, *further], limit=limit)
+        except Rejected:
+            self.schema = None
+            if (left := await self.readable()) == further:
+                raise
+            return await self._client.search(what, PARTNER, domain, [*names, *left], limit=limit)
 
     # ---- writes ----
 
-    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:  # noqa: ARG002
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:
         """Create the contact under our external id.
 
         `load` would change a contact that has the id already, so that is looked for first; two creates of one process
@@ -160,19 +173,36 @@ class Odoo(CRM):
         async with lock:
             await self._refuse_second(person_key)
             mobile, _ = await self._schema()
-            number = await self._load(new, person_key, mobile)
+            number, refused = await self._load(new, person_key, mobile, properties)
             try:
                 created = await self._keyed(number, person_key)
             except RemoteError as error:
                 raise UnknownOutcome(str(error), account=self.remote.account, status=error.status) from None
         if created is None:
             raise UnknownOutcome("Odoo: create a contact: it is not there afterwards", account=self.remote.account)
-        return created.model_copy(update={"refused": mapping.left_out(new, mobile)})
+        return created.model_copy(update={"refused": (*mapping.left_out(new, mobile), *refused)})
 
-    async def _load(self, new: NewCustomer, person_key: str, mobile: str | None) -> int:
+    async def _load(
+        self, new: NewCustomer, person_key: str, mobile: str | None, properties: Mapping[str, Value]
+    ) -> tuple[int, tuple[str, ...]]:
+        """Make it; once more without those further fields that are refused, or all of them where none is named.
+
+        The second answer is which of them were left out.
+        """
+        values = mapping.new_values(new, mobile)
+        sent = {**mapping.cells(properties), **values}
+        try:
+            return await self._load_once(sent, person_key), ()
+        except Rejected as refusal:
+            kept = contacts.retried(sent, refusal.fields, properties)
+            if kept == sent or not values.keys() <= kept.keys():
+                raise
+        return await self._load_once(kept, person_key), tuple(name for name in properties if name not in kept)
+
+    async def _load_once(self, values: dict[str, str], person_key: str) -> int:
         reference = f"{MODULE}.{mapping.person_reference(person_key)}"
         try:
-            return await self._client.load("create a contact", PARTNER, reference, mapping.new_values(new, mobile))
+            return await self._client.load("create a contact", PARTNER, reference, values)
         except UnknownOutcome:
             raise
         except Transient:
@@ -192,23 +222,33 @@ class Odoo(CRM):
             raise self._rejected("create a contact: the one with our key is archived", hint)
         raise Conflict("Odoo: create a contact: our key is taken", by="key", winner=str(number), account=self.remote.account)
 
-    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:  # noqa: ARG002
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:
         """Write blanks only. Nothing in Odoo refuses an address that another contact has, so it is looked for first."""
         mobile, _ = await self._schema()
         values = mapping.fill_values(customer, new, mobile)
         if "email" in values and any(other.id != customer.id for other in await self.by_email(new.email)):
             del values["email"]
         number = mapping.record_id(customer.id)
-        if not values or number is None:
+        own = {name: text for name, (text, _) in values.items()}
+        ours = tuple(field for _, fields in values.values() for field in fields)
+        if number is None or not (own or properties):
             return ()
         try:
-            await self._client.write("update a contact", PARTNER, number, {name: text for name, (text, _) in values.items()})
+            await self._client.write("update a contact", PARTNER, number, {**own, **mapping.written(properties)})
         except Rejected as error:
-            if error.status != 404:
+            if error.status == 404:
+                hint = "Somebody deleted it in Odoo meanwhile; retry the event to find the customer again."
+                raise self._rejected("update a contact: the contact is gone", hint) from None
+            # Which field it is about is only in the text, which is translated.
+            if not (own and properties):
                 raise
-            hint = "Somebody deleted it in Odoo meanwhile; retry the event to find the customer again."
-            raise self._rejected("update a contact: the contact is gone", hint) from None
-        return tuple(field for _, fields in values.values() for field in fields)
+            await self._client.write("update a contact", PARTNER, number, own)
+            return ours
+        return (*ours, *properties)
+
+    async def fields(self) -> Mapping[str, Field]:
+        """Read which fields contacts have, as far as our user sees them."""
+        return {name: mapping.field(name, about) for name, about in (await self._client.all_fields(FIELDS, PARTNER)).items()}
 
     # ---- appointments ----
 
@@ -257,6 +297,7 @@ class Odoo(CRM):
 
     async def probe(self) -> None:
         """Ask for the right to create contacts, and for the field of mobile numbers where one is configured."""
+        self.schema = None
         await self._demand_right(PARTNER, "create", probe=True)
         await self._demand_field()
 

@@ -17,8 +17,12 @@ from connector.remote.values import read_object
 PARTNER, EVENT, KEYS = "res.partner", "calendar.event", "res.users.apikeys"
 #: Nobody is invited and nobody is informed of a change.
 SILENT = {"no_mail_to_attendees": True}
+#: `load` reads times in the zone of the user, or of this context; ours are in UTC.
+IN_UTC = {"tz": "UTC"}
 #: Archived records are shown as well.
 ALL = {"active_test": False}
+#: What is asked of each field.
+ATTRIBUTES = ("type", "string", "readonly", "size", "selection")
 #: The first version whose models have `has_access`; before it was `check_access_rights`.
 HAS_ACCESS = 18
 
@@ -62,13 +66,13 @@ class Client:
         """
         names = ["id", *values]
         arguments = {"fields": names, "data": [[reference, *values.values()]]}
-        data = await self._call(Method(what, model, "load", arguments, context=SILENT, writes=True))
+        data = await self._call(Method(what, model, "load", arguments, context={**SILENT, **IN_UTC}, writes=True))
         ids = read_object(data).get("ids")
         if isinstance(ids, list) and len(ids) == 1 and type(ids[0]) is int:
             return ids[0]
         raise self._refusals.of_load(what, data)
 
-    async def write(self, what: str, model: str, record: int, values: Mapping[str, str]) -> None:
+    async def write(self, what: str, model: str, record: int, values: Mapping[str, Any]) -> None:
         """Write some fields of one record. Raises Rejected with status 404 where there is none."""
         done = await self._call(Method(what, model, "write", {"vals": dict(values)}, [record], SILENT, writes=True))
         if done is not True:
@@ -103,6 +107,13 @@ class Client:
         """The definitions of those of the fields that exist."""
         arguments = {"allfields": list(names), "attributes": ["type"]}
         found = await self._call(Method(what, model, "fields_get", arguments, probe=probe))
+        if not isinstance(found, dict):
+            raise self._refusals.unclear(what, "answered with something that is not a list of fields", writes=False)
+        return found
+
+    async def all_fields(self, what: str, model: str) -> Mapping[str, Any]:
+        """The definitions of all fields that our user sees."""
+        found = await self._call(Method(what, model, "fields_get", {"attributes": list(ATTRIBUTES)}))
         if not isinstance(found, dict):
             raise self._refusals.unclear(what, "answered with something that is not a list of fields", writes=False)
         return found

@@ -5,15 +5,17 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import phonenumbers
 
 from connector.model.bookings import Appointment, Status
+from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
-from connector.remote import contacts
-from connector.remote.values import clean, read_text
+from connector.remote import contacts, fields
+from connector.remote.fields import Field, Kind
+from connector.remote.values import clean, read_object, read_text
 
 #: Where external ids of imported records are kept. A module of the database would be wrong: what carries the name of a
 #: module is deleted when that module is upgraded without it.
@@ -22,6 +24,18 @@ READ = ("name", "email", "email_normalized", "phone", "create_date", "write_date
 #: What stands before the title while an appointment does not take place; every update writes what holds now.
 LABELS = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
 UNTITLED = "Appointment"
+#: Odoo's types of fields.
+KINDS = {
+    "char": Kind.TEXT,
+    "text": Kind.LINES,
+    "float": Kind.NUMBER,
+    "monetary": Kind.NUMBER,
+    "integer": Kind.WHOLE,
+    "boolean": Kind.YES_NO,
+    "date": Kind.DATE,
+    "datetime": Kind.TIME,
+    "selection": Kind.OPTION,
+}
 #: The largest id that Odoo's database can hold.
 LARGEST = 2**31 - 1
 
@@ -43,7 +57,9 @@ def record_id(text: str) -> int | None:
     return int(text) if int(text) <= LARGEST else None
 
 
-def customer(data: Any, mobile_field: str | None, external_id: str | None = None) -> Customer | None:
+def customer(
+    data: Any, mobile_field: str | None, external_id: str | None = None, kept: Mapping[str, Field] | None = None
+) -> Customer | None:
     """Read a contact; None when `data` is not one. The whole name is given as first name: Odoo keeps it in one field."""
     if not isinstance(data, dict) or type(data.get("id")) is not int:
         return None
@@ -61,7 +77,40 @@ def customer(data: Any, mobile_field: str | None, external_id: str | None = None
         person_key=external_id.removeprefix(prefix) if external_id and external_id.startswith(prefix) else "",
         created_at=moment(data.get("create_date")),
         active_at=moment(data.get("write_date")),
+        properties=_properties(data, kept or {}),
     )
+
+
+def _properties(data: dict[str, Any], kept: Mapping[str, Field]) -> dict[str, Any]:
+    """What stands in these fields: Odoo says false for every field that is empty."""
+    found = fields.kept(data, kept)
+    return {n: None if value is False and kept[n].kind is not Kind.YES_NO else value for n, value in found.items()}
+
+
+def field(name: str, definition: Any) -> Field:
+    """A field as the server describes it. A number has no empty value: 0 counts as one."""
+    about = read_object(definition)
+    kind, size, pairs = KINDS.get(str(about.get("type")), Kind.OTHER), about.get("size"), about.get("selection")
+    options = {str(one[0]): str(one[1]) for one in pairs if len(one) == 2} if isinstance(pairs, list) else {}
+    length = size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
+    blank = 0 if kind in (Kind.NUMBER, Kind.WHOLE) else None
+    return Field(name, kind, read_text(about.get("string")), about.get("readonly") is not True, length, options, blank)
+
+
+def written(properties: Mapping[str, Value]) -> dict[str, Any]:
+    """Values as `write` takes them: times in UTC without saying so."""
+    return {name: _written(value) for name, value in properties.items()}
+
+
+def cells(properties: Mapping[str, Value]) -> dict[str, str]:
+    """Values as cells of `load`, all of them text."""
+    return {name: str(int(v) if isinstance(v, bool) else v) for name, v in written(properties).items()}
+
+
+def _written(value: Value) -> Any:
+    if isinstance(value, datetime):
+        return _time(value)
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def new_values(new: NewCustomer, mobile_field: str | None) -> dict[str, str]:
@@ -114,7 +163,7 @@ def email_spellings(email: str) -> list[str]:
     return list(dict.fromkeys(spelling.lower() for spelling in contacts.email_spellings(email)))
 
 
-def phone_domain(phone: str, fields: Mapping[str, Any], mobile_field: str | None) -> list[Any]:
+def phone_domain(phone: str, known: Mapping[str, Any], mobile_field: str | None) -> list[Any]:
     """A domain that finds at least every contact with this E.164 number, however it was typed.
 
     The digits of the national number in their order, with anything between them: what Odoo calculates
@@ -124,7 +173,7 @@ def phone_domain(phone: str, fields: Mapping[str, Any], mobile_field: str | None
     digits = phonenumbers.national_significant_number(phonenumbers.parse(phone))
     pattern = f"%{'%'.join(digits)}%"
     terms: list[Any] = [[name, "=ilike", pattern] for name in ("phone", mobile_field) if name]
-    if "phone_sanitized" in fields:
+    if "phone_sanitized" in known:
         terms.append(["phone_sanitized", "=", phone])
     return ["|"] * (len(terms) - 1) + terms
 

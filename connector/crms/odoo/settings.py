@@ -52,6 +52,11 @@ class OdooSettings(CrmSettings):
     limits: Limits = Limits()
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 20.0
 
+    def identity_fields(self) -> frozenset[str]:
+        """What matching reads and writes."""
+        names = ("name", "display_name", "complete_name", "email", "email_normalized", "phone", "mobile", "phone_sanitized")
+        return frozenset((*names, self.mobile_field) if self.mobile_field else names)
+
     @model_validator(mode="after")
     def _for_the_older_api(self) -> OdooSettings:
         if self.api == "json-rpc" and (self.database is None or self.login is None):

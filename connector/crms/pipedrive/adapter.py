@@ -14,6 +14,7 @@ import phonenumbers
 from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.pipedrive import mapping
 from connector.crms.pipedrive.api import Client
+from connector.crms.pipedrive.own_fields import OwnFields
 from connector.crms.pipedrive.refusals import Refusals
 from connector.crms.pipedrive.settings import PipedriveSettings
 from connector.model.bookings import Appointment
@@ -22,6 +23,7 @@ from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote import contacts
+from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.values import read_object, write_time
@@ -59,6 +61,7 @@ class Pipedrive(CRM):
         #: How far Pipedrive's clock is ahead of ours, by the last answer.
         self._ahead = timedelta(0)
         self._field = ""
+        self._own = OwnFields()
         self._creating = asyncio.Lock()
 
     @classmethod
@@ -139,8 +142,8 @@ class Pipedrive(CRM):
     async def _newest(self, field: str) -> AsyncIterator[dict[str, Any]]:
         """The living persons changed within the window: a read of the records, not of the search index."""
         since = write_time(self._clock() + self._ahead - timedelta(minutes=self._settings.window_minutes))
-        what = "list the newest persons"
-        async for person in self._pages(what, lambda cursor: self._client.persons_since(since, field, cursor)):
+        what, fields = "list the newest persons", list(dict.fromkeys((field, *self._own.codes(self.kept).values())))
+        async for person in self._pages(what, lambda cursor: self._client.persons_since(since, fields, cursor)):
             if person.get("is_deleted") is not True:
                 yield person
 
@@ -164,7 +167,7 @@ class Pipedrive(CRM):
 
     # ---- writes ----
 
-    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:  # noqa: ARG002
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:
         """Create with our marker, after a look at the newest persons; one create at a time, so that ours never race.
 
         Raises:
@@ -174,12 +177,26 @@ class Pipedrive(CRM):
         field = await self._marker(fresh=True)
         async with self._creating:
             await self._refuse_second(new.email, person_key, field)
-            answer = await self._client.create_person(mapping.new_person(new, field, person_key))
-        created = mapping.customer(self._data(answer), field)
+            answer, refused = await self._create(mapping.new_person(new, field, person_key), properties)
+        data = read_object(self._data(answer))
+        created = mapping.customer(data, field, self._own.read(data, self.kept))
         if created is None or created.person_key != person_key:
             text = f"Pipedrive: create a person: answered {answer.status} without the person"
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
-        return created
+        return created.model_copy(update={"refused": refused})
+
+    async def _create(self, values: dict[str, Any], properties: Mapping[str, Value]) -> tuple[Answer, tuple[str, ...]]:
+        """Create it; once more without further fields where it is refused with them: the refusal does not name a field.
+
+        The second answer is which of them were left out.
+        """
+        own = {**self._own.written(properties), **values["custom_fields"]}
+        try:
+            return await self._client.create_person({**values, "custom_fields": own}), ()
+        except Rejected:
+            if not properties:
+                raise
+            return await self._client.create_person(values), tuple(properties)
 
     async def _refuse_second(self, email: str, person_key: str, field: str) -> None:
         """What Pipedrive does not do itself. Older persons were looked for by `by_key` and `by_email` before."""
@@ -192,11 +209,13 @@ class Pipedrive(CRM):
                 text = f"Pipedrive: create a person: another person has this {by}"
                 raise Conflict(text, by=by, winner=winner, account=self.remote.account)
 
-    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:  # noqa: ARG002
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:
         """Write blanks only, on the person as it is now: lists of addresses and phones are sent whole."""
-        if not contacts.blanks(customer, new, mapping.FIELDS):
-            return ()
         field = await self._marker()
+        own = {"custom_fields": self._own.written(properties)} if properties else {}
+        if not contacts.blanks(customer, new, mapping.FIELDS):
+            await self._write(customer.id, own)
+            return tuple(properties)
         person = await self._person(customer.id)
         current = mapping.customer(person, field) if person is not None else None
         if person is None or current is None or person.get("is_deleted") is True:
@@ -205,12 +224,25 @@ class Pipedrive(CRM):
         if "email" in fields and await self.by_email(new.email):
             # It belongs to somebody else.
             fields.remove("email")
-        if not fields:
-            return ()
-        answer = await self._client.update_person(customer.id, mapping.filled(person, current, new, fields))
-        if answer.status == 404:
+        values = mapping.filled(person, current, new, fields)
+        try:
+            await self._write(customer.id, {**values, **own})
+        except Rejected as refusal:
+            if refusal.status == 404 or not (values and own):
+                raise
+            await self._write(customer.id, values)
+            return tuple(fields)
+        return (*fields, *properties)
+
+    async def _write(self, customer_id: str, values: dict[str, Any]) -> None:
+        answer = await self._client.update_person(customer_id, values) if values else None
+        if answer is not None and answer.status == 404:
             raise self._gone("update a person: the person is gone", "the person")
-        return tuple(fields)
+
+    async def fields(self) -> Mapping[str, Field]:
+        """Read the definitions of the company's own fields of persons."""
+        await self._definitions(probe=False)
+        return self._own.schema
 
     # ---- appointments ----
 
@@ -280,10 +312,18 @@ class Pipedrive(CRM):
 
     async def _codes(self, *, probe: bool) -> list[str]:
         name = self._settings.person_key_field
-        what = "list the person fields"
-        found = [field async for field in self._pages(what, lambda cursor: self._client.fields(cursor, probe=probe))]
+        found = await self._definitions(probe=probe)
         own = [field for field in found if field.get("field_name") == name and field.get("is_custom_field") is True]
         return [str(field["field_code"]) for field in own if isinstance(field.get("field_code"), str)]
+
+    async def _definitions(self, *, probe: bool) -> list[dict[str, Any]]:
+        """All definitions of person fields; what `[sync.fields]` may name is read from them too."""
+        what = "list the person fields"
+        found = [field async for field in self._pages(what, lambda cursor: self._client.fields(cursor, probe=probe))]
+        self._own = OwnFields(found, self._settings.person_key_field)
+        if self.rules:
+            self.schema = self._own.schema
+        return found
 
     # ---- reading answers ----
 
@@ -334,7 +374,7 @@ class Pipedrive(CRM):
             return
 
     def _customer(self, data: Any, field: str, what: str) -> Customer:
-        found = mapping.customer(data, field)
+        found = mapping.customer(data, field, self._own.read(read_object(data), self.kept))
         if found is None:
             raise self._transient(f"{what}: answered with something that is not a person")
         return found

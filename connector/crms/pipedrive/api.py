@@ -6,6 +6,7 @@ Pages: https://developers.pipedrive.com/docs/api/v1/Persons, …/Activities, …
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from connector.crms.pipedrive.settings import DAY
@@ -14,6 +15,8 @@ from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import Quota
 
 PAGE = "500"
+#: Own fields that a list can be asked for by code.
+NAMED_FIELDS = 15
 #: Seconds until the day's tokens are looked at again.
 TOKENS_WAIT = 900.0
 Json = dict[str, Any]
@@ -42,15 +45,18 @@ class Client:
         return await self._call(1, "read a person", "GET", f"api/v2/persons/{record}", accept=(200, 404))
 
     # https://developers.pipedrive.com/docs/api/v1/Persons#getPersons
-    async def persons_since(self, moment: str, field: str, cursor: str | None) -> Answer:
-        """List the persons changed since then, the longest unchanged first: one that changes meanwhile is not missed."""
+    async def persons_since(self, moment: str, fields: Sequence[str], cursor: str | None) -> Answer:
+        """List the persons changed since then, the longest unchanged first: one that changes meanwhile is not missed.
+
+        `fields` are the codes of own fields to answer; of more than can be named all are asked for.
+        """
         params = {
             "updated_since": moment,
             "sort_by": "update_time",
             "sort_direction": "asc",
             "limit": PAGE,
-            "custom_fields": field,
         }
+        params |= {"custom_fields": ",".join(fields)} if len(fields) <= NAMED_FIELDS else {}
         params |= {"cursor": cursor} if cursor else {}
         return await self._call(10, "list the newest persons", "GET", "api/v2/persons", params=params, accept=(200,))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC
 from typing import Any
 
@@ -25,7 +25,7 @@ def is_id(value: Any) -> bool:
     return not isinstance(value, bool) and re.fullmatch(r"[1-9][0-9]{0,17}", str(value)) is not None
 
 
-def customer(data: Any, field: str) -> Customer | None:
+def customer(data: Any, field: str, properties: Mapping[str, Any] | None = None) -> Customer | None:
     """Read a person; None when `data` is not one. `field` is the code of our own field."""
     person = read_object(data)
     if not is_id(person.get("id")):
@@ -46,6 +46,7 @@ def customer(data: Any, field: str) -> Customer | None:
         person_key=read_text(read_object(person.get("custom_fields")).get(field)),
         created_at=read_time(person.get("add_time")),
         active_at=read_time(person.get("update_time")),
+        properties=dict(properties or {}),
     )
 
 

@@ -56,3 +56,8 @@ class PipedriveSettings(CrmSettings):
     #: How far back the list of newest persons is read. An assumption: the search index is not further behind.
     window_minutes: Annotated[float, Field(ge=1, le=1440)] = 15.0
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 20.0
+
+    def identity_fields(self) -> frozenset[str]:
+        """What matching reads and writes, by name and by code, and our key."""
+        names = ("name", "first_name", "last_name", "First name", "Last name", "email", "emails", "phone", "phones")
+        return frozenset((*names, self.person_key_field))

@@ -29,6 +29,7 @@ from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote import contacts
+from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
 from connector.remote.oauth import TokenSource, request_token
 from connector.remote.rate_limit import QuotaFor
@@ -61,7 +62,6 @@ class Salesforce(CRM):
         self._client = client
         self._settings = settings
         self._key = settings.person_key_field
-        self._read = (*mapping.READ, self._key)
         self._unknown_end = timedelta(minutes=settings.unknown_end_minutes)
         self._setup = Setup(remote.account, client, settings)
         self._clock = clock
@@ -144,7 +144,7 @@ class Salesforce(CRM):
         return [self._customer(row) for row in rows if mapping.has_phone(row, phone)]
 
     async def _contacts(self, what: str, where: str, *, deleted: bool = False) -> list[dict[str, Any]]:
-        query = soql.select(self._read, "Contact", where)
+        query = soql.select((*mapping.READ, self._key, *await self.readable()), "Contact", where)
         found: list[dict[str, Any]] = []
         async for rows, last in self._client.pages(what, query, deleted=deleted, most=CONTACT_PAGES):
             found += rows
@@ -155,7 +155,7 @@ class Salesforce(CRM):
 
     # ---- writes ----
 
-    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:  # noqa: ARG002
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:
         """Create the contact under our unique key.
 
         Raises:
@@ -164,9 +164,9 @@ class Salesforce(CRM):
             AccountPaused: our key field does not exist, or our user may not write it.
             Rejected: Salesforce refuses what identifies the person, or a value without naming its field.
         """
-        fields = mapping.fields_of(new)
+        fields = {**mapping.written(properties), **mapping.fields_of(new)}
         try:
-            answer, refused = await self._create(fields, person_key)
+            answer, refused = await self._create(fields, person_key, properties)
         except Conflict as conflict:
             raise await self._confirmed(conflict, new.email, person_key) from None
         except Similar as similar:
@@ -181,7 +181,9 @@ class Salesforce(CRM):
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
         return (await self._made(identity, new, person_key)).model_copy(update={"refused": refused})
 
-    async def _create(self, fields: dict[str, str], person_key: str) -> tuple[Answer, tuple[str, ...]]:
+    async def _create(
+        self, fields: dict[str, Any], person_key: str, further: Mapping[str, Value]
+    ) -> tuple[Answer, tuple[str, ...]]:
         """Create it; once more without what the organisation's rules refuse, if the rest still says who it is.
 
         The second answer is which of our fields were left out.
@@ -189,14 +191,13 @@ class Salesforce(CRM):
         try:
             return await self._upsert(fields, person_key), ()
         except Rejected as refusal:
-            kept = {name: value for name, value in fields.items() if name not in refusal.fields}
+            kept = contacts.retried(fields, refusal.fields, further)
             if kept == fields or isinstance(refusal, Similar) or not contacts.identifies(fields, kept, mapping.FIELDS):
                 raise
-            left_out = tuple(field for field, name in mapping.FIELDS.items() if name in fields.keys() - kept.keys())
-            return await self._upsert(kept, person_key), left_out
+            return await self._upsert(kept, person_key), mapping.ours([name for name in fields if name not in kept])
 
-    async def _upsert(self, fields: dict[str, str], person_key: str) -> Answer:
-        fixed = {"LastName": self._settings.missing_last_name}
+    async def _upsert(self, fields: dict[str, Any], person_key: str) -> Answer:
+        fixed: dict[str, Any] = {"LastName": self._settings.missing_last_name}
         if self._settings.account_id is not None:
             fixed["AccountId"] = self._settings.account_id
         allow = self._settings.override_duplicate_alerts
@@ -246,28 +247,32 @@ class Salesforce(CRM):
         text = f"Salesforce: create a contact: another contact has this {held}"
         return Conflict(text, by=by, winner=winner, account=self.remote.account, status=status)
 
-    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:  # noqa: ARG002
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:
         """Write blanks only. An e-mail address that another contact has, or a field that is refused, is left out."""
         fields = contacts.blanks(customer, new, mapping.FIELDS)
         # Salesforce itself does not mind two contacts with one address.
         if "email" in fields and any(other.id != customer.id for other in await self.by_email(new.email)):
             fields.remove("email")
-        return await self._write(customer.id, new, fields)
+        return await self._write(customer.id, {**mapping.fields_of(new, fields), **mapping.written(properties)}, properties)
 
-    async def _write(self, customer_id: str, new: NewCustomer, fields: list[str]) -> tuple[str, ...]:
-        if not fields:
+    async def _write(self, customer_id: str, values: dict[str, Any], further: Mapping[str, Value]) -> tuple[str, ...]:
+        if not values:
             return ()
         try:
-            await self._client.update_contact(customer_id, mapping.fields_of(new, fields))
+            await self._client.update_contact(customer_id, values)
         except Gone:
             hint = "Somebody deleted or merged it in Salesforce meanwhile; retry the event to find the customer again."
             raise self._rejected("update a contact: the contact is gone", hint) from None
         except Rejected as refusal:
-            kept = [field for field in fields if mapping.FIELDS[field] not in refusal.fields]
-            if not kept or kept == fields:
+            kept = contacts.retried(values, refusal.fields, further)
+            if not kept or kept == values:
                 raise
-            return await self._write(customer_id, new, kept)
-        return tuple(fields)
+            return await self._write(customer_id, kept, further)
+        return mapping.ours(values)
+
+    async def fields(self) -> Mapping[str, Field]:
+        """Read which fields of contacts our user sees."""
+        return await self._setup.fields()
 
     # ---- appointments ----
 
@@ -317,6 +322,8 @@ class Salesforce(CRM):
 
     async def probe(self) -> None:
         """Read what contacts have: shows in one call that the credentials work, and our field and rights are right."""
+        # A field of [sync.fields] that is gone makes every read fail, until the schema is read again.
+        self.schema = None
         await self._setup.probe()
 
     async def checks(self) -> list[Check]:
@@ -330,7 +337,7 @@ class Salesforce(CRM):
     # ---- reading answers ----
 
     def _customer(self, row: dict[str, Any]) -> Customer:
-        contact = mapping.customer(row, self._key, self._settings.missing_last_name)
+        contact = mapping.customer(row, self._key, self._settings.missing_last_name, self.kept)
         if contact is None:
             raise self._transient("look up a contact: answered with something that is not a contact")
         return contact

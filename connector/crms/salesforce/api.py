@@ -57,6 +57,11 @@ class Client:
         self._remote = remote
         self.day = day
 
+    @property
+    def limited_until(self) -> str:
+        """When the pause ends that the account is in, for people; empty where there is none."""
+        return self._remote.breaker.limited_until
+
     async def _call(self, what: str, method: str, path: str, **more: Any) -> Answer:
         answer = await self._remote.call(what, method, f"{DATA}/{path}", **more)
         self.day.note(answer.headers)
@@ -92,7 +97,7 @@ class Client:
         return await self._call(what, "GET", f"query/{found[1]}", accept=(200,), probe=probe)
 
     # https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/dome_upsert.htm
-    async def upsert_contact(self, field: str, key: str, fields: dict[str, str], *, allow_save: bool) -> Answer:
+    async def upsert_contact(self, field: str, key: str, fields: dict[str, Any], *, allow_save: bool) -> Answer:
         """Create the contact with this external id, or write to the one that has it; 201, 200 or 204.
 
         `allow_save` overrides duplicate rules that only alert.
@@ -102,7 +107,7 @@ class Client:
         return await self._call(CREATE_CONTACT, "PATCH", path, json=fields, headers=headers, accept=(200, 201, 204))
 
     # https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/dome_update_fields.htm
-    async def update_contact(self, record: str, fields: dict[str, str]) -> Answer:
+    async def update_contact(self, record: str, fields: dict[str, Any]) -> Answer:
         """Write some fields of one contact."""
         return await self._call(UPDATE_CONTACT, "PATCH", f"sobjects/Contact/{record}", json=fields, accept=(200, 204))
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import phonenumbers
 
 from connector.model.bookings import Appointment, Status
+from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
-from connector.remote import contacts
-from connector.remote.values import read_text, read_time, write_time
+from connector.remote import contacts, fields
+from connector.remote.fields import Field, Kind
+from connector.remote.values import read_objects, read_text, read_time, write_time
 
 #: Our field → Salesforce's.
 FIELDS = {
@@ -32,6 +34,18 @@ CONTACT, EVENT = "003", "00U"
 PREFIXES = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
 #: Characters of an event's subject and location.
 SHORT = 255
+#: Salesforce's types of fields.
+KINDS = {
+    **dict.fromkeys(("string", "phone", "url", "email", "combobox"), Kind.TEXT),
+    "textarea": Kind.LINES,
+    **dict.fromkeys(("double", "currency", "percent"), Kind.NUMBER),
+    **dict.fromkeys(("int", "long"), Kind.WHOLE),
+    "boolean": Kind.YES_NO,
+    "date": Kind.DATE,
+    "datetime": Kind.TIME,
+    "picklist": Kind.OPTION,
+    "multipicklist": Kind.OPTIONS,
+}
 _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
@@ -44,8 +58,8 @@ def whole_id(value: Any, prefix: str = CONTACT) -> str | None:
     return value[:15] + suffix if value[15:] in ("", suffix) else None
 
 
-def customer(row: Any, key_field: str, missing_last_name: str) -> Customer | None:
-    """Read a contact; None when `row` is not one."""
+def customer(row: Any, key_field: str, missing_last_name: str, kept: Iterable[str] = ()) -> Customer | None:
+    """Read a contact, with the fields `kept`; None when `row` is not one."""
     identity = whole_id(row.get("Id")) if isinstance(row, dict) else None
     if identity is None:
         return None
@@ -64,13 +78,46 @@ def customer(row: Any, key_field: str, missing_last_name: str) -> Customer | Non
         person_key=text(key_field),
         created_at=read_time(row.get("CreatedDate")),
         active_at=read_time(row.get("LastModifiedDate")),
+        properties=fields.kept(row, kept),
     )
 
 
-def fields_of(new: NewCustomer, fields: Iterable[str] = FIELDS) -> dict[str, str]:
+def fields_of(new: NewCustomer, wanted: Iterable[str] = FIELDS) -> dict[str, str]:
     """The fields that say something; blanks are never sent, because they would clear what is there."""
-    pairs = ((FIELDS[field], str(getattr(new, field)).strip()) for field in fields)
+    pairs = ((FIELDS[field], str(getattr(new, field)).strip()) for field in wanted)
     return {name: value for name, value in pairs if value}
+
+
+def ours(names: Iterable[str]) -> tuple[str, ...]:
+    """Our words for these fields; those that are not ours keep Salesforce's."""
+    words = {name: field for field, name in FIELDS.items()}
+    return tuple(words.get(name, name) for name in names)
+
+
+def written(properties: Mapping[str, Value]) -> dict[str, Any]:
+    """Values as Salesforce takes them: times in UTC, several options between semicolons."""
+    return {name: _written(value) for name, value in properties.items()}
+
+
+def _written(value: Value) -> Any:
+    if isinstance(value, datetime):
+        return write_time(value)
+    if isinstance(value, tuple):
+        return ";".join(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def field(described: dict[str, Any]) -> Field:
+    """A field as a description of contacts has it. Formatted text is not written: plain text would pass for HTML."""
+    kind = KINDS.get(str(described.get("type")), Kind.OTHER)
+    if described.get("htmlFormatted") is True:
+        kind = Kind.OTHER
+    writable = described.get("createable") is True and described.get("updateable") is True
+    length = described.get("length")
+    long = length if kind in (Kind.TEXT, Kind.LINES) and isinstance(length, int) and length > 0 else None
+    active = [one for one in read_objects(described.get("picklistValues")) if one.get("active") is not False]
+    options = {read_text(one.get("value")): read_text(one.get("label")) for one in active}
+    return Field(read_text(described.get("name")), kind, read_text(described.get("label")), writable, long, options)
 
 
 def national_number(phone: str) -> str:

@@ -48,3 +48,8 @@ class SalesforceSettings(CrmSettings):
     #: Whether a duplicate rule that only alerts is overridden when a contact is created.
     override_duplicate_alerts: bool = False
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 20.0
+
+    def identity_fields(self) -> frozenset[str]:
+        """What matching reads and writes, the account of new contacts, and our key."""
+        names = ("Name", "FirstName", "LastName", "Email", "MobilePhone", "Phone", "HomePhone", "OtherPhone", "AccountId")
+        return frozenset((*names, self.person_key_field))

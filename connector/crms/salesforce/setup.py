@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.crms.salesforce import health, soql
+from connector.crms.salesforce import health, mapping, soql
 from connector.crms.salesforce.api import Client
 from connector.crms.salesforce.refusals import code_of, errors
 from connector.crms.salesforce.settings import SalesforceSettings
-from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient
+from connector.model.errors import AccountPaused, LimitReached, Rejected, RemoteError, Transient
 from connector.model.problems import Check
-from connector.remote.values import read_object
+from connector.remote.fields import Field
+from connector.remote.values import read_object, read_objects
 
 
 class Setup:
@@ -27,6 +28,15 @@ class Setup:
         for fault in self._faults(await self._described("Contact")).values():
             if fault is not None:
                 raise AccountPaused(f"Salesforce: {fault.text}", account=self._account, hint=fault.hint)
+
+    async def fields(self) -> dict[str, Field]:
+        """The fields of contacts that our user sees; raises AccountPaused where it does not see contacts."""
+        contact = await self._described("Contact")
+        if contact is None:
+            fault = health.unseen("contacts")
+            raise AccountPaused(f"Salesforce: {fault.text}", account=self._account, hint=fault.hint)
+        found = [mapping.field(one) for one in read_objects(contact.get("fields"))]
+        return {about.name: about for about in found if about.name}
 
     def _faults(self, contact: dict[str, Any] | None) -> dict[str, health.Fault | None]:
         if contact is None:
@@ -55,7 +65,7 @@ class Setup:
         try:
             contact, event = await self._described("Contact"), await self._described("Event")
         except RemoteError as error:
-            if isinstance(error, RateLimited) and self._client.day.over:
+            if isinstance(error, LimitReached) and (self._client.day.over or error.status == 403):
                 return [self._calls()]
             return [self._check("account", error, "")]
         well = {
@@ -78,9 +88,11 @@ class Setup:
     def _calls(self) -> Check:
         day, identity = self._client.day, f"{self._account}.calls"
         text = f"Salesforce: {day.used} of {day.limit} calls of the last 24 hours are used, by all programs together"
-        if not day.over:
+        until = self._client.limited_until
+        if not (day.over or until):
             return Check(id=identity, level="ok", message=text)
         hint = "connector waits and asks again every 15 minutes; limits.percent_of_day sets how much may be used up."
+        text = f"{text}; limited until {until}" if until else text
         return Check(id=identity, level="warning", message=text, hint=hint)
 
     async def fix(self) -> list[str]:

@@ -21,6 +21,7 @@ from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote import contacts
+from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import QuotaFor, Window
 from connector.remote.values import read_object
@@ -55,7 +56,7 @@ class Zoho(CRM):
         self._default = timedelta(minutes=settings.default_minutes)
         self._read = (*mapping.READ, self._key)
         self._clock = clock
-        self._fields = OwnFields(remote, client, self._key, self._marker)
+        self._own = OwnFields(remote, client, self._key, self._marker)
 
     @classmethod
     def connect(
@@ -89,7 +90,7 @@ class Zoho(CRM):
         """
         if not mapping.is_id(customer_id):
             return None
-        record = await self._record("Contacts", customer_id, self._read)
+        record = await self._record("Contacts", customer_id, (*self._read, *await self.readable()))
         return None if record is None else self._customer(record, "read a contact")
 
     async def by_key(self, person_key: str) -> Customer | None:
@@ -126,7 +127,7 @@ class Zoho(CRM):
 
     # ---- writes ----
 
-    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:  # noqa: ARG002
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:
         """Create the contact under our unique key.
 
         Raises:
@@ -135,7 +136,7 @@ class Zoho(CRM):
             AccountPaused: our unique field does not exist.
             Rejected: Zoho refuses a value that is needed to find the contact again.
         """
-        values = {"Last_Name": self._missing, **mapping.values_of(new), self._key: person_key}
+        values = {"Last_Name": self._missing, **mapping.written(properties), **mapping.values_of(new), self._key: person_key}
         try:
             result, values, refused = await self._create(values)
             details = read_object(result.get("details"))
@@ -146,12 +147,12 @@ class Zoho(CRM):
         except Conflict as conflict:
             raise await self._confirmed(conflict, new.email, person_key) from None
         times = {name: details.get(name) for name in ("Created_Time", "Modified_Time")}
-        created = mapping.customer({**values, **times, "id": details.get("id")}, self._key, self._missing)
+        created = mapping.customer({**values, **times, "id": details.get("id")}, self._key, self._missing, self.kept)
         if created is None or result.get("action") != "insert":
             raise UnknownOutcome("Zoho CRM: create a contact: the result says too little", account=self.remote.account)
         return created.model_copy(update={"refused": refused})
 
-    async def _create(self, values: dict[str, str]) -> tuple[dict[str, Any], dict[str, str], tuple[str, ...]]:
+    async def _create(self, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
         """Create it; once more without what the account's rules refuse, if the rest still says who it is.
 
         Returns the result, what was written, and which of our fields were left out.
@@ -184,28 +185,33 @@ class Zoho(CRM):
         found = await self.by_email(email)
         return found[0] if len(found) == 1 else None
 
-    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:  # noqa: ARG002
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:
         """Write blanks only. An e-mail address that another contact has, or a field that is refused, is left out."""
         fields = contacts.blanks(customer, new, mapping.FIELDS)
         if "email" in fields and any(other.id != customer.id for other in await self.by_email(new.email)):
             fields.remove("email")
-        while fields:
+        values = {**mapping.values_of(new, fields), **mapping.written(properties)}
+        while values:
             try:
-                await self._client.update("update a contact", "Contacts", customer.id, mapping.values_of(new, fields))
+                await self._client.update("update a contact", "Contacts", customer.id, values)
             except Conflict as conflict:
-                refused: tuple[str, ...] = ("email",) if conflict.by == "email" else ()
-                if not set(refused) & set(fields):
+                refused: tuple[str, ...] = ("Email",) if conflict.by == "email" else ()
+                if not set(refused) & set(values):
                     raise
             except Rejected as refusal:
-                refused = mapping.ours(refusal.fields)
-                if not set(refused) & set(fields):
+                refused = refusal.fields
+                if not set(refused) & set(values):
                     raise await self._gone(
                         refusal, "Contacts", customer.id, "update a contact", "the contact is gone"
                     ) from None
             else:
-                return tuple(fields)
-            fields = [field for field in fields if field not in refused]
+                return mapping.ours(values)
+            values = {name: value for name, value in values.items() if name not in refused}
         return ()
+
+    async def fields(self) -> Mapping[str, Field]:
+        """Read the definitions of the fields of contacts."""
+        return await self._own.of_contacts()
 
     # ---- appointments ----
 
@@ -216,7 +222,7 @@ class Zoho(CRM):
         """
         if record_id is not None:
             return await self._update_event(record_id, appointment)
-        await self._fields.require_marker()
+        await self._own.require_marker()
         values = mapping.new_event(appointment, customer_id, self._clock(), self._default) | {self._marker: marker}
         try:
             result = await self._client.create_event(values)
@@ -261,7 +267,9 @@ class Zoho(CRM):
 
     async def probe(self) -> None:
         """Read the fields of contacts: shows in one call that the token works and our unique field is right."""
-        await self._fields.require_key()
+        # A field of [sync.fields] that is gone makes every query fail, until the schema is read again.
+        self.schema = None
+        await self._own.require_key()
 
     async def checks(self) -> list[Check]:
         """Say separately whether our fields are right and whether contacts may be queried.
@@ -271,7 +279,7 @@ class Zoho(CRM):
         found = [await self.check("key", f"the unique field {self._key} of contacts exists", self.probe)]
         if found[0].level == "ok":
             found.append(await self.check("contacts", "contacts can be queried", lambda: self.by_key("0" * 64)))
-        marker = await self.check("marker", f"the field {self._marker} of events exists", self._fields.look_at_marker)
+        marker = await self.check("marker", f"the field {self._marker} of events exists", self._own.look_at_marker)
         if marker.level != "ok":
             hint = f"Needed where record_appointments is set: {marker.hint}"
             marker = marker.model_copy(update={"level": "warning", "hint": hint})
@@ -285,7 +293,7 @@ class Zoho(CRM):
 
     async def fix(self) -> list[str]:
         """Make our two fields where they are missing. Raises AccountPaused with a hint when the token may not do that."""
-        return await self._fields.make()
+        return await self._own.make()
 
     # ---- reading answers ----
 
@@ -306,7 +314,16 @@ class Zoho(CRM):
         return answer.status in (400, 404) and code_of(answer.data) == "INVALID_DATA" and "param_name" not in details
 
     async def _contacts(self, what: str, where: str) -> list[Customer]:
-        records = await self._query(what, "Contacts", ("id", *self._read), where)
+        columns = ("id", *self._read, *await self.readable())
+        try:
+            records = await self._query(what, "Contacts", columns, where)
+        except Rejected as refusal:
+            # Perhaps a field of [sync.fields] was taken away meanwhile.
+            self.schema = None
+            present = ("id", *self._read, *await self.readable())
+            if present == columns:
+                raise refusal from None
+            records = await self._query(what, "Contacts", present, where)
         return list({c.id: c for record in records for c in [self._customer(record, what)]}.values())
 
     async def _query(self, what: str, module: str, columns: Sequence[str], where: str) -> list[dict[str, Any]]:
@@ -326,7 +343,7 @@ class Zoho(CRM):
         raise Lasting(f"Zoho CRM: {what}: there are too many", account=self.remote.account, hint=hint)
 
     def _customer(self, record: Any, what: str) -> Customer:
-        contact = mapping.customer(record, self._key, self._missing)
+        contact = mapping.customer(record, self._key, self._missing, self.kept)
         if contact is None:
             raise unexpected(self.remote, what, "answered with something that is not a contact")
         return contact

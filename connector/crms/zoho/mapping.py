@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import phonenumbers
 
 from connector.model.bookings import Appointment, Status
+from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
-from connector.remote.values import read_object, read_text, read_time
+from connector.remote import fields
+from connector.remote.fields import Field, Kind
+from connector.remote.values import read_object, read_objects, read_text, read_time
 
 #: Our field → Zoho's field of contacts.
 FIELDS = {"email": "Email", "first_name": "First_Name", "last_name": "Last_Name", "mobile_phone": "Mobile", "phone": "Phone"}
 READ = (*FIELDS.values(), "Secondary_Email", "Created_Time", "Modified_Time")
+
+#: Zoho's types of fields.
+KINDS = {
+    **dict.fromkeys(("text", "email", "phone", "website"), Kind.TEXT),
+    "textarea": Kind.LINES,
+    **dict.fromkeys(("double", "currency", "percent"), Kind.NUMBER),
+    "integer": Kind.WHOLE,
+    "boolean": Kind.YES_NO,
+    "date": Kind.DATE,
+    "datetime": Kind.TIME,
+    "picklist": Kind.OPTION,
+    "multiselectpicklist": Kind.OPTIONS,
+}
 
 #: Events have no status of their own, so the title says how the appointment ended. A later event can take it back.
 TITLES = {Status.COMPLETED: "Completed", Status.NO_SHOW: "No-show", Status.CANCELLED: "Cancelled"}
@@ -24,8 +40,8 @@ MAX_TITLE = 255
 MAX_VALUES = 50
 
 
-def customer(record: Any, key_field: str, missing_last_name: str) -> Customer | None:
-    """Read a contact; None when `record` is not one."""
+def customer(record: Any, key_field: str, missing_last_name: str, kept: Iterable[str] = ()) -> Customer | None:
+    """Read a contact, with the fields `kept`; None when `record` is not one."""
     if not isinstance(record, dict) or not is_id(record.get("id")):
         return None
     last_name = read_text(record.get("Last_Name"))
@@ -40,6 +56,7 @@ def customer(record: Any, key_field: str, missing_last_name: str) -> Customer | 
         person_key=read_text(record.get(key_field)),
         created_at=read_time(record.get("Created_Time")),
         active_at=read_time(record.get("Modified_Time")),
+        properties=fields.kept(record, kept),
     )
 
 
@@ -48,16 +65,47 @@ def is_id(value: Any) -> bool:
     return not isinstance(value, bool) and re.fullmatch(r"[1-9][0-9]{0,19}", str(value)) is not None
 
 
-def values_of(new: NewCustomer, fields: Iterable[str] = FIELDS) -> dict[str, str]:
+def values_of(new: NewCustomer, wanted: Iterable[str] = FIELDS) -> dict[str, str]:
     """The fields that say something; blanks are never sent, because they would clear what is there."""
-    pairs = ((FIELDS[field], str(getattr(new, field)).strip()) for field in fields)
+    pairs = ((FIELDS[field], str(getattr(new, field)).strip()) for field in wanted)
     return {name: value for name, value in pairs if value}
 
 
 def ours(names: Iterable[str]) -> tuple[str, ...]:
-    """Our own names of Zoho's fields, of those that we write."""
-    wanted = set(names)
-    return tuple(field for field, name in FIELDS.items() if name in wanted)
+    """Our words for these fields; those that are not ours keep Zoho's."""
+    words = {name: field for field, name in FIELDS.items()}
+    return tuple(words.get(name, name) for name in names)
+
+
+def written(properties: Mapping[str, Value]) -> dict[str, Any]:
+    """Values as Zoho takes them: times in UTC with an offset, several options as a list."""
+    return {name: _written(value) for name, value in properties.items()}
+
+
+def _written(value: Value) -> Any:
+    if isinstance(value, datetime):
+        return _time(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def field(definition: dict[str, Any]) -> Field:
+    """A field as the definitions of contacts have it. Formatted text is not written, and so is the option for "none"."""
+    kind = KINDS.get(str(definition.get("data_type")), Kind.OTHER)
+    if read_object(definition.get("textarea")).get("type") == "rich_text":
+        kind = Kind.OTHER
+    may = read_object(definition.get("operation_type"))
+    closed = definition.get("read_only") is True or definition.get("field_read_only") is True
+    writable = not closed and may.get("api_create") is not False and may.get("api_update") is not False
+    length = definition.get("length")
+    longest = length if kind in (Kind.TEXT, Kind.LINES) and isinstance(length, int) and length > 0 else None
+    listed = read_objects(definition.get("pick_list_values"))
+    options = {read_text(one.get("actual_value")): read_text(one.get("display_value")) for one in listed}
+    options.pop("-None-", None)
+    return Field(
+        read_text(definition.get("api_name")), kind, read_text(definition.get("field_label")), writable, longest, options
+    )
 
 
 # ---- queries ----

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from connector.crms.zoho import mapping
 from connector.crms.zoho.api import Client, unexpected
 from connector.crms.zoho.refusals import HINT_FIX
 from connector.model.errors import AccountPaused
+from connector.remote.fields import Field
 from connector.remote.http import Remote
 from connector.remote.values import read_objects
 
@@ -65,13 +67,21 @@ class OwnFields:
             raise self._problem(module, name, "was made, but Zoho gave it another API name", hint)
         return f"Zoho CRM: created the {'unique field' if 'unique' in more else 'field'} {name} of {module.lower()}."
 
+    async def of_contacts(self) -> dict[str, Field]:
+        """What contacts have now, by API name."""
+        found = [mapping.field(definition) for definition in await self._definitions("Contacts")]
+        return {about.name: about for about in found if about.name}
+
     async def _find(self, module: str, name: str) -> dict[str, Any] | None:
         """The definition of a field, None where there is none."""
+        return next((field for field in await self._definitions(module) if field.get("api_name") == name), None)
+
+    async def _definitions(self, module: str) -> list[dict[str, Any]]:
         answer = await self._client.fields(module)
         fields = answer.data.get("fields") if isinstance(answer.data, dict) else None
         if not isinstance(fields, list) or not fields:
             raise unexpected(self._remote, f"read the fields of {module}", "answered without fields")
-        return next((field for field in read_objects(fields) if field.get("api_name") == name), None)
+        return read_objects(fields)
 
     def _problem(self, module: str, name: str, how: str, hint: str) -> AccountPaused:
         text = f"Zoho CRM: the field {name} of {module.lower()} {how}"

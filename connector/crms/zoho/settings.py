@@ -93,6 +93,11 @@ class ZohoSettings(CrmSettings):
     run_workflows: bool = False
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 20.0
 
+    def identity_fields(self) -> frozenset[str]:
+        """What matching reads and writes, and our key."""
+        names = ("Full_Name", "First_Name", "Last_Name", "Email", "Secondary_Email", "Mobile", "Phone")
+        return frozenset((*names, self.person_key_field))
+
     @property
     def api_address(self) -> str:
         """Where the API is, without a slash at its end."""

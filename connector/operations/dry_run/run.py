@@ -11,7 +11,17 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connector.model.bookings import Event
-from connector.model.errors import ConnectorError, Hold, Ignore, NeedsReview, RateLimited, Rejected, Transient, Unavailable
+from connector.model.errors import (
+    ConnectorError,
+    Hold,
+    Ignore,
+    LimitReached,
+    NeedsReview,
+    RateLimited,
+    Rejected,
+    Transient,
+    Unavailable,
+)
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.operations.backfill import Progress, period
@@ -23,7 +33,7 @@ from connector.store.reviews.decisions import earlier
 from connector.sync.locks import IdentityLocks
 from connector.sync.pipeline import Sync
 
-_PASSING = (Unavailable, RateLimited, Transient)
+_PASSING = (Unavailable, RateLimited, LimitReached, Transient)
 
 
 class DryRun:

@@ -83,6 +83,8 @@ class HubSpotSandbox(CrmSandbox):
         self._calls, self._searches = Rate(self._limits[0], 10.0), Rate(self._limits[1], 1.0)
         self._rest = Rest(self.records, lambda: self.faults.search_lag_seconds)
         self.statuses: Counter[int] = Counter()
+        #: Scopes that the token lacks, such as `crm.objects.meetings.write`; a person may give them at any time.
+        self.missing_scopes: set[str] = set()
 
     def add_unique_property(self, name: str) -> None:
         """Create the property that carries a unique key."""
@@ -129,12 +131,23 @@ class HubSpotSandbox(CrmSandbox):
         if not hmac.compare_digest(shown, f"Bearer {self.token}".encode()):
             raise Refusal(401, "Authentication credentials not found.", "INVALID_AUTHENTICATION")
         is_search = path[-1:] == ["search"]
+        self._permit(path, writes=request.method != "GET" and path[-1] not in ("search", "read"))
         self._admit(is_search)
         if is_search and len(body.decode("utf-8", "replace")) > MAX_BODY:
             raise Refusal(400, "The search is too long.", "VALIDATION_ERROR")
         status, data = self._rest.answer(request.method, path, dict(request.query_params), read_object(body))
         headers = {} if is_search else self._limit_headers()
         return Response(status_code=status, headers=headers) if data is None else JSONResponse(data, status, headers)
+
+    def _permit(self, path: list[str], *, writes: bool) -> None:
+        """Refuse what the token's scopes do not cover. That each kind of object has scopes of its own is synthetic."""
+        kind = "schemas" if "properties" in path[:2] else "objects"
+        objects = next((name for name in path if name in ("contacts", "meetings")), "contacts")
+        scope = f"crm.{kind}.{objects}.{'write' if writes else 'read'}"
+        if scope in self.missing_scopes:
+            context = {"requiredGranularScopes": [scope]}
+            errors = [{"message": "One or more of the following scopes are required.", "context": context}]
+            raise Refusal(403, "This app hasn't been granted all required scopes.", "MISSING_SCOPES", errors=errors)
 
     def _admit(self, is_search: bool) -> None:
         now = self._clock()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import phonenumbers
@@ -14,7 +14,18 @@ import phonenumbers
 #: Names that exist in every account; True: only HubSpot writes them.
 CONTACT_PROPERTIES = {
     **dict.fromkeys(
-        ("email", "firstname", "lastname", "phone", "mobilephone", "company", "lifecyclestage", "hs_lead_status"), False
+        (
+            "email",
+            "firstname",
+            "lastname",
+            "phone",
+            "mobilephone",
+            "company",
+            "lifecyclestage",
+            "hs_lead_status",
+            "hubspot_owner_id",
+        ),
+        False,
     ),
     **dict.fromkeys(("hs_object_id", "createdate", "lastmodifieddate", "hs_additional_emails", "hs_merged_object_ids"), True),
     **dict.fromkeys(("hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number"), True),
@@ -40,6 +51,8 @@ MEETING_PROPERTIES = {
     "hs_timestamp", "hs_meeting_title", "hs_meeting_body", "hs_internal_meeting_notes", "hs_meeting_start_time",
     "hs_meeting_end_time", "hs_meeting_location", "hs_meeting_external_url", "hs_meeting_outcome", "hubspot_owner_id",
 }  # fmt: skip
+#: Characters of a text.
+LONGEST = 65_536
 MEETING_OUTCOMES = {"SCHEDULED", "COMPLETED", "RESCHEDULED", "NO_SHOW", "CANCELED"}
 
 
@@ -107,6 +120,26 @@ def invalid(faults: Iterable[tuple[str, str, str]]) -> Refusal:
     inner = ",".join(f'{{"isValid":false,"message":"{text}","error":"{code}","name":"{name}"}}' for name, code, text in faults)
     errors = [{"message": text, "code": code, "context": {"propertyName": [name]}} for name, code, text in faults]
     return Refusal(400, f"Property values were not valid: [{inner}]", "VALIDATION_ERROR", errors=errors)
+
+
+def misfit(value: str, definition: Mapping[str, Any]) -> str | None:
+    """The code with which a value is refused that its property does not take; the codes of types are synthetic."""
+    if options := definition.get("options"):
+        chosen = value.split(";") if definition.get("fieldType") == "checkbox" else [value]
+        return None if set(chosen) <= {one["value"] for one in options} else "INVALID_OPTION"
+    kind = definition.get("type")
+    if kind == "string":
+        return "INVALID_STRING" if len(value) > LONGEST else None
+    readers: dict[Any, Callable[[str], object]] = {
+        "number": float,
+        "date": date.fromisoformat,
+        "datetime": lambda text: int(text) if text.isdigit() else datetime.fromisoformat(text),
+    }
+    try:
+        readers.get(kind, str)(value)
+    except ValueError:
+        return f"INVALID_{str(kind).upper()}"
+    return None
 
 
 def listed(record: Record, name: str) -> list[str]:

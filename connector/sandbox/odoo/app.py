@@ -12,7 +12,7 @@ import hmac
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -83,11 +83,14 @@ class OdooSandbox(CrmSandbox):
         """Make a contact and return its id."""
         return str(self.records.create(PARTNER, {"name": "", **values}, {}))
 
-    def add_field(self, name: str) -> None:
-        """Make a custom text field of contacts."""
-        self.records.schema[PARTNER][name] = ("char", False)
+    def add_field(self, name: str, kind: str = "char", options: Mapping[str, str] | None = None) -> None:
+        """Make a custom field of contacts; `options` of a selection are value → label."""
+        empty = 0 if kind in ("integer", "float") else False
+        self.records.schema[PARTNER][name] = (kind, empty)
+        if options:
+            self.records.options[name] = dict(options)
         for record in self.records.tables[PARTNER].values():
-            record.setdefault(name, False)
+            record.setdefault(name, empty)
 
     def remove_field(self, name: str) -> None:
         """Delete a custom field of contacts."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import phonenumbers
 
@@ -22,6 +23,7 @@ SCHEMA: dict[str, dict[str, tuple[str, Any]]] = {
         "phone": ("char", False),
         "ref": ("char", False),
         "comment": ("html", False),
+        "function": ("char", False),
         "active": ("boolean", True),
         "email_normalized": ("char", None),
         "phone_sanitized": ("char", None),
@@ -52,6 +54,7 @@ SCHEMA: dict[str, dict[str, tuple[str, Any]]] = {
     },
 }
 ALWAYS = ("id", "create_date", "write_date")
+FORMAT = "%Y-%m-%d %H:%M:%S"
 EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
 NAME_OF_KEY = re.compile(r"[^\s]+")
 
@@ -59,10 +62,12 @@ NAME_OF_KEY = re.compile(r"[^\s]+")
 class OdooError(Exception):
     """An exception that Odoo would raise: its class by its full name, its text, and the status JSON-2 answers it with."""
 
-    def __init__(self, name: str, message: str, status: int) -> None:
+    def __init__(self, name: str, message: str, status: int, field: str | None = None) -> None:
         super().__init__(message)
         self.name = name
         self.status = status
+        #: The field that a cell of an import did not fit.
+        self.field = field
 
     def body(self) -> Json:
         """The answer of JSON-2; `debug` holds what nobody should keep."""
@@ -110,27 +115,62 @@ def unauthorized() -> OdooError:
     return OdooError("werkzeug.exceptions.Unauthorized", "Invalid apikey", 401)
 
 
-def checked(model: str, schema: Mapping[str, tuple[str, Any]], values: Mapping[str, Any]) -> Json:
+def checked(
+    model: str, schema: Mapping[str, tuple[str, Any]], values: Mapping[str, Any], options: Mapping[str, Mapping[str, str]]
+) -> Json:
     """Values as they are kept. Raises `OdooError` for a field that does not exist and for a value of the wrong form."""
     kept: Json = {}
     for name, value in values.items():
+        if name in ALWAYS:
+            continue
         if name not in schema:
             raise value_error(f"Invalid field {name!r} on model {model!r}")
         if schema[name][1] is not None:
             kept[name] = _kept(name, schema[name][0], value)
+            if name in options and kept[name] is not False and kept[name] not in options[name]:
+                raise value_error(f"Wrong value for {model}.{name}: {value!r}")
     return kept
+
+
+def cell(name: str, kind: str, text: str, options: Mapping[str, str], zone: str) -> Any:
+    """The value of a cell of an import. Times are read in `zone`; an option is named by its value or its label."""
+    try:
+        match kind:
+            case "boolean":
+                return text.lower() in ("1", "true", "yes")
+            case "integer" | "float":
+                return int(text) if kind == "integer" else float(text)
+            case "date":
+                return date.fromisoformat(text).isoformat()
+            case "datetime":
+                here = datetime.strptime(text, FORMAT).replace(tzinfo=ZoneInfo(zone))
+                return here.astimezone(UTC).strftime(FORMAT)
+            case "selection" if options:
+                return next(value for value, label in options.items() if text in (value, label))
+    except (ValueError, StopIteration):
+        wrong = f"{text!r} does not seem to be valid for field {name!r}"
+        raise OdooError("builtins.ValueError", wrong, 500, field=name) from None
+    return text
 
 
 def _kept(name: str, kind: str, value: Any) -> Any:
     if kind == "many2many":
         return tuple(value[-1][2]) if value and isinstance(value[0], list | tuple) else tuple(value or ())
     if value is None or value is False:
-        return False
+        return 0 if kind in ("integer", "float") else False
+    types = {"boolean": (bool,), "integer": (int,), "float": (int, float), "date": (str,)}.get(kind)
+    if types is not None and type(value) not in types:
+        raise value_error(f"could not convert {value!r}")
+    if kind == "date":
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            raise value_error(f"time data {value!r} does not match format '%Y-%m-%d'") from None
     if kind in ("char", "html") and "\x00" in str(value):
         raise value_error("A string literal cannot contain NUL (0x00) characters.")
     if kind == "datetime":
         try:
-            datetime.strptime(str(value), "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - Odoo's times are UTC without saying so
+            datetime.strptime(str(value), FORMAT)  # noqa: DTZ007 - Odoo's times are UTC without saying so
         except ValueError:
             raise value_error(f"time data {value!r} does not match format '%Y-%m-%d %H:%M:%S'") from None
     if name == "show_as" and value not in ("free", "busy"):

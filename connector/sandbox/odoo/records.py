@@ -33,6 +33,10 @@ class Records:
         self.schema = {name: dict(fields) for name, fields in SCHEMA.items()}
         if major < 19:
             self.schema[PARTNER]["mobile"] = ("char", False)
+        #: The options of partners' own selections, value → label.
+        self.options: dict[str, dict[str, str]] = {}
+        #: The time zone that the user has chosen: an import reads times in it.
+        self.user_zone = "UTC"
         self.rights: set[tuple[str, str]] = set(RIGHTS)
         self.tables: dict[str, dict[int, Json]] = {name: {} for name in self.schema}
         self.references: dict[tuple[str, str], tuple[str, int]] = {}
@@ -61,7 +65,7 @@ class Records:
     def create(self, model: str, values: Mapping[str, Any], context: Mapping[str, Any]) -> int:
         """Make a record."""
         self._allow(model, "create")
-        kept = m.checked(model, self.schema[model], values)
+        kept = m.checked(model, self.schema[model], values, self._options(model))
         if model in (PARTNER, EVENT) and kept.get("name") in (None, False):
             raise m.invalid("Missing required value for the field 'Name' (name).")
         record = self._new(next(self._ids))
@@ -76,7 +80,7 @@ class Records:
     def write(self, model: str, ids: Sequence[int], values: Mapping[str, Any], context: Mapping[str, Any]) -> bool:
         """Change records; of none it says true as well."""
         self._allow(model, "write")
-        kept = m.checked(model, self.schema[model], values)
+        kept = m.checked(model, self.schema[model], values, self._options(model))
         for identity in ids:
             if identity not in self.tables[model]:
                 raise m.missing()
@@ -100,12 +104,15 @@ class Records:
                 ids.append(self._load_row(model, dict(zip(fields, row, strict=True)), context))
             except OdooError as error:
                 self.tables, self.references, self.written, self.mails = before
-                return {"ids": False, "messages": [failure(str(error), number)], "nextrow": 0}
+                return {"ids": False, "messages": [failure(str(error), number, error.field)], "nextrow": 0}
         return {"ids": ids, "messages": [], "nextrow": 0}
 
     def _load_row(self, model: str, row: dict[str, Any], context: Mapping[str, Any]) -> int:
         key = str(row.pop("id", "") or "")
-        values = {name.removesuffix("/.id"): self._cell(model, name, cell) for name, cell in row.items()}
+        values = {
+            name.removesuffix("/.id"): self._cell(model, name, cell, str(context.get("tz") or self.user_zone))
+            for name, cell in row.items()
+        }
         if not key:
             return self.create(model, values, context)
         if not m.NAME_OF_KEY.fullmatch(key):
@@ -121,12 +128,16 @@ class Records:
         self.references[module, name] = (model, made)
         return made
 
-    def _cell(self, model: str, name: str, cell: Any) -> Any:
+    def _cell(self, model: str, name: str, cell: Any, zone: str) -> Any:
         if name.endswith("/.id"):
             return [int(part) for part in str(cell).split(",") if part.strip().isdigit()]
-        if self.schema[model].get(name, ("", None))[0] == "boolean":
-            return str(cell).lower() in ("1", "true", "yes")
-        return False if cell in ("", None) else cell
+        kind = self.schema[model].get(name, ("", None))[0]
+        if cell in ("", None):
+            return False
+        return m.cell(name, kind, str(cell), self._options(model).get(name, {}), zone)
+
+    def _options(self, model: str) -> dict[str, dict[str, str]]:
+        return self.options if model == PARTNER else {}
 
     # ---- what else the adapter asks ----
 
@@ -149,8 +160,15 @@ class Records:
 
     def described(self, model: str, names: Sequence[str] | None) -> dict[str, Json]:
         """The definitions of those of the fields that exist."""
-        fields = self.schema[model]
-        return {name: {"type": kind, "string": name} for name, (kind, _) in fields.items() if names is None or name in names}
+        always = {name: ("integer" if name == "id" else "datetime", None) for name in m.ALWAYS}
+        wanted = {**always, **self.schema[model]}.items()
+        return {name: self._described(model, name, *one) for name, one in wanted if names is None or name in names}
+
+    def _described(self, model: str, name: str, kind: str, default: Any) -> Json:
+        """One definition; what only Odoo itself writes has no default."""
+        options = self._options(model).get(name)
+        chosen = {} if options is None else {"selection": [list(pair) for pair in options.items()]}
+        return {"type": kind, "string": name, "readonly": default is None, **chosen}
 
     def has_right(self, model: str, operation: str) -> bool:
         """Whether the user may do that with records of the model."""
@@ -220,9 +238,10 @@ class Records:
         return datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def failure(text: str, row: int) -> Json:
-    """A message of `load` about a row that failed."""
-    return {"type": "error", "message": text, "record": row, "rows": {"from": row, "to": row}}
+def failure(text: str, row: int, field: str | None = None) -> Json:
+    """A message of `load` about a row that failed; `field` where a cell does not fit it."""
+    named = {"field": field} if field else {}
+    return {"type": "error", "message": text, "record": row, "rows": {"from": row, "to": row}, **named}
 
 
 def _plain(value: Any) -> Any:

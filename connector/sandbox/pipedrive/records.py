@@ -25,7 +25,8 @@ from connector.sandbox.pipedrive.model import (
 
 #: Seconds of old versions that are kept for a lagging search.
 HISTORY = 900.0
-TEXT_TYPES = {"varchar", "varchar_auto", "text", "phone"}
+#: Types of own fields that the sandbox keeps, and the characters of texts.
+TYPES = {"varchar": 255, "varchar_auto": 255, "phone": 255, "text": 65_000, "double": 0, "date": 0, "enum": 0, "set": 0}
 
 
 @dataclass
@@ -57,15 +58,18 @@ class Records:
     def create_field(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Add a custom field of persons. Two fields may have one name: only the code tells them apart (synthetic)."""
         name, kind = given.get("field_name"), given.get("field_type")
-        if not isinstance(name, str) or not 0 < len(name) <= 255 or kind not in TEXT_TYPES | {"double", "date", "enum"}:
+        if not isinstance(name, str) or not 0 < len(name) <= 255 or kind not in TYPES:
             raise Refusal(400, "Validation failed: field_name, field_type")
+        labels = [one.get("label") for one in given.get("options") or [] if isinstance(one, dict)]
+        if (kind in ("enum", "set")) != bool(labels) or not all(isinstance(label, str) and label for label in labels):
+            raise Refusal(400, "Validation failed: options")
         code = hashlib.sha1(f"{name} {next(self._ids)}".encode(), usedforsecurity=False).hexdigest()
         self.fields[code] = {
             "field_name": name,
             "field_code": code,
             "description": given.get("description"),
             "field_type": kind,
-            "options": None,
+            "options": [{"id": next(self._ids), "label": label} for label in labels] or None,
             "subfields": None,
             "is_custom_field": True,
             "is_optional_response_field": False,
@@ -151,8 +155,9 @@ class Records:
         own = data.get("custom_fields", {})
         if not isinstance(own, dict) or own.keys() - self.fields.keys():
             raise Refusal(400, "Validation failed: custom_fields: unknown field")
-        if any(isinstance(value, str) and len(value) > 255 for value in own.values()):
-            raise Refusal(400, "Validation failed: custom_fields: value is too long")
+        for code, value in own.items():
+            if value is not None and not _fits(value, self.fields[code]):
+                raise Refusal(400, "Validation failed: custom_fields: value does not fit its field")
         return data
 
     def _change(self, person: Person, data: Mapping[str, Any], at: float) -> None:
@@ -234,6 +239,21 @@ class Records:
         for entry in given.get("participants", []):
             self.living(entry["person_id"])
         return dict(given)
+
+
+def _fits(value: Any, definition: Mapping[str, Any]) -> bool:
+    """Whether a field takes a value; how exactly Pipedrive words the refusal of another one is synthetic."""
+    kind, ids = definition["field_type"], {one["id"] for one in definition["options"] or ()}
+    match kind:
+        case "double":
+            return type(value) in (int, float)
+        case "date":
+            return isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value) is not None
+        case "enum":
+            return type(value) is int and value in ids
+        case "set":
+            return isinstance(value, list) and all(type(one) is int and one in ids for one in value)
+    return isinstance(value, str) and len(value) <= TYPES[kind]
 
 
 def _joined(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> list[dict[str, Any]]:

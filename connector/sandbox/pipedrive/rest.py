@@ -112,7 +112,7 @@ class Rest:
             case "GET", []:
                 built_in = [
                     {"field_name": name, "field_code": name.lower(), "field_type": kind, "is_custom_field": False}
-                    for name, kind in (("Name", "varchar"), ("Phone", "phone"), ("Email", "varchar"))
+                    for name, kind in (("Name", "varchar"), ("Phone", "phone"), ("Email", "varchar"), ("Org", "org"))
                 ]
                 return _page([*built_in, *self.records.fields.values()], query)
             case "GET", [code]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.sandbox.salesforce.model import DATA, PREFIXES, READ_ONLY
+from connector.sandbox.salesforce.model import DATA, OPEN, PREFIXES, READ_ONLY
 from connector.sandbox.salesforce.records import Records
 
 #: Members of a field's description that our rows do not touch.
@@ -35,12 +35,16 @@ RIGHTS = (
     "createable", "deletable", "idEnabled", "layoutable", "listviewable", "mergeable", "mruEnabled", "queryable",
     "replicateable", "retrieveable", "searchable", "triggerable", "undeletable", "updateable",
 )  # fmt: skip
+#: Types whose SOAP name is another one than that of text.
+SOAP = {"id": "tns:ID", "boolean": "xsd:boolean", "double": "xsd:double", "int": "xsd:int", "date": "xsd:date",
+        "datetime": "xsd:dateTime"}  # fmt: skip
 NULLS = ("networkScopeFieldName", "supportedScopes")
 
 
 def describe(records: Records, kind: str, denied: set[str]) -> dict[str, Any]:
     """The description of an object; `denied` are the rights on it that the integration user lacks."""
-    fields = [_field(records, name, *info) for name, info in records.fields_of(kind).items()]
+    options = records.options_of(kind)
+    fields = [_field(records, name, options.get(name, []), *info) for name, info in records.fields_of(kind).items()]
     return {
         **dict.fromkeys(FLAGS, False),
         **{right: right not in denied for right in RIGHTS},
@@ -56,7 +60,7 @@ def describe(records: Records, kind: str, denied: set[str]) -> dict[str, Any]:
     }
 
 
-def _field(records: Records, name: str, kind: str, length: int) -> dict[str, Any]:
+def _field(records: Records, name: str, options: list[str], kind: str, length: int) -> dict[str, Any]:
     own = records.custom.get(name, {})
     writable = name not in READ_ONLY and name not in records.read_only
     return {
@@ -64,7 +68,7 @@ def _field(records: Records, name: str, kind: str, length: int) -> dict[str, Any
         "name": name,
         "label": name,
         "type": kind,
-        "soapType": "tns:ID" if kind == "id" else "xsd:string",
+        "soapType": SOAP.get(kind, "xsd:string"),
         "length": length,
         "byteLength": 3 * length,
         "custom": bool(own),
@@ -75,4 +79,8 @@ def _field(records: Records, name: str, kind: str, length: int) -> dict[str, Any
         "unique": bool(own.get("unique")),
         "nillable": name not in ("Id", "LastName"),
         "filterable": kind != "textarea",
+        "restrictedPicklist": bool(options) and name not in OPEN,
+        "picklistValues": [
+            {"active": True, "defaultValue": False, "label": value, "validFor": None, "value": value} for value in options
+        ],
     }

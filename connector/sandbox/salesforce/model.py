@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 API_VERSION = "67.0"
@@ -26,6 +26,11 @@ FIELDS: dict[str, dict[str, tuple[str, int]]] = {
         "MobilePhone": ("phone", 40),
         "HomePhone": ("phone", 40),
         "OtherPhone": ("phone", 40),
+        "Title": ("string", 128),
+        "Department": ("string", 80),
+        "Description": ("textarea", 32_000),
+        "LeadSource": ("picklist", 255),
+        "Birthdate": ("date", 0),
         "CreatedDate": ("datetime", 0),
         "LastModifiedDate": ("datetime", 0),
     },
@@ -56,7 +61,10 @@ FIELDS: dict[str, dict[str, tuple[str, int]]] = {
 READ_ONLY = {"Id", "IsDeleted", "MasterRecordId", "CreatedDate", "LastModifiedDate"}
 #: A long text cannot stand in a WHERE.
 UNFILTERED = {"textarea"}
-SHOW_AS = {"Busy", "OutOfOffice", "Free"}
+#: The values of picklists. Those of contacts' own fields stand in their definition.
+OPTIONS = {"ShowAs": ["Busy", "OutOfOffice", "Free"], "LeadSource": ["Web", "Phone Inquiry", "Partner Referral", "Other"]}
+#: Picklists that take other values too.
+OPEN = {"LeadSource"}
 EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
 _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
@@ -145,8 +153,10 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + "000+0000"
 
 
-def checked(kind: str, given: dict[str, Any], known: dict[str, tuple[str, int]], hidden: set[str]) -> dict[str, Any]:
-    """The values as they would be stored, or the refusal of those that cannot be."""
+def checked(
+    kind: str, given: dict[str, Any], known: dict[str, tuple[str, int]], hidden: set[str], options: dict[str, list[str]]
+) -> dict[str, Any]:
+    """The values as they would be stored, or the refusal of those that cannot be; `options` of restricted picklists."""
     stored: dict[str, Any] = {}
     for name, value in given.items():
         if name not in known:
@@ -154,24 +164,43 @@ def checked(kind: str, given: dict[str, Any], known: dict[str, tuple[str, int]],
         if name in READ_ONLY or name in hidden:
             text = f"Unable to create/update fields: {name}. Please check the security settings of this field."
             raise Refusal(400, "INVALID_FIELD_FOR_INSERT_UPDATE", text, [name])
-        stored[name] = _value(name, value, *known[name])
+        stored[name] = _value(name, value, *known[name], options.get(name))
     return stored
 
 
-def _value(name: str, value: Any, kind: str, length: int) -> Any:
+def _value(name: str, value: Any, kind: str, length: int, options: list[str] | None) -> Any:
     if value is None or value == "":
         return None
-    if kind == "boolean":
-        return bool(value)
+    if kind in ("boolean", "double", "int"):
+        return _plain(value, kind)
     text = str(value).strip() if name != "Description" else str(value)
     if length and len(text) > length:
         raise Refusal(400, "STRING_TOO_LONG", f"{name}: data value too large: (max length={length})", [name])
     if kind == "email" and not EMAIL.fullmatch(text):
         raise Refusal(400, "INVALID_EMAIL_ADDRESS", f"{name}: invalid email address: {text}", [name])
-    if name == "ShowAs" and text not in SHOW_AS:
+    if kind == "date":
+        return _stored_day(text)
+    chosen = text.split(";") if kind == "multipicklist" else [text]
+    if options is not None and not set(chosen) <= set(options):
         text = f"{name}: bad value for restricted picklist field: {text}"
         raise Refusal(400, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", text, [name])
     return _stored_time(name, text) if kind == "datetime" else text
+
+
+def _plain(value: Any, kind: str) -> Any:
+    """A number or a truth value. Salesforce's refusal of another type names no field."""
+    fits = isinstance(value, bool) if kind == "boolean" else type(value) in (int, float)
+    if not fits or (kind == "int" and not float(value).is_integer()):
+        text = f"Cannot deserialize instance of {kind} from VALUE_STRING value or request may be missing a required field"
+        raise Refusal(400, "JSON_PARSER_ERROR", text)
+    return float(value) if kind == "double" else value
+
+
+def _stored_day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise Refusal(400, "JSON_PARSER_ERROR", "Cannot deserialize instance of date from VALUE_STRING value") from None
 
 
 def _stored_time(name: str, text: str) -> str:

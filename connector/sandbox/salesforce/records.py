@@ -11,7 +11,19 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from connector.sandbox.salesforce.model import FIELDS, READ_ONLY, Record, Refusal, Rules, checked, moment, new_id, whole
+from connector.sandbox.salesforce.model import (
+    FIELDS,
+    OPEN,
+    OPTIONS,
+    READ_ONLY,
+    Record,
+    Refusal,
+    Rules,
+    checked,
+    moment,
+    new_id,
+    whole,
+)  # fmt: skip
 from connector.sandbox.salesforce.soql import Fields, Parser
 
 PERMISSION_SET = "connector"
@@ -39,8 +51,16 @@ class Records:
     # ---- what exists ----
 
     def add_field(self, name: str, **definition: Any) -> None:
-        """Make a text field of contacts that everybody sees."""
+        """Make a field of contacts that everybody sees: without a definition one for our key.
+
+        `type` is as a description names it; `options` are the values of a picklist, which takes no others.
+        """
         self.custom[name] = {"length": 64, "externalId": True, "unique": True, **definition}
+
+    def options_of(self, kind: str) -> dict[str, list[str]]:
+        """The values of an object's picklists."""
+        own = {name: list(one["options"]) for name, one in self.custom.items() if one.get("options")}
+        return OPTIONS if kind != "Contact" else {**OPTIONS, **own}
 
     def fields_of(self, kind: str) -> Fields:
         """The fields of an object that the integration user may see; a refusal where it may not see the object."""
@@ -48,7 +68,7 @@ class Records:
             raise Refusal(400, "INVALID_TYPE", f"sObject type '{kind}' is not supported.")
         fields = dict(FIELDS[kind])
         if kind == "Contact":
-            fields |= {name: ("string", int(one["length"])) for name, one in self.custom.items()}
+            fields |= {name: (str(one.get("type", "string")), int(one["length"])) for name, one in self.custom.items()}
             if self.rules.person_accounts:
                 fields["IsPersonAccount"] = ("boolean", 0)
         return {name: info for name, info in fields.items() if name not in self.hidden}
@@ -167,7 +187,8 @@ class Records:
     # ---- rules ----
 
     def _checked(self, kind: str, given: dict[str, Any]) -> dict[str, Any]:
-        fields = checked(kind, given, self.fields_of(kind), self.read_only)
+        restricted = {name: values for name, values in self.options_of(kind).items() if name not in OPEN}
+        fields = checked(kind, given, self.fields_of(kind), self.read_only, restricted)
         if fields.get("WhoId"):
             fields["WhoId"] = self.row("Contact", str(fields["WhoId"])).id
         return fields
@@ -232,5 +253,6 @@ class Records:
         self._claim(identity, fields)
         dates = {"CreatedDate": moment(now - age), "LastModifiedDate": moment(now)} if kind in ("Contact", "Event") else {}
         said = {name: value for name, value in fields.items() if name not in READ_ONLY}
-        self.rows[identity] = Record(kind, identity, {**said, **dates}, made=now - age, order=number)
+        no = {name: False for name, one in self.custom.items() if kind == "Contact" and one.get("type") == "boolean"}
+        self.rows[identity] = Record(kind, identity, {**no, **said, **dates}, made=now - age, order=number)
         return self.rows[identity]

@@ -5,7 +5,8 @@ Names of fields: the vendor's Python SDK 7.0.0 for API version 8. Shapes of erro
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,13 @@ FIELDS: dict[str, dict[str, int]] = {
         "Home_Phone": 30, "Other_Phone": 30, "Title": 100, "Department": 50, "Description": 32_000, "Lead_Source": 120,
     },
     "Events": {"Event_Title": 255, "Start_DateTime": 40, "End_DateTime": 40, "Venue": 255, "Description": 32_000, "Who_Id": 0},
+}  # fmt: skip
+#: Their types where that is not text, and the options of choices (synthetic).
+TYPES = {"Description": "textarea", "Lead_Source": "picklist", "Email": "email", "Secondary_Email": "email"}
+OPTIONS = {"Lead_Source": ["-None-", "Advertisement", "Online Store", "External Referral"]}
+#: Types of fields that an account can have of its own.
+OWN_TYPES = {
+    "text", "textarea", "integer", "double", "boolean", "date", "datetime", "picklist", "multiselectpicklist",
 }  # fmt: skip
 READ_ONLY = ("id", "Created_Time", "Modified_Time")
 MANDATORY = {"Contacts": ("Last_Name",), "Events": ("Event_Title", "Start_DateTime", "End_DateTime")}
@@ -65,6 +73,22 @@ def missing(name: str) -> Json:
 def invalid(name: str, **details: Any) -> Json:
     """A value that a field does not take."""
     return error("INVALID_DATA", "invalid data", api_name=name, json_path=f"$.data[0].{name}", **details)
+
+
+def expected(kind: str, options: Container[str], value: Any) -> str | None:
+    """The type that a field of another type than text expects, where the value is not of it."""
+    match kind:
+        case "integer" | "double" | "boolean":
+            types = {"integer": (int,), "double": (int, float), "boolean": (bool,)}[kind]
+            return None if type(value) in types else kind
+        case "picklist":
+            return None if isinstance(value, str) and value in options else kind
+        case "multiselectpicklist":
+            return None if isinstance(value, list) and all(one in options for one in value) else "jsonarray"
+        case "date" | "datetime":
+            form = r"\d{4}-\d\d-\d\d" + (r"T\d\d:\d\d:\d\d[+-]\d\d:\d\d" if kind == "datetime" else "")
+            return None if isinstance(value, str) and re.fullmatch(form, value) else kind
+    return None if isinstance(value, str) else "text"
 
 
 def duplicate(name: str, holder: str, module: str) -> Json:

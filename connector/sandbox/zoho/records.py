@@ -15,13 +15,17 @@ from typing import Any, Literal
 from connector.sandbox.zoho.model import (
     FIELDS,
     MANDATORY,
+    OPTIONS,
+    OWN_TYPES,
     READ_ONLY,
+    TYPES,
     ItemRefusal,
     Json,
     Record,
     Refusal,
     duplicate,
     error,
+    expected,
     invalid,
     missing,
     no_such_record,
@@ -31,6 +35,14 @@ from connector.sandbox.zoho.model import (
 EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
 #: Fields whose values must look like an e-mail address.
 EMAIL_FIELDS = ("Email", "Secondary_Email")
+
+
+#: What the definition of a field says besides.
+FIELD: Json = {
+    "operation_type": {"web_update": True, "api_create": True, "web_create": True, "api_update": True},
+    "field_read_only": False,
+    "read_only": False,
+}
 
 
 @dataclass
@@ -70,25 +82,38 @@ class Records:
         label = definition.get("field_label")
         if not isinstance(label, str) or not label.strip():
             raise ItemRefusal(error("MANDATORY_NOT_FOUND", "required field not found", api_name="field_label"))
-        if definition.get("data_type") != "text":
+        kind = definition.get("data_type")
+        if kind not in OWN_TYPES:
             raise ItemRefusal(error("INVALID_DATA", "invalid data", api_name="data_type", json_path="$.fields[0].data_type"))
         name = re.sub(r"\W+", "_", label.strip())
         if name in self.fields[module] or name in FIELDS[module]:
             raise ItemRefusal(error("DUPLICATE_DATA", "duplicate data", api_name="field_label"))
         identity = str(next(self._ids))
         kept = {"field_label": label, "length": definition.get("length", 255), "unique": definition.get("unique") or {}}
-        self.fields[module][name] = {"id": identity, "api_name": name, "data_type": "text", "custom_field": True, **kept}
+        listed = {"pick_list_values": definition.get("pick_list_values") or []}
+        own = {"id": identity, "api_name": name, "data_type": kind, "custom_field": True}
+        self.fields[module][name] = {**FIELD, **own, **kept, **listed}
         return {"code": "SUCCESS", "details": {"id": identity}, "message": "field created", "status": "success"}
 
     def list_fields(self, module: str) -> list[Json]:
         """The definitions of all fields of a module."""
         unique: Json = {"case_sensitive": False} if self.rules.unique_email else {}
         own = [
-            {"api_name": name, "data_type": "text", "length": length, "custom_field": False, "unique": {}}
+            {
+                **FIELD,
+                "api_name": name,
+                "field_label": name.replace("_", " "),
+                "data_type": TYPES.get(name, "text"),
+                "length": length,
+                "custom_field": False,
+                "unique": {},
+                "pick_list_values": options(OPTIONS.get(name, ())),
+            }
             for name, length in FIELDS[module].items()
         ]
         system = [f | {"unique": unique} if f["api_name"] == "Email" else f for f in own]
-        return [*system, *self.fields[module].values()]
+        closed = [_closed(name) for name in READ_ONLY]
+        return [*system, *closed, *self.fields[module].values()]
 
     def is_unique(self, module: str, name: str) -> bool:
         """Whether two records may not share a value of this field."""
@@ -111,6 +136,8 @@ class Records:
         values = self._checked(module, given, None)
         refuse(missing(name) for name in MANDATORY[module] if not values.get(name))
         now = self.clock()
+        no = {name: False for name, one in self.fields[module].items() if one.get("data_type") == "boolean"}
+        values = {**no, **values}
         record = Record(str(next(self._ids)), values, now, now, [(now - age, values)])
         self.modules[module][record.id] = record
         return record
@@ -176,12 +203,19 @@ class Records:
             if name == "Who_Id":
                 if not isinstance(value, dict):
                     yield invalid(name, expected_data_type="jsonobject")
-            elif value is not None and not isinstance(value, str):
-                yield invalid(name, expected_data_type="text")
-            elif value and len(value) > lengths[name]:
+            elif value is not None and (kind := expected(*self._type(module, name), value)) is not None:
+                yield invalid(name, expected_data_type=kind)
+            elif value and isinstance(value, str) and len(value) > lengths[name]:
                 yield invalid(name, maximum_length=str(lengths[name]))
             elif value and name in EMAIL_FIELDS and not EMAIL.fullmatch(value):
                 yield invalid(name, expected_data_type="email")
+
+    def _type(self, module: str, name: str) -> tuple[str, list[str]]:
+        """A field's type and the values of its options."""
+        own = self.fields[module].get(name)
+        if own is None:
+            return TYPES.get(name, "text"), OPTIONS.get(name, [])
+        return own.get("data_type", "text"), [one["actual_value"] for one in own.get("pick_list_values", ())]
 
     def _duplicates(self, module: str, values: Json, identity: str | None) -> Iterable[Json]:
         for name, value in values.items():
@@ -210,3 +244,15 @@ class Records:
         if name not in self.modules:
             raise Refusal(400, "INVALID_MODULE", "the module name given seems to be invalid", resource_path_index=0)
         return self.modules[name]
+
+
+def options(values: Iterable[str]) -> list[Json]:
+    """The options of a choice, as a definition has them."""
+    return [{"actual_value": value, "display_value": value, "type": "used"} for value in values]
+
+
+def _closed(name: str) -> Json:
+    """The definition of a field that only Zoho writes."""
+    kind = "text" if name == "id" else "datetime"
+    more = {"field_read_only": True, "read_only": True, "custom_field": False, "unique": {}, "pick_list_values": []}
+    return {**FIELD, "api_name": name, "field_label": name.replace("_", " "), "data_type": kind, "length": 40, **more}

@@ -4,8 +4,8 @@ STRONG: the given name is the same or a known variant of it, and the family name
 WEAK: initials, one given name of two, a missing part, a likely misspelling, the same given name with another family name.
 NONE: nothing to compare: one of the names has no given name, and the rest does not contradict; or the names are in
 scripts that are not compared.
-AGAINST: another given name, another generation, another salutation without a given name, a couple, a household or a
-company against a person, another person named beside.
+AGAINST: another given name (also where both stand behind one frequent surname), another generation, another salutation
+without a given name, a couple, a household or a company against a person, another person named beside.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from connector.sync.person.spelling import (
     same_word,
     scripts_of,
 )
-from connector.sync.person.tables import FAMILY, HONORIFICS, KHUN, PARTICLES, UNISEX
+from connector.sync.person.tables import FAMILY, HONORIFICS, KHUN, PARTICLES, SURNAMES, UNISEX
 
 #: Katakana to hiragana, one syllable each, 0x60 apart; Arabic letters without vowel and hamza marks, final forms as usual ones.
 _ONE_LETTER = {
@@ -143,6 +143,8 @@ def _compared(one: Parts, two: Parts) -> Agreement:
     given = _givens(one.given, two.given)
     if _salutations_differ(one, two):
         given = Agreement.AGAINST if _by_initial(one.given, two.given) else min(given, Agreement.WEAK)
+    if family is Agreement.AGAINST and _begin_with_surname(one, two):
+        given = Agreement.AGAINST
     if given is Agreement.AGAINST or family is Agreement.STRONG:
         return given
     if len(one.family) == len(two.family) == 1 and differ_by_gender(one.family[0], two.family[0]):
@@ -150,6 +152,11 @@ def _compared(one: Parts, two: Parts) -> Agreement:
     if family is Agreement.WEAK:
         return min(given, Agreement.WEAK)
     return Agreement.WEAK if given is Agreement.STRONG and not _by_initial(one.given, two.given) else Agreement.AGAINST
+
+
+def _begin_with_surname(one: Parts, two: Parts) -> bool:
+    """Whether the one word that is equal is a family's surname, in the first field: "Nguyen, Linh" and "Nguyen, Minh"."""
+    return len(one.given) == len(two.given) == 1 and latin(one.given[0]) in SURNAMES
 
 
 def _across_gender(a: Sequence[str], b: Sequence[str], given: Agreement) -> Agreement:

@@ -19,7 +19,8 @@ from email_validator import EmailNotValidError, validate_email
 
 from connector.model.bookings import Client
 from connector.sync.person.names import NAMELESS, PersonName, read_name, words_of
-from connector.sync.person.reliability import Reliability, email_reliability, is_nobodys_number, phone_reliability
+from connector.sync.person.placeholders import is_nobodys_number
+from connector.sync.person.reliability import Reliability, email_reliability, phone_reliability
 from connector.sync.person.repair import INVISIBLE, phone_candidates, repaired_email, without_addresses
 
 #: Characters; longer values are neither e-mail addresses nor phone numbers.

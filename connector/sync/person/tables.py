@@ -179,4 +179,32 @@ VIETNAMESE_MIDDLE = frozenset({
 })
 #: Parts of Arabic names that make a split at the last word wrong.
 ARABIC = frozenset({"al", "el", "bin", "ibn", "bint", "abu", "abd", "abdul", "abdel", "umm"})
+#: Frequent surnames of the markets that hardly anybody has as a given name, an ASSUMPTION like the other lists. As the first
+#: word of two names they are a family's, typed before the given names of two of its members.
+SURNAMES = frozenset({
+    "smith", "jones", "williams", "johnson", "brown", "davies", "miller", "moore", "evans", "wright", "hughes", "roberts",
+    "thompson", "edwards", "phillips", "watson", "patel", "singh", "khan", "kaur", "shah", "gupta", "sharma", "nair", "reddy",
+    "chowdhury", "hossain", "tremblay", "gagnon", "cote", "bouchard", "gauthier", "morin", "lavoie", "fortin", "pelletier",
+    "belanger", "levesque", "bergeron", "dubois", "durand", "leroy", "moreau", "lefebvre", "lefevre", "fournier", "bonnet",
+    "dupont", "rousseau", "legrand", "garnier", "faure", "chevalier", "muller", "mueller", "schmidt", "schneider", "fischer",
+    "weber", "meyer", "wagner", "becker", "schulz", "hoffmann", "schafer", "schaefer", "koch", "bauer", "richter", "klein",
+    "schroder", "schroeder", "neumann", "schwarz", "zimmermann", "braun", "kruger", "krueger", "hofmann", "hartmann", "lange",
+    "schmitt", "krause", "lehmann", "gruber", "huber", "pichler", "garcia", "rodriguez", "gonzalez", "fernandez", "lopez",
+    "martinez", "sanchez", "perez", "gomez", "jimenez", "ruiz", "hernandez", "diaz", "moreno", "munoz", "alvarez", "romero",
+    "gutierrez", "navarro", "torres", "dominguez", "vazquez", "ramos", "ramirez", "serrano", "molina", "castro", "ortega",
+    "rossi", "russo", "ferrari", "esposito", "bianchi", "colombo", "ricci", "greco", "gallo", "conti", "mancini", "costa",
+    "giordano", "rizzo", "lombardi", "moretti", "ferreira", "pereira", "oliveira", "rodrigues", "martins", "sousa", "souza",
+    "fernandes", "goncalves", "gomes", "lopes", "marques", "almeida", "ribeiro", "carvalho", "teixeira", "nunes", "soares",
+    "vieira", "barbosa", "jong", "jansen", "janssen", "vries", "bakker", "visser", "smit", "meijer", "mulder", "peeters",
+    "janssens", "maes", "willems", "claes", "goossens", "wouters", "hansen", "jensen", "nielsen", "pedersen", "andersen",
+    "christensen", "larsen", "sorensen", "rasmussen", "jorgensen", "petersen", "madsen", "kristensen", "olsen", "thomsen",
+    "johansen", "olsson", "andersson", "johansson", "karlsson", "nilsson", "eriksson", "larsson", "persson", "svensson",
+    "gustafsson", "pettersson", "jonsson", "hansson", "berg", "haugen", "lund", "korhonen", "virtanen", "makinen", "nieminen",
+    "nowak", "kowalski", "kowalska", "wisniewski", "wojcik", "kowalczyk", "kaminski", "lewandowski", "zielinski", "nagy",
+    "kovacs", "toth", "szabo", "horvath", "varga", "kiss", "novak", "svoboda", "novotny", "dvorak", "popescu", "ionescu",
+    "popa", "yilmaz", "celik", "ozturk", "nguyen", "tran", "pham", "huynh", "hoang", "vu", "vo", "dang", "bui", "ngo",
+    "duong", "wang", "zhang", "liu", "yang", "huang", "zhao", "wu", "zhou", "xu", "zhu", "guo", "chan", "wong", "cheung",
+    "leung", "park", "choi", "jung", "jeong", "kang", "cho", "yoon", "jang", "lim", "sato", "suzuki", "takahashi", "tanaka",
+    "watanabe", "ito", "yamamoto", "nakamura", "kobayashi", "kato", "yoshida", "yamada",
+})
 # fmt: on

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -63,17 +64,27 @@ def _queue(status: Mapping[str, Any]) -> Iterable[Metric]:
 
 def _accounts(status: Mapping[str, Any]) -> Iterable[Metric]:
     labels = ["account", "system"]
-    up = GaugeMetricFamily("connector_account_up", "1 when the account can be used, 0 when down or paused.", labels=labels)
+    up = GaugeMetricFamily("connector_account_up", "1 when the account can be used, else 0.", labels=labels)
     used = GaugeMetricFamily("connector_quota_used", "Calls counted in the current quota window.", labels=labels)
     limit = GaugeMetricFamily("connector_quota_limit", "Calls allowed in the quota window.", labels=labels)
+    until = GaugeMetricFamily(
+        "connector_account_limited_until_timestamp_seconds", "When the account's limit of calls ends.", labels=labels
+    )
+    refused = GaugeMetricFamily(
+        "connector_action_refused", "1 while one kind of action is refused and its events wait.", labels=[*labels, "action"]
+    )
     for kind, accounts in (("booking", status["sources"]), ("crm", status["crms"])):
         for name, account in accounts.items():
             values = [f"{kind}.{name}", str(account["system"])]
             up.add_metric(values, float(account["state"] == "ok"))
+            for action in account.get("refused_actions", ()):
+                refused.add_metric([*values, action], 1.0)
+            if end := account.get("limited_until"):
+                until.add_metric(values, datetime.fromisoformat(end).timestamp())
             if quota := account.get("quota"):
                 used.add_metric(values, quota["used"])
                 limit.add_metric(values, quota["limit"])
-    return up, used, limit
+    return up, used, limit, until, refused
 
 
 def _receiver(stats: ReceiverStats) -> Iterable[Metric]:
@@ -88,4 +99,6 @@ def _receiver(stats: ReceiverStats) -> Iterable[Metric]:
     last = GaugeMetricFamily("connector_last_delivery_timestamp_seconds", "Unix time of the last delivery.", labels=["source"])
     for source, at in sorted(stats.last_delivery_at.items()):
         last.add_metric([source], at)
-    return deliveries, refusals, last
+    missed = "POST and PUT requests since the start that match no webhook address."
+    unmatched = CounterMetricFamily("connector_unmatched_requests", missed, value=stats.unmatched.count)
+    return deliveries, refusals, last, unmatched

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.web.status.view import Account, Bar, Decided, Decision, Tile, Tone, View, Waiting
-from connector.web.status.wording import count, duration, moment
+from connector.web.status.rows import address, step, tone_of
+from connector.web.status.search import LONGEST
+from connector.web.status.view import Account, Bar, Decided, Decision, FirstSteps, Tile, Tone, View, Waiting
+from connector.web.status.wording import count, duration, moment, sentence
 
 #: Seconds; an event that waits longer than this is worth a word.
 LATE = 900.0
@@ -19,7 +21,9 @@ LATE = 900.0
 MANY = 20
 FEW = 5
 
-_TONES: dict[str, Tone] = {"ok": "ok", "down": "warn", "paused": "bad", "warning": "warn", "error": "bad"}
+#: The state of an account that nobody has asked anything since the start.
+NOT_ASKED = "not asked yet"
+_TONES: dict[str, Tone] = {"ok": "ok", NOT_ASKED: "quiet", "down": "warn", "paused": "bad", "warning": "warn", "error": "bad"}
 _MEANINGS = {
     "queued": "wait for their turn",
     "running": "are being worked on",
@@ -42,7 +46,7 @@ class _Findings:
 def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
     """Turn the data of `StatusData.page()` into what is shown; `now` is Unix time in seconds."""
     queue: Mapping[str, int] = page["queue"]
-    accounts = (*_accounts("booking", page["sources"], now), *_accounts("crm", page["crms"], now))
+    accounts = accounts_of(page, now)
     findings = _findings(page, accounts)
     groups = _groups(page["held"])
     checks = _checks(page["checks"])
@@ -50,6 +54,7 @@ def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
     said = [*findings.bad, *findings.warn]
     todo = [hint] if said and (hint := findings.hints.get(said[0])) else []
     nameless = int(page["ignored_without_identity"])
+    missed = page.get("unmatched") or {"count": 0, "last_path": None, "last_at": None}
     option = f"--config {shlex.quote(config_file)}"
     return View(
         version=str(page["version"]),
@@ -62,15 +67,20 @@ def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
         accounts=accounts,
         held=tuple(_held(group, now, option) for group in groups[:MANY]),
         more_held=f"connector events list --state held {option}" if len(groups) > MANY else "",
-        reviews=tuple(_review(item, now, option) for item in page["reviews"][:MANY]),
+        reviews=tuple(review(item, now, option) for item in page["reviews"][:MANY]),
         more_reviews=f"connector review list {option}" if _open_reviews(page) > MANY else "",
         decisions=tuple(_decision(item, now) for item in page["decisions"]),
         checks=tuple(check for check in checks if check[0] != "ok"),
         well=tuple(check for check in checks if check[0] == "ok"),
         bars=_bars(page["chart"]),
         chart_summary=_chart_summary(page["chart"]),
+        open_reviews=_open_reviews(page),
+        first_steps=tuple(_first_steps(one, option) for one in page.get("first_steps", ())),
+        unmatched=count(missed["count"], "request") if missed["count"] else "",
+        unmatched_path=missed["last_path"] or "",
+        unmatched_at=moment(missed["last_at"], now),
         ignored_without_identity=count(nameless, "event") if nameless else "",
-        decided=tuple(_decided(item, now) for item in page.get("decided", ())),
+        decided=tuple(decided(item, now) for item in page.get("decided", ())),
     )
 
 
@@ -78,13 +88,13 @@ def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings
     """What deserves the headline, gravest first."""
     found = _Findings()
     # That a remote system is down is no fault of ours; the account's own sentence below says that nothing is lost.
-    down = {f"{account.kind}.{account.name}.account" for account in accounts if account.tone == "warn"}
+    down = {f"{account.kind}.{account.name}.account" for account in accounts if account.state == "down"}
     for check in page["checks"]:
         stops = check["id"] == "worker" or check["id"].endswith(".deliveries")
         if (check["level"] == "error" and check["id"] not in down) or (check["level"] == "warning" and stops):
-            sentence = _sentence(check["message"])
-            (found.bad if check["level"] == "error" else found.warn).append(sentence)
-            found.hints[sentence] = check["hint"]
+            said = sentence(check["message"])
+            (found.bad if check["level"] == "error" else found.warn).append(said)
+            found.hints[said] = check["hint"]
     broken = [check["id"] for check in page["checks"] if check["level"] == "error" and check["id"] not in down]
     for account in accounts:
         if any(name.startswith(f"{account.kind}.{account.name}.") for name in broken):
@@ -100,7 +110,7 @@ def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings
     elif waiting := _open_reviews(page):
         found.warn.append(f"{count(waiting, 'person waits', 'people wait')} to be told apart.")
     oldest = page["oldest_waiting_seconds"]
-    if oldest is not None and oldest > LATE and not any(account.tone != "ok" for account in accounts):
+    if oldest is not None and oldest > LATE and not any(account.tone in ("warn", "bad") for account in accounts):
         found.warn.append(f"The oldest unfinished event has been waiting for {duration(oldest)}.")
     return found
 
@@ -122,10 +132,21 @@ def _remarks(page: Mapping[str, Any]) -> list[str]:
 def _tiles(queue: Mapping[str, int], links: int) -> tuple[Tile, ...]:
     tones = {"held": "warn", "retrying": "warn"}
     states = [
-        Tile(state, f"{number:,}", f"events that {_MEANINGS.get(state, '')}", tones.get(state, "") if number else "quiet")
+        Tile(
+            state,
+            f"{number:,}",
+            f"events that {_MEANINGS.get(state, '')}",
+            tones.get(state, "") if number else "quiet",
+            address("events", state=state),
+        )
         for state, number in queue.items()
     ]
-    return (Tile("linked", f"{links:,}", "clients linked to a customer"), *states)
+    return (Tile("linked", f"{links:,}", "clients linked to a customer", address="/status/links"), *states)
+
+
+def accounts_of(page: Mapping[str, Any], now: float) -> tuple[Account, ...]:
+    """All accounts as they are shown, booking systems first."""
+    return (*_accounts("booking", page["sources"], now), *_accounts("crm", page["crms"], now))
 
 
 def _accounts(kind: str, accounts: Mapping[str, Any], now: float) -> tuple[Account, ...]:
@@ -134,8 +155,8 @@ def _accounts(kind: str, accounts: Mapping[str, Any], now: float) -> tuple[Accou
             name=name,
             kind=kind,
             system=account["system"],
-            state=account["state"],
-            tone=_TONES.get(account["state"], "warn"),
+            state=_state(account),
+            tone=_TONES.get(_state(account), "warn"),
             reason=account.get("reason") or "",
             last=moment(account["last_delivery_at"], now) if "last_delivery_at" in account else None,
             received=int(account.get("received") or 0),
@@ -144,6 +165,17 @@ def _accounts(kind: str, accounts: Mapping[str, Any], now: float) -> tuple[Accou
         )
         for name, account in sorted(accounts.items())
     )
+
+
+def _state(account: Mapping[str, Any]) -> str:
+    """How an account is; one that has not been asked since the start is not known to be well."""
+    state = str(account["state"])
+    return NOT_ASKED if state == "ok" and not account.get("asked", True) else state
+
+
+def _first_steps(one: Mapping[str, str], option: str) -> FirstSteps:
+    command = f"connector test {shlex.quote(one['source'])} {option}"
+    return FirstSteps(one["source"], one["address"], one["proof"], command)
 
 
 def _quota(quota: Mapping[str, Any] | None) -> tuple[str, int, int] | None:
@@ -169,12 +201,21 @@ def _held(group: Sequence[Mapping[str, Any]], now: float, option: str) -> Waitin
         title=f"Event {first['id']}" if len(group) == 1 else f"{len(group):,} events",
         source=first["source"],
         who=f"client {_some(clients)}" if clients else "",
-        reason=_sentence(first["reason"] or "no reason was recorded"),
+        reason=sentence(first["reason"] or "no reason was recorded"),
         hint=first["hint"] or "",
         since=min((moment(item["since"], now) for item in group), key=lambda at: at.exact),
         commands=(f"connector events show {number} {option}", f"connector events retry {number} {option}"),
         others=f"The same for {_some([item['id'] for item in group[1:]])}." if len(group) > 1 else "",
+        address=_held_address(group),
     )
+
+
+def _held_address(group: Sequence[Mapping[str, Any]]) -> str:
+    """The page of one event, or the list of all held ones with the same reason."""
+    first = group[0]
+    if len(group) == 1:
+        return f"/status/events/{first['id']}"
+    return address("events", state="held", source=first["source"], reason=str(first["reason"] or "")[:LONGEST])
 
 
 def _some(ids: Sequence[Any]) -> str:
@@ -183,7 +224,8 @@ def _some(ids: Sequence[Any]) -> str:
     return ", ".join(str(one) for one in ids[:FEW]) + rest
 
 
-def _review(item: Mapping[str, Any], now: float, option: str) -> Waiting:
+def review(item: Mapping[str, Any], now: float, option: str) -> Waiting:
+    """What a person needs to decide one review, and the commands that do it."""
     number = shlex.quote(str(item["id"]))
     candidates = tuple((str(c["customer_id"]), ", ".join(map(str, c["evidence"]))) for c in item["candidates"])
     links = [f"connector review link {number} {shlex.quote(customer)} {option}" for customer, _ in candidates[:FEW]]
@@ -191,7 +233,7 @@ def _review(item: Mapping[str, Any], now: float, option: str) -> Waiting:
         title=f"Review {item['id']}",
         source=item["source"],
         who=_clients(item),
-        reason=_sentence(item["reason"] or "the identity is ambiguous"),
+        reason=sentence(item["reason"] or "the identity is ambiguous"),
         hint="",
         since=moment(item["since"], now),
         commands=(*links, f"connector review create {number} {option}", f"connector review show {number} {option}"),
@@ -209,7 +251,8 @@ def _clients(item: Mapping[str, Any]) -> str:
     return f"{'client' if len(names) == 1 else 'clients'} {_some(names)}"
 
 
-def _decided(item: Mapping[str, Any], now: float) -> Decided:
+def decided(item: Mapping[str, Any], now: float) -> Decided:
+    """One decision about a person that holds."""
     said = {"link": f"linked to customer {item['customer_id']}", "create": "a customer is created", "dismiss": "dismissed"}
     return Decided(
         review=str(item["id"]),
@@ -234,23 +277,17 @@ def _decision(item: Mapping[str, Any], now: float) -> Decision:
         type=item["type"],
         customer_id=next((str(e["customer_id"]) for e in reversed(item["trace"]) if e.get("customer_id")), ""),
         state=item["state"],
-        tone={"done": "ok", "held": "warn", "retrying": "warn"}.get(item["state"], "quiet"),
+        tone=tone_of(item["state"]),
         reason=item["reason"] or "",
         at=moment(item["at"], now),
-        trace=tuple(_step(entry) for entry in item["trace"]),
+        trace=tuple(step(entry) for entry in item["trace"]),
     )
-
-
-def _step(entry: Mapping[str, Any]) -> tuple[str, str, str]:
-    more = [f"{key.replace('_', ' ')} {value}" for key, value in entry.items() if key not in {"rule", "result", "note"}]
-    note = "; ".join(part for part in (str(entry.get("note") or ""), *more) if part)
-    return str(entry.get("rule", "")).replace("_", " "), str(entry.get("result", "")), note
 
 
 def _checks(checks: Sequence[Mapping[str, Any]]) -> tuple[tuple[Tone, str, str, str], ...]:
     """As (tone, id, message, hint): errors first, then warnings, then what is well."""
     order = {"bad": 0, "warn": 1, "ok": 2}
-    shown = [(_TONES.get(c["level"], "warn"), str(c["id"]), _sentence(c["message"]), str(c["hint"] or "")) for c in checks]
+    shown = [(_TONES.get(c["level"], "warn"), str(c["id"]), sentence(c["message"]), str(c["hint"] or "")) for c in checks]
     return tuple(sorted(shown, key=lambda check: order[check[0]]))
 
 
@@ -259,6 +296,7 @@ def _bars(chart: Sequence[Mapping[str, Any]]) -> tuple[Bar, ...]:
     return tuple(
         Bar(
             label=str(hour["hour"])[11:16],
+            iso=str(hour["hour"]),
             received=hour["received"],
             linked=hour["linked"],
             held=hour["held"],
@@ -276,10 +314,3 @@ def _percent(number: int, top: int) -> float:
 def _chart_summary(chart: Sequence[Mapping[str, Any]]) -> str:
     received, linked, held = (sum(hour[key] for hour in chart) for key in ("received", "linked", "held"))
     return f"Last 24 hours: {received:,} received, {linked:,} done, {held:,} held."
-
-
-def _sentence(text: str) -> str:
-    """A message as a sentence: full stop at the end, a capital at the start unless it starts with a setting's name."""
-    text = text.strip()
-    named = any(mark in text.partition(" ")[0].rstrip(".") for mark in "._`")
-    return (text if named else text[:1].upper() + text[1:]) + ("" if text.endswith((".", "!", "?")) else ".")

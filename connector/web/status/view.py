@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from connector.web.status.wording import Moment
+from connector.web.status.wording import NEVER, Moment
 
-Tone = Literal["ok", "warn", "bad"]
+Tone = Literal["ok", "warn", "bad", "quiet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,13 @@ class Tile:
     value: str
     meaning: str
     tone: str = ""
+    #: Of the list that the number counts.
+    address: str = "/status/events"
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One source or CRM. `quota` is (text, used, limit) or None."""
+    """One source or CRM; `ok` only where it has answered. `quota` is (text, used, limit) or None."""
 
     name: str
     kind: str
@@ -49,11 +51,23 @@ class Waiting:
     commands: tuple[str, ...]
     candidates: tuple[tuple[str, str], ...] = ()
     others: str = ""
+    #: Where more about it stands.
+    address: str = ""
     #: Of a review: its number, and whether a customer may still be created for it.
     review: str = ""
     may_create: bool = True
     #: Whether the review is about one address or number, which may belong to several people.
     about_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    """What a source that has never received anything needs; `command` sends a sample to it."""
+
+    source: str
+    address: str
+    proof: str
+    command: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +103,7 @@ class Bar:
     """One hour of the chart; heights are percent of the tallest."""
 
     label: str
+    iso: str
     received: int
     linked: int
     held: int
@@ -117,4 +132,10 @@ class View:
     bars: tuple[Bar, ...]
     chart_summary: str
     ignored_without_identity: str = ""
+    open_reviews: int = 0
+    first_steps: tuple[FirstSteps, ...] = ()
+    #: How many requests matched no webhook address, the path of the last one, and when.
+    unmatched: str = ""
+    unmatched_path: str = ""
+    unmatched_at: Moment = NEVER
     decided: tuple[Decided, ...] = ()

@@ -14,12 +14,21 @@ class Moment(NamedTuple):
     ago: str
     exact: str
 
+    @property
+    def iso(self) -> str:
+        """For the browser, which shows it in the reader's own zone."""
+        return self.exact.removesuffix(" UTC").replace(" ", "T") + "Z" if self.exact else ""
+
+
+#: What has never happened.
+NEVER = Moment("", "")
+
 
 def moment(value: str | float | None, now: float) -> Moment:
     """Say an RFC 3339 text or a Unix time relative to `now` (Unix seconds)."""
     at = _timestamp(value)
     if at is None:
-        return Moment("", "")
+        return NEVER
     exact = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     age = now - at
     return Moment("just now" if age < 5 else f"{duration(age)} ago", exact)
@@ -34,6 +43,13 @@ def duration(seconds: float) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """Say a number with its noun: `1 event`, `1,204 events`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def sentence(text: str) -> str:
+    """A message as a sentence: full stop at the end, a capital at the start unless it starts with a setting's name."""
+    text = text.strip()
+    named = any(mark in text.partition(" ")[0].rstrip(".") for mark in "._`")
+    return (text if named else text[:1].upper() + text[1:]) + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _timestamp(value: str | float | None) -> float | None:

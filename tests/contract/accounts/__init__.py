@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 from starlette.types import ASGIApp
@@ -60,6 +60,18 @@ class CrmAccount(SandboxAccount):
 
     #: An id of the right form that nobody has.
     nobody: str
+    #: What the CRM stores of the values that `test_crm_fields` writes, by the keys of `add_fields`.
+    written: ClassVar[Mapping[str, Any]] = {}
+    #: Characters of the field "text".
+    text_length: int | None = 20
+    #: Values that the CRM ignores instead of refusing them, and those that it refuses without saying which field it is, so
+    #: that the rest cannot be written: by the keys of `test_crm_fields.REFUSED`.
+    ignored: frozenset[str] = frozenset()
+    unnamed: frozenset[str] = frozenset()
+    #: Whether a refused update never says which field it is.
+    unnamed_updates = False
+    #: Whether a field for yes and no has a value from the start.
+    starts_with_no = False
     #: Whether a person has one name there, instead of a given name and a family name.
     one_name = False
 
@@ -103,6 +115,30 @@ class CrmAccount(SandboxAccount):
     @abstractmethod
     def unprepare(self) -> None:
         """Take away what `connector check --fix` makes."""
+
+    def add_user(self, email: str, *, active: bool = True) -> str:
+        """Add a user who can own customers; returns the id."""
+        raise AssertionError(f"{self.system} takes no owners")
+
+    def owner(self, customer_id: str) -> str | None:
+        """The id of a customer's owner."""
+        raise AssertionError(f"{self.system} takes no owners")
+
+    def add_fields(self) -> dict[str, str]:
+        """Make further fields of customers; the CRM's names of them, by what they take.
+
+        One line of `text`, several `lines`, a `number`, a `yes_no`, a `date`, a `time`, an `option` and `options` of Red and
+        Blue, and one that is `fixed`; without those that the CRM does not know.
+        """
+        raise AssertionError(f"{self.system} takes no further fields")
+
+    def kept(self, customer_id: str) -> Mapping[str, Any]:
+        """What the CRM stores of a customer, by its own names of fields."""
+        raise AssertionError(f"{self.system} takes no further fields")
+
+    def remove_field(self, name: str) -> None:
+        """Take a field away by hand."""
+        raise AssertionError(f"{self.system} takes no further fields")
 
 
 class BookingAccount(SandboxAccount):

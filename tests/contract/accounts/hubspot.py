@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from connector.model.persons import NewCustomer
 from connector.sandbox.hubspot.app import HubSpotSandbox
@@ -15,6 +16,17 @@ class Account(CrmAccount):
 
     system = "hubspot"
     nobody = "99999999"
+    text_length = 65_536
+    written: ClassVar[Mapping[str, Any]] = {
+        "text": "Downtown",
+        "lines": "Cut",
+        "number": "12.5",
+        "yes_no": "true",
+        "date": "2027-03-01",
+        "time": "2027-03-01T12:00:00.000Z",
+        "option": "r",
+        "options": "r",
+    }
 
     def __init__(self) -> None:
         self.sandbox = HubSpotSandbox(per_10_seconds=None, search_per_second=None, unique_properties=("connector_person_key",))
@@ -49,6 +61,41 @@ class Account(CrmAccount):
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.archive_meeting(record_id)
+
+    def add_user(self, email: str, *, active: bool = True) -> str:
+        identity = str(77_000 + len(self.sandbox.records.owners))
+        self.sandbox.records.owners[identity] = email
+        if not active:
+            self.sandbox.records.former_owners.add(identity)
+        return identity
+
+    def owner(self, customer_id: str) -> str | None:
+        owner: str | None = self.sandbox.records.contacts[customer_id].properties.get("hubspot_owner_id")
+        return owner
+
+    def add_fields(self) -> dict[str, str]:
+        colours = [{"value": "r", "label": "Red"}, {"value": "b", "label": "Blue"}]
+        yes_no = [{"value": "true", "label": "Yes"}, {"value": "false", "label": "No"}]
+        for name, kind, field, options in (
+            ("text", "string", "text", []),
+            ("lines", "string", "textarea", []),
+            ("number", "number", "number", []),
+            ("yes_no", "bool", "booleancheckbox", yes_no),
+            ("date", "date", "date", []),
+            ("time", "datetime", "date", []),
+            ("option", "enumeration", "select", colours),
+            ("options", "enumeration", "checkbox", colours),
+        ):
+            shape = {"label": f"My {name}", "type": kind, "fieldType": field, "groupName": "contactinformation"}
+            self.sandbox.records.create_property({"name": f"x_{name}", "options": options, **shape})
+        return {**{name: f"x_{name}" for name in self.written}, "fixed": "createdate"}
+
+    def kept(self, customer_id: str) -> Mapping[str, Any]:
+        properties: Mapping[str, Any] = self.sandbox.records.contacts[customer_id].properties
+        return properties
+
+    def remove_field(self, name: str) -> None:
+        del self.sandbox.records.properties[name]
 
     def unprepare(self) -> None:
         self.sandbox.records.properties.clear()

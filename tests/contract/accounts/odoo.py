@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from connector.model.persons import NewCustomer
 from connector.sandbox.odoo.app import OdooSandbox
@@ -19,12 +20,28 @@ class Account(CrmAccount):
     system = "odoo"
     nobody = "99999999"
     one_name = True
+    text_length = None
+    ignored = frozenset({"fixed"})
+    unnamed = frozenset({"unknown"})
+    unnamed_updates = True
+    starts_with_no = True
+    written: ClassVar[Mapping[str, Any]] = {
+        "text": "Downtown",
+        "lines": "Cut",
+        "number": 12.5,
+        "yes_no": True,
+        "date": "2027-03-01",
+        "time": "2027-03-01 12:00:00",
+        "option": "r",
+    }
 
     def __init__(self) -> None:
         self.sandbox = OdooSandbox(key_expires=datetime.now(UTC) + timedelta(days=90))
         self.sandbox.records.rights |= {("ir.model.fields", "create"), ("ir.model.fields", "read")}
         self.sandbox.add_field(MOBILE)
         self.app = self.sandbox.app
+        # Times would be shifted by it where they were not said to be in UTC.
+        self.sandbox.records.user_zone = "America/Toronto"
 
     def settings(self, base_url: str) -> dict[str, Any]:
         limits = {"per_second": 0, "per_minute": 0}
@@ -61,6 +78,20 @@ class Account(CrmAccount):
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete_event(record_id)
+
+    def add_fields(self) -> dict[str, str]:
+        kinds = {"text": "char", "lines": "text", "number": "float", "yes_no": "boolean", "date": "date", "time": "datetime",
+                 "option": "selection"}  # fmt: skip
+        for name, kind in kinds.items():
+            self.sandbox.add_field(f"x_my_{name}", kind, {"r": "Red", "b": "Blue"} if name == "option" else None)
+        return {**{name: f"x_my_{name}" for name in kinds}, "fixed": "create_date"}
+
+    def kept(self, customer_id: str) -> Mapping[str, Any]:
+        partner: Mapping[str, Any] = self.sandbox.records.tables["res.partner"][int(customer_id)]
+        return partner
+
+    def remove_field(self, name: str) -> None:
+        self.sandbox.remove_field(name)
 
     def unprepare(self) -> None:
         self.sandbox.remove_field(MOBILE)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from connector.model.persons import NewCustomer
 from connector.sandbox.pipedrive.app import MARKER, PipedriveSandbox
@@ -15,6 +16,9 @@ class Account(CrmAccount):
 
     system = "pipedrive"
     nobody = "99999999"
+    text_length = 255
+    unnamed = frozenset({"text", "number", "date", "option", "options", "fixed", "unknown"})
+    written: ClassVar[Mapping[str, Any]] = {"text": "Downtown", "lines": "Cut", "number": 12.5, "date": "2027-03-01"}
 
     def __init__(self) -> None:
         self.sandbox = PipedriveSandbox(per_2_seconds=None, searches_per_2_seconds=None, daily_tokens=None, fields=(MARKER,))
@@ -50,6 +54,21 @@ class Account(CrmAccount):
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete_activity(record_id)
+
+    def add_fields(self) -> dict[str, str]:
+        kinds = {"text": "varchar", "lines": "text", "number": "double", "date": "date", "option": "enum", "options": "set"}
+        for name, kind in kinds.items():
+            options = [{"label": "Red"}, {"label": "Blue"}] if name.startswith("option") else []
+            self.sandbox.records.create_field({"field_name": f"My {name}", "field_type": kind, "options": options})
+        return {**{name: f"My {name}" for name in kinds}, "fixed": "Org"}
+
+    def kept(self, customer_id: str) -> Mapping[str, Any]:
+        own = self.sandbox.records.persons[int(customer_id)].data["custom_fields"]
+        return {definition["field_name"]: own.get(code) for code, definition in self.sandbox.records.fields.items()}
+
+    def remove_field(self, name: str) -> None:
+        fields = self.sandbox.records.fields
+        del fields[next(code for code, definition in fields.items() if definition["field_name"] == name)]
 
     def unprepare(self) -> None:
         self.sandbox.records.fields.clear()

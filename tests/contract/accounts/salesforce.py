@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from connector.model.persons import NewCustomer
 from connector.sandbox.salesforce.app import SalesforceSandbox
@@ -23,6 +24,19 @@ class Account(CrmAccount):
 
     system = "salesforce"
     nobody = "0035g0000000zzzAAA"
+    #: A body that cannot be read into the types of its fields is refused as a whole.
+    unnamed = frozenset({"number", "date"})
+    starts_with_no = True
+    written: ClassVar[Mapping[str, Any]] = {
+        "text": "Downtown",
+        "lines": "Cut",
+        "number": 12.5,
+        "yes_no": True,
+        "date": "2027-03-01",
+        "time": "2027-03-01T12:00:00.000+0000",
+        "option": "Red",
+        "options": "Red",
+    }
 
     def __init__(self) -> None:
         self.sandbox = SalesforceSandbox(key_fields=("Connector_Key__c",))
@@ -62,6 +76,33 @@ class Account(CrmAccount):
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete_event(record_id)
+
+    def add_fields(self) -> dict[str, str]:
+        kinds = {
+            "text": "string",
+            "lines": "textarea",
+            "number": "double",
+            "yes_no": "boolean",
+            "date": "date",
+            "time": "datetime",
+            "option": "picklist",
+            "options": "multipicklist",
+            "fixed": "string",
+        }
+        for name, kind in kinds.items():
+            options = ["Red", "Blue"] if name.startswith("option") else []
+            length = {"text": 20, "lines": 1_000, "option": 255, "options": 4_099}.get(name, 0)
+            shape = {"type": kind, "length": length, "externalId": False, "unique": False}
+            self.sandbox.records.add_field(f"X_{name}__c", options=options, **shape)
+        self.sandbox.records.read_only.add("X_fixed__c")
+        return {name: f"X_{name}__c" for name in kinds}
+
+    def kept(self, customer_id: str) -> Mapping[str, Any]:
+        fields: Mapping[str, Any] = self.sandbox.records.rows[customer_id].fields
+        return fields
+
+    def remove_field(self, name: str) -> None:
+        del self.sandbox.records.custom[name]
 
     def unprepare(self) -> None:
         self.sandbox.records.custom.clear()

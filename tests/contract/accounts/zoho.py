@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from connector.model.persons import NewCustomer
 from connector.sandbox.zoho.app import ZohoSandbox
+from connector.sandbox.zoho.records import options
 
 from . import CrmAccount
 
@@ -24,6 +26,18 @@ class Account(CrmAccount):
 
     system = "zoho"
     nobody = "554023000000999999"
+    ignored = frozenset({"fixed", "unknown"})
+    starts_with_no = True
+    written: ClassVar[Mapping[str, Any]] = {
+        "text": "Downtown",
+        "lines": "Cut",
+        "number": 12.5,
+        "yes_no": True,
+        "date": "2027-03-01",
+        "time": "2027-03-01T12:00:00+00:00",
+        "option": "Red",
+        "options": ["Red"],
+    }
 
     def __init__(self) -> None:
         self.sandbox = ZohoSandbox(fields=FIELDS)
@@ -62,6 +76,23 @@ class Account(CrmAccount):
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete("Events", record_id)
+
+    def add_fields(self) -> dict[str, str]:
+        kinds = {"text": "text", "lines": "textarea", "number": "double", "yes_no": "boolean", "date": "date",
+                 "time": "datetime", "option": "picklist", "options": "multiselectpicklist"}  # fmt: skip
+        for name, kind in kinds.items():
+            colours = options(("-None-", "Red", "Blue")) if name.startswith("option") else []
+            length = {"text": 20}.get(name, 2_000)
+            shape = {"data_type": kind, "length": length, "pick_list_values": colours}
+            self.sandbox.records.create_field("Contacts", {"field_label": f"My {name}", **shape})
+        return {**{name: f"My_{name}" for name in kinds}, "fixed": "Created_Time"}
+
+    def kept(self, customer_id: str) -> Mapping[str, Any]:
+        values: Mapping[str, Any] = self.sandbox.records.modules["Contacts"][customer_id].values
+        return values
+
+    def remove_field(self, name: str) -> None:
+        del self.sandbox.records.fields["Contacts"][name]
 
     def unprepare(self) -> None:
         for fields in self.sandbox.records.fields.values():

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from connector.model.errors import AccountPaused, Lasting, RateLimited, RemoteError, Transient
+from connector.model.errors import AccountPaused, ActionRefused, Lasting, LimitReached, RemoteError, Transient
 from connector.model.persons import NewCustomer
 
 from .conftest import KEY
@@ -75,7 +75,7 @@ async def test_another_contact_than_the_one_asked_for_is_not_believed(scripted, 
         (404, "", Transient),
         (404, "0x80060888", AccountPaused),
         (400, "0x80060888", AccountPaused),
-        (403, "0x80040220", AccountPaused),
+        (403, "0x80040220", ActionRefused),
         (500, "", Transient),
     ],
 )
@@ -118,10 +118,10 @@ async def test_credentials_that_are_refused_pause_the_account(checked, connect, 
 @pytest.mark.parametrize("code", ["0x80072322", "0x80072321", "0x80072326", "0x8005F103", "0x80060308"])
 async def test_a_429_makes_everybody_wait_as_long_as_it_says(scripted, remote, code):
     remote.refuse(429, code, headers={"Retry-After": "97"})
-    with pytest.raises(RateLimited) as caught:
+    with pytest.raises(LimitReached) as caught:
         await scripted.create(NewCustomer(email="ada@example.com"), "aa")
     assert caught.value.retry_after == 97
-    with pytest.raises(RateLimited):
+    with pytest.raises(LimitReached):
         await scripted.get(ID)
     assert len(remote.asked) == 1, "nothing is sent meanwhile: the wait would grow"
 
@@ -129,7 +129,7 @@ async def test_a_429_makes_everybody_wait_as_long_as_it_says(scripted, remote, c
 async def test_the_sandbox_refuses_more_calls_than_service_protection_allows(sandbox, crm):
     await crm.get(ID)
     sandbox.use_calls(6_000)
-    with pytest.raises(RateLimited) as caught:
+    with pytest.raises(LimitReached) as caught:
         await crm.get(ID)
     assert caught.value.retry_after == 300
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from connector.model.errors import AccountPaused, Conflict, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, ActionRefused, Conflict, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
 from connector.sandbox.dynamics.app import Rules
 from connector.sandbox.kit.faults import Faults
@@ -201,10 +201,10 @@ async def test_a_plug_in_that_refuses_is_not_quoted(sandbox, crm):
     [
         (400, "0x80044331", Rejected, "0x80044331"),
         (400, "0x80060888", AccountPaused, "--fix"),
-        (403, "0x80040220", AccountPaused, "security role"),
-        (403, "0x80048306", AccountPaused, "security role"),
-        (403, "0x80072560", AccountPaused, "application user"),
-        (403, "0x80040225", AccountPaused, "application user"),
+        (403, "0x80040220", ActionRefused, "security role"),
+        (403, "0x80048306", ActionRefused, "security role"),
+        (403, "0x80072560", ActionRefused, "application user"),
+        (403, "0x80040225", ActionRefused, "application user"),
         (404, "0x80060888", AccountPaused, "base_url"),
         (500, "", UnknownOutcome, ""),
         (503, "", UnknownOutcome, ""),

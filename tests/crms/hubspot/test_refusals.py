@@ -2,7 +2,16 @@
 
 import pytest
 
-from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
+from connector.model.errors import (
+    AccountPaused,
+    Conflict,
+    LimitReached,
+    RateLimited,
+    Rejected,
+    Transient,
+    Unavailable,
+    UnknownOutcome,
+)
 from connector.model.persons import NewCustomer
 
 pytestmark = pytest.mark.anyio
@@ -78,15 +87,15 @@ async def test_other_bad_requests(scripted, far, body, kind):
         (423, {"Retry-After": "30"}, {}, Transient, 30),
         (429, {}, {"policyName": "TEN_SECONDLY_ROLLING"}, RateLimited, 10),
         (429, {}, {"policyName": "SECONDLY"}, RateLimited, 1),
-        (429, {}, {"policyName": "DAILY"}, AccountPaused, 900),
+        (429, {}, {"policyName": "DAILY"}, LimitReached, 900),
         (429, {"Retry-After": "3"}, {"policyName": "DAILY"}, RateLimited, 3),
         (429, {}, {"policyName": "SOMETHING_NEW"}, RateLimited, 1),
         (429, {}, None, RateLimited, 1),
         (429, {"Retry-After": "3"}, {"policyName": ["DAILY"]}, RateLimited, 3),
         (429, {}, b"<html>", RateLimited, 1),
-        (477, {"Retry-After": "7200"}, {}, RateLimited, 7200),
-        (477, {"Retry-After": "999999"}, {}, RateLimited, 86_400),
-        (477, {}, {}, RateLimited, 300),
+        (477, {"Retry-After": "7200"}, {}, LimitReached, 7200),
+        (477, {"Retry-After": "999999"}, {}, LimitReached, 86_400),
+        (477, {}, {}, LimitReached, 300),
     ],
 )
 async def test_asked_for_patience(scripted, far, status, headers, body, kind, after):
@@ -194,9 +203,10 @@ async def test_a_daily_limit_is_a_state_of_the_account(scripted, far):
     far.answer(429, {"policyName": "DAILY", "errorType": "RATE_LIMIT"})
     with pytest.raises(AccountPaused) as caught:
         await scripted.get("1")
+    assert type(caught.value) is LimitReached
     assert "limited until midnight" in caught.value.hint
     state = scripted.remote.breaker
     assert str(state.error) == "HubSpot: look up a contact by record id: answered 429: DAILY"
-    with pytest.raises(RateLimited):
+    with pytest.raises(LimitReached):
         await scripted.probe()
     assert len(far.asked) == 1, "nothing is sent before the pause is over, not even by a probe"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from connector.crms.odoo import mapping
 from connector.crms.odoo.settings import OdooSettings
 from connector.model.bookings import Appointment, Status
-from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, ActionRefused, Conflict, RateLimited, Rejected, Transient, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
 from connector.sandbox.odoo.app import OdooSandbox
 
@@ -153,7 +153,7 @@ async def test_empty_cells_are_never_sent(sandbox, connect, monkeypatch):
     [
         (500, "builtins.ValueError", Rejected),
         (422, "odoo.exceptions.ValidationError", Rejected),
-        (403, "odoo.exceptions.AccessError", AccountPaused),
+        (403, "odoo.exceptions.AccessError", ActionRefused),
         (401, "werkzeug.exceptions.Unauthorized", AccountPaused),
         (500, "psycopg2.errors.SerializationFailure", Transient),
         (500, "some.module.Unheard", UnknownOutcome),
@@ -258,3 +258,12 @@ async def test_only_named_fields_of_json_2_are_sent(scripted, far):
         assert request.url.path.startswith("/json/2/")
         assert isinstance(body["context"], dict)
         assert isinstance(body.get("ids", []), list)
+
+
+async def test_times_are_utc_whatever_zone_our_user_has_chosen(sandbox, connect):
+    sandbox.records.user_zone = "America/Toronto"
+    crm = connect(sandbox)
+    made = await crm.create(ADA, KEY)
+    await crm.record_appointment(made.id, FITTING, "m1", None)
+    (event,) = sandbox.events()
+    assert (event["start"], event["stop"]) == ("2027-03-01 12:00:00", "2027-03-01 12:30:00")

@@ -1,5 +1,7 @@
 """Settings, probe, checks and fix."""
 
+import re
+
 import httpx
 import pytest
 from pydantic import ValidationError
@@ -163,6 +165,7 @@ async def test_when_nearly_all_calls_of_the_day_are_used_a_check_warns(sandbox, 
     (check,) = await crm.checks()
     assert (check.id, check.level) == ("crm.main.calls", "warning")
     assert "14001 of 15000 calls" in check.message
+    assert re.search(r"limited until \d{4}-\d\d-\d\d \d\d:\d\d UTC$", check.message)
     assert "percent_of_day" in check.hint
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from connector.model.bookings import Appointment
-from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, ActionRefused, Conflict, RateLimited, Rejected, Transient, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
 
 from .conftest import KEY
@@ -129,8 +129,8 @@ async def test_a_success_that_does_not_say_what_was_done_is_looked_for(far, scri
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (403, error("NO_PERMISSION", permissions=["Crm_Implied_View_Contacts"]), AccountPaused),
-        (403, None, AccountPaused),
+        (403, error("NO_PERMISSION", permissions=["Crm_Implied_View_Contacts"]), ActionRefused),
+        (403, None, ActionRefused),
         (401, error("OAUTH_SCOPE_MISMATCH"), AccountPaused),
         (400, error("INVALID_MODULE", resource_path_index=0), Rejected),
         (404, error("INVALID_URL_PATTERN"), Rejected),

@@ -101,6 +101,10 @@ TABLE = {
         (("Anna", "Berg"), ("Maria", "Berg")),
         (("Anna", "Berg"), ("Ann", "Aberg")),
         (("Li", "Nan"), ("Lin", "An")),
+        # A household whose surname was typed first.
+        (("Nguyen", "Linh"), ("Nguyen", "Minh")),
+        (("SMITH", "John"), ("Smith", "Mary")),
+        (("Müller", "Heike"), ("Mueller", "Uwe")),
         (("Daniel", "Berg"), ("Daniela", "Berg")),
         (("Martin", "Berg"), ("Martina", "Berg")),
         (("Christine", "Berg"), ("Christina", "Berg")),

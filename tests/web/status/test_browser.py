@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from connector.store import views
 
-from ..fakes import TOKEN, World, busy_page
+from ..fakes import TOKEN, World, busy_page, event_row
 from ..live import shop_elsewhere
 
 pytestmark = pytest.mark.browser
@@ -78,10 +78,17 @@ def served(world: World) -> Iterator[str]:
 
 
 @contextmanager
-def opened(browser: Browser, width: int, scheme: str = "light", *, javascript: bool = True) -> Iterator[tuple[Page, list[str]]]:
+def opened(
+    browser: Browser, width: int, scheme: str = "light", *, javascript: bool = True, zone: str = "UTC"
+) -> Iterator[tuple[Page, list[str]]]:
     """A page and the list of what went wrong on it: console messages, failed scripts, requests to other hosts."""
     size = {"width": width, "height": 900}
-    context = browser.new_context(viewport=size, color_scheme=scheme, java_script_enabled=javascript)  # type: ignore[arg-type]
+    context = browser.new_context(
+        viewport=size,  # type: ignore[arg-type]
+        color_scheme=scheme,  # type: ignore[arg-type]
+        java_script_enabled=javascript,
+        timezone_id=zone,
+    )
     page = context.new_page()
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text))
@@ -130,6 +137,52 @@ def test_a_trace_opens_with_the_keyboard_and_the_chart_speaks(browser: Browser) 
         assert wrong == []
 
 
+def test_times_are_shown_in_the_readers_zone_and_the_page_says_when_it_does_not_refresh(browser: Browser) -> None:
+    world = World()
+    world.data._page = busy_page()
+    world.data.found = {"rows": [event_row(5)]}
+    with served(world) as url, opened(browser, 1280, zone="America/Toronto") as (page, wrong):
+        page.goto(f"{url}{world.access.login_path}")
+        page.wait_for_url("**/status")
+        assert page.locator(".clock").inner_text() == "as of 07:00:00 EST"
+        assert page.locator(".axis > span").last.inner_text() == "07:00 America/Toronto"
+        assert page.locator("svg.chart g title").last.text_content() == "07:00 EST: 1 received, 27 done, 0 held"
+        says = page.locator("#refresh")
+        assert says.inner_text() == "refreshes every 15 s"
+        page.locator("#event-1204 summary").click()
+        page.get_by_text("does not refresh while something is open or chosen").wait_for()
+        page.goto(f"{url}/status/events")
+        assert page.locator("time.exact").inner_text() == "2026-11-21 06:00:00"
+        assert page.locator("time.exact").get_attribute("title") == "2026-11-21 06:00:00 EST"
+        assert page.get_by_role("columnheader", name="Received (America/Toronto)").count() == 1
+        assert wrong == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("path", ["events", "events?state=held", "reviews", "links", "accounts", "events/5", "events/5/body"])
+def test_every_list_fits(browser: Browser, width: int, path: str) -> None:
+    """Without JavaScript; whatever is long is cut or scrolls in its own place."""
+    world = World()
+    word = "an_endless_word_" * 30
+    world.data.events[5] = event_row(5, reason=word, client_id="9" * 90, trace=[{"rule": word, "result": word}])
+    world.data.bodies[5] = word
+    link = {"source": "stores", "client_id": "9" * 90, "crm": "main", "customer_id": "8" * 90, "origin": "email"}
+    times = {"linked_at": "2026-11-21T11:00:00Z", "written_back_at": None}
+    reviews = [{**busy_page()["reviews"][0], "reason": word}]
+    world.data.found["rows"] = {"events": [world.data.events[5]], "links": [{**link, **times}], "reviews": reviews}.get(
+        path.partition("?")[0], []
+    )
+    with served(world) as url, opened(browser, width, javascript=False) as (page, wrong):
+        page.goto(f"{url}/login")
+        page.get_by_label("Status token").fill(TOKEN)
+        page.get_by_role("button", name="Log in").click()
+        page.goto(f"{url}/status/{path}")
+        assert page.get_by_role("heading", level=1).count() == 1
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.locator(".zone").first.text_content() == "UTC" if path in ("events", "links") else True
+        assert wrong == []
+
+
 def test_login_and_logout(browser: Browser) -> None:
     with served(World()) as url, opened(browser, 390) as (page, wrong):
         page.goto(f"{url}/")
@@ -166,6 +219,8 @@ def test_a_person_is_decided_about_behind_the_login(browser: Browser, tmp_path: 
         page.get_by_label("Status token").fill(TOKEN)
         page.get_by_role("button", name="Log in").click()
         candidates = page.locator(".sides > li")
+        assert not candidates.first.is_visible(), "collapsed until somebody looks"
+        page.locator(".decide > summary").click()
         candidates.nth(1).wait_for()
         assert candidates.count() == 2
         assert "the name differs" in candidates.first.inner_text()

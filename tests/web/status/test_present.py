@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.web.status.pages import environment
 from connector.web.status.present import present
 from connector.web.status.view import View
 from connector.web.status.wording import count, duration, moment
@@ -72,6 +73,20 @@ def test_a_remote_system_that_is_down_is_said_with_what_becomes_of_its_events() 
     )
 
 
+def test_an_account_whose_calls_are_used_up_is_said_once_with_its_end() -> None:
+    crms = {"main": {"system": "hubspot", "state": "limited", "reason": "answered 429: DAILY", "quota": None}}
+    text = "HubSpot: search contacts: answered 429: DAILY; limited until 2026-03-02 05:00 UTC"
+    view = show(crms=crms, checks=[{"id": "crm.main.account", "level": "error", "message": text, "hint": "Nothing is lost."}])
+    assert (view.headline, view.remarks) == (f"{text}.", ("Nothing is lost.",))
+
+
+def test_a_refused_action_is_the_headline_while_its_account_is_well() -> None:
+    text = "HubSpot: record the appointment: answered 403: the key lacks the scope meetings"
+    view = show(checks=[{"id": "crm.main.refused.record", "level": "error", "message": text, "hint": "Give it."}])
+    assert (view.tone, view.headline, view.remarks) == ("bad", f"{text}.", ("Give it.",))
+    assert [account.state for account in view.accounts] == ["ok", "ok"]
+
+
 def test_the_gravest_comes_first() -> None:
     page = busy_page()
     view = present(page, now=NOW, config_file="c.toml")
@@ -88,6 +103,22 @@ def test_a_paused_account_is_told_once() -> None:
     page["checks"] = []
     view = present(page, now=NOW, config_file="c.toml")
     assert view.headline == "booking.tours is paused until somebody fixes it; its events wait."
+
+
+def test_an_account_that_was_never_asked_is_not_called_well() -> None:
+    crms = {"main": {"system": "hubspot", "state": "ok", "asked": False, "reason": None, "quota": None}}
+    shown = {account.name: (account.state, account.tone) for account in show(crms=crms).accounts}
+    assert shown == {"stores": ("ok", "ok"), "main": ("not asked yet", "quiet")}
+    down = {"main": {**crms["main"], "state": "down"}}
+    assert show(crms=down).accounts[-1].state == "down"
+    assert show(crms=crms, oldest_waiting_seconds=901).tone == "warn", "it does not explain why an event is late"
+
+
+def test_the_overview_shows_the_oldest_reviews_of_many() -> None:
+    review = {"source": "s", "client_ids": ["1"], "reason": "", "since": NOW, "candidates": []}
+    view = show(reviews=[{"id": n, **review} for n in range(1, 21)], open_reviews=200)
+    assert (len(view.reviews), view.open_reviews) == (20, 200)
+    assert view.more_reviews == "connector review list --config connector.toml"
 
 
 def test_a_late_event_is_told_unless_an_outage_explains_it() -> None:
@@ -186,3 +217,8 @@ async def test_the_page_renders_with_hardly_any_data(changes: dict[str, object])
     world.data._page = {**quiet_page(), **changes}
     async with world.logged_in() as client:
         assert (await client.get("/status")).status_code == 200
+
+
+def test_the_page_shows_no_character_that_changes_how_the_rest_is_read():
+    page = environment().from_string("<b>{{ reason }}</b>").render(reason="a\u202e<\x9b>\n")
+    assert page == "<b>a\ufffd&lt;\ufffd&gt;\n</b>"

@@ -1,0 +1,90 @@
+"""Retry and discard on the status page, one event or all that were ticked; each one says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connector.model.errors import ConnectorError
+from connector.web.access import Operator
+from connector.web.interfaces import StatusData
+from connector.web.status.decide import Operate, number_of, ticked_in
+from connector.web.status.forms import MAX_FORM
+from connector.web.status.guard import Guard, TurnedAway
+from connector.web.status.pages import Pages
+from connector.web.status.rows import DISCARDED, RETRIED
+from connector.web.status.wording import count
+
+_DONE = {"retry": "queued again", "discard": "discarded"}
+_ASKED = {"retry": "Queue {n} again?", "discard": "Give {n} up for good?"}
+
+
+class EventForms:
+    """Answers `POST /status/events/{event}` and, for many, `POST /status/events`."""
+
+    def __init__(self, guard: Guard, pages: Pages, data: StatusData, operate: Operate) -> None:
+        self._guard = guard
+        self._pages = pages
+        self._data = data
+        self._operate = operate
+
+    def routes(self) -> list[Route]:
+        """Answer the routes."""
+        return [
+            Route("/status/events", self.act, methods=["POST"], max_body_size=MAX_FORM),
+            Route("/status/events/{event}", self.act, methods=["POST"], max_body_size=MAX_FORM),
+        ]
+
+    async def act(self, request: Request) -> Response:
+        """Carry out one form, after a question where it cannot be taken back or is about many, and go back to the page."""
+        try:
+            operator, form = await self._guard.form(request)
+        except TurnedAway as turned:
+            return turned.response
+        choice, one = form.get("choice", ""), request.path_params.get("event")
+        where = form.get("back", "/status/events")
+        numbers = ticked_in(form, "event-") if one is None else [n for n in [number_of(one)] if n is not None]
+        if not numbers or choice not in _DONE:
+            return self._guard.back(where, False, "Nothing was chosen.")
+        if form.get("sure") != "1" and (one is None or choice == "discard"):
+            question = _ASKED[choice].format(n=count(len(numbers), "event"))
+            context = self._guard.context(request, operator)
+            return self._pages.render(
+                "confirm.html", question=question, action=request.url.path, fields=form, ids=numbers, back=where, **context
+            )
+        self._guard.note(request, operator, f"event: {choice}", events=numbers)
+        return self._guard.back(where, *await self._carry_out(choice, numbers, operator))
+
+    async def _carry_out(self, choice: str, numbers: list[int], operator: Operator) -> tuple[bool, str]:
+        """Do it; answers whether all went well, and a sentence for the whole and for each that did not."""
+        arguments: dict[str, Any] = {"ids": numbers} if choice == "retry" else {"ids": numbers, "by": operator.by}
+        try:
+            done = set(await self._operate(choice, arguments))
+            refused = [await self._why_not(choice, number) for number in numbers if number not in done]
+        except ConnectorError as error:
+            return False, f"{error} {error.hint}".strip()
+        if len(numbers) == 1:
+            return not refused, refused[0] if refused else f"Event {numbers[0]}: {_DONE[choice]}."
+        text = f"{len(done)} of {len(numbers)} events: {_DONE[choice]}."
+        return not refused, " ".join([text, *refused])
+
+    async def _why_not(self, choice: str, number: int) -> str:
+        return f"Event {number}: {why_not(choice, await self._data.event(number))}"
+
+
+def why_not(choice: str, event: Mapping[str, Any] | None) -> str:
+    """Why an event could not be queued again or discarded, as a sentence about how it is now."""
+    if event is None:
+        return "there is no such event."
+    state = event["state"]
+    if state == "running":
+        return "it is being worked on just now; try again when that is over."
+    if choice == "retry" and state in RETRIED:
+        return "its delivery still cannot be read." if state == "held" else "what it said is not kept any more."
+    if choice == "discard" and state in DISCARDED:
+        return "it changed at this moment; look at it again."
+    return f"it is {state}, and stays so."
