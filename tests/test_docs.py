@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -221,12 +222,31 @@ def folders(family: str) -> list[str]:
     return sorted(path.parent.name for path in (ROOT / "connector" / family).glob("*/__init__.py"))
 
 
-@pytest.mark.parametrize(("family", "names"), [("booking_systems", registry.BOOKING_SYSTEMS), ("crms", registry.CRMS)])
-def test_every_integration_is_registered_and_documented(family, names):
-    assert folders(family) == sorted(names)
-    for name in names:
-        assert text(f"connector/{family}/{name}/README.md"), f"{name} has no README.md"
-        assert f"| `{name}` | [" in text("docs/integrations.md")
+FAMILIES = {"booking_systems": registry.BOOKING_SYSTEMS, "crms": registry.CRMS}
+FOLDERS = [(family, name) for family in FAMILIES for name in folders(family)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_integration_is_registered(family):
+    assert folders(family) == sorted(FAMILIES[family])
+
+
+@pytest.mark.parametrize(("family", "name"), FOLDERS)
+def test_every_integration_is_in_the_example(family, name):
+    table = {"booking_systems": "booking", "crms": "crm"}[family]
+    assert name in {account["system"] for account in tomllib.loads(EXAMPLE)[table].values()}
+
+
+@pytest.mark.parametrize(("family", "name"), FOLDERS)
+def test_every_integration_is_documented(family, name):
+    assert text(f"connector/{family}/{name}/README.md"), f"{name} has no README.md"
+    assert f"| `{name}` | [" in text("docs/integrations.md"), f"docs/integrations.md has no row for {name}"
+
+
+@pytest.mark.parametrize(("family", "name"), FOLDERS)
+def test_every_integration_is_in_the_changelog(family, name):
+    title = text(f"connector/{family}/{name}/README.md").partition("\n")[0].removeprefix("# ")
+    assert title.removesuffix(" CRM") in text("CHANGELOG.md")
 
 
 @pytest.mark.parametrize("name", registry.BOOKING_SYSTEMS)
