@@ -11,7 +11,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-head
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --build-deps-for editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench peers torture identity systems new-crm new-booking-system lock clean
+.PHONY: help demo test check bench peers torture identity systems new-crm new-booking-system check-skeletons lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -51,6 +51,12 @@ new-crm: .venv/.installed ## the skeleton of a CRM's integration: make new-crm N
 
 new-booking-system: .venv/.installed ## the skeleton of a booking system's: make new-booking-system NAME=acme_booking
 	@$(BIN)/python scripts/new_integration.py booking-system "$(NAME)"
+
+check-skeletons: .venv/.installed-dev ## lint, types and imports of both skeletons, in a copy of the project
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
+	cp -R connector tests scripts docs benchmarks pyproject.toml config.example.toml CHANGELOG.md "$$copy" && bin="$(abspath $(BIN))" && cd "$$copy" && \
+	$$bin/python scripts/new_integration.py crm acme_crm && $$bin/python scripts/new_integration.py booking-system acme_booking && \
+	$$bin/ruff check . && $$bin/ruff format --check . && $$bin/mypy && PYTHONPATH=. $$bin/lint-imports --no-cache
 
 lock: .venv/.installed-dev ## write both lock files anew from pyproject.toml
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
