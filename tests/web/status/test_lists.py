@@ -231,6 +231,29 @@ async def test_the_payload_is_for_those_who_may_decide_and_is_noted() -> None:
         assert (refused.status_code, "dan@example.com" in refused.text) == (403, False)
 
 
+async def test_the_overview_leads_to_the_reviews_that_it_does_not_show() -> None:
+    world = World()
+    world.data._page["reviews"] = [{**REVIEW, "id": number} for number in range(1, 21)]
+    world.data._page["open_reviews"] = 200
+    text = (await look(world, "/status")).text
+    assert text.count("<h3>Review ") == 20
+    assert 'These are the oldest 20 of 200: <a href="/status/reviews">all reviews</a>' in text
+
+
+async def test_what_was_never_delivered_to_is_shown_with_what_the_sender_needs() -> None:
+    world = World()
+    steps = {
+        "source": "tours",
+        "address": "https://hooks.example.com/webhooks/tours",
+        "proof": "`X-Token: TOKEN`, with a token",
+    }
+    world.data._page["first_steps"] = [steps]
+    text = (await look(world, "/status")).text
+    assert "<code>https://hooks.example.com/webhooks/tours</code>" in text
+    assert "<code>X-Token: TOKEN</code>, with a token" in text
+    assert "<code>connector test tours --config connector.toml</code>" in text
+
+
 async def test_the_numbers_of_the_overview_lead_to_their_lists() -> None:
     text = (await look(World(), "/status")).text
     assert re.findall(r'<a class="tile [^"]*" href="([^"]*)"', text) == [
