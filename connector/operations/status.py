@@ -145,9 +145,9 @@ class Overview:
             return [Check(id="database", level="error", message="The database's writer does not answer.")]
         except ConnectorError as error:
             return [Check(id="database", level="error", message=str(error), hint=error.hint)]
-        if not database.has_space():
-            hint = "Free some space; deliveries are refused with 503 until then."
-            return [Check(id="disk", level="error", message="The disk is nearly full.", hint=hint)]
+        if (refusal := database.refuses()) is not None:
+            hint = f"{refusal.hint} Deliveries are refused with 503 until then.".strip()
+            return [Check(id="disk", level="error", message=str(refusal), hint=hint)]
         return [Check(id="database", level="ok", message="Deliveries can be stored.")]
 
     async def checks(self) -> list[Check]:
