@@ -84,7 +84,7 @@ class Service:
         """
         if self.engine.store.database.new:
             hint = "Right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
-            self._log.warning("new database", file=self.config.database.path.name, hint=hint)
+            self._log.warning("new database", file=self.engine.store.database.name, hint=hint)
         token = secrets.token_urlsafe(32)
         listener = _listen(self.config)
         port = listener.getsockname()[1]

@@ -21,7 +21,7 @@ def backup(file: Path, config_path: Path, as_json: bool) -> None:
     """Copy the database into FILE, which must not exist, and verify the copy. A service may run meanwhile."""
     from connector.cli import output as terminal
     from connector.store.backup import back_up
-    from connector.store.sqlite.key import key_file
+    from connector.store.key import key_file
 
     config = load_config(config_path)
     begun = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.web.status.pages import environment
 from connector.web.status.present import present
 from connector.web.status.view import View
 from connector.web.status.wording import count, duration, moment
@@ -216,3 +217,8 @@ async def test_the_page_renders_with_hardly_any_data(changes: dict[str, object])
     world.data._page = {**quiet_page(), **changes}
     async with world.logged_in() as client:
         assert (await client.get("/status")).status_code == 200
+
+
+def test_the_page_shows_no_character_that_changes_how_the_rest_is_read():
+    page = environment().from_string("<b>{{ reason }}</b>").render(reason="a\u202e<\x9b>\n")
+    assert page == "<b>a\ufffd&lt;\ufffd&gt;\n</b>"
