@@ -173,7 +173,9 @@ def metric_names() -> set[str]:
     stats = ReceiverStats()
     stats.accept("stores", "queued", 1.0)
     stats.refuse("stores", "store")
-    families = list(text_string_to_metric_families(render(quiet_page(), stats).decode()))
+    page = quiet_page()
+    page["crms"]["main"] |= {"refused_actions": {"record the appointment": {}}, "limited_until": "2026-03-01T12:00:00.000Z"}
+    families = list(text_string_to_metric_families(render(page, stats).decode()))
     names = {sample.name for family in families for sample in family.samples}
     histograms = {family.name for family in families if family.type == "histogram"}
     totals = {f"{family.name}_total" for family in families if family.type == "counter"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import config_option, ends_well, json_option, load_config, operate, run
+from connector.cli.common import config_option, ends_well, json_option, load_config, operate, run, say
 
 if TYPE_CHECKING:
     from connector.config.settings import Config
@@ -61,7 +61,7 @@ def _drift(config: Config, source: str, sample: int | None, fix: bool, as_json: 
     try:
         found = run(follow(config, "drift", source, lambda to: to.drift(source, sample, fix), work=fix))
     except KeyboardInterrupt:
-        click.echo("Stopped. What was begun to be repaired goes on with the next service.", err=True)
+        say("Stopped. What was begun to be repaired goes on with the next service.", err=True)
         sys.exit(1)
     if as_json:
         from connector.cli import output as terminal
@@ -71,7 +71,7 @@ def _drift(config: Config, source: str, sample: int | None, fix: bool, as_json: 
     else:
         _tell(found, fix)
     if found["state"] == "failed":
-        click.echo(f"Stopped early: {found['reason']}. {found['hint']}".strip(), err=True)
+        say(f"Stopped early: {found['reason']}. {found['hint']}".strip(), err=True)
     if found["state"] == "failed" or any(finding["result"] != "fixed" for finding in found["findings"]):
         sys.exit(1)
 
@@ -89,7 +89,7 @@ def _names(config: Config, source: str, as_json: bool) -> None:
     try:
         found = run(follow(config, "names", source, lambda to: to.names(source), work=False))
     except KeyboardInterrupt:
-        click.echo("Stopped. What was found is in the reviews.", err=True)
+        say("Stopped. What was found is in the reviews.", err=True)
         sys.exit(1)
     if as_json:
         from connector.cli import output as terminal
@@ -99,7 +99,7 @@ def _names(config: Config, source: str, as_json: bool) -> None:
     else:
         _print_pairs(found)
     if found["state"] == "failed":
-        click.echo(f"Stopped early: {found['reason']}. {found['hint']}".strip(), err=True)
+        say(f"Stopped early: {found['reason']}. {found['hint']}".strip(), err=True)
     if found["state"] == "failed" or found["pairs"]:
         sys.exit(1)
 
@@ -107,32 +107,32 @@ def _names(config: Config, source: str, as_json: bool) -> None:
 def _tell(found: Mapping[str, Any], fix: bool) -> None:
     """Print one line for each disagreement, and a last one for all of them."""
     for one in found["findings"]:
-        click.echo(f"client {one['client_id']} → customer {one['customer_id']}: {one['message']}")
+        say(f"client {one['client_id']} → customer {one['customer_id']}: {one['message']}")
         done = f"{RESULTS.get(one['result'], one['result'])}: {one['fix']}" if fix else f"with --fix: {one['fix']}"
         where = f" (`connector review show {one['review']}`)" if one["review"] else ""
         where = (
             f" (`connector events show {one['event']}`)" if one["event"] and one["result"] == "held" and not where else where
         )
-        click.echo(f"         → {done}{where}")
+        say(f"         → {done}{where}")
     number = found["counts"]["seen"] - found["open"]
     tail = f"; {found['busy']} not judged: their events are on their way" if found["busy"] else ""
     said = _count(len(found["findings"]), "disagreement") if found["findings"] else "nothing disagrees"
-    click.echo(f"{_count(number, 'link')} of {found['source']} compared: {said}{tail}.")
+    say(f"{_count(number, 'link')} of {found['source']} compared: {said}{tail}.")
 
 
 def _print_pairs(found: Mapping[str, Any]) -> None:
     """Print two lines for each pair, and a last one for all of them."""
     for pair in found["pairs"]:
         other = f"{pair['other_client_id']} of {pair['other_source']}"
-        click.echo(
+        say(
             f"client {pair['client_id']} of {pair['source']} and client {other} → customer {pair['customer_id']}:"
             " their names speak against one person"
         )
-        click.echo(f"         → waits for a person (`connector review show {pair['review']}`)")
+        say(f"         → waits for a person (`connector review show {pair['review']}`)")
     number = found["counts"]["seen"] - found["open"]
     said = _count(len(found["pairs"]), "pair") if found["pairs"] else "no names differ"
     tail = f"; {_count(found['unread'], 'client')} without a name that can be read" if found["unread"] else ""
-    click.echo(f"{_count(number, 'customer')} with several clients looked at: {said}{tail}.")
+    say(f"{_count(number, 'customer')} with several clients looked at: {said}{tail}.")
 
 
 def _count(number: int, noun: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import click
 
 from connector.model.errors import ConfigError, ConnectorError, StoreError
+from connector.model.text import visible
 
 if TYPE_CHECKING:
     from connector.config.settings import Config
@@ -36,6 +37,11 @@ ID = click.IntRange(1, 2**63 - 1)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print a sentence or a few lines that may hold what others wrote."""
+    click.echo(visible(text, keep="\n"), err=err)
+
+
 def ends_well(command: Callable[P, T]) -> Callable[P, T]:
     """End the command with a plain message: exit code 2 for the configuration, 1 for anything else that went wrong."""
 
@@ -48,7 +54,7 @@ def ends_well(command: Callable[P, T]) -> Callable[P, T]:
                 click.echo(fault, err=True)
             sys.exit(2)
         except ConnectorError as error:
-            click.echo(f"{error} {error.hint}".strip(), err=True)
+            say(f"{error} {error.hint}".strip(), err=True)
             sys.exit(1)
         except BrokenPipeError:
             # `connector events list | head`: nobody reads on.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
-from unicodedata import category
 
 import click
 from rich.cells import cell_len
@@ -17,30 +15,25 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from connector.model.text import visible, visible_json
+
 #: Rows that say how wide the columns of a long table are.
 MEASURED = 200
 #: Seconds between progress lines where there is no terminal.
 PLAIN_INTERVAL = 10.0
-#: Controls, halves of surrogate pairs, line and paragraph separators.
-_UNSHOWN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _LEVELS = {"ok": "ok", "warning": "warning", "error": "ERROR"}
-
-
-def plain(value: Any) -> str:
-    """The value on one line, without the control characters by which a name or an id could take over the terminal."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if category(c) in _UNSHOWN else c for c in str(value))
 
 
 def show_json(data: Any) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    click.echo(visible_json(data, indent=2))
 
 
 def stream_json(rows: Iterable[Any]) -> None:
     """Print one JSON array, a line for each row as it comes."""
     before = "["
     for row in rows:
-        sys.stdout.write(f"{before}\n  {json.dumps(row, ensure_ascii=False)}")
+        sys.stdout.write(f"{before}\n  {visible_json(row)}")
         before = ","
     sys.stdout.write("[]\n" if before == "[" else "\n]\n")
     sys.stdout.flush()
@@ -49,7 +42,7 @@ def stream_json(rows: Iterable[Any]) -> None:
 def stream_json_lines(rows: Iterable[Any]) -> None:
     """Print one JSON object a line, as they come."""
     for row in rows:
-        sys.stdout.write(f"{json.dumps(row, ensure_ascii=False)}\n")
+        sys.stdout.write(f"{visible_json(row)}\n")
     sys.stdout.flush()
 
 
@@ -71,7 +64,7 @@ def _columns(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else plain(value)
+    return "" if value is None else visible(value)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) -> None:
@@ -88,7 +81,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) 
         grid.add_column(column, overflow="fold")
     for row in rows:
         # As text: what senders say is no markup.
-        grid.add_row(*(Text("" if cell is None else plain(cell)) for cell in row))
+        grid.add_row(*(Text("" if cell is None else visible(cell)) for cell in row))
     console.print(grid)
 
 
@@ -107,14 +100,14 @@ def event(found: Mapping[str, Any]) -> None:
             "body:" if found["body"] is not None else "body: not kept any more (30 days after all its events have ended)"
         )
         for line in (found["body"] or "").splitlines():
-            click.echo(plain(line))
+            click.echo(visible(line))
 
 
 def trace(entries: Sequence[Mapping[str, Any]], *, indent: str) -> None:
     """Print what was found out, in order."""
     for entry in entries:
         customer = f" ({entry['customer_id']})" if entry.get("customer_id") else ""
-        click.echo(plain(f"{indent}{entry['rule']:<15} {entry['result']:<9} {entry['note']}{customer}"))
+        click.echo(visible(f"{indent}{entry['rule']:<15} {entry['result']:<9} {entry['note']}{customer}"))
     if not entries:
         click.echo(f"{indent}nothing yet")
 
@@ -126,10 +119,10 @@ def review(found: Mapping[str, Any], revealed: Mapping[str, Any]) -> None:
             _line(name, found[name])
     _line("clients", ", ".join(found["client_ids"]))
     for candidate in found["candidates"]:
-        click.echo(plain(f"candidate {candidate['customer_id']}: {'; '.join(candidate['evidence'])}"))
+        click.echo(visible(f"candidate {candidate['customer_id']}: {'; '.join(candidate['evidence'])}"))
         for name, value in (revealed.get(candidate["customer_id"]) or {}).items():
             if value and name not in ("id", "person_key"):
-                click.echo(plain(f"    {name}: {', '.join(value) if isinstance(value, list) else value}"))
+                click.echo(visible(f"    {name}: {', '.join(value) if isinstance(value, list) else value}"))
 
 
 def comparison(found: Mapping[str, Any]) -> None:
@@ -145,11 +138,11 @@ def comparison(found: Mapping[str, Any]) -> None:
 
 
 def _record(title: str, one: Mapping[str, Any], differs: Sequence[str]) -> None:
-    click.echo(plain(title + (f" {one['url']}" if one["url"] else "") + ("" if one["record"] else ": gone")))
+    click.echo(visible(title + (f" {one['url']}" if one["url"] else "") + ("" if one["record"] else ": gone")))
     for name, value in (one["record"] or {}).items():
         text = ", ".join(value) if isinstance(value, list) else value
         mark = "!" if name.removesuffix("s") in differs else " "
-        click.echo(plain(f"  {mark} {name}: {text or '-'}"))
+        click.echo(visible(f"  {mark} {name}: {text or '-'}"))
 
 
 def checks(found: Sequence[Mapping[str, Any]]) -> None:
@@ -232,7 +225,7 @@ class Follow:
 
 
 def _line(name: str, value: Any) -> None:
-    click.echo(plain(f"{name.replace('_', ' '):<12} {'' if value is None else value}"))
+    click.echo(visible(f"{name.replace('_', ' '):<12} {'' if value is None else value}"))
 
 
 def _duration(seconds: float) -> str:

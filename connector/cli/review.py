@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from connector.cli.common import ID, config_option, ends_well, json_option, load_config, operate, read, run, whoami
+from connector.cli.common import ID, config_option, ends_well, json_option, load_config, operate, read, run, say, whoami
 from connector.cli.lists import list_reviews
 from connector.model.errors import ConnectorError
 
@@ -61,7 +61,7 @@ def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) 
     config = load_config(config_path)
     found = read(config, views.review, review_id, absent=None)
     if found is None:
-        click.echo(f"There is no review {review_id}.", err=True)
+        say(f"There is no review {review_id}.", err=True)
         sys.exit(1)
     if as_json:
         revealed = _revealed(config, found) if reveal else {}
@@ -74,7 +74,7 @@ def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) 
         for past in found["history"]:
             taken_back = f", taken back by {past['undone_by']} at {past['undone_at']}" if past["undone_at"] else ""
             customer = f" {past['customer_id']}" if past["customer_id"] else ""
-            click.echo(f"{past['decided_at']} {past['decided_by']}: {past['decision']}{customer}{taken_back}")
+            say(f"{past['decided_at']} {past['decided_by']}: {past['decision']}{customer}{taken_back}")
 
 
 @review.command("link")
@@ -132,7 +132,7 @@ def undo(review_id: int, config_path: Path, as_json: bool) -> None:
     said = operate(config, lambda to: to.undo(review_id, by=whoami()))
     _tell(config, review_id, "the decision is withdrawn and the item is open again.", as_json)
     for sentence in said:
-        click.echo(f"  {sentence}", err=as_json)
+        say(f"  {sentence}", err=as_json)
 
 
 def _decide_many(chosen: dict[str, Any], act: Act, said: str) -> None:
@@ -151,9 +151,9 @@ def _decide_many(chosen: dict[str, Any], act: Act, said: str) -> None:
         terminal.show_json({"done": done, "refused": [{"id": one, "why": why} for one, why in refused.items()]})
     else:
         for one in done:
-            click.echo(f"Review {one}: {said}")
+            say(f"Review {one}: {said}")
         for one, why in refused.items():
-            click.echo(f"Review {one}: {why}", err=True)
+            say(f"Review {one}: {why}", err=True)
     if refused:
         sys.exit(1)
 
@@ -198,7 +198,7 @@ def _tell(config: Config, review_id: int, said: str, as_json: bool) -> None:
     if as_json:
         terminal.show_json(read(config, views.review, review_id, absent=None))
     else:
-        click.echo(f"Review {review_id}: {said}")
+        say(f"Review {review_id}: {said}")
 
 
 def reveal_candidates(config: Any, item: dict[str, Any]) -> dict[str, Any]:

@@ -75,6 +75,14 @@ def check_rules(tables: Tables, where: str, rules: Sequence[FieldRule], identity
             tables.fault(where, "fields", text)
 
 
+def check_owner(tables: Tables, where: str, rules: Sequence[FieldRule], field: str | None, *, wanted: bool) -> None:
+    """Refuse `[sync.owner]` where the CRM takes no owner, and the owner's `field` among the others."""
+    if wanted and field is None:
+        tables.fault(where, "owner", "this CRM takes no owner; remove [sync.owner]")
+    if field is not None and field.casefold() in (rule.name.casefold() for rule in rules):
+        tables.fault(where, "fields", f"{field} is the owner: use [sync.owner] instead")
+
+
 _SCHEMA = {
     "type": "object",
     "additionalProperties": {

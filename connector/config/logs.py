@@ -16,6 +16,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from connector.config.log_handlers import DirectHandler, ForeignLimit, QueuedHandler
+from connector.model.text import visible, visible_json
 
 HIDDEN = "[redacted]"
 #: Deeper structures are replaced as a whole; nobody logs them on purpose.
@@ -138,6 +139,11 @@ def _without_colors(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return event
 
 
+def _visible(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Take out what could move a terminal's cursor. JSON escapes it by itself."""
+    return {name: visible(value, keep="\n\t") if isinstance(value, str) else value for name, value in event.items()}
+
+
 def _rendering(as_json: bool, colors: bool) -> list[Processor]:
     """What both kinds of lines share, then how one is written."""
     take_out: Processor = structlog.stdlib.ProcessorFormatter.remove_processors_meta
@@ -145,9 +151,9 @@ def _rendering(as_json: bool, colors: bool) -> list[Processor]:
         tracebacks = structlog.processors.ExceptionRenderer(
             structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
         )
-        return [take_out, tracebacks, redact, structlog.processors.JSONRenderer(default=str, ensure_ascii=False)]
+        return [take_out, tracebacks, redact, structlog.processors.JSONRenderer(visible_json, default=str)]
     console = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
-    return [take_out, structlog.processors.format_exc_info, redact, console]
+    return [take_out, structlog.processors.format_exc_info, redact, _visible, console]
 
 
 def _tame(level: str) -> None:

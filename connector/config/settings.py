@@ -15,9 +15,10 @@ from pydantic import Field, SecretStr, field_validator
 
 from connector.config.addresses import check_base_url, is_loopback, own_url
 from connector.config.database import DatabaseSettings
-from connector.config.fields import FieldRules, check_rules
+from connector.config.fields import FieldRules, check_owner, check_rules
 from connector.config.operators import StatusSettings, check_status, read_status
 from connector.config.outbound import OutboundSettings, Route
+from connector.config.owner import OwnerSettings
 from connector.config.reader import Tables, nearest, parse
 from connector.config.routes import Routes
 from connector.config.strength import check_webhooks
@@ -108,6 +109,14 @@ class BookingSettings(Section):
             raise ValueError('must be a country\'s two letters (ISO 3166), for example "CA"; the United Kingdom is "GB"')
         return country
 
+    def sample_query(self) -> dict[str, str]:
+        """What the query of a sample delivery's address holds; a secret of the address is among it."""
+        return {}
+
+    def own_proof(self, address: str | None, body: bytes, message_id: str, now: float) -> dict[str, str]:  # noqa: ARG002
+        """Headers by which the product itself proves a delivery to `address`; none where `[booking.NAME.webhook]` says it."""
+        return {}
+
 
 class CrmSettings(Section):
     """What every `[crm.NAME]` has; each system's own settings extend it."""
@@ -119,6 +128,9 @@ class CrmSettings(Section):
     #: Whether keys and customers may travel readable to another machine.
     allow_plain_http: bool = False
     outbound: OutboundSettings | None = None
+
+    #: The CRM's name of the field that holds a customer's owner; None: `[sync.owner]` cannot be used there.
+    owner_field: ClassVar[str | None] = None
 
     def identity_fields(self) -> frozenset[str] | None:
         """The CRM's names of what says who a customer is; None: `[sync.fields]` cannot be written there."""
@@ -148,6 +160,8 @@ class SyncSettings(Section):
     minimum_identity: Literal["phone_and_name", "email", "email_and_name"] = "phone_and_name"
     #: What else is written to customers.
     fields: FieldRules = ()
+    #: Who a customer belongs to.
+    owner: OwnerSettings | None = None
 
     @field_validator("shared_email_domains", "ignore_dots_and_tags")
     @classmethod
@@ -237,6 +251,7 @@ def load(path: Path, *, systems: Systems, environ: Mapping[str, str] | None = No
     for number, one in enumerate(sync, 1):
         if one.crm in crm:
             check_rules(tables, f"[[sync]] number {number}", one.fields, crm[one.crm].identity_fields())
+            check_owner(tables, f"[[sync]] number {number}", one.fields, crm[one.crm].owner_field, wanted=one.owner is not None)
     if server is not None and server.has_path:
         text = "has a path: the proxy must remove it from what it passes on, and the status page is not reachable through it"
         tables.warn("server", "public_url", text)

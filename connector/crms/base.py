@@ -13,7 +13,7 @@ from connector.model.errors import RemoteError
 from connector.model.fields import FieldRule, FieldValue, Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
-from connector.remote.fields import Changes, Field, fault, plan
+from connector.remote.fields import Changes, Field, Kind, fault, plan
 from connector.remote.integration import Integration
 
 #: No further fields.
@@ -40,8 +40,16 @@ class CRM(Integration):
     #: Whether `get` of a record that was merged into another one leads there. False: it reads as gone (None), because the
     #: CRM does not say which one goes on.
     follows_merges: ClassVar[bool] = True
+    #: Whether every customer has an owner from the start, so that one is only chosen for a customer who is made.
+    always_owned: ClassVar[bool] = False
+    #: The name of the owner's field; None: owners cannot be chosen there.
+    owner_field: str | None = None
+    #: Whether some sync chooses owners.
+    owned: bool = False
     #: The rules of `[sync.fields]` of every sync that leads here; `keep` adds to them.
     rules: tuple[FieldRule, ...] = ()
+    #: Staff and users who were looked for and are not among the users.
+    _unknown_users: frozenset[str] = frozenset()
     #: The live schema, as it was read last.
     schema: Mapping[str, Field] | None = None
 
@@ -83,41 +91,69 @@ class CRM(Integration):
         """Read which fields customers have now, by name; only asked where `settings.identity_fields` allows rules."""
         return {}
 
-    def keep(self, rules: Sequence[FieldRule]) -> None:
-        """Read the fields of these rules with every customer from now on; what is kept already stays."""
+    async def users(self) -> Mapping[str, str]:
+        """Read the active users, id → e-mail address; only asked where `owner_field` says where one is written."""
+        return {}
+
+    def keep(self, rules: Sequence[FieldRule], *, owner: bool = False) -> None:
+        """Read the fields of these rules, and the owner, with every customer from now on; what is kept already stays."""
         self.rules = tuple(dict.fromkeys((*self.rules, *rules)))
+        self.owned = self.owned or owner
+        self.schema = None
 
     @property
     def kept(self) -> tuple[str, ...]:
         """The names of the fields that are read with every customer beside our own."""
-        return tuple(dict.fromkeys(rule.name for rule in self.rules))
+        owner = (self.owner_field,) if self.owned and self.owner_field and not self.always_owned else ()
+        return (*dict.fromkeys(rule.name for rule in self.rules), *owner)
 
     async def readable(self) -> tuple[str, ...]:
         """Those of the kept fields that the CRM has: many refuse a read that names another one. Reads the schema once."""
-        if self.rules and self.schema is None:
-            self.schema = await self.fields()
-        return tuple(name for name in self.kept if name in (self.schema or {}))
+        if not self.kept:
+            return ()
+        known = await self._known()
+        return tuple(name for name in self.kept if name in known)
+
+    async def _known(self) -> Mapping[str, Field]:
+        """The schema, read once."""
+        if self.schema is None:
+            self.schema = await self._read_schema()
+        return self.schema
+
+    async def _read_schema(self) -> Mapping[str, Field]:
+        known = dict(await self.fields()) if self.rules else {}
+        if self.owned and self.owner_field:
+            known[self.owner_field] = Field(self.owner_field, Kind.USER, "owner", options=await self.users())
+        return known
 
     async def changes(self, wanted: Sequence[FieldValue], customer: Customer | None = None) -> Changes:
         """What has to be written of `wanted`: to a customer as just read, or, without one, to one who is made."""
         if not wanted:
             return Changes()
-        if self.schema is None:
-            self.schema = await self.fields()
-        return plan(self.schema, wanted, customer)
+        found = plan(await self._known(), wanted, customer)
+        owner = next((str(one.value) for one in wanted if one.name == self.owner_field), None)
+        if owner is not None and self.owner_field in found.left_out and owner not in self._unknown_users:
+            # Perhaps a user who is new: everybody who is not known is looked for once.
+            self._unknown_users = self._unknown_users | {owner}
+            self.schema = await self._read_schema()
+            found = plan(self.schema, wanted, customer)
+        return found
 
     async def field_checks(self) -> list[Check]:
         """Compare the rules with the live schema, which is read anew; an error for each rule that cannot be carried out."""
-        if not self.rules:
+        if not (self.rules or self.owned):
             return []
         identity = f"{self.remote.account}.fields"
         try:
-            self.schema = await self.fields()
+            known = self.schema = await self._read_schema()
         except RemoteError as error:
             return [Check(id=identity, level="error", message=str(error), hint=error.hint)]
         hint = "Correct it in [sync.fields] or in the CRM; until then the field is left out."
-        faults = [text for rule in self.rules if (text := fault(rule, self.schema)) is not None]
+        faults = [text for rule in self.rules if (text := fault(rule, known)) is not None]
         found = [Check(id=identity, level="error", message=f"{self.title}: {text}", hint=hint) for text in faults]
+        if self.owned and self.owner_field and not known[self.owner_field].options:
+            text, more = f"{self.title}: no user is shown who could own a customer", "Let our user read the CRM's users."
+            found.append(Check(id=f"{self.remote.account}.owner", level="error", message=text, hint=more))
         return found or [Check(id=identity, level="ok", message=f"{self.title}: the fields of [sync.fields] can be written")]
 
     @abstractmethod

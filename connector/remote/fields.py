@@ -27,6 +27,7 @@ class Kind(Enum):
     TIME = "a date and time"
     OPTION = "one of its options"
     OPTIONS = "some of its options"
+    USER = "a user of the CRM"
     OTHER = "something that connector does not write"
 
 
@@ -71,8 +72,8 @@ def fitted(about: Field, value: Any) -> Value:
             return _day(value)
         case Kind.TIME:
             return _moment(value)
-        case Kind.OPTION | Kind.OPTIONS:
-            return _option(about, value) if about.kind is Kind.OPTION else _options(about, value)
+        case Kind.OPTION | Kind.OPTIONS | Kind.USER:
+            return _chosen(about, value)
         case Kind.OTHER:
             raise Unfit(f"it takes {about.kind.value}")
 
@@ -124,6 +125,17 @@ def _option(about: Field, value: Any) -> str:
     if not same:
         raise Unfit("the value is none of its options")
     return same[0]
+
+
+def _chosen(about: Field, value: Any) -> Value:
+    if about.kind is Kind.OPTIONS:
+        return _options(about, value)
+    if about.kind is Kind.OPTION:
+        return _option(about, value)
+    try:
+        return _option(about, value)
+    except Unfit:
+        raise Unfit("no active user of the CRM has this e-mail address or id") from None
 
 
 def _options(about: Field, value: Any) -> tuple[str, ...]:
@@ -229,7 +241,7 @@ def _misfit(rule: FieldRule, about: Field) -> str | None:
         long = isinstance(rule.value, str) and about.length is not None and len(rule.value) > about.length
         return f"the field {rule.name} takes at most {about.length} characters" if long else None
     texts, times = (Kind.TEXT, Kind.LINES), (Kind.DATE, Kind.TIME)
-    fits = (*texts, *times) if rule.source in TIMES else (*texts, Kind.OPTION, Kind.OPTIONS)
+    fits = (*texts, *times) if rule.source in TIMES else (*texts, Kind.OPTION, Kind.OPTIONS, Kind.USER)
     # An id may be a number.
     ids = (Kind.NUMBER, Kind.WHOLE) if rule.source.endswith(".id") else ()
     return (

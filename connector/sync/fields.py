@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from connector.config.owner import OwnerSettings
+from connector.config.settings import SyncSettings
+from connector.crms.base import CRM
 from connector.model.bookings import Appointment, Client, Status
 from connector.model.fields import FieldRule, FieldValue, Value
 
@@ -38,3 +41,21 @@ def field_values(rules: Sequence[FieldRule], client: Client, appointment: Appoin
     known = sources(client, appointment)
     pairs = [(rule, rule.value if rule.source is None else known.get(rule.source)) for rule in rules]
     return tuple(FieldValue(rule.name, value, rule.mode) for rule, value in pairs if value is not None)
+
+
+def owner_of(settings: OwnerSettings, appointment: Appointment | None) -> str | None:
+    """The user of the CRM, by e-mail address or id, who belongs to the staff of an appointment; None: nobody is said."""
+    about = appointment or Appointment(id="")
+    for staff in (about.staff_id, about.staff_email, about.staff):
+        if (user := settings.users.get(staff.strip().casefold())) is not None:
+            return user
+    return (about.staff_email.strip() if settings.by_email else "") or settings.otherwise
+
+
+def wanted(settings: SyncSettings, crm: CRM, client: Client, appointment: Appointment | None) -> tuple[FieldValue, ...]:
+    """Everything that a sync says for one event: its further fields, and the owner."""
+    found = field_values(settings.fields, client, appointment)
+    owner = owner_of(settings.owner, appointment) if settings.owner is not None else None
+    if owner is None or crm.owner_field is None:
+        return found
+    return (*found, FieldValue(crm.owner_field, owner, "on_create" if crm.always_owned else "if_empty"))

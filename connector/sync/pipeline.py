@@ -21,7 +21,7 @@ from connector.model.links import Link
 from connector.model.persons import Customer, NewCustomer
 from connector.remote.fields import Changes
 from connector.sync.effects import effect
-from connector.sync.fields import field_values
+from connector.sync.fields import wanted
 from connector.sync.locks import IdentityLocks
 from connector.sync.matching.case import Parts, Seen
 from connector.sync.matching.evidence import CHOOSE, may_fill, missing_fields, new_customer, one_person
@@ -52,7 +52,7 @@ class Sync:
         self.crm = crm
         self.links = links
         self.journal = journal
-        crm.keep(settings.fields)
+        crm.keep(settings.fields, owner=settings.owner is not None)
         self.country = country
         self.clock = clock
         self.parts = Parts(settings, booking, crm, links, journal, locks, country, clock)
@@ -152,15 +152,15 @@ class Sync:
 
     async def fill(self, work: Work, seen: Seen) -> None:
         """Write blanks, and what `[sync.fields]` says; a CRM that refuses a field does not undo the link."""
-        if self.settings.fill_blanks or self.settings.fields:
+        if self.settings.fill_blanks or self.settings.fields or self.settings.owner:
             link = self._link(work)
             customer = seen.customer or await self.crm.get(link.customer_id)
             client = await self._client(work, seen)
             person = self.parts.identity(client)
             if customer is not None and may_fill(customer, new_customer(person), origin=link.origin):
                 missing = await self._missing(customer, person, link.origin)
-                wanted = field_values(self.settings.fields, client, work.event.appointment)
-                changes = await self.crm.changes(wanted, customer)
+                said = wanted(self.settings, self.crm, client, work.event.appointment)
+                changes = await self.crm.changes(said, customer)
                 if missing != NewCustomer() or changes.values or changes.left_out:
                     await self._fill(work, customer, missing, changes)
         work.step = "record"

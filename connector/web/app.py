@@ -71,7 +71,7 @@ def build_app(
     )
     # A redirect is a failed delivery to most senders; a wrong address is better told as 404.
     app.router.redirect_slashes = False
-    return Front(receiver, app, https=access.secure)
+    return Front(receiver, app, https=access.secure, unmatched=stats.unmatched, now=clock)
 
 
 async def _home(_request: Request) -> Response:

@@ -80,3 +80,36 @@ def test_every_mistake_is_named_at_once():
 def test_a_list_is_no_table():
     with pytest.raises(ValueError, match=r"must be a table"):
         read_rules(["store.name"])
+
+
+# ---- the owner ----
+
+
+def owner(tmp_path, lines):
+    path = tmp_path / "connector.toml"
+    path.write_text(FILE.replace("[sync.fields]", "[sync.owner]") + lines, encoding="utf-8")
+    return settings.load(path, systems=registry.Registry(), environ={}).sync[0].owner
+
+
+def test_the_owner_is_read_with_staff_in_small_letters(tmp_path):
+    found = owner(tmp_path, 'otherwise = "front@example.com"\n[sync.owner.users]\n" Kim " = "kim@example.com"\n4 = "77001"\n')
+    assert (found.by_email, found.otherwise) == (True, "front@example.com")
+    assert found.users == {"kim": "kim@example.com", "4": "77001"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ('users = { Kim = "a@example.com", KIM = "b@example.com" }', "names the same staff twice"),
+        ('users = { Kim = " " }', "somebody without a name"),
+        ('user = "kim@example.com"', "unknown key"),
+    ],
+)
+def test_a_mistake_in_the_owner_is_named(tmp_path, lines, text):
+    with pytest.raises(ConfigError, match=text):
+        owner(tmp_path, lines)
+
+
+def test_the_owners_field_is_not_one_of_the_others(tmp_path):
+    with pytest.raises(ConfigError, match="hubspot_owner_id is the owner"):
+        loaded(tmp_path, 'hubspot_owner_id = "staff.email"')

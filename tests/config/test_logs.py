@@ -39,6 +39,14 @@ def test_a_line_is_one_json_object_with_a_utc_time_and_a_level(lines):
     assert line["timestamp"].endswith("Z")
 
 
+@pytest.mark.parametrize("as_json", [True, False])
+def test_no_line_moves_the_cursor_or_turns_the_direction_of_writing(lines, as_json):
+    stream = io.StringIO()
+    set_up(json=as_json, level="info", stream=stream)
+    structlog.get_logger("connector.web").info("stored", event_id="4\u202e2\x1b[2J\x9b")
+    assert not {"\u202e", "\x1b", "\x9b"} & set(stream.getvalue())
+
+
 def test_bound_ids_follow_into_every_logger(lines):
     with structlog.contextvars.bound_contextvars(delivery="abc"):
         structlog.get_logger("a").info("one")

@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime
 import pytest
 
 from connector.config.fields import read_rules
+from connector.config.owner import OwnerSettings
 from connector.model.bookings import Appointment, Client, Status
 from connector.model.fields import SOURCES, FieldRule, FieldValue
 from connector.model.persons import Customer
 from connector.remote.fields import Field, Kind, Unfit, fault, fitted, plan
-from connector.sync.fields import field_values, sources
+from connector.sync.fields import field_values, owner_of, sources
 
 from .harness import World
 
@@ -254,3 +255,54 @@ async def test_a_rule_that_cannot_be_carried_out_hinders_nobody(world: World):
 async def test_check_says_that_all_is_well(world: World):
     prepare(world)
     assert [check.level for check in await world.crm.field_checks()] == ["ok"]
+
+
+# ---- the owner ----
+
+
+@pytest.mark.parametrize(
+    ("given", "user"),
+    [
+        ({}, "kim@example.com"),
+        ({"users": {"4": "by id", "kim@example.com": "by address", "Kim": "by name"}}, "by id"),
+        ({"users": {"KIM@example.com": "by address", "Kim": "by name"}}, "by address"),
+        ({"users": {"Kim": "by name"}, "by_email": False}, "by name"),
+        ({"users": {"Sam": "another"}, "by_email": False}, None),
+        ({"by_email": False, "otherwise": "front@example.com"}, "front@example.com"),
+    ],
+)
+def test_the_owner_is_found_by_the_table_then_by_address_then_otherwise(given, user):
+    assert owner_of(OwnerSettings.model_validate(given), CUT) == user
+
+
+def test_without_an_appointment_there_is_no_owner_but_the_other_one():
+    assert owner_of(OwnerSettings(), None) is None
+    assert owner_of(OwnerSettings(otherwise="7"), None) == "7"
+
+
+@pytest.mark.anyio
+async def test_a_new_customer_gets_an_owner_and_keeps_the_one_a_person_chooses(world: World):
+    world.hubspot.records.owners |= {"77001": "kim@example.com", "77002": "sam@example.com"}
+    world.use(owner=OwnerSettings(otherwise="kim@example.com"))
+    ada = world.client()
+    await world.process(ada, starts_at=NOON)
+    ((contact_id, contact),) = world.contacts().items()
+    assert (contact["hubspot_owner_id"], world.effects["PATCH contacts/{id}"]) == ("77001", 0)
+    world.hubspot.records.update_contact(contact_id, {"hubspot_owner_id": "77002"})
+    await world.process(ada, starts_at=NOON.replace(day=2))
+    assert world.contacts()[contact_id]["hubspot_owner_id"] == "77002"
+    assert world.effects["PATCH contacts/{id}"] == 0
+    world.hubspot.records.update_contact(contact_id, {"hubspot_owner_id": ""})
+    ended = await world.process(ada, starts_at=NOON.replace(day=3))
+    assert world.contacts()[contact_id]["hubspot_owner_id"] == "77001"
+    assert ended.note("fill", "written")["note"] == "fields written: hubspot_owner_id"
+
+
+@pytest.mark.anyio
+async def test_staff_who_are_no_user_leave_a_note(world: World):
+    world.hubspot.records.owners |= {"77001": "kim@example.com"}
+    world.use(owner=OwnerSettings(otherwise="nobody@example.com"))
+    ended = await world.process(world.client())
+    assert "hubspot_owner_id" not in next(iter(world.contacts().values()))
+    note = ended.note("fill", "left out")["note"]
+    assert note == "the field hubspot_owner_id: no active user of the CRM has this e-mail address or id"

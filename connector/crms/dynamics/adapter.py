@@ -10,8 +10,9 @@ import httpx
 import phonenumbers
 
 from connector.crms.base import CRM, NOTHING, Uniqueness
-from connector.crms.dynamics import mapping
+from connector.crms.dynamics import columns, mapping
 from connector.crms.dynamics.api import Client
+from connector.crms.dynamics.appointments import Appointments
 from connector.crms.dynamics.refusals import Changed, DuplicateRule, Gone, Refusals
 from connector.crms.dynamics.settings import DynamicsSettings
 from connector.crms.dynamics.setup import Setup
@@ -21,6 +22,7 @@ from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote import contacts
+from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
 from connector.remote.oauth import TokenSource, request_token
 from connector.remote.rate_limit import QuotaFor
@@ -52,7 +54,7 @@ class Dynamics(CRM):
         self._settings = settings
         self._key = settings.person_key_field
         self._read = (*mapping.READ, self._key)
-        self._unknown_end = timedelta(minutes=settings.unknown_end_minutes)
+        self._appointments = Appointments(remote.account, client, timedelta(minutes=settings.unknown_end_minutes))
         self._setup = Setup(remote.account, client, self._key)
         self._clock = clock
 
@@ -143,7 +145,7 @@ class Dynamics(CRM):
         return rows[0] if rows else None
 
     async def _contacts(self, what: str, condition: str) -> list[dict[str, Any]]:
-        rows, whole = await self._client.rows(what, "contacts", self._read, condition)
+        rows, whole = await self._client.rows(what, "contacts", (*self._read, *await self.readable()), condition)
         if whole:
             return rows
         hint = "More contacts fit than can be looked at: tidy up in Dynamics, then retry the event."
@@ -151,7 +153,7 @@ class Dynamics(CRM):
 
     # ---- writes ----
 
-    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:  # noqa: ARG002
+    async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:
         """Create the contact under our alternate key.
 
         Raises:
@@ -165,21 +167,45 @@ class Dynamics(CRM):
             hint = "Correct it in the booking system, then retry the event."
             raise self._rejected("create a contact: what identifies the person is longer than Dynamics allows", hint)
         try:
-            answer = await self._create({"lastname": self._settings.missing_last_name, **fields}, person_key)
+            fields = {"lastname": self._settings.missing_last_name, **fields}
+            answer, refused = await self._create(fields, person_key, properties)
         except Conflict as conflict:
             raise await self._confirmed(conflict, new.email, person_key) from None
         except DuplicateRule as refusal:
             raise await self._judged(refusal, new.email, person_key) from None
-        made = mapping.customer(answer.data, self._key, self._settings.missing_last_name)
+        made = self._read_customer(answer.data)
         if made is None or made.person_key != person_key:
             # It was made, and the answer does not show it: look it up.
             text = f"Dynamics 365: create a contact: answered {answer.status} without a contact"
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
-        return made.model_copy(update={"refused": unfit})
+        return made.model_copy(update={"refused": (*unfit, *refused)})
 
-    async def _create(self, fields: dict[str, str], person_key: str) -> Answer:
-        detect = self._settings.detect_duplicates
-        return await self._client.create_contact(self._key, person_key, fields, self._read, detect_duplicates=detect)
+    async def _create(
+        self, fields: dict[str, str], person_key: str, properties: Mapping[str, Value]
+    ) -> tuple[Answer, tuple[str, ...]]:
+        """Create it; once more without those further columns that are refused, or all of them where none is named.
+
+        The second answer is which of them were left out.
+        """
+        values = {**self._written(properties), **fields}
+        try:
+            return await self._create_once(values, person_key), ()
+        except DuplicateRule:
+            raise
+        except Rejected as refusal:
+            kept = contacts.retried(values, refusal.fields, properties)
+            if kept == values or not fields.keys() <= kept.keys():
+                raise
+        # Perhaps a column was taken away, which would be refused in what is read back too.
+        self.schema = None
+        return await self._create_once(kept, person_key), tuple(name for name in properties if name not in kept)
+
+    async def _create_once(self, values: dict[str, Any], person_key: str) -> Answer:
+        read, detect = (*self._read, *await self.readable()), self._settings.detect_duplicates
+        return await self._client.create_contact(self._key, person_key, values, read, detect_duplicates=detect)
+
+    def _written(self, properties: Mapping[str, Value]) -> dict[str, Any]:
+        return columns.written(properties, self.schema or {})
 
     async def _confirmed(self, conflict: Conflict, email: str, person_key: str) -> Conflict | Rejected:
         """The conflict with a winner that was read and carries the key or the address; an id in a sentence is only a claim."""
@@ -214,7 +240,7 @@ class Dynamics(CRM):
         )
         return self._rejected(f"create a contact: {how}, and does not say because of whom", hint)
 
-    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:  # noqa: ARG002
+    async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:
         """Write blanks only, and only if nobody else wrote to the contact since it was read here.
 
         An e-mail address that another contact has, or a value that does not fit, is left out.
@@ -225,21 +251,41 @@ class Dynamics(CRM):
             fields.remove("email")
         for attempt in range(1, FILL_ATTEMPTS + 1):
             if not fields:
-                return ()
+                return await self._update(customer.id, {}, properties, "*")
             row = await self._row(customer.id)
             fields = [field for field in contacts.blanks(self._customer(row), new, mapping.FIELDS) if field in fields]
             values, _ = mapping.fields_of(new, await self._setup.lengths(), fields)
             fields = [field for field in fields if mapping.FIELDS[field] in values]
             try:
-                if fields:
-                    await self._client.update_contact(customer.id, values, str(row.get("@odata.etag") or "*"))
-                return tuple(fields)
+                written = await self._update(customer.id, values, properties, str(row.get("@odata.etag") or "*"))
             except Changed:
                 if attempt == FILL_ATTEMPTS:
                     raise
-            except Gone:
-                break
+            else:
+                return (*fields, *written)
         raise self._gone()
+
+    async def _update(
+        self, identity: str, values: Mapping[str, Any], properties: Mapping[str, Value], etag: str
+    ) -> tuple[str, ...]:
+        """Write both in one call, or without the further columns that are refused; the names of those that were written."""
+        sent = {**self._written(properties), **values}
+        try:
+            if sent:
+                await self._client.update_contact(identity, sent, etag)
+            return tuple(properties)
+        except Gone:
+            raise self._gone() from None
+        except Rejected as refusal:
+            kept = contacts.retried(sent, refusal.fields, properties)
+            if not kept or kept == sent:
+                raise
+        await self._client.update_contact(identity, kept, etag)
+        return tuple(name for name in properties if name in kept)
+
+    async def fields(self) -> Mapping[str, Field]:
+        """Read the columns of contacts."""
+        return await columns.read(self._client, self.remote.account)
 
     async def _row(self, identity: str) -> dict[str, Any]:
         rows = await self._contacts("look up a contact by id", f"contactid eq {identity} and {ACTIVE}")
@@ -258,78 +304,18 @@ class Dynamics(CRM):
 
         One that a person deleted is not made again: `Rejected`, so that somebody looks.
         """
-        if record_id is None:
-            return await self._record(customer_id, appointment, mapping.appointment_id(marker))
-        row = await self._appointment(record_id)
-        if row is None:
-            raise self._deleted()
-        try:
-            await self._bring_up_to_date(row, record_id, appointment)
-        except Gone:
-            raise self._deleted() from None
-        return record_id
-
-    async def _record(self, customer_id: str, appointment: Appointment, record_id: str) -> str:
-        """Make it, or bring it up to date where an earlier attempt has made it and its answer was lost."""
-        new = mapping.new_appointment(appointment, customer_id, self._clock(), self._unknown_end)
-        try:
-            await self._client.create_appointment(record_id, new)
-        except Conflict:
-            row = await self._appointment(record_id)
-            if row is None:
-                raise self._transient("record the appointment: answered that it is there, and it is not") from None
-            await self._bring_up_to_date(row, record_id, appointment)
-        else:
-            await self._close(record_id, appointment)
-        return record_id
-
-    async def _close(self, record_id: str, appointment: Appointment) -> None:
-        """After it was made open: Dataverse takes the states that close it only as a change."""
-        target = mapping.state_of(appointment)
-        if target[0] in mapping.CLOSED:
-            await self._client.update_appointment(record_id, mapping.state(target))
-
-    async def _bring_up_to_date(self, row: dict[str, Any], record_id: str, appointment: Appointment) -> None:
-        """Write what it says and its state; one that is completed or cancelled is reopened before, unless nothing changes."""
-        fields = mapping.appointment(appointment, self._unknown_end)
-        target = mapping.state_of(appointment)
-        is_closed = row.get("statecode") in mapping.CLOSED
-        there = (row.get("statecode"), row.get("statuscode"))
-        if is_closed and there == target and mapping.says(row, fields):
-            return
-        if is_closed:
-            await self._client.update_appointment(record_id, mapping.state(mapping.REOPENED))
-            there = mapping.REOPENED
-        await self._client.update_appointment(record_id, fields)
-        if there != target:
-            await self._client.update_appointment(record_id, mapping.state(target))
+        return await self._appointments.record(customer_id, appointment, marker, record_id, self._clock())
 
     async def find_appointment(self, customer_id: str, marker: str) -> str | None:
         """Read the appointment whose id follows from the marker, if it is on this contact."""
-        record_id = mapping.appointment_id(marker)
-        row = await self._appointment(record_id)
-        if row is None or mapping.guid(row.get("_regardingobjectid_value")) != mapping.guid(customer_id):
-            return None
-        return record_id
-
-    async def _appointment(self, record_id: str) -> dict[str, Any] | None:
-        what, identity = "read the appointment", mapping.guid(record_id)
-        if identity is None:
-            return None
-        rows, _ = await self._client.rows(what, "appointments", mapping.APPOINTMENT, f"activityid eq {identity}")
-        if rows and mapping.guid(rows[0].get("activityid")) != identity:
-            raise self._transient(f"{what}: answered with another appointment")
-        return rows[0] if rows else None
-
-    def _deleted(self) -> Rejected:
-        hint = "Somebody deleted the appointment in Dynamics. Make it there by hand, or discard the event."
-        text = "Dynamics 365: update the appointment: it is gone"
-        return Rejected(text, account=self.remote.account, status=404, hint=hint)
+        return await self._appointments.find(customer_id, marker)
 
     # ---- health ----
 
     async def probe(self) -> None:
         """Read the keys of contacts: shows in one call that the credentials work and our key is ready."""
+        # A column of [sync.fields] that is gone makes every read fail, until the columns are read again.
+        self.schema = None
         await self._setup.probe()
 
     async def checks(self) -> list[Check]:
@@ -343,10 +329,14 @@ class Dynamics(CRM):
     # ---- reading answers ----
 
     def _customer(self, row: dict[str, Any]) -> Customer:
-        contact = mapping.customer(row, self._key, self._settings.missing_last_name)
+        contact = self._read_customer(row)
         if contact is None:
             raise self._transient("look up a contact: answered with something that is not a contact")
         return contact
+
+    def _read_customer(self, row: Any) -> Customer | None:
+        properties = columns.kept(row, self.kept, self.schema or {}) if isinstance(row, dict) else {}
+        return mapping.customer(row, self._key, self._settings.missing_last_name, properties)
 
     def _conflict(self, by: str, winner: str | None, status: int | None) -> Conflict:
         held = "e-mail address" if by == "email" else "key"

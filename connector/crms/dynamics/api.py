@@ -114,6 +114,17 @@ class Client:
         params = {"$select": "LogicalName,MaxLength,RequiredLevel,IsValidForCreate,IsValidForUpdate"}
         return await self._call(READ_DEFINITION, "GET", STRINGS, params=params, headers=FRESH, accept=(200,), probe=probe)
 
+    async def columns(self, kind: str = "", members: Sequence[str] = (), parts: Sequence[str] = ()) -> Answer:
+        """Read the columns of contacts: all of them, or those of one kind with `members` and `parts` that only it has.
+
+        https://learn.microsoft.com/en-us/power-apps/developer/data-platform/webapi/query-metadata-web-api
+        """
+        always = ("LogicalName", "AttributeTypeName", "IsValidForCreate", "IsValidForUpdate", "DisplayName")
+        params = {"$select": ",".join((*always, *members))}
+        params |= {"$expand": ",".join(f"{part}($select=Options)" for part in parts)} if parts else {}
+        path = f"{CONTACT}/Attributes" + (f"/Microsoft.Dynamics.CRM.{kind}AttributeMetadata" if kind else "")
+        return await self._call(READ_DEFINITION, "GET", path, params=params, headers=FRESH, accept=(200,), probe=True)
+
     async def create_column(self, body: Mapping[str, Any]) -> Answer:
         """Make a text column of contacts.
 

@@ -83,7 +83,7 @@ def has_digits(phone: str) -> str:
     return "(" + " or ".join(f"contains({column},{pattern})" for column in PHONES) + ")"
 
 
-def customer(row: Any, key: str, missing_last_name: str) -> Customer | None:
+def customer(row: Any, key: str, missing_last_name: str, properties: Mapping[str, Any] | None = None) -> Customer | None:
     """Read a contact; None when `row` is not one."""
     identity = guid(row.get("contactid")) if isinstance(row, dict) else None
     if identity is None:
@@ -103,6 +103,7 @@ def customer(row: Any, key: str, missing_last_name: str) -> Customer | None:
         person_key=text(key),
         created_at=read_time(row.get("createdon")),
         active_at=read_time(row.get("modifiedon")),
+        properties=dict(properties or {}),
     )
 
 

@@ -17,6 +17,8 @@ from connector.remote.values import read_object
 
 CODE = re.compile(r"0x[0-9A-Fa-f]{8}")
 #: An id in a sentence is a claim.
+#: "Could not find a property named 'x' on type …": a column that does not exist.
+PROPERTY = re.compile(r"property named '([a-z][a-z0-9_]{0,99})'")
 NAMED = re.compile(r"<Id>\s*\{?([0-9a-fA-F-]{36})\}?\s*</Id>")
 LATER = "nothing is lost, events wait and go on by themselves."
 HINT_FIX = f"Run `connector check --fix --config FILE`; {LATER}"
@@ -131,7 +133,12 @@ class Refusals:
     def _undefined(self, what: str, answer: Answer) -> RemoteError:
         if what == CHANGE_DEFINITION:
             return self._rejected(what, UNDEFINED, answer.status)
-        named = self._key in str(read_object(answer.data.get("error")).get("message"))
+        message = str(read_object(answer.data.get("error")).get("message"))
+        column = PROPERTY.search(message)
+        if column is not None and column[1] != self._key and what in (CREATE_CONTACT, UPDATE_CONTACT):
+            text, hint = self._text(what, f"there is no column {column[1]}"), "Compare [sync.fields] with the environment."
+            return Rejected(text, account=self._account, status=400, hint=hint, fields=(column[1],))
+        named = self._key in message
         if what == CREATE_CONTACT or named:
             how = f"the contact column {self._key} or its alternate key does not exist, or its index is not ready"
             return self._paused(what, how, "", answer.status)

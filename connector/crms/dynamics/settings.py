@@ -68,3 +68,9 @@ class DynamicsSettings(CrmSettings):
     #: Dataverse demands an end of an appointment. So many minutes after its start, where the booking system names none.
     unknown_end_minutes: Annotated[int, Field(ge=0, le=1440)] = 60
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 30.0
+
+    def identity_fields(self) -> frozenset[str]:
+        """What matching reads and writes, and our key."""
+        emails = ("emailaddress1", "emailaddress2", "emailaddress3")
+        phones = ("mobilephone", "telephone1", "telephone2", "telephone3")
+        return frozenset(("fullname", "firstname", "lastname", *emails, *phones, self.person_key_field))

@@ -23,11 +23,14 @@ from connector.remote import contacts
 from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import QuotaFor
+from connector.remote.values import read_text
 
 #: Pages of 100 search results that are read before the answer counts as cut short.
 SEARCH_PAGES = 5
 #: Pages of 500 meetings that are looked through for one appointment.
 MEETING_PAGES = 10
+#: Pages of 500 users.
+OWNER_PAGES = 20
 BATCH = 100
 
 
@@ -41,6 +44,7 @@ class HubSpot(CRM):
     system = "hubspot"
     title = "HubSpot"
     settings_model = HubSpotSettings
+    owner_field = HubSpotSettings.owner_field
     uniqueness = Uniqueness.KEY
 
     def __init__(
@@ -214,6 +218,17 @@ class HubSpot(CRM):
         data = (await self._client.properties(what)).data
         found = [mapping.field(result) for result in self._results(data, what)]
         return {about.name: about for about in found if about is not None}
+
+    async def users(self) -> Mapping[str, str]:
+        """Read who can own contacts; needs the scope `crm.objects.owners.read`."""
+        what, after = "list the owners", None
+        found: dict[str, str] = {}
+        for _ in range(OWNER_PAGES):
+            data = (await self._client.owners(what, after)).data
+            found |= {str(o["id"]): read_text(o.get("email")) for o in self._results(data, what) if mapping.is_id(o.get("id"))}
+            if (after := mapping.after(data)) is None:
+                return found
+        raise Lasting("HubSpot: list the owners: there are too many", account=self.remote.account, hint="Remove [sync.owner].")
 
     # ---- appointments ----
 

@@ -14,6 +14,7 @@ from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import Quota
 
 CONTACTS = f"crm/objects/{API_VERSION}/contacts"
+OWNERS = f"crm/owners/{API_VERSION}"
 MEETINGS = f"crm/objects/{API_VERSION}/meetings"
 PROPERTIES = f"crm/properties/{API_VERSION}/contacts"
 CREATE_CONTACT, UPDATE_CONTACT = "create a contact", "update a contact"
@@ -108,6 +109,12 @@ class Client:
     async def properties(self, what: str) -> Answer:
         """Read the definitions of all contact properties."""
         return await self._remote.call(what, "GET", PROPERTIES, accept=(200,), probe=True)
+
+    # https://developers.hubspot.com/docs/api-reference/latest/crm/owners/guide
+    async def owners(self, what: str, after: str | None) -> Answer:
+        """List the users who can own records, without those who were deactivated."""
+        params = {"limit": "500", "archived": "false"} | ({"after": after} if after is not None else {})
+        return await self._remote.call(what, "GET", OWNERS, params=params, accept=(200,), probe=True)
 
     # https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
     async def create_property(self, definition: dict[str, Any]) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -41,6 +41,7 @@ class Limits(Section):
 class HubSpotSettings(CrmSettings):
     """One HubSpot account, used with a service key or a private app's token."""
 
+    owner_field: ClassVar[str | None] = "hubspot_owner_id"
     token: Annotated[SecretStr, AfterValidator(_token)]
     base_url: Annotated[str, AfterValidator(web_address)] = API
     limits: Limits = Limits()

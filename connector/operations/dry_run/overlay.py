@@ -79,6 +79,8 @@ class DryCRM(CRM):
         super().__init__(real.name, real.remote)
         self.title = real.title  # type: ignore[misc]
         self.follows_merges = real.follows_merges  # type: ignore[misc]
+        self.always_owned = real.always_owned  # type: ignore[misc]
+        self.owner_field = real.owner_field
         self._real = real
         self._changed: dict[str, Customer] = {}
         self._numbers = itertools.count(1)
@@ -115,10 +117,14 @@ class DryCRM(CRM):
         """As the real one."""
         return await self._real.fields()
 
-    def keep(self, rules: Sequence[FieldRule]) -> None:
+    async def users(self) -> Mapping[str, str]:
+        """As the real one."""
+        return await self._real.users()
+
+    def keep(self, rules: Sequence[FieldRule], *, owner: bool = False) -> None:
         """The real one reads them."""
-        super().keep(rules)
-        self._real.keep(rules)
+        super().keep(rules, owner=owner)
+        self._real.keep(rules, owner=owner)
 
     async def create(self, new: NewCustomer, person_key: str, properties: Mapping[str, Value] = NOTHING) -> Customer:
         """Remember instead of creating. Raises Conflict where the address is taken, as the real one does."""

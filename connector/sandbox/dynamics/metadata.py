@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from connector.sandbox.dynamics.model import COLUMNS, Refusal, Rules, new_id
+from connector.sandbox.dynamics.model import COLUMNS, READ_ONLY, Refusal, Rules, new_id
 
 #: Privilege → how far it reaches. Those that the documentation of the adapter asks for.
 PRIVILEGES = (
@@ -14,6 +14,13 @@ PRIVILEGES = (
 )  # fmt: skip
 #: Level → whether it can be changed.
 LEVELS = {"None": True, "Recommended": True, "ApplicationRequired": True, "SystemRequired": False}
+
+#: Our word for a column's type → Dataverse's.
+TYPES = {
+    "text": "StringType", "memo": "MemoType", "decimal": "DecimalType", "whole": "IntegerType", "yes_no": "BooleanType",
+    "bool": "BooleanType", "date": "DateTimeType", "time": "DateTimeType", "choice": "PicklistType",
+    "choices": "MultiSelectPicklistType", "guid": "UniqueidentifierType", "state": "StateType",
+}  # fmt: skip
 
 
 class Metadata:
@@ -24,6 +31,8 @@ class Metadata:
         self._rules = rules
         #: Contact's own columns: logical name → most characters.
         self.own: dict[str, int] = {}
+        #: Further columns of contacts: logical name → (type, most characters, choices as number → label).
+        self.further: dict[str, tuple[str, int, dict[int, str]]] = {}
         #: Alternate keys of contacts: logical name → columns, and when the index is there (None: it could not be made).
         self.keys: dict[str, tuple[list[str], float | None]] = {}
         #: Most characters and required levels that differ from those that Microsoft documents.
@@ -40,7 +49,12 @@ class Metadata:
         if table == "contacts":
             known |= {name: ("text", length) for name, length in self.own.items()}
             known |= {name: ("text", length) for name, length in self.lengths.items()}
+            known |= {name: (kind, length) for name, (kind, length, _) in self.further.items()}
         return known
+
+    def choices(self, name: str) -> dict[int, str]:
+        """The choices of a column of contacts."""
+        return self.further[name][2] if name in self.further else {}
 
     def prepare(self, name: str) -> None:
         """Make a column of contacts with a key whose index is there."""
@@ -100,6 +114,31 @@ class Metadata:
             for number, (name, length) in enumerate(texts.items())
         ]
 
+    def attributes(self, kind: str = "") -> list[dict[str, Any]]:
+        """Contact's columns with what all have, or those of one kind with what only it has."""
+        columns = [(name, *info) for name, info in self.columns("contacts").items() if TYPES.get(info[0])]
+        return [self._attribute(*column) for column in columns if not kind or TYPES[column[1]] == f"{kind}Type"]
+
+    def _attribute(self, name: str, kind: str, length: int) -> dict[str, Any]:
+        options = [{"Value": value, "Label": _shown(label)} for value, label in self.choices(name).items()]
+        details: dict[str, dict[str, Any]] = {
+            "text": {"MaxLength": length, "FormatName": {"Value": "Text"}},
+            "memo": {"MaxLength": length, "FormatName": {"Value": "TextArea"}},
+            "time": {"DateTimeBehavior": {"Value": "UserLocal"}},
+            "date": {"DateTimeBehavior": {"Value": "DateOnly"}},
+            "choice": {"OptionSet": {"Options": options}, "GlobalOptionSet": None},
+            "choices": {"OptionSet": {"Options": options}, "GlobalOptionSet": None},
+        }
+        writable = name not in READ_ONLY
+        return {
+            "LogicalName": name,
+            "AttributeTypeName": {"Value": TYPES[kind]},
+            "IsValidForCreate": writable,
+            "IsValidForUpdate": writable,
+            "DisplayName": _shown(name),
+            **details.get(kind, {}),
+        }
+
     def held(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Those of the privileges that the user has."""
         return [
@@ -154,6 +193,12 @@ class Metadata:
         languages = {label["LanguageCode"] for label in data["DisplayName"]["LocalizedLabels"]}
         if self.language not in languages:
             raise Refusal(400, "0x80044196", f"the label for the base language {self.language} is missing")
+
+
+def _shown(text: str) -> dict[str, Any]:
+    """A label as it is read."""
+    label = {"Label": text, "LanguageCode": 1033}
+    return {"LocalizedLabels": [label], "UserLocalizedLabel": label}
 
 
 def _level(level: str) -> dict[str, Any]:

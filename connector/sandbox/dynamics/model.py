@@ -18,6 +18,9 @@ COLUMNS: dict[str, dict[str, tuple[str, int]]] = {
         "contactid": ("guid", 0),
         **dict.fromkeys(("firstname", "lastname", "mobilephone", "telephone1", "telephone2", "telephone3"), ("text", 50)),
         **{f"emailaddress{number}": ("text", 100) for number in (1, 2, 3)},
+        "jobtitle": ("text", 100),
+        "description": ("memo", 2_000),
+        "birthdate": ("date", 0),
         "statecode": ("state", 0),
         "statuscode": ("state", 0),
         "merged": ("bool", 0),
@@ -55,6 +58,10 @@ class Refusal(Exception):
         self.status = status
         self.body: Any = {"error": {"code": code, "message": message}}
         self.headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+
+
+#: Types that are no text in JSON.
+PLAIN: dict[str, tuple[type, ...]] = {"yes_no": (bool,), "whole": (int,), "decimal": (int, float), "choice": (int,)}
 
 
 @dataclass
@@ -130,20 +137,43 @@ def moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def stored(name: str, value: Any, kind: str, length: int) -> Any:
-    """The value as it would be stored, or the refusal of one that cannot be."""
+def stored(name: str, value: Any, kind: str, length: int, options: Iterable[int] = ()) -> Any:
+    """The value as it would be stored, or the refusal of one that cannot be; `options` of a choice."""
     if value is None or value == "":
         return None
     if kind == "state":
         if type(value) is not int:
             raise Refusal(400, "0x80048d19", f"Error identified in Payload: cannot convert {name} to Edm.Int32")
         return value
+    if kind in PLAIN:
+        return _plain(name, value, kind, options)
     if not isinstance(value, str):
         raise Refusal(400, "0x80048d19", f"Error identified in Payload: cannot convert {name} to Edm.String")
-    if kind == "time":
-        return _time(name, value)
+    if kind in ("choices", "date", "time"):
+        return _spelt(name, value, kind, options)
     if length and len(value) > length:
         raise Refusal(400, "0x80044331", f"The length of the '{name}' attribute exceeded the maximum of {length}.")
+    return value
+
+
+def _spelt(name: str, value: str, kind: str, options: Iterable[int]) -> str:
+    """Several choices, a date or a time, all of which are texts in JSON."""
+    if kind == "time":
+        return _time(name, value)
+    if kind == "choices":
+        chosen = [int(part) for part in value.split(",") if part.strip().isdigit()]
+        return ",".join(str(_plain(name, one, "choice", options)) for one in chosen or [-1])
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", value) is None:
+        raise Refusal(400, "0x80048d19", f"Error identified in Payload: cannot convert {name} to Edm.Date")
+    return value
+
+
+def _plain(name: str, value: Any, kind: str, options: Iterable[int]) -> Any:
+    """A number, a truth value or the number of a choice. The codes of these refusals are synthetic."""
+    if type(value) not in PLAIN[kind]:
+        raise Refusal(400, "0x80048d19", f"Error identified in Payload: cannot convert {name} to its type")
+    if kind == "choice" and value not in options:
+        raise Refusal(400, "0x80044330", f"A validation error occurred. The value of {name} is outside the valid range.")
     return value
 
 

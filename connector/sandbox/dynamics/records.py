@@ -170,7 +170,7 @@ class Records:
             elif name not in known or name in READ_ONLY:
                 raise unknown_column(name, TABLES[table][0])
             else:
-                fields[name] = stored(name, value, *known[name])
+                fields[name] = stored(name, value, *known[name], options=self._metadata.choices(name))
         return fields
 
     def _bound(self, value: Any) -> str:

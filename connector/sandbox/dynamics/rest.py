@@ -19,6 +19,7 @@ ADDRESSED = re.compile(r"(\w+)\((.*)\)", re.DOTALL)
 BY_KEY = re.compile(r"(\w+)='((?:[^']|'')*)'")
 CONTACT = "EntityDefinitions(LogicalName='contact')"
 STRINGS = "Microsoft.Dynamics.CRM.StringAttributeMetadata"
+TYPED = re.compile(r"Microsoft\.Dynamics\.CRM\.([A-Za-z]+)AttributeMetadata")
 HELD = "Microsoft.Dynamics.CRM.RetrieveUserSetOfPrivilegesByNames(PrivilegeNames=@names)"
 USER = "00000001-5a3c-ef11-8e4f-000d3ab0a11c"
 READ = {"contacts": ("prvReadContact",), "appointments": ("prvReadActivity",)}
@@ -129,6 +130,12 @@ class Rest:
             case "GET", ["Attributes", kind] if kind == STRINGS:
                 context = f"{self._origin}{API}/$metadata#EntityDefinitions('contact')/Attributes/{STRINGS}"
                 return 200, {"@odata.context": context, "value": self.metadata.strings()}, {}
+            case "GET", ["Attributes"]:
+                context = f"{self._origin}{API}/$metadata#EntityDefinitions('contact')/Attributes"
+                return 200, {"@odata.context": context, "value": self.metadata.attributes()}, {}
+            case "GET", ["Attributes", kind] if typed := TYPED.fullmatch(kind):
+                context = f"{self._origin}{API}/$metadata#EntityDefinitions('contact')/Attributes/{kind}"
+                return 200, {"@odata.context": context, "value": self.metadata.attributes(typed[1])}, {}
             case "POST", ["Attributes"]:
                 self.metadata.add_column(data)
                 return 204, None, {}

@@ -14,7 +14,18 @@ import phonenumbers
 #: Names that exist in every account; True: only HubSpot writes them.
 CONTACT_PROPERTIES = {
     **dict.fromkeys(
-        ("email", "firstname", "lastname", "phone", "mobilephone", "company", "lifecyclestage", "hs_lead_status"), False
+        (
+            "email",
+            "firstname",
+            "lastname",
+            "phone",
+            "mobilephone",
+            "company",
+            "lifecyclestage",
+            "hs_lead_status",
+            "hubspot_owner_id",
+        ),
+        False,
     ),
     **dict.fromkeys(("hs_object_id", "createdate", "lastmodifieddate", "hs_additional_emails", "hs_merged_object_ids"), True),
     **dict.fromkeys(("hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number"), True),

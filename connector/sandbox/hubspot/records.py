@@ -54,6 +54,9 @@ class Records:
         self.contacts: dict[str, Record] = {}
         self.meetings: dict[str, Record] = {}
         self.properties: dict[str, dict[str, Any]] = {}
+        #: Users who can own contacts: id → e-mail address; and those who were deactivated.
+        self.owners: dict[str, str] = {}
+        self.former_owners: set[str] = set()
         self._ids = itertools.count(6001)
         self._survivors: dict[str, str] = {}
         self._emails: dict[str, str] = {}
@@ -199,6 +202,8 @@ class Records:
                 faults.append((name, "READ_ONLY_VALUE", f'\\"{name}\\" is a read only property'))
             elif name == "email" and value and not EMAIL.fullmatch(value):
                 faults.append((name, "INVALID_EMAIL", f"Email address {value} is invalid"))
+            elif name == "hubspot_owner_id" and value and value not in self.owners:
+                faults.append((name, "INVALID_OWNER_ID", f"{value} is no owner"))  # the code is synthetic
             elif value and (code := misfit(value, self.property(name))) is not None:
                 faults.append((name, code, f"{value} is not a valid value"))
         if faults:

@@ -36,7 +36,15 @@ class Rest:
             case ["crm", "properties", version, "contacts", *rest] if version == VERSION:
                 self.requests[f"{method} properties{_shape(rest)}"] += 1
                 return self._properties(method, rest, data)
+            case ["crm", "owners", version] if version == VERSION and method == "GET":
+                self.requests["GET owners"] += 1
+                return 200, {"results": self._owners(archived=query.get("archived") == "true")}
         raise Refusal(404, "No such resource in this version of the API.", "OBJECT_NOT_FOUND")
+
+    def _owners(self, *, archived: bool) -> list[dict[str, Any]]:
+        records = self.records
+        ids = [identity for identity in records.owners if (identity in records.former_owners) == archived]
+        return [{"id": one, "email": records.owners[one], "type": "PERSON", "archived": archived} for one in ids]
 
     def _contacts(  # noqa: PLR0911 - a table of routes
         self, method: str, rest: list[str], query: Mapping[str, str], data: Any

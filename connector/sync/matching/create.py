@@ -10,7 +10,7 @@ from connector.model.errors import Conflict, ConnectorError, Hold, Ignore, Lasti
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.sync.effects import effect
-from connector.sync.fields import field_values
+from connector.sync.fields import wanted
 from connector.sync.matching.answers import AlreadyThere, Ambiguous, Created, Found, Stop
 from connector.sync.matching.case import Case
 from connector.sync.matching.decisions import names_differ
@@ -66,9 +66,10 @@ async def _create(case: Case, *, unsettled: bool) -> Created | AlreadyThere:
 
 
 async def _more(case: Case) -> Mapping[str, Value]:
-    """What `[sync.fields]` says for a customer who is made."""
+    """What `[sync.fields]` and `[sync.owner]` say for a customer who is made."""
     event = case.work.event
-    changes = await case.parts.crm.changes(field_values(case.parts.settings.fields, event.client, event.appointment))
+    parts = case.parts
+    changes = await parts.crm.changes(wanted(parts.settings, parts.crm, event.client, event.appointment))
     return changes.values
 
 

@@ -99,4 +99,6 @@ def _receiver(stats: ReceiverStats) -> Iterable[Metric]:
     last = GaugeMetricFamily("connector_last_delivery_timestamp_seconds", "Unix time of the last delivery.", labels=["source"])
     for source, at in sorted(stats.last_delivery_at.items()):
         last.add_metric([source], at)
-    return deliveries, refusals, last
+    missed = "POST and PUT requests since the start that match no webhook address."
+    unmatched = CounterMetricFamily("connector_unmatched_requests", missed, value=stats.unmatched.count)
+    return deliveries, refusals, last, unmatched

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from connector.model.errors import ConnectorError
+from connector.model.text import visible_json
 from connector.web.access import Access
 from connector.web.interfaces import StatusData
 from connector.web.receiver.stats import ReceiverStats
@@ -92,7 +93,7 @@ class StatusPages:
             return _error(503, f"{error} {error.hint}".strip(), as_json=as_json)
 
     async def _json(self) -> Response:
-        return JSONResponse(await self._data.status(), headers=PRIVATE)
+        return Response(visible_json(await self._data.status()), headers=PRIVATE, media_type="application/json")
 
     async def _metrics(self) -> Response:
         text = metrics.render(await self._data.status(), self._stats)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from connector.web.status.wording import Moment, moment, sentence
+from connector.web.status.wording import NEVER, Moment, moment, sentence
 
 #: States that a person can queue again, and that a person can give up.
 RETRIED = ("held", "retrying", "ignored")
@@ -120,7 +120,7 @@ def event_page(row: Mapping[str, Any], now: float, option: str) -> EventPage:
         delivery=str(row["event"] or ""),
         duplicates=int(row["duplicates"] or 0),
         updated=moment(row["updated_at"], now),
-        next_try=moment(row["next_try"], now) if state == "retrying" else Moment("", ""),
+        next_try=moment(row["next_try"], now) if state == "retrying" else NEVER,
         facts=tuple((name, value) for name, value in facts if value),
         reason=sentence(row["reason"]) if row["reason"] else "",
         hint=row["hint"] or "",

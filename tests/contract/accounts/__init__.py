@@ -116,6 +116,14 @@ class CrmAccount(SandboxAccount):
     def unprepare(self) -> None:
         """Take away what `connector check --fix` makes."""
 
+    def add_user(self, email: str, *, active: bool = True) -> str:
+        """Add a user who can own customers; returns the id."""
+        raise AssertionError(f"{self.system} takes no owners")
+
+    def owner(self, customer_id: str) -> str | None:
+        """The id of a customer's owner."""
+        raise AssertionError(f"{self.system} takes no owners")
+
     def add_fields(self) -> dict[str, str]:
         """Make further fields of customers; the CRM's names of them, by what they take.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from connector.model.persons import NewCustomer
 from connector.sandbox.dynamics.app import DynamicsSandbox
@@ -22,6 +23,18 @@ class Account(CrmAccount):
     """Dynamics 365."""
 
     system = "dynamics"
+    #: A refusal says which column does not exist, and nothing of values.
+    unnamed = frozenset({"text", "number", "date", "option", "options"})
+    written: ClassVar[Mapping[str, Any]] = {
+        "text": "Downtown",
+        "lines": "Cut",
+        "number": 12.5,
+        "yes_no": True,
+        "date": "2027-03-01",
+        "time": "2027-03-01T12:00:00Z",
+        "option": 1,
+        "options": "1",
+    }
     nobody = "0fffffff-5a3c-ef11-8e4f-000d3ab00000"
 
     def __init__(self) -> None:
@@ -58,6 +71,22 @@ class Account(CrmAccount):
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete(record_id)
+
+    def add_fields(self) -> dict[str, str]:
+        kinds = {"text": "text", "lines": "memo", "number": "decimal", "yes_no": "yes_no", "date": "date", "time": "time",
+                 "option": "choice", "options": "choices"}  # fmt: skip
+        for name, kind in kinds.items():
+            choices = {1: "Red", 2: "Blue"} if name.startswith("option") else {}
+            length = {"text": 20, "lines": 2_000}.get(name, 0)
+            self.sandbox.metadata.further[f"new_my{name}"] = (kind, length, choices)
+        return {**{name: f"new_my{name}" for name in kinds}, "fixed": "createdon"}
+
+    def kept(self, customer_id: str) -> Mapping[str, Any]:
+        fields: Mapping[str, Any] = self.sandbox.records.rows[customer_id].fields
+        return fields
+
+    def remove_field(self, name: str) -> None:
+        del self.sandbox.metadata.further[name]
 
     def unprepare(self) -> None:
         self.sandbox.metadata.own.clear()

@@ -62,6 +62,17 @@ class Account(CrmAccount):
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.archive_meeting(record_id)
 
+    def add_user(self, email: str, *, active: bool = True) -> str:
+        identity = str(77_000 + len(self.sandbox.records.owners))
+        self.sandbox.records.owners[identity] = email
+        if not active:
+            self.sandbox.records.former_owners.add(identity)
+        return identity
+
+    def owner(self, customer_id: str) -> str | None:
+        owner: str | None = self.sandbox.records.contacts[customer_id].properties.get("hubspot_owner_id")
+        return owner
+
     def add_fields(self) -> dict[str, str]:
         colours = [{"value": "r", "label": "Red"}, {"value": "b", "label": "Blue"}]
         yes_no = [{"value": "true", "label": "Yes"}, {"value": "false", "label": "No"}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.web.status.pages import environment
 from connector.web.status.present import present
 from connector.web.status.view import View
 from connector.web.status.wording import count, duration, moment
@@ -70,6 +71,20 @@ def test_a_remote_system_that_is_down_is_said_with_what_becomes_of_its_events() 
         "warn",
         "crm.main does not answer. Nothing is lost: its events go on when it is back.",
     )
+
+
+def test_an_account_whose_calls_are_used_up_is_said_once_with_its_end() -> None:
+    crms = {"main": {"system": "hubspot", "state": "limited", "reason": "answered 429: DAILY", "quota": None}}
+    text = "HubSpot: search contacts: answered 429: DAILY; limited until 2026-03-02 05:00 UTC"
+    view = show(crms=crms, checks=[{"id": "crm.main.account", "level": "error", "message": text, "hint": "Nothing is lost."}])
+    assert (view.headline, view.remarks) == (f"{text}.", ("Nothing is lost.",))
+
+
+def test_a_refused_action_is_the_headline_while_its_account_is_well() -> None:
+    text = "HubSpot: record the appointment: answered 403: the key lacks the scope meetings"
+    view = show(checks=[{"id": "crm.main.refused.record", "level": "error", "message": text, "hint": "Give it."}])
+    assert (view.tone, view.headline, view.remarks) == ("bad", f"{text}.", ("Give it.",))
+    assert [account.state for account in view.accounts] == ["ok", "ok"]
 
 
 def test_the_gravest_comes_first() -> None:
@@ -202,3 +217,8 @@ async def test_the_page_renders_with_hardly_any_data(changes: dict[str, object])
     world.data._page = {**quiet_page(), **changes}
     async with world.logged_in() as client:
         assert (await client.get("/status")).status_code == 200
+
+
+def test_the_page_shows_no_character_that_changes_how_the_rest_is_read():
+    page = environment().from_string("<b>{{ reason }}</b>").render(reason="a\u202e<\x9b>\n")
+    assert page == "<b>a\ufffd&lt;\ufffd&gt;\n</b>"

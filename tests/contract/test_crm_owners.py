@@ -1,0 +1,114 @@
+"""The laws of owners (`[sync.owner]`), for every CRM that takes them."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from connector import registry
+from connector.crms.base import CRM
+from connector.model.fields import FieldValue
+from connector.model.persons import Customer, NewCustomer
+
+from .accounts import CrmAccount, account
+
+pytestmark = pytest.mark.anyio
+KEY = "a" * 64
+ADA = NewCustomer(first_name="Ada", last_name="Byron", email="ada@example.com", mobile_phone="+15145550123")
+TAKE_OWNERS = sorted(name for name in registry.CRMS if registry.crm(name).settings_model.owner_field is not None)
+KIM, SAM = "kim@example.com", "sam@example.com"
+NO_USER = "no active user of the CRM has this e-mail address or id"
+
+
+@pytest.fixture(params=TAKE_OWNERS)
+def far(request: pytest.FixtureRequest) -> CrmAccount:
+    return account(request.param)
+
+
+@pytest.fixture
+def kim(far: CrmAccount) -> str:
+    return far.add_user(KIM)
+
+
+@pytest.fixture
+def sam(far: CrmAccount) -> str:
+    return far.add_user(SAM)
+
+
+@pytest.fixture
+async def crm(far: CrmAccount, kim: str, sam: str) -> AsyncIterator[CRM]:
+    adapter = far.connect()
+    adapter.keep((), owner=True)
+    yield adapter
+    await adapter.remote.aclose()
+
+
+def chosen(crm: CRM, user: str) -> list[FieldValue]:
+    return [FieldValue(crm.owner_field, user, "on_create" if crm.always_owned else "if_empty")]
+
+
+async def made(crm: CRM, user: str) -> Customer:
+    changes = await crm.changes(chosen(crm, user))
+    assert changes.left_out == {}
+    return await crm.create(ADA, KEY, changes.values)
+
+
+@pytest.mark.parametrize("spelling", [KIM, "Kim@Example.com"])
+async def test_a_new_customer_belongs_to_the_user_with_the_address_in_the_same_call(far, crm, kim, spelling):
+    found = await made(crm, spelling)
+    assert (far.owner(found.id), found.refused, far.effects()) == (kim, (), 1)
+
+
+async def test_a_user_can_be_named_by_id(far, crm, kim, sam):
+    found = await made(crm, sam)
+    assert far.owner(found.id) == sam
+
+
+async def test_an_owner_who_is_there_is_kept(far, crm, kim, sam):
+    found = await crm.get((await made(crm, KIM)).id)
+    assert (await crm.changes(chosen(crm, SAM), found)).values == {}
+    assert (await crm.changes(chosen(crm, KIM), found)).values == {}
+
+
+async def test_a_customer_without_an_owner_gets_one_later(far, crm, kim):
+    found = await crm.get(far.add(NewCustomer(last_name="Byron", email="ada@example.com")))
+    before = far.effects()
+    changes = await crm.changes(chosen(crm, KIM), found)
+    if crm.always_owned:
+        assert changes.values == {}
+        return
+    assert await crm.fill(found, NewCustomer(mobile_phone=ADA.mobile_phone), changes.values)
+    assert (far.owner(found.id), far.effects()) == (kim, before + 1)
+    again = await crm.get(found.id)
+    assert (await crm.changes(chosen(crm, SAM), again)).values == {}
+
+
+async def test_whom_nobody_is_leaves_the_customer_without_a_choice(far, crm):
+    far.add_user("former@example.com", active=False)
+    for user in ("nobody@example.com", "former@example.com"):
+        changes = await crm.changes(chosen(crm, user))
+        assert (changes.values, changes.left_out) == ({}, {crm.owner_field: NO_USER})
+
+
+async def test_a_user_who_is_new_is_found(far, crm, kim):
+    await crm.changes(chosen(crm, KIM))
+    new = far.add_user("new@example.com")
+    found = await made(crm, "new@example.com")
+    assert far.owner(found.id) == new
+
+
+async def test_a_refused_owner_is_left_out(far, crm):
+    found = await crm.create(ADA, KEY, {crm.owner_field: "999999999"})
+    assert found.refused == (crm.owner_field,)
+    assert far.customers() == [found.id]
+
+
+async def test_check_needs_users_to_be_shown(crm):
+    assert [check.level for check in await crm.field_checks()] == ["ok"]
+
+
+async def test_check_says_that_nobody_is_shown(far):
+    adapter = account(far.system).connect()
+    adapter.keep((), owner=True)
+    levels = [(check.level, check.message) for check in await adapter.field_checks()]
+    assert levels == [("error", f"{adapter.title}: no user is shown who could own a customer")]
+    await adapter.remote.aclose()
