@@ -11,9 +11,10 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
-from pydantic import Field, PrivateAttr, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from connector.config.addresses import check_base_url, is_loopback, own_url
+from connector.config.database import DatabaseSettings
 from connector.config.fields import FieldRules, check_owner, check_rules
 from connector.config.operators import StatusSettings, check_status, read_status
 from connector.config.outbound import OutboundSettings, Route
@@ -53,35 +54,6 @@ class ServerSettings(Section):
     def is_local(self) -> bool:
         """Whether only this machine can reach us: a loopback host and no address for the world."""
         return is_loopback(self.host) and self.public_url is None
-
-
-class DatabaseSettings(Section):
-    """Where the inbox, the journal and the links are kept."""
-
-    url: str = "sqlite:///connector.db"
-    _base: Path = PrivateAttr(default=Path())
-
-    def model_post_init(self, context: Any) -> None:
-        """Take the folder of the configuration file, which relative paths start from."""
-        if context:
-            self._base = context["base"]
-
-    @field_validator("url")
-    @classmethod
-    def _url(cls, value: str) -> str:
-        scheme, _, rest = value.partition("://")
-        if scheme.startswith("postgres"):
-            raise ValueError('postgresql is not built yet; use "sqlite:///connector.db"')
-        if scheme != "sqlite" or not rest.startswith("/"):
-            raise ValueError('must look like "sqlite:///connector.db" (four slashes make the path absolute)')
-        if rest in ("/", "//") or rest.endswith("/") or ":memory:" in rest or "?" in rest:
-            raise ValueError('must name a file and nothing more, for example "sqlite:///connector.db"')
-        return value
-
-    @property
-    def path(self) -> Path:
-        """The database file; relative ones start from the configuration file's folder."""
-        return self._base / self.url.removeprefix("sqlite:///")
 
 
 class WorkerSettings(Section):
