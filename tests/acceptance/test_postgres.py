@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import postgres
 import pytest
 
@@ -48,6 +49,10 @@ async def test_it_serves_and_is_commanded_and_outlives_a_restart_of_the_server(t
             await service.first_done(sides)
             listed = await run("links", "list", "--json", file=file)
             assert [link["crm"] for link in json.loads(listed.stdout)] == ["main"], listed
+            headers = {"Authorization": "Bearer a-status-token-for-tests"}
+            async with httpx.AsyncClient(headers=headers, base_url=service.url) as client:
+                for path in ("/status", "/status.json", "/metrics", "/readyz", "/status/events", "/status/links"):
+                    assert (await client.get(path)).status_code == 200, path
             server.stop("immediate")
             await service.says("the connection to the database is lost")
             # The sender is refused, and comes again until it is not.
