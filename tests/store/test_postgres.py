@@ -44,7 +44,7 @@ def place(server: postgres.Server, tmp_path: Path) -> Place:
 
 
 def ask(place: Place, sql: str) -> list[tuple]:
-    with psycopg.connect(place.url, autocommit=True) as connection:
+    with psycopg.connect(place.address, autocommit=True) as connection:
         return connection.execute(sql).fetchall()
 
 
@@ -85,7 +85,7 @@ def test_placeholders_are_numbered_and_literals_stay():
 async def test_a_second_process_is_refused_until_the_first_has_ended(store, place, tmp_path):
     # In another folder, as on another machine: the lock file says nothing there.
     (tmp_path / "other").mkdir()
-    other = Place(place.url, tmp_path / "other" / "connector")
+    other = Place(place.address, tmp_path / "other" / "connector")
     with pytest.raises(StoreError, match="in use by another connector: one process at a time"):
         Store.open(other)
     await store.close()
@@ -99,7 +99,7 @@ async def test_a_machine_with_another_key_file_is_refused(place, tmp_path):
         pass
     (tmp_path / "other").mkdir()
     with pytest.raises(StoreError, match=r"connector\.key is missing"):
-        Store.open(Place(place.url, tmp_path / "other" / "connector"))
+        Store.open(Place(place.address, tmp_path / "other" / "connector"))
     async with opened(place) as store:
         await accept(store, "e-1")
 
@@ -190,7 +190,7 @@ async def test_a_process_that_was_replaced_writes_never_again(store, place, eage
         await store.lanes.conclude(work, Verdict("done"), NOW)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "connector.key").write_bytes((tmp_path / "connector.key").read_bytes())
-    async with opened(Place(place.url, tmp_path / "other" / "connector")) as other:
+    async with opened(Place(place.address, tmp_path / "other" / "connector")) as other:
         assert await other.lanes.recover(NOW) == 1
         store.database._next_attempt = 0.0
         with pytest.raises(StoreError, match="cannot be reached"):

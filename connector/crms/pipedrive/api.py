@@ -109,6 +109,11 @@ class Client:
             10, "list the person fields", "GET", "api/v2/personFields", params=params, accept=(200,), probe=probe
         )
 
+    # https://developers.pipedrive.com/docs/api/v1/Users#getUsers
+    async def users(self) -> Answer:
+        """List the users of the company."""
+        return await self._call(20, "list the users", "GET", "v1/users", accept=(200,), probe=True)
+
     # https://developers.pipedrive.com/docs/api/v1/PersonFields#addPersonField
     async def create_field(self, name: str) -> Answer:
         """Create a text field of persons; 403: the token's user may not do that."""

@@ -76,6 +76,14 @@ class Client:
         what = f"read the fields of {module}"
         return await self._call(what, "GET", f"{BASE}/settings/fields", params={"module": module}, accept=(200,), probe=True)
 
+    async def users(self, page: int) -> Answer:
+        """Read one page of the active users; 204 where there are none.
+
+        https://www.zoho.com/crm/developer/docs/api/v8/get-users.html
+        """
+        params = {"type": "ActiveUsers", "page": str(page), "per_page": "200"}
+        return await self._call("list the users", "GET", f"{BASE}/users", params=params, accept=(200, 204), probe=True)
+
     # ---- writes ----
 
     async def upsert_contact(self, values: dict[str, Any], check: str) -> dict[str, Any]:

@@ -85,7 +85,8 @@ class Refusals:
     def _scope(self, what: str) -> ActionRefused:
         hint = (
             f"Make a new refresh token for [{self._account}] with the scopes ZohoCRM.modules.contacts.ALL, "
-            f"ZohoCRM.modules.events.ALL, ZohoCRM.coql.READ and ZohoCRM.settings.fields.ALL, set it and restart; {WAITING}"
+            "ZohoCRM.modules.events.ALL, ZohoCRM.coql.READ and ZohoCRM.settings.fields.ALL, and for [sync.owner] also "
+            f"ZohoCRM.users.READ, set it and restart; {WAITING}"
         )
         text = self._text(what, "answered 401: the token lacks a scope")
         return self._lacks(what, text, 401, hint)
