@@ -21,6 +21,7 @@ from connector.config.outbound import OutboundSettings, Route
 from connector.config.owner import OwnerSettings
 from connector.config.reader import Tables, nearest, parse
 from connector.config.routes import Routes
+from connector.config.samples import Sampled
 from connector.config.strength import check_webhooks
 from connector.config.values import RecordUrl, Zone
 from connector.config.values import Section as Section  # noqa: PLC0414 - integrations take it from here
@@ -84,7 +85,7 @@ class WebhookSettings(Section):
     tolerance_seconds: Annotated[float, Field(gt=0)] = 300.0
 
 
-class BookingSettings(Section):
+class BookingSettings(Sampled, Section):
     """What every `[booking.NAME]` has; each system's own settings extend it."""
 
     #: True for a system that proves its deliveries in its own way (`BookingSystem.verifier`).
@@ -108,14 +109,6 @@ class BookingSettings(Section):
         if country is not None and country not in SUPPORTED_REGIONS:
             raise ValueError('must be a country\'s two letters (ISO 3166), for example "CA"; the United Kingdom is "GB"')
         return country
-
-    def sample_query(self) -> dict[str, str]:
-        """What the query of a sample delivery's address holds; a secret of the address is among it."""
-        return {}
-
-    def own_proof(self, address: str | None, body: bytes, message_id: str, now: float) -> dict[str, str]:  # noqa: ARG002
-        """Headers by which the product itself proves a delivery to `address`; none where `[booking.NAME.webhook]` says it."""
-        return {}
 
 
 class CrmSettings(Section):

@@ -24,10 +24,12 @@ from connector.remote import contacts
 from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import QuotaFor, Window
-from connector.remote.values import read_object
+from connector.remote.values import read_object, read_objects, read_text
 
 #: Records in one answer of a query, which costs one credit, and the pages that are read before the answer counts as cut short.
 PAGE, PAGES = 200, 5
+#: Pages of 200 users.
+USER_PAGES = 20
 #: Credits left below which `connector check` warns.
 FEW_CREDITS = 1_000
 
@@ -42,6 +44,8 @@ class Zoho(CRM):
     system = "zoho"
     title = "Zoho CRM"
     settings_model = ZohoSettings
+    owner_field = ZohoSettings.owner_field
+    always_owned = True
     uniqueness = Uniqueness.KEY
     follows_merges = False
 
@@ -212,6 +216,17 @@ class Zoho(CRM):
     async def fields(self) -> Mapping[str, Field]:
         """Read the definitions of the fields of contacts."""
         return await self._own.of_contacts()
+
+    async def users(self) -> Mapping[str, str]:
+        """Read the active users; needs the scope `ZohoCRM.users.READ`."""
+        found: dict[str, str] = {}
+        for page in range(1, USER_PAGES + 1):
+            data = read_object((await self._client.users(page)).data)
+            users = read_objects(data.get("users"))
+            found |= {str(one["id"]): read_text(one.get("email")) for one in users if mapping.is_id(one.get("id"))}
+            if read_object(data.get("info")).get("more_records") is not True:
+                return found
+        raise Lasting("Zoho CRM: list the users: there are too many", account=self.remote.account, hint="Remove [sync.owner].")
 
     # ---- appointments ----
 
