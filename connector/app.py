@@ -164,7 +164,7 @@ class Service:
             max_body_bytes=config.server.max_body_bytes,
             config_file=str(config.path),
             extra_routes=[admin_route(token, self.operations.call)],
-            operate=self.operations.call,
+            actions=self.operations,
         )
         return uvicorn.Config(
             app,

@@ -47,7 +47,7 @@ async def operator(config: Config, *, work: bool = False) -> AsyncIterator[Opera
             yield operations
     else:
         raise StoreError(
-            f"The database {config.database.path.name} is in use by another connector command.",
+            f"The database {config.database.name} is in use by another connector command.",
             hint="Wait until that command has ended.",
         )
 

@@ -21,8 +21,8 @@ class Location(Protocol):
     """Where a database is; the configuration's `[database]` says it."""
 
     @property
-    def url(self) -> str:
-        """`sqlite:///…` or `postgresql://…`."""
+    def address(self) -> str:
+        """`sqlite:///…` or `postgresql://…`, with the password where one is needed."""
         ...
 
     @property
@@ -38,7 +38,7 @@ def open_database(where: Path | Location) -> Database:
     _needs_psycopg()
     from connector.store.postgres.database import PostgresDatabase
 
-    return PostgresDatabase.open(where.url, where.path)
+    return PostgresDatabase.open(where.address, where.path)
 
 
 def look(where: Path | Location, view: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -59,7 +59,7 @@ def _reading(where: Path | Location) -> Iterator[Connection]:
         _needs_psycopg()
         from connector.store.postgres.sessions import looking
 
-        with looking(where.url) as connection:
+        with looking(where.address) as connection:
             yield connection
         return
     path = where if isinstance(where, Path) else where.path
@@ -71,12 +71,12 @@ def _reading(where: Path | Location) -> Iterator[Connection]:
 
 
 def _on_server(where: Location) -> bool:
-    return where.url.startswith("postgresql:")
+    return where.address.startswith("postgresql:")
 
 
 def _needs_psycopg() -> None:
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
-        hint = 'Install it with the extra: pip install "booking-crm-connector[postgres]"'
+        hint = 'Install it beside connector: python -m pip install "psycopg[binary]>=3.2,<4"'
         raise StoreError("PostgreSQL needs the package psycopg, which is not installed.", hint=hint) from error

@@ -187,8 +187,7 @@ def _ids(pages) -> list[str]:
     return [event.appointment.id for page in pages for event in page.events]
 
 
-@pytest.fixture
-def booked(far: BookingAccount) -> set[str]:
+def _booked(far: BookingAccount) -> set[str]:
     """Appointments of the whole window, in several places, some at one moment; and some outside of it."""
     clients = [far.add(ADA) for _ in range(3)]
     inside = {far.book(clients[n % 3], SINCE + timedelta(hours=7 * n), place=n) for n in range(34)}
@@ -198,7 +197,8 @@ def booked(far: BookingAccount) -> set[str]:
     return inside
 
 
-async def test_the_walk_yields_every_appointment_of_the_window_once(far, booking, booked):
+async def test_the_walk_yields_every_appointment_of_the_window_once(far, booking):
+    booked = _booked(far)
     pages = await _walk(booking)
     assert len(pages) > 5
     assert sorted(_ids(pages)) == sorted(booked)
@@ -208,21 +208,24 @@ async def test_the_walk_yields_every_appointment_of_the_window_once(far, booking
     assert 0 <= fractions[0] <= fractions[-1] <= 1
 
 
-async def test_the_walk_goes_on_after_any_of_its_pages(far, booking, booked):
+async def test_the_walk_goes_on_after_any_of_its_pages(far, booking):
+    _booked(far)
     pages = await _walk(booking)
     for number, page in enumerate(pages, 1):
         rest = await _walk(booking, json.loads(json.dumps(page.cursor)))
         assert _ids(rest) == _ids(pages[number:])
 
 
-async def test_another_process_can_go_on(far, booking, booked):
+async def test_another_process_can_go_on(far, booking):
+    _booked(far)
     pages = await _walk(booking)
     other = far.connect()
     assert _ids([p async for p in other.walk(SINCE, UNTIL, pages[2].cursor)]) == _ids(pages[3:])
     await other.remote.aclose()
 
 
-async def test_a_walk_of_nothing(far, booking, booked):
+async def test_a_walk_of_nothing(far, booking):
+    _booked(far)
     assert _ids(await _walk(booking, since=SINCE, until=SINCE)) == []
     assert _ids(await _walk(booking, since=UNTIL + timedelta(days=80), until=UNTIL + timedelta(days=81))) == []
 
@@ -234,7 +237,8 @@ async def test_a_cursor_that_is_not_one_is_refused(booking):
 
 
 @pytest.mark.parametrize("faults", FAILURES.values(), ids=FAILURES)
-async def test_a_walk_that_fails_is_not_a_walk_that_ends(far, booking, booked, faults):
+async def test_a_walk_that_fails_is_not_a_walk_that_ends(far, booking, faults):
+    booked = _booked(far)
     walk = booking.walk(SINCE, UNTIL, None)
     first = await anext(walk)
     far.disturb(**faults)

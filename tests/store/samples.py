@@ -29,7 +29,7 @@ DONE = Verdict("done")
 class Place:
     """Where a database is, as the configuration says it."""
 
-    url: str
+    address: str
     path: Path
 
 

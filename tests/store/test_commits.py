@@ -100,7 +100,7 @@ async def test_the_error_of_one_write_spares_the_others_of_its_transaction(store
 
 async def test_a_failed_commit_reaches_everybody_who_waited_and_stores_nothing(store, place):
     def orphan(connection):
-        if place.url.startswith("sqlite"):
+        if place.address.startswith("sqlite"):
             connection.execute("PRAGMA defer_foreign_keys = ON")
         else:
             connection.execute("ALTER TABLE backfill_clients ALTER CONSTRAINT backfill_clients_event_id_fkey DEFERRABLE")

@@ -202,7 +202,7 @@ async def test_the_disk_is_looked_at_again_after_a_second(store, monkeypatch):
 
 
 async def test_as_many_events_as_a_body_can_name_fit_into_one_commit(store, place):
-    if place.url.startswith("sqlite"):
+    if place.address.startswith("sqlite"):
         # What SQLite allows where it was built with its own defaults; Debian's allows more.
         store.database._connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 32_766)
     clients = [f"c-{n}" for n in range(4_000)]

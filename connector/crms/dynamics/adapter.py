@@ -26,6 +26,7 @@ from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
 from connector.remote.oauth import TokenSource, request_token
 from connector.remote.rate_limit import QuotaFor
+from connector.remote.values import read_text
 
 #: Merges of merges that are followed.
 MERGES = 10
@@ -44,6 +45,8 @@ class Dynamics(CRM):
     system = "dynamics"
     title = "Dynamics 365"
     settings_model = DynamicsSettings
+    owner_field = DynamicsSettings.owner_field
+    always_owned = True
     uniqueness = Uniqueness.KEY
 
     def __init__(
@@ -187,18 +190,20 @@ class Dynamics(CRM):
 
         The second answer is which of them were left out.
         """
-        values = {**self._written(properties), **fields}
+        further = self._written(properties)
+        values = {**further, **fields}
         try:
             return await self._create_once(values, person_key), ()
         except DuplicateRule:
             raise
         except Rejected as refusal:
-            kept = contacts.retried(values, refusal.fields, properties)
+            kept = contacts.retried(values, refusal.fields, further)
             if kept == values or not fields.keys() <= kept.keys():
                 raise
         # Perhaps a column was taken away, which would be refused in what is read back too.
         self.schema = None
-        return await self._create_once(kept, person_key), tuple(name for name in properties if name not in kept)
+        left_out = tuple(name for name in properties if columns.bound(name) not in kept)
+        return await self._create_once(kept, person_key), left_out
 
     async def _create_once(self, values: dict[str, Any], person_key: str) -> Answer:
         read, detect = (*self._read, *await self.readable()), self._settings.detect_duplicates
@@ -282,6 +287,16 @@ class Dynamics(CRM):
                 raise
         await self._client.update_contact(identity, kept, etag)
         return tuple(name for name in properties if name in kept)
+
+    async def users(self) -> Mapping[str, str]:
+        """Read the users who are not disabled."""
+        members = ("systemuserid", "internalemailaddress")
+        rows, whole = await self._client.rows("list the users", "systemusers", members, "isdisabled eq false")
+        if not whole:
+            text, hint = "Dynamics 365: list the users: there are too many", "Remove [sync.owner]."
+            raise Lasting(text, account=self.remote.account, hint=hint)
+        ids = ((mapping.guid(row.get("systemuserid")), read_text(row.get("internalemailaddress"))) for row in rows)
+        return {identity: email for identity, email in ids if identity is not None}
 
     async def fields(self) -> Mapping[str, Field]:
         """Read the columns of contacts."""

@@ -14,6 +14,8 @@ from connector.remote import fields
 from connector.remote.fields import Field, Kind
 from connector.remote.values import read_object, read_objects, read_text, write_time
 
+#: The user to whom a contact belongs.
+OWNER = "ownerid"
 #: Dataverse's types of columns.
 KINDS = {
     "StringType": Kind.TEXT,
@@ -91,7 +93,13 @@ def kept(row: Mapping[str, Any], names: Sequence[str], schema: Mapping[str, Fiel
 
 def written(properties: Mapping[str, Value], schema: Mapping[str, Field]) -> dict[str, Any]:
     """Values as Dataverse takes them: a choice as its number, several as numbers between commas, times in UTC."""
-    return {name: _written(schema.get(name), value) for name, value in properties.items()}
+    owner = {bound(OWNER): f"/systemusers({value})" for name, value in properties.items() if name == OWNER}
+    return owner | {name: _written(schema.get(name), value) for name, value in properties.items() if name != OWNER}
+
+
+def bound(name: str) -> str:
+    """The member of a body that writes a column: one that names another row is bound to it."""
+    return f"{name}@odata.bind" if name == OWNER else name
 
 
 def _written(about: Field | None, value: Value) -> Any:

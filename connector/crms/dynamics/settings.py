@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -47,6 +47,7 @@ class Limits(Section):
 class DynamicsSettings(CrmSettings):
     """One Dataverse environment, used by an application user with client credentials of Entra ID."""
 
+    owner_field: ClassVar[str | None] = "ownerid"
     #: The environment's address, `https://example.crm4.dynamics.com`.
     base_url: Address
     #: The directory's id or one of its domains.

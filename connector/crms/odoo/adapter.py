@@ -13,7 +13,7 @@ import phonenumbers
 
 from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.odoo import mapping
-from connector.crms.odoo.api import EVENT, PARTNER, Client
+from connector.crms.odoo.api import EVENT, PARTNER, USERS, Client
 from connector.crms.odoo.expiry import KeyExpiry
 from connector.crms.odoo.mapping import MODULE
 from connector.crms.odoo.protocols import Login, Server
@@ -28,6 +28,7 @@ from connector.remote import contacts
 from connector.remote.fields import Field
 from connector.remote.http import Remote
 from connector.remote.rate_limit import QuotaFor
+from connector.remote.values import read_text
 
 #: Contacts that may fit one phone number before the answer counts as cut short.
 MOST_HITS = 500
@@ -45,6 +46,7 @@ class Odoo(CRM):
     system = "odoo"
     title = "Odoo"
     settings_model = OdooSettings
+    owner_field = OdooSettings.owner_field
     uniqueness = Uniqueness.KEY
     follows_merges = False
 
@@ -138,23 +140,31 @@ class Odoo(CRM):
     async def _customers(self, what: str, domain: list[Any], *, limit: int | None = None, keys: bool = True) -> list[Customer]:
         mobile, _ = await self._schema()
         names = [*mapping.READ, mobile] if mobile else list(mapping.READ)
-        records = await self._search(what, domain, names, limit)
+        records, schema = await self._search(what, domain, names, limit)
         ids = [record["id"] for record in records]
         known = await self._client.external_ids(what, PARTNER, ids) if keys and ids else {}
-        schema = {name: about for name, about in (self.schema or {}).items() if name in self.kept}
         found = [mapping.customer(record, mobile, known.get(str(record["id"])), schema) for record in records]
         return [contact for contact in found if contact is not None]
 
-    async def _search(self, what: str, domain: list[Any], names: list[str], limit: int | None) -> list[dict[str, Any]]:
-        """The records, with the fields of `[sync.fields]`; where one of these is gone, with those that are left."""
-        further = await self.readable()
+    async def _search(
+        self, what: str, domain: list[Any], names: list[str], limit: int | None
+    ) -> tuple[list[dict[str, Any]], dict[str, Field]]:
+        """The records, with the fields of `[sync.fields]`; where one of these is gone, with those that are left.
+
+        The second answer is which of them were read.
+        """
+        further = await self._further()
         try:
-            return await self._client.search(what, PARTNER, domain, [*names, *further], limit=limit)
+            return await self._client.search(what, PARTNER, domain, [*names, *further], limit=limit), further
         except Rejected:
             self.schema = None
-            if (left := await self.readable()) == further:
+            if (left := await self._further()).keys() == further.keys():
                 raise
-            return await self._client.search(what, PARTNER, domain, [*names, *left], limit=limit)
+            return await self._client.search(what, PARTNER, domain, [*names, *left], limit=limit), left
+
+    async def _further(self) -> dict[str, Field]:
+        known = await self._known() if self.kept else {}
+        return {name: known[name] for name in self.kept if name in known}
 
     # ---- writes ----
 
@@ -194,10 +204,10 @@ class Odoo(CRM):
         try:
             return await self._load_once(sent, person_key), ()
         except Rejected as refusal:
-            kept = contacts.retried(sent, refusal.fields, properties)
+            kept = contacts.retried(sent, [mapping.cell(name) for name in refusal.fields], mapping.cells(properties))
             if kept == sent or not values.keys() <= kept.keys():
                 raise
-        return await self._load_once(kept, person_key), tuple(name for name in properties if name not in kept)
+        return await self._load_once(kept, person_key), tuple(name for name in properties if mapping.cell(name) not in kept)
 
     async def _load_once(self, values: dict[str, str], person_key: str) -> int:
         reference = f"{MODULE}.{mapping.person_reference(person_key)}"
@@ -250,6 +260,11 @@ class Odoo(CRM):
         """Read which fields contacts have, as far as our user sees them."""
         return {name: mapping.field(name, about) for name, about in (await self._client.all_fields(FIELDS, PARTNER)).items()}
 
+    async def users(self) -> Mapping[str, str]:
+        """Read the active users who are not only guests of the portal, by e-mail address or else by login."""
+        rows = await self._client.search("list the users", USERS, [["share", "=", False]], ["email", "login"], probe=True)
+        return {str(row["id"]): read_text(row.get("email")) or read_text(row.get("login")) for row in rows}
+
     # ---- appointments ----
 
     async def record_appointment(self, customer_id: str, appointment: Appointment, marker: str, record_id: str | None) -> str:
@@ -273,7 +288,9 @@ class Odoo(CRM):
         try:
             return await self._client.load(RECORD, EVENT, reference, values)
         except Rejected:
-            await self._demand_right(EVENT, "create", probe=False)
+            if not await self._client.may(EVENT, "create", probe=False):
+                # Contacts are not concerned: they go on.
+                raise self._refusals.right(RECORD, "our user may not create calendar events") from None
             raise
 
     async def _title(self, number: int) -> Any:

@@ -14,7 +14,7 @@ from connector.crms.odoo.protocols import Method, Server
 from connector.crms.odoo.refusals import NoReference, Refusals
 from connector.remote.values import read_object
 
-PARTNER, EVENT, KEYS = "res.partner", "calendar.event", "res.users.apikeys"
+PARTNER, EVENT, KEYS, USERS = "res.partner", "calendar.event", "res.users.apikeys", "res.users"
 #: Nobody is invited and nobody is informed of a change.
 SILENT = {"no_mail_to_attendees": True}
 #: `load` reads times in the zone of the user, or of this context; ours are in UTC.

@@ -24,6 +24,8 @@ READ = ("name", "email", "email_normalized", "phone", "create_date", "write_date
 #: What stands before the title while an appointment does not take place; every update writes what holds now.
 LABELS = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
 UNTITLED = "Appointment"
+#: The salesperson of a contact, who is a user.
+OWNER = "user_id"
 #: Odoo's types of fields.
 KINDS = {
     "char": Kind.TEXT,
@@ -84,6 +86,11 @@ def customer(
 def _properties(data: dict[str, Any], kept: Mapping[str, Field]) -> dict[str, Any]:
     """What stands in these fields: Odoo says false for every field that is empty."""
     found = fields.kept(data, kept)
+    # A relation to one record is answered with its id and its name.
+    found = {
+        n: str(value[0]) if kept[n].kind is Kind.USER and isinstance(value, list) and value else value
+        for n, value in found.items()
+    }
     return {n: None if value is False and kept[n].kind is not Kind.YES_NO else value for n, value in found.items()}
 
 
@@ -99,12 +106,17 @@ def field(name: str, definition: Any) -> Field:
 
 def written(properties: Mapping[str, Value]) -> dict[str, Any]:
     """Values as `write` takes them: times in UTC without saying so."""
-    return {name: _written(value) for name, value in properties.items()}
+    return {name: int(str(v)) if name == OWNER else _written(v) for name, v in properties.items()}
 
 
 def cells(properties: Mapping[str, Value]) -> dict[str, str]:
     """Values as cells of `load`, all of them text."""
-    return {name: str(int(v) if isinstance(v, bool) else v) for name, v in written(properties).items()}
+    return {cell(name): str(int(v) if isinstance(v, bool) else v) for name, v in written(properties).items()}
+
+
+def cell(name: str) -> str:
+    """The name of a column of `load`; that of a relation says that its ids are those of the database."""
+    return f"{name}/.id" if name == OWNER else name
 
 
 def _written(value: Value) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -33,6 +33,7 @@ class Limits(CallLimits):
 class OdooSettings(CrmSettings):
     """One Odoo database, used by one user with an API key."""
 
+    owner_field: ClassVar[str | None] = "user_id"
     api_key: Annotated[SecretStr, AfterValidator(_key)]
     base_url: Annotated[str, AfterValidator(web_address)]
     #: Required by the older API; JSON-2 needs it only where one server has several databases.

@@ -12,7 +12,7 @@ import httpx
 import phonenumbers
 
 from connector.crms.base import CRM, NOTHING, Uniqueness
-from connector.crms.pipedrive import mapping
+from connector.crms.pipedrive import mapping, own_fields
 from connector.crms.pipedrive.api import Client
 from connector.crms.pipedrive.own_fields import OwnFields
 from connector.crms.pipedrive.refusals import Refusals
@@ -47,6 +47,8 @@ class Pipedrive(CRM):
     system = "pipedrive"
     title = "Pipedrive"
     settings_model = PipedriveSettings
+    owner_field = PipedriveSettings.owner_field
+    always_owned = True
     uniqueness = Uniqueness.NONE
     #: Only a marker that went over to the survivor leads there.
     follows_merges = False
@@ -190,9 +192,8 @@ class Pipedrive(CRM):
 
         The second answer is which of them were left out.
         """
-        own = {**self._own.written(properties), **values["custom_fields"]}
         try:
-            return await self._client.create_person({**values, "custom_fields": own}), ()
+            return await self._client.create_person(self._own.added(values, properties, self.owner_field)), ()
         except Rejected:
             if not properties:
                 raise
@@ -239,6 +240,10 @@ class Pipedrive(CRM):
         if answer is not None and answer.status == 404:
             raise self._gone("update a person: the person is gone", "the person")
 
+    async def users(self) -> Mapping[str, str]:
+        """Read the company's active users."""
+        return own_fields.users([one async for one in self._pages("list the users", lambda _: self._client.users())])
+
     async def fields(self) -> Mapping[str, Field]:
         """Read the definitions of the company's own fields of persons."""
         await self._definitions(probe=False)
@@ -273,6 +278,7 @@ class Pipedrive(CRM):
 
     async def probe(self) -> None:
         """Read the fields' definitions: shows that the token works and that our field is there, once."""
+        self.schema = None
         await self._marker(fresh=True, probe=True)
 
     async def checks(self) -> list[Check]:
@@ -311,18 +317,13 @@ class Pipedrive(CRM):
         return self._field
 
     async def _codes(self, *, probe: bool) -> list[str]:
-        name = self._settings.person_key_field
-        found = await self._definitions(probe=probe)
-        own = [field for field in found if field.get("field_name") == name and field.get("is_custom_field") is True]
-        return [str(field["field_code"]) for field in own if isinstance(field.get("field_code"), str)]
+        return own_fields.codes(await self._definitions(probe=probe), self._settings.person_key_field)
 
     async def _definitions(self, *, probe: bool) -> list[dict[str, Any]]:
         """All definitions of person fields; what `[sync.fields]` may name is read from them too."""
         what = "list the person fields"
         found = [field async for field in self._pages(what, lambda cursor: self._client.fields(cursor, probe=probe))]
         self._own = OwnFields(found, self._settings.person_key_field)
-        if self.rules:
-            self.schema = self._own.schema
         return found
 
     # ---- reading answers ----

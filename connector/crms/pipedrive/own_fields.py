@@ -44,14 +44,35 @@ class OwnFields:
         return {name: self._codes[name] for name in names if name in self._codes}
 
     def read(self, person: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-        """What stands in these fields of a person, by the names of the rules."""
+        """What stands in those of the fields that exist, by the names of the rules."""
         there = read_object(person.get("custom_fields"))
         return fields.kept({name: there.get(code) for name, code in self.codes(names).items()}, names)
+
+    def added(self, person: dict[str, Any], properties: Mapping[str, Value], owner: str | None) -> dict[str, Any]:
+        """A person with these values, and with the owner, which is no field of the company's own."""
+        chosen = {name: int(str(value)) for name, value in properties.items() if name == owner}
+        further = self.written({name: value for name, value in properties.items() if name != owner})
+        return {**person, **chosen, "custom_fields": {**further, **person["custom_fields"]}}
 
     def written(self, properties: Mapping[str, Value]) -> dict[str, Any]:
         """The values of `custom_fields`: dates as text, options by their ids."""
         pairs = ((name, self._codes.get(name, name), value) for name, value in properties.items())
         return {code: _written(self.schema.get(name), value) for name, code, value in pairs}
+
+
+def codes(definitions: Iterable[dict[str, Any]], name: str) -> list[str]:
+    """The codes of the company's own fields of this name."""
+    own = [field for field in definitions if field.get("field_name") == name and field.get("is_custom_field") is True]
+    return [str(field["field_code"]) for field in own if isinstance(field.get("field_code"), str)]
+
+
+def users(entries: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """The active ones of the company's users: id → e-mail address."""
+    return {str(one["id"]): read_text(one.get("email")) for one in entries if type(one.get("id")) is int and _active(one)}
+
+
+def _active(user: dict[str, Any]) -> bool:
+    return user.get("active_flag") is not False
 
 
 def _field(key: str, definition: dict[str, Any], *, writable: bool) -> Field:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -46,6 +46,7 @@ class Limits(Section):
 class PipedriveSettings(CrmSettings):
     """One Pipedrive company, used with a user's API token."""
 
+    owner_field: ClassVar[str | None] = "owner_id"
     token: Annotated[SecretStr, AfterValidator(_token)]
     base_url: Annotated[str, AfterValidator(web_address)] = API
     limits: Limits = Limits()

@@ -33,7 +33,7 @@ from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
 from connector.remote.oauth import TokenSource, request_token
 from connector.remote.rate_limit import QuotaFor
-from connector.remote.values import read_object
+from connector.remote.values import read_object, read_text
 
 #: Merges of merges that are followed.
 MERGES = 10
@@ -53,6 +53,8 @@ class Salesforce(CRM):
     system = "salesforce"
     title = "Salesforce"
     settings_model = SalesforceSettings
+    owner_field = SalesforceSettings.owner_field
+    always_owned = True
     uniqueness = Uniqueness.KEY
 
     def __init__(
@@ -273,6 +275,15 @@ class Salesforce(CRM):
     async def fields(self) -> Mapping[str, Field]:
         """Read which fields of contacts our user sees."""
         return await self._setup.fields()
+
+    async def users(self) -> Mapping[str, str]:
+        """Read the active users, as far as our user sees them."""
+        query = soql.select(("Id", "Email"), "User", "IsActive = true")
+        found: dict[str, str] = {}
+        async for rows, _ in self._client.pages("list the users", query, most=CONTACT_PAGES, probe=True):
+            ids = ((mapping.whole_id(row.get("Id"), mapping.USER), read_text(row.get("Email"))) for row in rows)
+            found |= {identity: email for identity, email in ids if identity is not None}
+        return found
 
     # ---- appointments ----
 

@@ -29,7 +29,7 @@ PHONES = ("MobilePhone", "Phone", "HomePhone", "OtherPhone")
 READ = (
     "Id", *FIELDS.values(), "HomePhone", "OtherPhone", "CreatedDate", "LastModifiedDate", "IsDeleted", "MasterRecordId",
 )  # fmt: skip
-CONTACT, EVENT = "003", "00U"
+CONTACT, EVENT, USER = "003", "00U", "005"
 #: An event has no status: its subject says so.
 PREFIXES = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
 #: Characters of an event's subject and location.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -30,6 +30,7 @@ class Limits(Section):
 class SalesforceSettings(CrmSettings):
     """One Salesforce organisation, used by an external client app with the client-credentials flow."""
 
+    owner_field: ClassVar[str | None] = "OwnerId"
     #: The organisation's My Domain address: tokens are fetched there, and every call goes there.
     base_url: Annotated[str, AfterValidator(web_address)]
     client_id: Annotated[str, Field(min_length=1, pattern=r"^[!-~]+$")]

@@ -20,6 +20,8 @@ from connector.remote.values import read_object, read_objects, read_text, read_t
 FIELDS = {"email": "Email", "first_name": "First_Name", "last_name": "Last_Name", "mobile_phone": "Mobile", "phone": "Phone"}
 READ = (*FIELDS.values(), "Secondary_Email", "Created_Time", "Modified_Time")
 
+#: The user to whom a contact belongs.
+OWNER = "Owner"
 #: Zoho's types of fields.
 KINDS = {
     **dict.fromkeys(("text", "email", "phone", "website"), Kind.TEXT),
@@ -79,7 +81,7 @@ def ours(names: Iterable[str]) -> tuple[str, ...]:
 
 def written(properties: Mapping[str, Value]) -> dict[str, Any]:
     """Values as Zoho takes them: times in UTC with an offset, several options as a list."""
-    return {name: _written(value) for name, value in properties.items()}
+    return {name: {"id": str(v)} if name == OWNER else _written(v) for name, v in properties.items()}
 
 
 def _written(value: Value) -> Any:

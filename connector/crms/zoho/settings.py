@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -72,6 +72,7 @@ class Limits(Section):
 class ZohoSettings(CrmSettings):
     """One Zoho CRM organisation, used with the refresh token of a self client or a server-based client."""
 
+    owner_field: ClassVar[str | None] = "Owner"
     data_centre: DataCentre
     environment: Environment = "production"
     client_id: Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]

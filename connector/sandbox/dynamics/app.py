@@ -88,6 +88,10 @@ class DynamicsSandbox(CrmSandbox):
         """Make a contact; returns the id. `age` in seconds sets its date back."""
         return self.records.create("contacts", {"lastname": NO_NAME, **fields}, age=age).id
 
+    def add_user(self, email: str, *, active: bool = True) -> str:
+        """Make a user who can own contacts; returns the id."""
+        return self.records.add_user(email, active=active)
+
     def change(self, identity: str, **fields: Any) -> None:
         """Write some columns of a row, as a person does."""
         self.records.update(self.records.rows[identity], fields, Conditions())

@@ -11,7 +11,11 @@ from typing import Any, Literal
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 #: Set → (logical name, primary id).
-TABLES = {"contacts": ("contact", "contactid"), "appointments": ("appointment", "activityid")}
+TABLES = {
+    "contacts": ("contact", "contactid"),
+    "appointments": ("appointment", "activityid"),
+    "systemusers": ("systemuser", "systemuserid"),
+}
 #: Column → (type, most characters), from Microsoft's table reference (contact, appointment).
 COLUMNS: dict[str, dict[str, tuple[str, int]]] = {
     "contacts": {
@@ -28,6 +32,7 @@ COLUMNS: dict[str, dict[str, tuple[str, int]]] = {
         "createdon": ("time", 0),
         "modifiedon": ("time", 0),
     },
+    "systemusers": {"systemuserid": ("guid", 0), "internalemailaddress": ("text", 100), "isdisabled": ("bool", 0)},
     "appointments": {
         "activityid": ("guid", 0),
         "subject": ("text", 200),

@@ -30,6 +30,7 @@ from connector.sandbox.dynamics.model import (
 )
 from connector.sandbox.dynamics.odata import Parser, unknown_column
 
+OWNER = "ownerid@odata.bind"
 REGARDING = "regardingobjectid_contact@odata.bind"
 
 
@@ -167,11 +168,28 @@ class Records:
         for name, value in given.items():
             if table == "appointments" and name == REGARDING:
                 fields["_regardingobjectid_value"] = self._bound(value)
+            elif table == "contacts" and name == OWNER:
+                fields["_ownerid_value"] = self._user(value)
             elif name not in known or name in READ_ONLY:
                 raise unknown_column(name, TABLES[table][0])
             else:
                 fields[name] = stored(name, value, *known[name], options=self._metadata.choices(name))
         return fields
+
+    def add_user(self, email: str, *, active: bool) -> str:
+        """Make a user; returns the id."""
+        identity = new_id(next(self._numbers))
+        fields = {"internalemailaddress": email, "isdisabled": not active}
+        self.rows[identity] = Row("systemusers", identity, fields, order=next(self._numbers))
+        return identity
+
+    def _user(self, value: Any) -> str:
+        """The user that an owner's `@odata.bind` names."""
+        found = re.fullmatch(r"/systemusers\(([0-9a-f-]{36})\)", str(value))
+        row = self.rows.get(found[1]) if found else None
+        if row is None or row.table != "systemusers" or row.fields["isdisabled"]:
+            raise Refusal(400, "0x80048d19", "Error identified in Payload: the owner")
+        return row.id
 
     def _bound(self, value: Any) -> str:
         """The contact that an `@odata.bind` names."""

@@ -22,7 +22,11 @@ STRINGS = "Microsoft.Dynamics.CRM.StringAttributeMetadata"
 TYPED = re.compile(r"Microsoft\.Dynamics\.CRM\.([A-Za-z]+)AttributeMetadata")
 HELD = "Microsoft.Dynamics.CRM.RetrieveUserSetOfPrivilegesByNames(PrivilegeNames=@names)"
 USER = "00000001-5a3c-ef11-8e4f-000d3ab0a11c"
-READ = {"contacts": ("prvReadContact",), "appointments": ("prvReadActivity",)}
+READ: dict[str, tuple[str, ...]] = {
+    "contacts": ("prvReadContact",),
+    "appointments": ("prvReadActivity",),
+    "systemusers": (),
+}
 MAKE = {"contacts": ("prvCreateContact",), "appointments": ("prvCreateActivity", "prvAppendActivity", "prvAppendToContact")}
 WRITE = {"contacts": ("prvWriteContact",), "appointments": ("prvWriteActivity",)}
 Answer = tuple[int, Any, dict[str, str]]
@@ -46,7 +50,7 @@ class Rest:
         match method, path[3:]:
             case "GET", [table] if table in TABLES:
                 return self._list(table, query, headers)
-            case "PATCH", [addressed] if (found := ADDRESSED.fullmatch(addressed)) and found[1] in TABLES:
+            case "PATCH", [addressed] if (found := ADDRESSED.fullmatch(addressed)) and found[1] in WRITE:
                 return await self._patch(found[1], found[2], query, headers, data)
             case _, [definition, *rest] if definition == CONTACT:
                 return self._definition(method, rest, data)

@@ -25,7 +25,7 @@ from connector.sandbox.kit.crm import Controls, CrmSandbox
 from connector.sandbox.kit.faults import FaultInjector, Faults
 from connector.sandbox.odoo import model as m
 from connector.sandbox.odoo.methods import Methods, keys_of
-from connector.sandbox.odoo.model import EVENT, KEYS, PARTNER, USER, Json, OdooError
+from connector.sandbox.odoo.model import EVENT, KEYS, PARTNER, USER, USERS, Json, OdooError
 from connector.sandbox.odoo.records import Records, failure
 
 RACE = "could not serialize access due to concurrent update"
@@ -82,6 +82,13 @@ class OdooSandbox(CrmSandbox):
     def add_partner(self, **values: Any) -> str:
         """Make a contact and return its id."""
         return str(self.records.create(PARTNER, {"name": "", **values}, {}))
+
+    def add_user(self, email: str, *, active: bool = True) -> str:
+        """Make a user who can be the salesperson of contacts; returns the id."""
+        users = self.records.tables[USERS]
+        identity = 60 + len(users)
+        users[identity] = {"id": identity, "login": email, "email": email, "share": False, "active": active}
+        return str(identity)
 
     def add_field(self, name: str, kind: str = "char", options: Mapping[str, str] | None = None) -> None:
         """Make a custom field of contacts; `options` of a selection are value → label."""

@@ -12,7 +12,7 @@ import phonenumbers
 
 Json = dict[str, Any]
 PARTNER, EVENT, KEYS, REFERENCES = "res.partner", "calendar.event", "res.users.apikeys", "ir.model.data"
-MODELS, FIELDS = "ir.model", "ir.model.fields"
+MODELS, FIELDS, USERS = "ir.model", "ir.model.fields", "res.users"
 #: The one user of the sandbox.
 USER = 2
 #: model → field → (type, default). What is computed or read only is marked by the default None.
@@ -24,6 +24,7 @@ SCHEMA: dict[str, dict[str, tuple[str, Any]]] = {
         "ref": ("char", False),
         "comment": ("html", False),
         "function": ("char", False),
+        "user_id": ("many2one", False),
         "active": ("boolean", True),
         "email_normalized": ("char", None),
         "phone_sanitized": ("char", None),
@@ -37,6 +38,12 @@ SCHEMA: dict[str, dict[str, tuple[str, Any]]] = {
         "show_as": ("selection", "busy"),
         "active": ("boolean", True),
         "partner_ids": ("many2many", ()),
+    },
+    USERS: {
+        "login": ("char", False),
+        "email": ("char", False),
+        "share": ("boolean", False),
+        "active": ("boolean", True),
     },
     KEYS: {
         "name": ("char", False),

@@ -18,7 +18,7 @@ from connector.sandbox.odoo.model import EVENT, KEYS, MODELS, PARTNER, SCHEMA, J
 #: (model, operation) → the user may do that.
 RIGHTS = frozenset(
     {(model, operation) for model in (PARTNER, EVENT) for operation in ("read", "write", "create")}
-    | {(KEYS, "read"), (MODELS, "read")}
+    | {(KEYS, "read"), (MODELS, "read"), (m.USERS, "read")}
 )
 SILENT = "no_mail_to_attendees"
 
@@ -60,7 +60,13 @@ class Records:
         for name in names:
             if name not in self.schema[model] and name not in m.ALWAYS:
                 raise m.value_error(f"Invalid field {name!r} on {model!r}")
-        return {"id": record["id"], **{name: _plain(record[name]) for name in names}}
+        return {"id": record["id"], **{name: self._shown(model, name, record[name]) for name in names}}
+
+    def _shown(self, model: str, name: str, value: Any) -> Any:
+        """One value; a relation to a user with the user's name beside the id."""
+        if model == PARTNER and name == "user_id" and value:
+            return [value, self.tables[m.USERS][value]["login"]]
+        return _plain(value)
 
     def create(self, model: str, values: Mapping[str, Any], context: Mapping[str, Any]) -> int:
         """Make a record."""
@@ -130,7 +136,13 @@ class Records:
 
     def _cell(self, model: str, name: str, cell: Any, zone: str) -> Any:
         if name.endswith("/.id"):
-            return [int(part) for part in str(cell).split(",") if part.strip().isdigit()]
+            ids = [int(part) for part in str(cell).split(",") if part.strip().isdigit()]
+            column = name.removesuffix("/.id")
+            if self.schema[model].get(column, ("", None))[0] != "many2one":
+                return ids
+            if not ids or ids[0] not in self.tables[m.USERS]:
+                raise m.OdooError("builtins.ValueError", f"No matching record found for {column}", 500, field=column)
+            return ids[0]
         kind = self.schema[model].get(name, ("", None))[0]
         if cell in ("", None):
             return False

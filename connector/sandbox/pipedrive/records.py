@@ -51,6 +51,8 @@ class Records:
         self.activities: dict[int, Activity] = {}
         self.fields: dict[str, dict[str, Any]] = {}
         self.activity_types = ["call", "meeting", "task", "deadline", "email", "lunch"]
+        #: Users: id → (e-mail address, whether active).
+        self.users: dict[int, tuple[str, bool]] = {}
         self._ids = itertools.count(101)
 
     # ---- fields ----
@@ -152,6 +154,8 @@ class Records:
         for key in ("emails", "phones"):
             if key in data:
                 data[key] = contacts(data[key], key)
+        if "owner_id" in data and not self.users.get(data["owner_id"], ("", False))[1]:
+            raise Refusal(400, "Validation failed: owner_id")
         own = data.get("custom_fields", {})
         if not isinstance(own, dict) or own.keys() - self.fields.keys():
             raise Refusal(400, "Validation failed: custom_fields: unknown field")

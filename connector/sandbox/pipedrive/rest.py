@@ -36,11 +36,21 @@ class Rest:
                 return self._activities(method, rest, query, data)
             case "v2", ["personFields", *rest]:
                 return self._fields(method, rest, query, data)
-            case "v1", ["persons", identity, "merge"] if method == "PUT":
+            case "v1", _:
+                return self._older(method, path, data)
+        raise Refusal(404, "Unknown method .")
+
+    def _older(self, method: str, path: list[str], data: dict[str, Any]) -> dict[str, Any]:
+        """What only version 1 has."""
+        match path:
+            case ["persons", identity, "merge"] if method == "PUT":
                 return _one({"id": self.records.merge(_id(identity), int(data["merge_with_id"])).id})
-            case "v1", ["users", "me"] if method == "GET":
+            case ["users", "me"] if method == "GET":
                 return _one({"id": 1, "name": "Sandbox", "company_id": 1, "timezone_name": "UTC"})
-            case "v1", ["activityTypes"] if method == "GET":
+            case ["users"] if method == "GET":
+                users = self.records.users.items()
+                return {"success": True, "data": [{"id": n, "email": e, "active_flag": active} for n, (e, active) in users]}
+            case ["activityTypes"] if method == "GET":
                 types = enumerate(self.records.activity_types, 1)
                 return {"success": True, "data": [{"id": n, "key_string": key, "active_flag": True} for n, key in types]}
         raise Refusal(404, "Unknown method .")

@@ -82,6 +82,10 @@ class SalesforceSandbox(CrmSandbox):
         finally:
             self.rules.duplicate_rule = rule
 
+    def add_user(self, email: str, *, active: bool = True) -> str:
+        """Make a user who can own contacts; returns the id."""
+        return self.records.create("User", {"Email": email, "IsActive": active}).id
+
     def merge(self, master: str, loser: str) -> str:
         """Merge two contacts and return the survivor's id."""
         return self.records.merge(master, loser).id

@@ -11,7 +11,14 @@ from typing import Any, Literal
 API_VERSION = "67.0"
 DATA = f"/services/data/v{API_VERSION}"
 #: The first three characters of an id say which object it is of.
-PREFIXES = {"Contact": "003", "Event": "00U", "PermissionSet": "0PS", "FieldPermissions": "01k", "CustomField": "00N"}
+PREFIXES = {
+    "Contact": "003",
+    "Event": "00U",
+    "PermissionSet": "0PS",
+    "FieldPermissions": "01k",
+    "CustomField": "00N",
+    "User": "005",
+}
 #: Field → (type, length).
 FIELDS: dict[str, dict[str, tuple[str, int]]] = {
     "Contact": {
@@ -19,6 +26,7 @@ FIELDS: dict[str, dict[str, tuple[str, int]]] = {
         "IsDeleted": ("boolean", 0),
         "MasterRecordId": ("reference", 18),
         "AccountId": ("reference", 18),
+        "OwnerId": ("reference", 18),
         "FirstName": ("string", 40),
         "LastName": ("string", 80),
         "Email": ("email", 80),
@@ -47,6 +55,7 @@ FIELDS: dict[str, dict[str, tuple[str, int]]] = {
         "CreatedDate": ("datetime", 0),
         "LastModifiedDate": ("datetime", 0),
     },
+    "User": {"Id": ("id", 18), "Email": ("email", 128), "IsActive": ("boolean", 0)},
     "PermissionSet": {"Id": ("id", 18), "Name": ("string", 80), "Label": ("string", 80)},
     "FieldPermissions": {
         "Id": ("id", 18),

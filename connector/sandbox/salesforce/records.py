@@ -189,6 +189,10 @@ class Records:
     def _checked(self, kind: str, given: dict[str, Any]) -> dict[str, Any]:
         restricted = {name: values for name, values in self.options_of(kind).items() if name not in OPEN}
         fields = checked(kind, given, self.fields_of(kind), self.read_only, restricted)
+        owner = self.rows.get(str(fields.get("OwnerId")))
+        if fields.get("OwnerId") and (owner is None or owner.object != "User" or not owner.fields["IsActive"]):
+            # Salesforce has another code for an owner who is not active (synthetic: one for both).
+            raise Refusal(400, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", ["OwnerId"])
         if fields.get("WhoId"):
             fields["WhoId"] = self.row("Contact", str(fields["WhoId"])).id
         return fields

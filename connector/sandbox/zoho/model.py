@@ -17,11 +17,18 @@ FIELDS: dict[str, dict[str, int]] = {
     "Contacts": {
         "Email": 100, "Secondary_Email": 100, "First_Name": 40, "Last_Name": 80, "Mobile": 30, "Phone": 50,
         "Home_Phone": 30, "Other_Phone": 30, "Title": 100, "Department": 50, "Description": 32_000, "Lead_Source": 120,
+        "Owner": 0,
     },
     "Events": {"Event_Title": 255, "Start_DateTime": 40, "End_DateTime": 40, "Venue": 255, "Description": 32_000, "Who_Id": 0},
 }  # fmt: skip
 #: Their types where that is not text, and the options of choices (synthetic).
-TYPES = {"Description": "textarea", "Lead_Source": "picklist", "Email": "email", "Secondary_Email": "email"}
+TYPES = {
+    "Owner": "ownerlookup",
+    "Description": "textarea",
+    "Lead_Source": "picklist",
+    "Email": "email",
+    "Secondary_Email": "email",
+}
 OPTIONS = {"Lead_Source": ["-None-", "Advertisement", "Online Store", "External Referral"]}
 #: Types of fields that an account can have of its own.
 OWN_TYPES = {

@@ -73,6 +73,8 @@ class Records:
         self.deleted: dict[str, str] = {}
         #: module → the fields that were made: api name → definition.
         self.fields: dict[str, dict[str, Json]] = {module: {} for module in FIELDS}
+        #: Users: id → (e-mail address, whether active).
+        self.users: dict[str, tuple[str, bool]] = {}
         self._ids = itertools.count(554023000000424001)
 
     # ---- fields ----
@@ -200,9 +202,11 @@ class Records:
     def _faults(self, module: str, values: Json) -> Iterable[Json]:
         lengths = {**FIELDS[module], **{name: f["length"] for name, f in self.fields[module].items()}}
         for name, value in values.items():
-            if name == "Who_Id":
+            if name in ("Who_Id", "Owner"):
                 if not isinstance(value, dict):
                     yield invalid(name, expected_data_type="jsonobject")
+                elif name == "Owner" and not self.users.get(str(value.get("id")), ("", False))[1]:
+                    yield invalid(name)
             elif value is not None and (kind := expected(*self._type(module, name), value)) is not None:
                 yield invalid(name, expected_data_type=kind)
             elif value and isinstance(value, str) and len(value) > lengths[name]:

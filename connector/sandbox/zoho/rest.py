@@ -28,6 +28,10 @@ class Rest:
             case "POST", ["crm", version, "coql"] if version == VERSION:
                 self.requests["POST coql"] += 1
                 return Query(str(data.get("select_query")), self.records).run()
+            case "GET", ["crm", version, "users"] if version == VERSION:
+                self.requests["GET users"] += 1
+                active = [{"id": one, "email": email} for one, (email, works) in self.records.users.items() if works]
+                return (200, {"users": active, "info": {"more_records": False}}) if active else (204, None)
             case _, ["crm", version, "settings", "fields"] if version == VERSION:
                 self.requests[f"{method} fields"] += 1
                 return self._fields(method, query.get("module", ""), data)

@@ -51,6 +51,8 @@ class EventPage:
     """Everything that is shown about one event; `steps` are (rule, result, note)."""
 
     row: EventRow
+    #: The open reviews of its client.
+    reviews_address: str
     delivery: str
     duplicates: int
     updated: Moment
@@ -117,6 +119,7 @@ def event_page(row: Mapping[str, Any], now: float, option: str) -> EventPage:
     facts = [("Step", str(row["step"] or "").replace("_", " ")), ("Waits for", str(row["waits_for"] or ""))] if open_ else []
     return EventPage(
         row=event_row(row, now),
+        reviews_address=address("reviews", source=row["source"], client=row["client_id"] or ""),
         delivery=str(row["event"] or ""),
         duplicates=int(row["duplicates"] or 0),
         updated=moment(row["updated_at"], now),

@@ -72,6 +72,13 @@ class Account(CrmAccount):
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete(record_id)
 
+    def add_user(self, email: str, *, active: bool = True) -> str:
+        return self.sandbox.add_user(email, active=active)
+
+    def owner(self, customer_id: str) -> str | None:
+        owner: str | None = self.sandbox.records.rows[customer_id].fields.get("_ownerid_value")
+        return owner
+
     def add_fields(self) -> dict[str, str]:
         kinds = {"text": "text", "lines": "memo", "number": "decimal", "yes_no": "yes_no", "date": "date", "time": "time",
                  "option": "choice", "options": "choices"}  # fmt: skip

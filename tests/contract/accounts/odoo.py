@@ -79,6 +79,12 @@ class Account(CrmAccount):
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete_event(record_id)
 
+    def add_user(self, email: str, *, active: bool = True) -> str:
+        return self.sandbox.add_user(email, active=active)
+
+    def owner(self, customer_id: str) -> str | None:
+        return str(self.sandbox.records.tables["res.partner"][int(customer_id)]["user_id"] or "") or None
+
     def add_fields(self) -> dict[str, str]:
         kinds = {"text": "char", "lines": "text", "number": "float", "yes_no": "boolean", "date": "date", "time": "datetime",
                  "option": "selection"}  # fmt: skip

@@ -55,6 +55,14 @@ class Account(CrmAccount):
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete_activity(record_id)
 
+    def add_user(self, email: str, *, active: bool = True) -> str:
+        identity = 55_000 + len(self.sandbox.records.users)
+        self.sandbox.records.users[identity] = (email, active)
+        return str(identity)
+
+    def owner(self, customer_id: str) -> str | None:
+        return str(self.sandbox.records.persons[int(customer_id)].data.get("owner_id"))
+
     def add_fields(self) -> dict[str, str]:
         kinds = {"text": "varchar", "lines": "text", "number": "double", "date": "date", "option": "enum", "options": "set"}
         for name, kind in kinds.items():

@@ -77,6 +77,14 @@ class Account(CrmAccount):
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete("Events", record_id)
 
+    def add_user(self, email: str, *, active: bool = True) -> str:
+        identity = str(554023000000323002 + len(self.sandbox.records.users))
+        self.sandbox.records.users[identity] = (email, active)
+        return identity
+
+    def owner(self, customer_id: str) -> str | None:
+        return str(self.sandbox.records.modules["Contacts"][customer_id].values["Owner"]["id"])
+
     def add_fields(self) -> dict[str, str]:
         kinds = {"text": "text", "lines": "textarea", "number": "double", "yes_no": "boolean", "date": "date",
                  "time": "datetime", "option": "picklist", "options": "multiselectpicklist"}  # fmt: skip
