@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -219,9 +220,8 @@ async def test_the_walk_goes_on_after_any_of_its_pages(far, booking):
 async def test_another_process_can_go_on(far, booking):
     _booked(far)
     pages = await _walk(booking)
-    other = far.connect()
-    assert _ids([p async for p in other.walk(SINCE, UNTIL, pages[2].cursor)]) == _ids(pages[3:])
-    await other.remote.aclose()
+    async with aclosing((other := far.connect()).remote):
+        assert _ids([p async for p in other.walk(SINCE, UNTIL, pages[2].cursor)]) == _ids(pages[3:])
 
 
 async def test_a_walk_of_nothing(far, booking):
@@ -303,10 +303,8 @@ async def test_a_write_without_a_clear_answer_may_have_happened_and_is_sent_once
 
 
 async def test_over_a_real_connection_a_cut_write_is_unknown_and_can_be_read(far):
-    async with Server(far.app) as server:
-        booking = far.connect(server.url)
+    async with Server(far.app) as server, aclosing((booking := far.connect(server.url)).remote):
         if not booking.writes_links:
-            await booking.remote.aclose()
             pytest.skip("has no place for a customer id")
         ada = far.add(ADA)
         link = await booking.read_link(ada)
@@ -315,7 +313,6 @@ async def test_over_a_real_connection_a_cut_write_is_unknown_and_can_be_read(far
             await booking.write_link(link, "6001")
         far.disturb()
         assert (await booking.read_link(ada)).customer_id == "6001"
-        await booking.remote.aclose()
     assert far.effects() == 1
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -309,8 +310,7 @@ async def test_a_write_without_a_clear_answer_may_have_happened_and_is_sent_once
 
 
 async def test_over_a_real_connection_a_cut_create_is_unknown_and_can_be_found(far):
-    async with Server(far.app) as server:
-        crm = far.connect(server.url)
+    async with Server(far.app) as server, aclosing((crm := far.connect(server.url)).remote):
         await crm.probe()
         far.disturb_writes(lost_answer=1)
         with pytest.raises(UnknownOutcome):
@@ -320,15 +320,13 @@ async def test_over_a_real_connection_a_cut_create_is_unknown_and_can_be_found(f
         assert [found.id] == far.customers()
         with pytest.raises(Conflict):
             await crm.create(ADA, KEY)
-        await crm.remote.aclose()
     assert far.customers() == [found.id]
 
 
 async def test_where_nobody_listens_the_account_is_unavailable_and_no_write_happened(far):
-    crm = far.connect("http://127.0.0.1:9")
-    with pytest.raises(Unavailable):
-        await crm.create(ADA, KEY)
-    await crm.remote.aclose()
+    async with aclosing((crm := far.connect("http://127.0.0.1:9")).remote):
+        with pytest.raises(Unavailable):
+            await crm.create(ADA, KEY)
 
 
 def _says_nothing_personal(error: RemoteError) -> None:
