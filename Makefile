@@ -69,7 +69,7 @@ new-booking-system: .venv/.installed ## the skeleton of a booking system's: make
 check-skeletons: .venv/.installed-dev ## lint, types and imports of both skeletons, in a copy of the project
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
 	cp -R connector tests scripts docs benchmarks pyproject.toml config.example.toml CHANGELOG.md "$$copy" && bin="$(abspath $(BIN))" && cd "$$copy" && \
-	$$bin/python scripts/new_integration.py crm acme_crm && $$bin/python scripts/new_integration.py booking-system acme_booking && \
+	$$bin/python scripts/new_integration.py crm acme_crm && $$bin/python scripts/new_integration.py booking-system zeta_booking && \
 	$$bin/ruff check . && $$bin/ruff format --check . && $$bin/mypy && PYTHONPATH=. $$bin/lint-imports --no-cache
 
 lock: .venv/.installed-dev ## write both lock files anew from pyproject.toml

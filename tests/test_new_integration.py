@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-NAMES = {"crm": "acme_crm", "booking-system": "acme_booking"}
+NAMES = {"crm": "acme_crm", "booking-system": "zeta_booking"}
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -54,10 +54,10 @@ LAWS = ("the_walk_yields", "the_account_and_says_what_to_do", "a_probe_asks")
 @pytest.fixture(scope="module")
 def outcomes(project) -> dict[str, list[str]]:
     """The tests of the copy that concern the skeletons: their own, some of the contract, the documentation's; by outcome."""
-    paths = ["tests/crms/acme_crm", "tests/booking_systems/acme_booking", "tests/contract/test_crms.py"]
+    paths = ["tests/crms/acme_crm", "tests/booking_systems/zeta_booking", "tests/contract/test_crms.py"]
     paths += ["tests/contract/test_booking_systems.py", "tests/test_docs.py"]
     laws = " or ".join(LAWS)
-    chosen = f"acme and ({laws} or test_adapter or every) or test_docs and (integration or example_loads or gone)"
+    chosen = f"(acme or zeta) and ({laws} or test_adapter or every) or test_docs and (integration or example_loads or gone)"
     answer = run(project, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--show-capture=no", *paths, "-k", chosen)
     lines = re.findall(r"(?m)^(PASSED|FAILED|ERROR|SKIPPED) (.+)$", answer.stdout)
     return {kind: [line for outcome, line in lines if outcome == kind] for kind in ("PASSED", "FAILED", "ERROR", "SKIPPED")}

@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from connector.cli.demo.crms import CRM_STAGES
-from connector.registry import CRMS
+from connector import registry
 
 from .test_demo import DECISIONS
 from .world import run
@@ -15,7 +14,7 @@ from .world import run
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("crm", sorted({*CRMS} - {"hubspot"}))
+@pytest.mark.parametrize("crm", sorted({*registry.CRMS} - {"hubspot"}))
 async def test_the_demo_shows_any_crm(crm):
     code, out, err = await run("demo", "--once", "--crm", crm)
     assert (code, err) == (0, "")
@@ -24,4 +23,4 @@ async def test_the_demo_shows_any_crm(crm):
         assert shown, f"nothing is shown of the {story}"
         assert shown[1] == state
         assert reason in shown[2]
-    assert re.search(rf"^{CRM_STAGES[crm].title} now has 4 (contacts|persons) and 3 [\w ]+\.$", out, re.MULTILINE)
+    assert re.search(rf"^{registry.crm(crm).title} now has 4 (contacts|persons) and 3 [\w ]+\.$", out, re.MULTILINE)

@@ -10,6 +10,7 @@ import secrets
 import signal
 import tempfile
 from contextlib import AsyncExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ import click
 from connector import registry
 from connector.app import Service
 from connector.cli import output as terminal
-from connector.cli.demo.crms import CRM_STAGES, CrmStage
 from connector.cli.demo.stages import STAGES, LinkingStage, Stage
 from connector.config import logs
 from connector.config import settings as config
 from connector.model.errors import ConnectorError
 from connector.sandbox.kit.server import Server
+from connector.sandbox.kit.stage import CrmStage
 from connector.store import views
 
 #: Seconds the samples may take.
@@ -59,7 +60,7 @@ async def run_demo(*, once: bool, port: int, booking: str = "booxi", crm: str = 
     logs.set_up(json=False, level="error")
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="connector-demo-")))
-        stage, crm_stage = STAGES[booking](), CRM_STAGES[crm]()
+        stage, crm_stage = STAGES[booking](), _crm_stage(crm)
         remote_system = await stack.enter_async_context(Server(stage.sandbox.app))
         crm_system = await stack.enter_async_context(Server(crm_stage.sandbox.app))
         text = _config(0 if once else port, (booking, stage, remote_system.url), (crm, crm_stage, crm_system.url))
@@ -77,6 +78,12 @@ async def run_demo(*, once: bool, port: int, booking: str = "booxi", crm: str = 
         await Play(service, stage, crm_stage).run()
         if not once:
             await _stay(service.login_url)
+
+
+def _crm_stage(name: str) -> CrmStage:
+    """The CRM's part of the demo, which lies beside its sandbox."""
+    stage: CrmStage = import_module(f"connector.sandbox.{name}.demo").Demo()
+    return stage
 
 
 def _config(port: int, booking: tuple[str, Stage, str], crm: tuple[str, CrmStage, str]) -> str:
