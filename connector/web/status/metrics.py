@@ -47,9 +47,11 @@ def _queue(status: Mapping[str, Any]) -> Iterable[Metric]:
     yield GaugeMetricFamily("connector_oldest_waiting_seconds", oldest, value=status["oldest_waiting_seconds"] or 0)
     yield GaugeMetricFamily("connector_links", "Clients linked to a customer.", value=status["links"])
     sizes = status["database"]
-    yield GaugeMetricFamily("connector_database_bytes", "Size of the database file.", value=sizes["bytes"])
-    wal = "Size of the -wal beside it; it grows while a program reads the database for long."
-    yield GaugeMetricFamily("connector_database_wal_bytes", wal, value=sizes["wal_bytes"])
+    yield GaugeMetricFamily("connector_database_bytes", "Size of the database.", value=sizes["bytes"])
+    # What a file has and a database on a server has not.
+    if "wal_bytes" in sizes:
+        wal = "Size of the -wal beside it; it grows while a program reads the database for long."
+        yield GaugeMetricFamily("connector_database_wal_bytes", wal, value=sizes["wal_bytes"])
     if "free_bytes" in sizes:
         free = "Space left on the database's disk."
         yield GaugeMetricFamily("connector_disk_free_bytes", free, value=sizes["free_bytes"])
