@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -14,6 +15,7 @@ from connector.model.fields import FieldRule, FieldValue, Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote.fields import Changes, Field, Kind, fault, plan
+from connector.remote.http import Remote
 from connector.remote.integration import Integration
 
 #: No further fields.
@@ -52,6 +54,10 @@ class CRM(Integration):
     _unknown_users: frozenset[str] = frozenset()
     #: The live schema, as it was read last.
     schema: Mapping[str, Field] | None = None
+
+    def __init__(self, name: str, remote: Remote) -> None:
+        super().__init__(name, remote)
+        self._reading = asyncio.Lock()
 
     @abstractmethod
     async def get(self, customer_id: str) -> Customer | None:
@@ -115,10 +121,11 @@ class CRM(Integration):
         return tuple(name for name in self.kept if name in known)
 
     async def _known(self) -> Mapping[str, Field]:
-        """The schema, read once."""
-        if self.schema is None:
-            self.schema = await self._read_schema()
-        return self.schema
+        """The schema, read once: events that come together wait for one reader."""
+        async with self._reading:
+            if self.schema is None:
+                self.schema = await self._read_schema()
+            return self.schema
 
     async def _read_schema(self) -> Mapping[str, Field]:
         known = dict(await self.fields()) if self.rules else {}

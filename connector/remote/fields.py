@@ -150,8 +150,8 @@ def _options(about: Field, value: Any) -> tuple[str, ...]:
 
 
 def kept(record: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """What stands in these fields of a record: text trimmed and never cut, everything else as it is."""
-    found = {name: record.get(name) for name in names}
+    """What stands in those of the fields that the record has: text trimmed and never cut, everything else as it is."""
+    found = {name: record[name] for name in names if name in record}
     return {name: clean(value).strip() if isinstance(value, str) else value for name, value in found.items()}
 
 
@@ -176,7 +176,12 @@ def plan(known: Mapping[str, Field], wanted: Sequence[FieldValue], customer: Cus
 
 
 def _beside(about: Field, one: FieldValue, value: Value, customer: Customer) -> Value | None:
-    """The value as it has to be written beside what is there; None: nothing has to be."""
+    """The value as it has to be written beside what is there; None: nothing has to be.
+
+    A field that was not read, perhaps because the CRM had no such field a moment ago, is left alone: it may not be empty.
+    """
+    if one.name not in customer.properties:
+        return None
     there = customer.properties.get(one.name)
     empty = there in (None, "", [], ()) or (about.blank is not None and there == about.blank)
     if one.name in customer.refused or one.mode == "on_create":

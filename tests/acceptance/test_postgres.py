@@ -49,15 +49,14 @@ async def test_it_serves_and_is_commanded_and_outlives_a_restart_of_the_server(t
             await service.first_done(sides)
             listed = await run("links", "list", "--json", file=file)
             assert [link["crm"] for link in json.loads(listed.stdout)] == ["main"], listed
-            async with httpx.AsyncClient(
-                base_url=service.url, headers={"Authorization": "Bearer a-status-token-for-tests"}
-            ) as ask:
-                pages = {path: await ask.get(path) for path in ("/metrics", "/status.json", "/status", "/readyz")}
-            assert {path: page.status_code for path, page in pages.items()} == dict.fromkeys(pages, 200)
-            assert "connector_database_wal_bytes" not in pages["/metrics"].text
+            headers = {"Authorization": "Bearer a-status-token-for-tests"}
+            async with httpx.AsyncClient(headers=headers, base_url=service.url) as client:
+                for path in ("/status", "/status.json", "/metrics", "/readyz", "/status/events", "/status/links"):
+                    assert (await client.get(path)).status_code == 200, path
+                assert "connector_database_wal_bytes" not in (await client.get("/metrics")).text
             server.stop("immediate")
-            async with httpx.AsyncClient(base_url=service.url) as ask:
-                assert [(await ask.get(path)).status_code for path in ("/healthz", "/readyz")] == [200, 503]
+            async with httpx.AsyncClient(base_url=service.url) as client:
+                assert [(await client.get(path)).status_code for path in ("/healthz", "/readyz")] == [200, 503]
             await service.says("the connection to the database is lost")
             # The sender is refused, and comes again until it is not.
             sending = asyncio.create_task(book(sides, "second"))

@@ -1,5 +1,6 @@
 """The laws of further fields (`[sync.fields]`), for every CRM that takes them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -97,6 +98,18 @@ async def test_the_schema_says_what_each_field_takes(far, crm, names):
     assert {*known[names["option"]].options.values()} == {"Red", "Blue"}
     assert not known[names["fixed"]].writable
     assert all(known[names[key]].writable for key in KINDS if key in names)
+
+
+async def test_events_that_come_together_read_the_schema_once(crm, names, monkeypatch):
+    read, real = [], crm.fields
+
+    async def counted():
+        read.append(await real())
+        return read[-1]
+
+    monkeypatch.setattr(crm, "fields", counted)
+    await asyncio.gather(*(crm.changes(wanted(names, WANTED)) for _ in range(20)))
+    assert len(read) == 1
 
 
 async def test_names_of_the_customer_are_no_further_fields(far):

@@ -56,7 +56,14 @@ KNOWN = {
 
 
 def changed(value, *, mode="if_empty", name="text", **there):
-    return plan(KNOWN, [FieldValue(name, value, mode)], Customer(id="1", properties=there)).values
+    read = {**dict.fromkeys(KNOWN), **there}
+    return plan(KNOWN, [FieldValue(name, value, mode)], Customer(id="1", properties=read)).values
+
+
+@pytest.mark.parametrize("mode", ["if_empty", "overwrite", "append"])
+def test_a_field_that_was_not_read_is_left_alone(mode):
+    found = plan(KNOWN, [FieldValue("notes", "new", mode)], Customer(id="1", properties={"text": ""}))
+    assert (found.values, found.left_out) == ({}, {})
 
 
 def test_if_empty_writes_what_is_empty_only():

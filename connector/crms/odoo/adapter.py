@@ -140,23 +140,31 @@ class Odoo(CRM):
     async def _customers(self, what: str, domain: list[Any], *, limit: int | None = None, keys: bool = True) -> list[Customer]:
         mobile, _ = await self._schema()
         names = [*mapping.READ, mobile] if mobile else list(mapping.READ)
-        records = await self._search(what, domain, names, limit)
+        records, schema = await self._search(what, domain, names, limit)
         ids = [record["id"] for record in records]
         known = await self._client.external_ids(what, PARTNER, ids) if keys and ids else {}
-        schema = {name: about for name, about in (self.schema or {}).items() if name in self.kept}
         found = [mapping.customer(record, mobile, known.get(str(record["id"])), schema) for record in records]
         return [contact for contact in found if contact is not None]
 
-    async def _search(self, what: str, domain: list[Any], names: list[str], limit: int | None) -> list[dict[str, Any]]:
-        """The records, with the fields of `[sync.fields]`; where one of these is gone, with those that are left."""
-        further = await self.readable()
+    async def _search(
+        self, what: str, domain: list[Any], names: list[str], limit: int | None
+    ) -> tuple[list[dict[str, Any]], dict[str, Field]]:
+        """The records, with the fields of `[sync.fields]`; where one of these is gone, with those that are left.
+
+        The second answer is which of them were read.
+        """
+        further = await self._further()
         try:
-            return await self._client.search(what, PARTNER, domain, [*names, *further], limit=limit)
+            return await self._client.search(what, PARTNER, domain, [*names, *further], limit=limit), further
         except Rejected:
             self.schema = None
-            if (left := await self.readable()) == further:
+            if (left := await self._further()).keys() == further.keys():
                 raise
-            return await self._client.search(what, PARTNER, domain, [*names, *left], limit=limit)
+            return await self._client.search(what, PARTNER, domain, [*names, *left], limit=limit), left
+
+    async def _further(self) -> dict[str, Field]:
+        known = await self._known() if self.kept else {}
+        return {name: known[name] for name in self.kept if name in known}
 
     # ---- writes ----
 

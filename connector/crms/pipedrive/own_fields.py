@@ -44,7 +44,7 @@ class OwnFields:
         return {name: self._codes[name] for name in names if name in self._codes}
 
     def read(self, person: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-        """What stands in these fields of a person, by the names of the rules."""
+        """What stands in those of the fields that exist, by the names of the rules."""
         there = read_object(person.get("custom_fields"))
         return fields.kept({name: there.get(code) for name, code in self.codes(names).items()}, names)
 

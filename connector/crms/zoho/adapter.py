@@ -94,8 +94,9 @@ class Zoho(CRM):
         """
         if not mapping.is_id(customer_id):
             return None
-        record = await self._record("Contacts", customer_id, (*self._read, *await self.readable()))
-        return None if record is None else self._customer(record, "read a contact")
+        further = await self.readable()
+        record = await self._record("Contacts", customer_id, (*self._read, *further))
+        return None if record is None else self._customer(record, "read a contact", further)
 
     async def by_key(self, person_key: str) -> Customer | None:
         """Query by our unique field; an answer with another key is not believed (`Transient`)."""
@@ -329,17 +330,17 @@ class Zoho(CRM):
         return answer.status in (400, 404) and code_of(answer.data) == "INVALID_DATA" and "param_name" not in details
 
     async def _contacts(self, what: str, where: str) -> list[Customer]:
-        columns = ("id", *self._read, *await self.readable())
+        further = await self.readable()
         try:
-            records = await self._query(what, "Contacts", columns, where)
+            records = await self._query(what, "Contacts", ("id", *self._read, *further), where)
         except Rejected as refusal:
             # Perhaps a field of [sync.fields] was taken away meanwhile.
             self.schema = None
-            present = ("id", *self._read, *await self.readable())
-            if present == columns:
+            present = await self.readable()
+            if present == further:
                 raise refusal from None
-            records = await self._query(what, "Contacts", present, where)
-        return list({c.id: c for record in records for c in [self._customer(record, what)]}.values())
+            records, further = await self._query(what, "Contacts", ("id", *self._read, *present), where), present
+        return list({c.id: c for record in records for c in [self._customer(record, what, further)]}.values())
 
     async def _query(self, what: str, module: str, columns: Sequence[str], where: str) -> list[dict[str, Any]]:
         """All records that fit, page by page; an answer that was cut short is no answer."""
@@ -357,8 +358,10 @@ class Zoho(CRM):
         hint = f"More than {PAGES * PAGE} records fit: tidy up in Zoho, then retry the event."
         raise Lasting(f"Zoho CRM: {what}: there are too many", account=self.remote.account, hint=hint)
 
-    def _customer(self, record: Any, what: str) -> Customer:
-        contact = mapping.customer(record, self._key, self._missing, self.kept)
+    def _customer(self, record: dict[str, Any], what: str, further: Sequence[str]) -> Customer:
+        # Whether a query answers an empty field at all is not documented.
+        whole = {**dict.fromkeys(further), **record}
+        contact = mapping.customer(whole, self._key, self._missing, further)
         if contact is None:
             raise unexpected(self.remote, what, "answered with something that is not a contact")
         return contact

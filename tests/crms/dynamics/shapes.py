@@ -48,6 +48,11 @@ class ContactBody(Closed):
     emailaddress1: text(100) = None
     mobilephone: text(50) = None
     telephone1: text(50) = None
+    #: Columns that `[sync.fields]` may write, and the owner.
+    jobtitle: text(100) = None
+    description: text(2_000) = None
+    birthdate: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
+    owner: Annotated[str | None, Field(alias="ownerid@odata.bind", pattern=r"^/systemusers\([0-9a-f-]{36}\)$")] = None
 
 
 class NewContactBody(ContactBody):
@@ -170,6 +175,27 @@ class Definition(Shape):
     Keys: list[Key]
 
 
+class Columns(Page):
+    class Column(Shape):
+        class Value(Shape):
+            Value: str
+
+        LogicalName: str
+        AttributeTypeName: Value
+        IsValidForCreate: bool
+        IsValidForUpdate: bool
+
+    value: list[Column]
+
+
+class Users(Page):
+    class User(Row):
+        systemuserid: Guid
+        internalemailaddress: str | None
+
+    value: list[User]
+
+
 class Strings(Page):
     class Column(Shape):
         class Level(Shape):
@@ -226,6 +252,7 @@ DATA = "^/api/data/v9\\.2/"
 GUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 CONTACT = r"EntityDefinitions\(LogicalName='contact'\)"
 STRINGS = "/Attributes/Microsoft.Dynamics.CRM.StringAttributeMetadata"
+KINDS = "(Memo|DateTime|Picklist|MultiSelectPicklist)"
 HELD = r"/Microsoft.Dynamics.CRM.RetrieveUserSetOfPrivilegesByNames\(PrivilegeNames=@names\)"
 #: method, path, conditional headers that must be there, body of the request, status → shape of the answer (None: empty).
 CALLS: list[tuple[str, str, dict[str, str], Any, dict[int, Any]]] = [
@@ -237,7 +264,9 @@ CALLS: list[tuple[str, str, dict[str, str], Any, dict[int, Any]]] = [
     ("PATCH", f"{DATA}appointments\\({GUID}\\)$", {"if-none-match": r"^\*$"}, NewAppointmentBody, {204: None}),
     ("PATCH", f"{DATA}appointments\\({GUID}\\)$", {"if-match": r"^\*$"}, AppointmentBody, {204: None}),
     ("GET", f"{DATA}{CONTACT}$", {}, None, {200: Definition}),
-    ("GET", f"{DATA}{CONTACT}{STRINGS}$", {}, None, {200: Strings}),
+    ("GET", f"{DATA}{CONTACT}{STRINGS}$", {}, None, {200: Strings | Columns}),
+    ("GET", f"{DATA}{CONTACT}/Attributes(/Microsoft\\.Dynamics\\.CRM\\.{KINDS}AttributeMetadata)?$", {}, None, {200: Columns}),
+    ("GET", f"{DATA}systemusers$", {}, None, {200: Users}),
     ("POST", f"{DATA}{CONTACT}/Attributes$", {}, ColumnBody, {204: None}),
     ("POST", f"{DATA}{CONTACT}/Keys$", {}, KeyBody, {204: None}),
     ("POST", f"{DATA}ReactivateEntityKey$", {}, ReactivateBody, {204: None}),

@@ -117,6 +117,12 @@ class ContactBody(Closed):
     Phone: Annotated[str, Limits(min_length=1)] | None = None
     MobilePhone: Annotated[str, Limits(min_length=1)] | None = None
     AccountId: Id | None = None
+    OwnerId: Annotated[str, StringConstraints(pattern=r"^005[A-Za-z0-9]{15}$")] | None = None
+    #: Standard fields that `[sync.fields]` may write.
+    Title: Annotated[str, Limits(min_length=1, max_length=128)] | None = None
+    LeadSource: Annotated[str, Limits(min_length=1, max_length=255)] | None = None
+    Description: Annotated[str, Limits(min_length=1, max_length=32_000)] | None = None
+    Birthdate: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")] | None = None
 
 
 class EventBody(Closed):

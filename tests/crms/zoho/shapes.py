@@ -16,7 +16,7 @@ import httpx
 #: The fields of our two modules which the SDK lists, as far as we name them.
 CONTACTS = {
     "id", "Email", "Secondary_Email", "First_Name", "Last_Name", "Mobile", "Phone", "Home_Phone", "Created_Time",
-    "Modified_Time", "Description", "Title",
+    "Modified_Time", "Description", "Title", "Lead_Source", "Owner",
 }  # fmt: skip
 EVENTS = {"id", "Event_Title", "Start_DateTime", "End_DateTime", "Venue", "Description", "Who_Id", "What_Id", "Participants"}
 OWN = {"Contacts": CONTACTS | {"Connector_Person_Key"}, "Events": EVENTS | {"Connector_Marker"}}
@@ -65,6 +65,8 @@ def check_request(request: httpx.Request) -> None:
         case "PUT", [("Contacts" | "Events") as module, identity]:
             must(identity.isdigit(), "a numeric id")
             _check_body(module, body)
+        case "GET", ["users"]:
+            must(request.url.params["type"] == "ActiveUsers" and int(request.url.params["per_page"]) <= 200, "active users")
         case "GET", ["settings", "fields"]:
             must(request.url.params["module"] in OWN, "a module")
         case "POST", ["settings", "fields"]:
@@ -94,7 +96,7 @@ def _check_body(module: str, body: Any) -> None:
     for record in body["data"]:
         must(record.keys() <= OWN[module] - {"id", "Created_Time", "Modified_Time"}, "fields that can be written")
         for name, value in record.items():
-            if name == "Who_Id":
+            if name in ("Who_Id", "Owner"):
                 must(value.keys() == {"id"} and value["id"].isdigit(), "a look-up by id")
             else:
                 must(isinstance(value, str) and value, f"{name} is a text, and never empty")
@@ -115,6 +117,9 @@ def check_answer(request: httpx.Request, status: int, data: Any) -> None:
         return
     if status >= 400 and "data" not in data and "fields" not in data:
         _check_error(data)
+        return
+    if path.endswith("/users"):
+        must(all({"id", "email"} <= user.keys() for user in data["users"]), "users with an id and an address")
         return
     if path.endswith("/settings/fields") and request.method == "GET":
         must(all({"api_name", "unique", "data_type"} <= field.keys() for field in data["fields"]), "definitions of fields")
