@@ -10,12 +10,16 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-inp
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --build-deps-for editable
 
+VERSIONS ?= 3.11 3.12 3.13 3.14
+# What depends on the interpreter: the database, connections, processes, and the wheel, which is built, installed and run.
+SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench peers torture identity systems lock clean
+.PHONY: help demo test test-all check bench peers torture identity systems lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | while IFS="$$(printf '\t')" read -r name text; do \
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-8s %s\n' "$$name" "$$text"; done
 
 demo: .venv/.installed ## both remote systems as sandboxes, sample webhooks, the status page (DEMO_ARGS=--once ends by itself)
@@ -23,6 +27,16 @@ demo: .venv/.installed ## both remote systems as sandboxes, sample webhooks, the
 
 test: .venv/.installed-dev ## the whole test suite
 	@$(BIN)/pytest -n auto --dist loadfile
+
+test-all: ## a short suite on each Python from 3.11 that is found, each in an environment of its own (VERSIONS="3.12 3.13")
+	@found=0; for version in $(VERSIONS); do \
+		python=$$(for p in python$$version $$HOME/.pyenv/versions/$$version.*/bin/python; do \
+			$$p -c 'import venv' 2>/dev/null && echo $$p && break; done); \
+		if [ -z "$$python" ]; then echo "Python $$version is not here: left out"; continue; fi; \
+		echo "== $$($$python --version)"; found=1; \
+		$(MAKE) --no-print-directory .venv-$$version/.installed-dev PYTHON=$$python || exit 1; \
+		.venv-$$version/bin/python -m pytest -q -n auto --dist loadfile -m "not slow and not browser" $(SHORT) || exit 1; \
+	done; [ $$found = 1 ] || { echo "none of $(VERSIONS) is on this machine" >&2; exit 1; }
 
 check: .venv/.installed-dev ## lint, format, types, who may import whom, documentation
 	$(BIN)/ruff check .
@@ -51,7 +65,7 @@ lock: .venv/.installed-dev ## write both lock files anew from pyproject.toml
 	$(COMPILE) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 clean: ## remove .venv and what the tools left
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv .venv-3.* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -70,4 +84,11 @@ clean: ## remove .venv and what the tools left
 .venv/.installed-dev: requirements-dev.lock .venv/.installed
 	@echo "Installing what requirements-dev.lock names …"
 	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+# Packages only: our own is tested as it stands in this folder.
+.venv-%/.installed-dev: requirements-dev.lock requirements.lock
+	@rm -rf .venv-$* && $(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes \
+		--requirement requirements.lock --requirement requirements-dev.lock
 	@touch $@

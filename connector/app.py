@@ -84,7 +84,7 @@ class Service:
         """
         if self.engine.store.database.new:
             hint = "Right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
-            self._log.warning("new database", file=self.config.database.path.name, hint=hint)
+            self._log.warning("new database", file=self.engine.store.database.name, hint=hint)
         token = secrets.token_urlsafe(32)
         listener = _listen(self.config)
         port = listener.getsockname()[1]
@@ -164,7 +164,7 @@ class Service:
             max_body_bytes=config.server.max_body_bytes,
             config_file=str(config.path),
             extra_routes=[admin_route(token, self.operations.call)],
-            operate=self.operations.call,
+            actions=self.operations,
         )
         return uvicorn.Config(
             app,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.store.sqlite.database import Database
+from connector.store.sqlite.database import SqliteDatabase
 
 ROOT = Path(__file__).parent.parent / "connector"
 TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))}
@@ -88,7 +88,7 @@ def _queries() -> list[str]:
     texts = [
         node.value if isinstance(node, ast.Constant) else ast.unparse(node)
         for path, tree in TREES.items()
-        if path.startswith("store/") and not path.endswith("sqlite/schema.py")
+        if path.startswith("store/") and not path.endswith("/schema.py")
         for node in ast.walk(tree)
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
     ]
@@ -99,7 +99,7 @@ def _queries() -> list[str]:
 
 @pytest.mark.anyio
 async def test_every_column_is_read(tmp_path: Path) -> None:
-    database = Database.open(tmp_path / "connector.db")
+    database = SqliteDatabase.open(tmp_path / "connector.db")
     await database.close()
     with sqlite3.connect(tmp_path / "connector.db") as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]

@@ -44,6 +44,7 @@ ALTERNATIVES = {
     "booking.stores.webhook.secrets",
     "booking.stores.webhook.timestamp_header",
     "crm.customers.solution",
+    "database.password",
     "crm.sales.account_id",
     "crm.office.accounts_url",
     "crm.office.base_url",

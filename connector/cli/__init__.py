@@ -12,6 +12,7 @@ from connector.cli.events import events, links
 from connector.cli.first_config import config, init
 from connector.cli.review import review
 from connector.cli.running import demo, sandbox, serve
+from connector.cli.sample import send_sample
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -20,5 +21,5 @@ def main() -> None:
     """Booking webhooks in, linked CRM customers out."""
 
 
-for command in (demo, init, config, serve, backfill, check, events, review, links, backup, restore, sandbox):
+for command in (demo, init, config, serve, backfill, check, send_sample, events, review, links, backup, restore, sandbox):
     main.add_command(command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from inspect import signature
 from typing import Any, cast
@@ -21,6 +21,8 @@ from connector.web.admin_api import PATH
 
 #: Seconds a single operation may take in the service: `check` asks every account.
 PATIENCE = 120.0
+#: Seconds that the answer to a delivery may take.
+DELIVERY = 20.0
 #: Seconds between two looks at the progress.
 LOOK = 0.25
 
@@ -45,7 +47,7 @@ async def operator(config: Config, *, work: bool = False) -> AsyncIterator[Opera
             yield operations
     else:
         raise StoreError(
-            f"The database {config.database.path.name} is in use by another connector command.",
+            f"The database {config.database.name} is in use by another connector command.",
             hint="Wait until that command has ended.",
         )
 
@@ -70,6 +72,27 @@ async def _service(url: str, token: str) -> AsyncIterator[Operations]:
         base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE, trust_env=False
     ) as api:
         yield remote_operations(api)
+
+
+async def post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
+    """Send a delivery as a booking system does; answers the status and the JSON object of the answer, if it is one.
+
+    Raises:
+        ConnectorError: there was no answer.
+    """
+    try:
+        async with httpx.AsyncClient(timeout=DELIVERY, trust_env=False) as sender:
+            response = await sender.post(url, headers=dict(headers), content=body)
+    except httpx.HTTPError as error:
+        # The error's own text may hold the address, and with it a key.
+        address = url.partition("?")[0]
+        hint = "Look at the proxy, the name and the certificate of that address, or leave out --public."
+        raise ConnectorError(f"There was no answer from {address} ({type(error).__name__}).", hint=hint) from None
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = {}
+    return response.status_code, answer if isinstance(answer, dict) else {}
 
 
 def remote_operations(api: httpx.AsyncClient) -> Operations:

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from connector.cli.common import config_option, ends_well, json_option, load_config
+from connector.model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from connector.config.settings import Config
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def _with_file(config_path: Path) -> Config:
+    """The configuration, of a database that is a file. Raises ConfigError."""
+    config = load_config(config_path)
+    if config.database.on_server:
+        fault = f"{config_path.name}: database.url is PostgreSQL: back it up and restore it with PostgreSQL's own tools"
+        raise ConfigError([f"{fault}; see docs/operating.md"])
+    return config
 
 
 @click.command()
@@ -21,9 +35,9 @@ def backup(file: Path, config_path: Path, as_json: bool) -> None:
     """Copy the database into FILE, which must not exist, and verify the copy. A service may run meanwhile."""
     from connector.cli import output as terminal
     from connector.store.backup import back_up
-    from connector.store.sqlite.key import key_file
+    from connector.store.key import key_file
 
-    config = load_config(config_path)
+    config = _with_file(config_path)
     begun = time.monotonic()
     now = time.time()
     made = back_up(config.database.path, file, now)
@@ -46,7 +60,7 @@ def restore(file: Path, config_path: Path, as_json: bool, key_lost: bool) -> Non
     from connector.cli import output as terminal
     from connector.store.backup import restore as put_back
 
-    config = load_config(config_path)
+    config = _with_file(config_path)
     begun = time.monotonic()
     made = put_back(config.database.path, file, time.time(), key_lost=key_lost)
     seconds = round(time.monotonic() - begun, 2)

@@ -84,10 +84,10 @@ def read_stream(config: Config, view: Callable[..., Iterator[T]], *args: Any) ->
     """What one of `connector.store.lists` yields; nothing where there is no database yet."""
     from connector.store import stream
 
-    if not _there(config.database.path):
+    if not _there(config):
         return
     try:
-        yield from stream(config.database.path, view, *args)
+        yield from stream(config.database, view, *args)
     except UnicodeEncodeError:
         raise click.UsageError("What was asked for is not valid text.") from None
 
@@ -96,20 +96,20 @@ def read(config: Config, view: Callable[..., T], *args: Any, absent: Any, **kwar
     """Run one of `connector.store.views` beside whatever works on the database; `absent` where there is no database yet."""
     from connector.store import look
 
-    if not _there(config.database.path):
+    if not _there(config):
         nothing: T = absent
         return nothing
     try:
-        return look(config.database.path, view, *args, **kwargs)
+        return look(config.database, view, *args, **kwargs)
     except UnicodeEncodeError:
         raise click.UsageError("What was asked for is not valid text.") from None
 
 
-def _there(path: Path) -> bool:
-    """Whether there is a database; says so where there is none."""
-    if found := _exists(path):
-        return found
-    click.echo(f"There is no database yet ({path.name}); it is made by the first `connector serve`.", err=True)
+def _there(config: Config) -> bool:
+    """Whether there is a database; says so where there is none. A server is asked, not guessed about."""
+    if config.database.on_server or _exists(config.database.path):
+        return True
+    click.echo(f"There is no database yet ({config.database.name}); it is made by the first `connector serve`.", err=True)
     return False
 
 

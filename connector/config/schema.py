@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from connector.config import settings
+from connector.config.database import DatabaseSettings
 from connector.config.operators import StatusSettings
 from connector.config.outbound import OutboundSettings
 from connector.config.settings import NAME, Systems
@@ -24,7 +25,7 @@ _SECRET = {
 }
 _SECTIONS: dict[str, type[BaseModel]] = {
     "server": settings.ServerSettings,
-    "database": settings.DatabaseSettings,
+    "database": DatabaseSettings,
     "worker": settings.WorkerSettings,
     "status": StatusSettings,
     "log": settings.LogSettings,

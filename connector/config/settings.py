@@ -11,15 +11,17 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
-from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from connector.config.addresses import check_base_url, is_loopback, own_url
+from connector.config.database import DatabaseSettings
 from connector.config.fields import FieldRules, check_owner, check_rules, read_template
 from connector.config.operators import StatusSettings, check_status, read_status
 from connector.config.outbound import OutboundSettings, Route
 from connector.config.owner import OwnerSettings
 from connector.config.reader import Tables, nearest, parse
 from connector.config.routes import Routes
+from connector.config.samples import Sampled
 from connector.config.strength import check_webhooks
 from connector.config.values import RecordUrl, Zone
 from connector.config.values import Section as Section  # noqa: PLC0414 - integrations take it from here
@@ -54,35 +56,6 @@ class ServerSettings(Section):
         return is_loopback(self.host) and self.public_url is None
 
 
-class DatabaseSettings(Section):
-    """Where the inbox, the journal and the links are kept."""
-
-    url: str = "sqlite:///connector.db"
-    _base: Path = PrivateAttr(default=Path())
-
-    def model_post_init(self, context: Any) -> None:
-        """Take the folder of the configuration file, which relative paths start from."""
-        if context:
-            self._base = context["base"]
-
-    @field_validator("url")
-    @classmethod
-    def _url(cls, value: str) -> str:
-        scheme, _, rest = value.partition("://")
-        if scheme.startswith("postgres"):
-            raise ValueError('postgresql is not built yet; use "sqlite:///connector.db"')
-        if scheme != "sqlite" or not rest.startswith("/"):
-            raise ValueError('must look like "sqlite:///connector.db" (four slashes make the path absolute)')
-        if rest in ("/", "//") or rest.endswith("/") or ":memory:" in rest or "?" in rest:
-            raise ValueError('must name a file and nothing more, for example "sqlite:///connector.db"')
-        return value
-
-    @property
-    def path(self) -> Path:
-        """The database file; relative ones start from the configuration file's folder."""
-        return self._base / self.url.removeprefix("sqlite:///")
-
-
 class WorkerSettings(Section):
     """How much is done at once and how long a stop may take."""
 
@@ -112,7 +85,7 @@ class WebhookSettings(Section):
     tolerance_seconds: Annotated[float, Field(gt=0)] = 300.0
 
 
-class BookingSettings(Section):
+class BookingSettings(Sampled, Section):
     """What every `[booking.NAME]` has; each system's own settings extend it."""
 
     #: True for a system that proves its deliveries in its own way (`BookingSystem.verifier`).

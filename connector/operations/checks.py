@@ -17,7 +17,7 @@ from connector.model.problems import Check, Level
 from connector.remote.circuit_breaker import CircuitBreaker, moment_of
 from connector.remote.integration import Integration
 from connector.store import Store, views
-from connector.store.sqlite.database import Database
+from connector.store.database import Database
 from connector.sync.pipeline import Sync
 from connector.worker.accounts import Connections
 
@@ -53,17 +53,17 @@ def database(opened: Database) -> list[Check]:
     found = large_wal(opened)
     if opened.new:
         hint = "Right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
-        text = f"new database: there was no {opened.path.name} when this process started"
+        text = f"new database: there was no {opened.name} when this process started"
         found.append(Check(id="database.new", level="warning", message=text, hint=hint))
     return found
 
 
 def large_wal(opened: Database) -> list[Check]:
     """A program that reads for very long keeps the WAL from being taken over."""
-    size = opened.sizes()["wal_bytes"]
+    size = opened.sizes().get("wal_bytes", 0)
     if size <= LARGE_WAL:
         return []
-    text = f"{opened.path.name}-wal has grown to {size // 1024**2:,} MB"
+    text = f"{opened.name}-wal has grown to {size // 1024**2:,} MB"
     hint = "Close the program that has the database open for reading; the file shrinks by itself after that."
     return [Check(id="database.wal", level="warning", message=text, hint=hint)]
 

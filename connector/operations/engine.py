@@ -44,7 +44,7 @@ class Engine:
     @classmethod
     async def open(cls, config: Config, *, transports: Transports | None = None) -> Engine:
         """Open the database for this process and connect the accounts; makes no request yet. Raises StoreError."""
-        store = Store.open(config.database.path)
+        store = Store.open(config.database)
         try:
             return cls(config, store, await connect(config, store, transports=transports))
         except BaseException:

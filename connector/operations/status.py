@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from connector.model.errors import AccountPaused, ConnectorError, LimitReached, 
 from connector.model.problems import Check
 from connector.operations import checks
 from connector.operations.engine import Engine
+from connector.operations.first_steps import first_steps
 from connector.operations.listing import Lists
 from connector.remote.integration import Integration
 from connector.store import views
@@ -26,6 +27,8 @@ HELD = 500
 REVIEWS = 20
 #: So many refusals in a row, with nothing accepted in between, are no stranger's chance visit.
 REFUSALS = 3
+#: Seconds for which a request to a wrong address is worth a word.
+DAY = 86_400.0
 #: Refusals that a real sender may meet and a person can fix; a browser's GET or a lost connection is none.
 _FIXABLE = {
     "verification": "Compare the token or secret at the sender with [booking.{}.webhook]",
@@ -37,12 +40,40 @@ _FIXABLE = {
 }
 
 
+class Missed(Protocol):
+    """A request that matched no address; `connector.web.unmatched.Missed`."""
+
+    @property
+    def path(self) -> str:
+        """The path, cut and cleaned."""
+
+    @property
+    def at(self) -> float:
+        """Unix time."""
+
+
+class Unmatched(Protocol):
+    """What matched no address; `connector.web.unmatched.Unmatched`."""
+
+    @property
+    def count(self) -> int:
+        """How many requests since the start."""
+
+    @property
+    def recent(self) -> Sequence[Missed]:
+        """The last different paths, the newest first."""
+
+
 class Received(Protocol):
     """What the receiver counts; `connector.web.receiver.stats.ReceiverStats`."""
 
     @property
     def refused_since(self) -> Mapping[str, Mapping[str, int]]:
         """Source → what was refused since its last delivery answered 202, by reason."""
+
+    @property
+    def unmatched(self) -> Unmatched:
+        """Requests that match no address."""
 
     def received(self, source: str) -> int:
         """How many deliveries of `source` were answered 202."""
@@ -77,6 +108,7 @@ class Overview:
             "crms": {name: self._account(a) for name, a in self._engine.connections.crms.items()},
             "links": await read(views.link_count),
             "database": self._engine.store.database.sizes(),
+            "unmatched": self._unmatched(),
             "checks": [check.model_dump() for check in await self.checks()],
         }
 
@@ -88,8 +120,11 @@ class Overview:
         reviewed = await read(views.under_review, held)
         held = [event for event in held if event["id"] not in reviewed]
         reasons = await read(views.open_reviews)
+        status = await self.status()
+        silent = [name for name, source in status["sources"].items() if source["last_delivery_at"] is None]
         return {
-            **await self.status(),
+            **status,
+            "first_steps": [first_steps(self._engine.config, name) for name in silent],
             "decisions": await read(views.decisions),
             "held": [{**event, "since": event["updated_at"]} for event in held],
             "reviews": await read(views.desk, limit=REVIEWS),
@@ -110,9 +145,9 @@ class Overview:
             return [Check(id="database", level="error", message="The database's writer does not answer.")]
         except ConnectorError as error:
             return [Check(id="database", level="error", message=str(error), hint=error.hint)]
-        if not database.has_space():
-            hint = "Free some space; deliveries are refused with 503 until then."
-            return [Check(id="disk", level="error", message="The disk is nearly full.", hint=hint)]
+        if (refusal := database.refuses()) is not None:
+            hint = f"{refusal.hint} Deliveries are refused with 503 until then.".strip()
+            return [Check(id="disk", level="error", message=str(refusal), hint=hint)]
         return [Check(id="database", level="ok", message="Deliveries can be stored.")]
 
     async def checks(self) -> list[Check]:
@@ -133,7 +168,31 @@ class Overview:
         if (problem := self._engine.worker.problem) is not None:
             hint = "Nothing is worked on until it can; the log has the details."
             found.append(Check(id="worker", level="error", message=f"the queue cannot be read: {problem}", hint=hint))
+        if (missed := self._nearly()) is not None:
+            found.append(missed)
         return [*found, *(check for source in self._engine.connections.booking if (check := self._refusals(source)))]
+
+    def _unmatched(self) -> dict[str, Any]:
+        """How many requests matched no address, and the last of them."""
+        seen = self._received.unmatched
+        last = seen.recent[0] if seen.count else None
+        return {
+            "count": seen.count,
+            "last_path": last.path if last else None,
+            "last_at": views.moment(last.at) if last else None,
+        }
+
+    def _nearly(self) -> Check | None:
+        """A sender with a wrong address looks like one that has nothing to send; scanners ask for other paths than these."""
+        names = [*(name.lower() for name in self._engine.config.booking), "hook"]
+        recent = [one for one in self._received.unmatched.recent if one.at > time.time() - DAY]
+        missed = next((one for one in recent if any(name in one.path.lower() for name in names)), None)
+        if missed is None:
+            return None
+        addresses = ", ".join(f"/webhooks/{name}" for name in self._engine.config.booking)
+        text = f"a POST to {missed.path} matched no webhook address, last at {views.moment(missed.at)}"
+        hint = f"If it was the sender, correct the address there. The addresses here: {addresses}"
+        return Check(id="webhooks.unmatched", level="warning", message=text, hint=hint)
 
     def _refusals(self, source: str) -> Check | None:
         """A sender that is turned away every time looks like one that has nothing to send."""

@@ -174,6 +174,11 @@ class CircuitBreaker:
         self.usable.clear()
         self.tripped.set()
 
+    def prolong(self, seconds: float) -> None:
+        """The limit that the account has reached lasts so much longer from now."""
+        if self.until is not None:
+            self.until = max(self.until, self._now() + seconds)
+
     def error_left(self) -> float:
         """Seconds until the limit ends that the account has reached; 0 where there is none."""
         return 0.0 if self.until is None else max(self.until - self._now(), 0.0)

@@ -134,6 +134,14 @@ class HmacVerifier:
             _check_age(_header(headers, self.timestamp_header), now, self.tolerance)
         return Verified()
 
+    def sign(self, body: bytes, message_id: str, now: float) -> dict[str, str]:
+        """The headers of a delivery by the first secret; other headers that are signed hold the message id."""
+        named = {name.removeprefix("header:"): message_id for name in self.template[1::2] if name.startswith("header:")}
+        stamp = {self.timestamp_header: str(int(now * 1000))} if self.timestamp_header else {}
+        headers = {**named, **stamp}
+        digest = hmac.digest(self.secrets[0], self._message(headers, body), self.algorithm)
+        return {**headers, self.header: (self.prefix + self._encode(digest)).decode("latin-1")}
+
     def _given(self, headers: Mapping[str, str]) -> list[bytes]:
         return [self._comparable(signature) for signature in _bounded(self._listed(_header(headers, self.header)))]
 
@@ -188,6 +196,13 @@ class StandardWebhooksVerifier:
             raise VerificationFailed("the header webhook-signature holds no v1 signature")
         _check_age(timestamp, now, self.tolerance)
         return None
+
+    def sign(self, body: bytes, message_id: str, now: float) -> dict[str, str]:
+        """The headers of a delivery by the first secret."""
+        stamp = str(int(now))
+        message = b".".join((message_id.encode(), stamp.encode(), body))
+        signature = base64.b64encode(hmac.digest(self.secrets[0], message, "sha256")).decode()
+        return {"webhook-id": message_id, "webhook-timestamp": stamp, "webhook-signature": f"v1,{signature}"}
 
     def _head(self, headers: Mapping[str, str]) -> tuple[bytes, bytes, list[bytes]]:
         """Message id, timestamp and the `v1` signatures."""

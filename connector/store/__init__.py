@@ -1,24 +1,23 @@
-"""The durable core: one SQLite file, one writer. All SQL of the project lives in this package."""
+"""The durable core: one database, one writer. All SQL of the project lives in this package."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from connector.store.backfills import Backfills
+from connector.store.connection import Connection
+from connector.store.database import Database
 from connector.store.follow_ups import FollowUps
 from connector.store.inbox import Inbox
 from connector.store.journal import Journal
 from connector.store.lanes import Lanes
 from connector.store.links import Links
+from connector.store.lock import read_lock
 from connector.store.maintenance import Upkeep
+from connector.store.opening import Location, look, open_database, stream
 from connector.store.reviews.decisions import Reviews
-from connector.store.sqlite.database import Database, connect_read_only
-from connector.store.sqlite.explained import explained
-from connector.store.sqlite.lock import read_lock
 
 T = TypeVar("T")
 
@@ -40,14 +39,14 @@ class Store:
         self.backfills = Backfills(database)
 
     @classmethod
-    def open(cls, path: Path) -> Store:
-        """Open for this process alone. Raises StoreError; see `Database.open`."""
-        return cls(Database.open(path))
+    def open(cls, where: Path | Location) -> Store:
+        """Open for this process alone. Raises StoreError; see `open_database`."""
+        return cls(open_database(where))
 
     async def read(self, view: Callable[..., T], *args: Any, budget: float = 10.0, **kwargs: Any) -> T:
         """Run a view; raises StoreError when it takes longer than `budget` seconds."""
 
-        def query(connection: sqlite3.Connection) -> T:
+        def query(connection: Connection) -> T:
             return view(connection, *args, **kwargs)
 
         return await self.database.read(query, budget=budget)
@@ -55,21 +54,3 @@ class Store:
     async def close(self) -> None:
         """Finish what waits to be written and let go of the file."""
         await self.database.close()
-
-
-def look(path: Path, view: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Run a view once, beside whatever works on the database; changes nothing. Raises StoreError."""
-    with closing(connect_read_only(path)) as connection:
-        try:
-            return view(connection, *args, **kwargs)
-        except sqlite3.Error as error:
-            raise explained(error, path) from error
-
-
-def stream(path: Path, view: Callable[..., Iterator[T]], *args: Any) -> Iterator[T]:
-    """What one of `connector.store.lists` yields, beside whatever works on the database. Raises StoreError."""
-    with closing(connect_read_only(path)) as connection:
-        try:
-            yield from view(connection, *args)
-        except sqlite3.Error as error:
-            raise explained(error, path) from error

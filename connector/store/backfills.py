@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from connector.model.bookings import Event
-from connector.store.inbox import BACKFILL, queue_events
-from connector.store.sqlite.database import Database
+from connector.store.connection import Connection
+from connector.store.database import Database
+from connector.store.inbox import BACKFILL, next_delivery, queue_events
 
 #: The counts of a run, in the order of the public contract.
 COUNTS = ("seen", "already_linked", "matched", "created", "written_back", "held", "failed", "skipped")
@@ -43,7 +43,7 @@ class Backfills:
 
     async def unfinished(self) -> list[tuple[str, str, float, float]]:
         """(source, asked, since, until) of the runs which a service was doing when it ended."""
-        query = "SELECT source, asked, since, until FROM backfills WHERE state IN ('walking', 'working') AND by_service"
+        query = "SELECT source, asked, since, until FROM backfills WHERE state IN ('walking', 'working') AND by_service = 1"
         return await self._database.read(lambda connection: [tuple(row) for row in connection.execute(query)])
 
     async def unrepaired(self) -> dict[str, float]:
@@ -80,9 +80,7 @@ class Backfills:
         return await self._database.read(lambda connection: _waiting(connection, run))
 
 
-def _begin(
-    connection: sqlite3.Connection, source: str, asked: str, since: float, until: float, by_service: bool, now: float
-) -> Run:
+def _begin(connection: Connection, source: str, asked: str, since: float, until: float, by_service: bool, now: float) -> Run:
     row = connection.execute(
         "SELECT * FROM backfills WHERE source = ? AND state IN ('walking', 'working')", (source,)
     ).fetchone()
@@ -102,7 +100,7 @@ def _begin(
 
 
 def _add_page(
-    connection: sqlite3.Connection,
+    connection: Connection,
     run: Run,
     events: Sequence[Event],
     cursor: str,
@@ -121,13 +119,19 @@ def _add_page(
     )
 
 
-def _add_event(connection: sqlite3.Connection, run: Run, event: Event, now: float, *, first: bool) -> None:
+def _add_event(connection: Connection, run: Run, event: Event, now: float, *, first: bool) -> None:
     appointment = event.appointment.id if event.appointment else ""
     row = connection.execute(
         # Headers tell `prune` that there is something left to drop.
-        "INSERT INTO deliveries (source, event, derived, type, received_at, headers) VALUES (?, ?, 1, ?, ?, '{}')"
-        " ON CONFLICT DO NOTHING RETURNING id",
-        (run.source, f"backfill:{run.id}:{quote(event.client.id, safe='')}:{appointment}", event.type, now),
+        "INSERT INTO deliveries (id, source, event, derived, type, received_at, headers) VALUES (?, ?, ?, 1, ?, ?, '{}')"
+        " ON CONFLICT (source, event) DO NOTHING RETURNING id",
+        (
+            next_delivery(connection),
+            run.source,
+            f"backfill:{run.id}:{quote(event.client.id, safe='')}:{appointment}",
+            event.type,
+            now,
+        ),
     ).fetchone()
     if row is None:
         return
@@ -138,13 +142,15 @@ def _add_event(connection: sqlite3.Connection, run: Run, event: Event, now: floa
         )
 
 
-def _progress(connection: sqlite3.Connection, run: Run) -> tuple[dict[str, int], int, float]:
+def _progress(connection: Connection, run: Run) -> tuple[dict[str, int], int, float]:
     row = connection.execute(
         "SELECT count(*),"
-        " sum(e.state = 'done' AND e.outcome = 'already_linked'), sum(e.state = 'done' AND e.outcome = 'matched'),"
-        " sum(e.state = 'done' AND e.outcome = 'created'), sum(e.written_back),"
-        " sum(e.state = 'held' AND e.outcome IS NOT 'failed'), sum(e.outcome = 'failed' OR e.state = 'discarded'),"
-        " sum(e.state = 'ignored'), sum(e.state IN ('queued', 'running', 'retrying'))"
+        " count(*) FILTER (WHERE e.state = 'done' AND e.outcome = 'already_linked'),"
+        " count(*) FILTER (WHERE e.state = 'done' AND e.outcome = 'matched'),"
+        " count(*) FILTER (WHERE e.state = 'done' AND e.outcome = 'created'), sum(e.written_back),"
+        " count(*) FILTER (WHERE e.state = 'held' AND coalesce(e.outcome, '') <> 'failed'),"
+        " count(*) FILTER (WHERE e.outcome = 'failed' OR e.state = 'discarded'),"
+        " count(*) FILTER (WHERE e.state = 'ignored'), count(*) FILTER (WHERE e.state IN ('queued', 'running', 'retrying'))"
         " FROM backfill_clients c JOIN events e ON e.id = c.event_id WHERE c.backfill_id = ?",
         (run.id,),
     ).fetchone()
@@ -153,7 +159,7 @@ def _progress(connection: sqlite3.Connection, run: Run) -> tuple[dict[str, int],
     return counts, row[8] or 0, fraction
 
 
-def _waiting(connection: sqlite3.Connection, run: Run) -> int:
+def _waiting(connection: Connection, run: Run) -> int:
     row = connection.execute(
         "SELECT count(*) FROM backfill_clients c JOIN events e ON e.id = c.event_id JOIN lanes l ON l.id = e.lane_id"
         " WHERE c.backfill_id = ? AND e.state IN ('queued', 'retrying') AND l.waits_for IS NOT NULL",

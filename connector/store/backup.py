@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connector.model.errors import StoreError
+from connector.store.key import fingerprint_of, matches
+from connector.store.lock import lock
 from connector.store.sqlite.database import connect_read_only
 from connector.store.sqlite.explained import explained
 from connector.store.sqlite.identity import open_itself
-from connector.store.sqlite.key import fingerprint_of, matches
-from connector.store.sqlite.lock import lock
 from connector.store.sqlite.schema import unknown_migrations
 
 

@@ -6,15 +6,15 @@ and trace. A follow-up knows nothing of the client but the id, so it fills no bl
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 from urllib.parse import quote
 
 from connector.model.bookings import Client, Event
 from connector.model.links import Link
-from connector.store.inbox import BACKFILL, queue_events
+from connector.store.connection import Connection
+from connector.store.database import Database
+from connector.store.inbox import BACKFILL, next_delivery, queue_events
 from connector.store.links import link_of, save_alias, save_link
-from connector.store.sqlite.database import Database
 
 
 class FollowUps:
@@ -33,19 +33,19 @@ class FollowUps:
         return await self._database.write(lambda connection: _repair(connection, link, now, merged_from, survivor))
 
 
-def queue_follow_up(connection: sqlite3.Connection, source: str, client_id: str, type_: str, now: float, priority: int) -> int:
+def queue_follow_up(connection: Connection, source: str, client_id: str, type_: str, now: float, priority: int) -> int:
     """Queue an event which only names the client; returns its id."""
-    number = connection.execute("SELECT 1 + coalesce(max(id), 0) FROM deliveries").fetchone()[0]
-    delivery_id = connection.execute(
+    number = next_delivery(connection)
+    connection.execute(
         # Headers tell `prune` that there is something left to drop.
-        "INSERT INTO deliveries (source, event, derived, type, received_at, headers) VALUES (?, ?, 1, ?, ?, '{}') RETURNING id",
-        (source, f"{type_}:{quote(client_id, safe='')}:{number}", type_, now),
-    ).fetchone()[0]
-    queue_events(connection, delivery_id, source, now, [Event(type=type_, client=Client(id=client_id))], priority)
-    return int(connection.execute("SELECT id FROM events WHERE delivery_id = ?", (delivery_id,)).fetchone()[0])
+        "INSERT INTO deliveries (id, source, event, derived, type, received_at, headers) VALUES (?, ?, ?, 1, ?, ?, '{}')",
+        (number, source, f"{type_}:{quote(client_id, safe='')}:{number}", type_, now),
+    )
+    queue_events(connection, number, source, now, [Event(type=type_, client=Client(id=client_id))], priority)
+    return int(connection.execute("SELECT id FROM events WHERE delivery_id = ?", (number,)).fetchone()[0])
 
 
-def _repair(connection: sqlite3.Connection, link: Link, now: float, merged_from: str | None, survivor: str | None) -> int:
+def _repair(connection: Connection, link: Link, now: float, merged_from: str | None, survivor: str | None) -> int:
     there, source, client_id = link_of(connection, link.source, link.client_id), link.source, link.client_id
     # A person may have linked the client to somebody else since: then what was compared says nothing of that customer.
     same = there is not None and (there.crm, there.customer_id) == (link.crm, link.customer_id)

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from connector.model.bookings import Event, Reading
 from connector.model.deliveries import Delivery
-from connector.store.sqlite.database import Batched, Database
-
-T = TypeVar("T")
+from connector.store.connection import Connection, Row, in_portions
+from connector.store.database import Batched, Database
 
 #: Lanes with live events go before lanes that only the backfill filled.
 LIVE, BACKFILL = 0, 1
-#: Rows of one INSERT: SQLite's own limit is 32,766 values a statement, and one delivery may name thousands of clients.
-ROWS = 500
-
 
 _INSERT = "INSERT INTO deliveries (id, source, event, derived, type, received_at, headers, body, digest)"
 _KEEP_FIRST = "ON CONFLICT (source, event) DO NOTHING"
@@ -64,13 +59,13 @@ def _digest(body: bytes) -> bytes:
     return hashlib.sha256(body).digest()[:16]
 
 
-def _insert_deliveries(connection: sqlite3.Connection, items: list[Any]) -> list[str]:
+def _insert_deliveries(connection: Connection, items: list[Any]) -> list[str]:
     """Insert a batch with as few statements as there are tables.
 
     Between two statements the writer must get hold of the interpreter again, which the busy event loop also wants: rows
     that are fetched or executed one by one would cost more than the disk does.
     """
-    first = 1 + connection.execute("SELECT coalesce(max(id), 0) FROM deliveries").fetchone()[0]
+    first = next_delivery(connection)
     values = [
         value
         for delivery_id, (delivery, _, digest) in enumerate(items, first)
@@ -94,13 +89,18 @@ def _insert_deliveries(connection: sqlite3.Connection, items: list[Any]) -> list
     return statuses
 
 
+def next_delivery(connection: Connection) -> int:
+    """The id of the next delivery, one more than any before: none is ever removed, and only one process writes."""
+    return 1 + int(connection.execute("SELECT coalesce(max(id), 0) FROM deliveries").fetchone()[0])
+
+
 def _columns(delivery_id: int, delivery: Delivery, event: str, digest: bytes) -> tuple[Any, ...]:
     headers, kind = json.dumps(delivery.headers), delivery.reading.type
     common = (delivery_id, delivery.source, event, delivery.derived, kind, delivery.received_at)
     return (*common, headers, delivery.body, digest)
 
 
-def _is_another(connection: sqlite3.Connection, delivery_id: int, delivery: Delivery, digest: bytes) -> bool:
+def _is_another(connection: Connection, delivery_id: int, delivery: Delivery, digest: bytes) -> bool:
     """Store a delivery under an id that was used before, if it is another one; count it as a duplicate otherwise."""
     known = connection.execute(
         "SELECT digest, body FROM deliveries WHERE source = ? AND event = ?", (delivery.source, delivery.event)
@@ -118,7 +118,7 @@ def _is_another(connection: sqlite3.Connection, delivery_id: int, delivery: Deli
     return False
 
 
-def _differs(known: sqlite3.Row, body: bytes, digest: bytes) -> bool:
+def _differs(known: Row, body: bytes, digest: bytes) -> bool:
     """Whether the stored body is another one; the same JSON in another spelling is not, and neither is one that is gone."""
     if known["digest"] == digest or known["body"] == body:
         return False
@@ -130,7 +130,7 @@ def _differs(known: sqlite3.Row, body: bytes, digest: bytes) -> bool:
         return True
 
 
-def _count(deliveries: Sequence[Delivery], events: Sequence[Any], connection: sqlite3.Connection) -> None:
+def _count(deliveries: Sequence[Delivery], events: Sequence[Any], connection: Connection) -> None:
     """Bring the counters up to date: of all time by state, of this hour, and when each source was heard last."""
     added = [(0, name, number) for name, number in Counter(event[5] for event in events).items()]
     hour = int(deliveries[-1].received_at // 3600)
@@ -143,14 +143,10 @@ def _count(deliveries: Sequence[Delivery], events: Sequence[Any], connection: sq
     lost = {delivery.source: int(delivery.received_at) for delivery in deliveries if delivery.reading.lost_before}
     added += [(0, f"lost:{source}", at) for source, at in lost.items()]
     connection.execute(
-        f"INSERT INTO tallies (hour, name, n) VALUES {_rows_of(3, len(added))} ON CONFLICT DO UPDATE SET"
-        " n = CASE WHEN name LIKE 'last:%' OR name LIKE 'lost:%' THEN excluded.n ELSE n + excluded.n END",
+        f"INSERT INTO tallies (hour, name, n) VALUES {_rows_of(3, len(added))} ON CONFLICT (name, hour) DO UPDATE SET"
+        " n = excluded.n + CASE WHEN tallies.name LIKE 'last:%' OR tallies.name LIKE 'lost:%' THEN 0 ELSE tallies.n END",
         [value for row in added for value in row],
     )
-
-
-def _in_portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (rows[start : start + ROWS] for start in range(0, len(rows), ROWS))
 
 
 @lru_cache(maxsize=64)
@@ -159,40 +155,45 @@ def _rows_of(columns: int, rows: int) -> str:
     return ", ".join(["(" + ", ".join("?" * columns) + ")"] * rows)
 
 
-def open_lanes(connection: sqlite3.Connection, wanted: Sequence[tuple[str, str, float]], priority: int) -> None:
+def open_lanes(connection: Connection, wanted: Sequence[tuple[str, str, float]], priority: int) -> None:
     """Make sure each (source, client id, now) has a lane that is due; a lane that waits for its head keeps its time."""
-    for some in _in_portions(wanted):
+    # Each lane once: one statement cannot change a row that it has just inserted, in every database.
+    first = {(source, client): (source, client, now) for source, client, now in reversed(wanted)}
+    for some in in_portions(list(first.values())):
         connection.execute(
             f"INSERT INTO lanes (source, client_id, due, priority) VALUES {_rows_of(4, len(some))}"
-            " ON CONFLICT DO UPDATE SET priority = min(lanes.priority, excluded.priority), due = CASE"
+            " ON CONFLICT (source, client_id) DO UPDATE SET due = CASE"
             " WHEN lanes.waits_for IS NOT NULL OR lanes.boot IS NOT NULL THEN lanes.due"
-            " ELSE coalesce(lanes.due, excluded.due) END",
+            " ELSE coalesce(lanes.due, excluded.due) END,"
+            " priority = CASE WHEN lanes.priority < excluded.priority THEN lanes.priority ELSE excluded.priority END",
             [value for source, client, now in some for value in (source, client, now, priority)],
         )
 
 
-def _insert_events(connection: sqlite3.Connection, events: Sequence[Any]) -> None:
+def _insert_events(connection: Connection, events: Sequence[Any]) -> None:
     """Insert (delivery id, source, received at, client id, type, state, payload, reason, hint), into lanes that are open."""
-    for some in _in_portions(events):
+    for some in in_portions(events):
         connection.execute(
             "INSERT INTO events"
             " (delivery_id, lane_id, source, client_id, type, state, received_at, updated_at, payload, reason, hint)"
-            " SELECT v.column1, lanes.id, v.column2, v.column4, v.column5, v.column6, v.column3, v.column3,"
-            f" v.column7, v.column8, v.column9 FROM (VALUES {_rows_of(9, len(some))}) AS v"
-            " LEFT JOIN lanes ON lanes.source = v.column2 AND lanes.client_id = v.column4",
+            # Ids are given in the order of the values, which a join need not keep.
+            " SELECT v.column1, (SELECT id FROM lanes WHERE source = v.column2 AND client_id = v.column4),"
+            " v.column2, v.column4, v.column5, v.column6, v.column3, v.column3,"
+            f" v.column7, v.column8, v.column9 FROM (VALUES {_rows_of(9, len(some))}) AS v",
             [value for event in some for value in event],
         )
 
 
-def tally(connection: sqlite3.Connection, at: float, counts: Counter[str]) -> None:
+def tally(connection: Connection, at: float, counts: Counter[str]) -> None:
     """Add to the counters of an hour (or, with `at` 0, of all time)."""
     connection.executemany(
-        "INSERT INTO tallies (hour, name, n) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        "INSERT INTO tallies (hour, name, n) VALUES (?, ?, ?)"
+        " ON CONFLICT (name, hour) DO UPDATE SET n = tallies.n + excluded.n",
         [(int(at // 3600), name, n) for name, n in counts.items()],
     )
 
 
-def _read_again(connection: sqlite3.Connection, event_id: int, reading: Reading) -> bool:
+def _read_again(connection: Connection, event_id: int, reading: Reading) -> bool:
     row = connection.execute(
         "SELECT delivery_id, source, received_at FROM events WHERE id = ? AND state = 'held' AND lane_id IS NULL",
         (event_id,),
@@ -211,7 +212,7 @@ def _read_again(connection: sqlite3.Connection, event_id: int, reading: Reading)
 
 
 def queue_events(
-    connection: sqlite3.Connection, delivery_id: int, source: str, at: float, events: Sequence[Event], priority: int
+    connection: Connection, delivery_id: int, source: str, at: float, events: Sequence[Event], priority: int
 ) -> None:
     """Insert waiting events of one delivery and open their lanes."""
     if events:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
+from connector.store.connection import Connection
 
 
-def forget(connection: sqlite3.Connection, key: str) -> None:
+def forget(connection: Connection, key: str) -> None:
     """Drop an open intent and the identity keys it claims."""
     connection.execute("DELETE FROM claims WHERE intent = ?", (key,))
     connection.execute("DELETE FROM intents WHERE key = ? AND state <> 'done'", (key,))
 
 
-def forget_open(connection: sqlite3.Connection, source: str, client_id: str, event_id: int | None = None) -> None:
+def forget_open(connection: Connection, source: str, client_id: str, event_id: int | None = None) -> None:
     """A client's events (or the one which tried last) go no further: nothing of theirs may block others any longer."""
     rows = connection.execute(
         "SELECT key FROM intents WHERE source = ? AND client_id = ? AND state <> 'done' AND event_id = coalesce(?, event_id)",

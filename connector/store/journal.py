@@ -6,17 +6,17 @@ also claims the person's identity keys, so that no other client who is the same 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
 from connector.model.errors import Postponed
 from connector.model.jobs import Work
 from connector.model.links import Link
+from connector.store.connection import Connection
+from connector.store.database import Database
 from connector.store.intents import forget
 from connector.store.lanes import fence, reach_step
 from connector.store.links import give_up, link_of, remember, save_alias, save_link, survivor_of
-from connector.store.sqlite.database import Database
 
 #: Seconds after which an event looks again whether the other client's create has been settled.
 LOOK_AGAIN = 3.0
@@ -95,16 +95,14 @@ class Journal:
         return await self._database.read(lambda connection: _recorded_beside(connection, link, appointment_id))
 
 
-def _begin(
-    connection: sqlite3.Connection, work: Work, key: str, kind: str, now: float, crm: str, identity: Sequence[str]
-) -> bool:
+def _begin(connection: Connection, work: Work, key: str, kind: str, now: float, crm: str, identity: Sequence[str]) -> bool:
     fence(connection, work)
     if kind == "create":
         _check_link(connection, work, work.link)
     row = connection.execute("SELECT state FROM intents WHERE key = ?", (key,)).fetchone()
     connection.execute(
         "INSERT INTO intents (key, kind, state, source, client_id, event_id, begun_at, updated_at)"
-        " VALUES (?, ?, 'intent', ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " VALUES (?, ?, 'intent', ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
         " state = 'intent', event_id = excluded.event_id, updated_at = excluded.updated_at",
         (key, kind, work.source, work.client_id, work.event_id, now, now),
     )
@@ -117,7 +115,7 @@ def _begin(
     return row is not None and row[0] != "done"
 
 
-def _who_claims(connection: sqlite3.Connection, intent: str) -> str:
+def _who_claims(connection: Connection, intent: str) -> str:
     """What is waited for, in words; that it waits for a person in turn must not stay hidden."""
     row = connection.execute(
         "SELECT e.id FROM intents i JOIN events e ON e.id = i.event_id WHERE i.key = ? AND e.state = 'held'", (intent,)
@@ -126,21 +124,21 @@ def _who_claims(connection: sqlite3.Connection, intent: str) -> str:
     return text if row is None else f"{text}, and its event {row[0]} is held: settle that one first"
 
 
-def _check_link(connection: sqlite3.Connection, work: Work, known: Link | None) -> None:
+def _check_link(connection: Connection, work: Work, known: Link | None) -> None:
     """Raise Postponed where the client was linked to somebody else while its event ran: a decision is not written over."""
     there = link_of(connection, work.source, work.client_id)
     if there is not None and (known is None or (there.crm, there.customer_id) != (known.crm, known.customer_id)):
         raise Postponed("the client was linked anew while this event ran", retry_after=LOOK_AGAIN)
 
 
-def _settle(connection: sqlite3.Connection, work: Work, key: str, result: str, now: float) -> None:
+def _settle(connection: Connection, work: Work, key: str, result: str, now: float) -> None:
     fence(connection, work)
     connection.execute("UPDATE intents SET state = 'done', result = ?, updated_at = ? WHERE key = ?", (result, now, key))
     connection.execute("DELETE FROM claims WHERE intent = ?", (key,))
 
 
 def _linked(
-    connection: sqlite3.Connection,
+    connection: Connection,
     work: Work,
     links: Sequence[Link],
     step: str,
@@ -169,7 +167,7 @@ def _linked(
     reach_step(connection, work, step, now)
 
 
-def _settle_creates(connection: sqlite3.Connection, link: Link, now: float) -> None:
+def _settle_creates(connection: Connection, link: Link, now: float) -> None:
     """However the client came to be linked, an earlier attempt to create it must not block others for ever."""
     rows = connection.execute(
         "UPDATE intents SET state = 'done', result = ?, updated_at = ?"
@@ -179,7 +177,7 @@ def _settle_creates(connection: sqlite3.Connection, link: Link, now: float) -> N
     connection.executemany("DELETE FROM claims WHERE intent = ?", [(row[0],) for row in rows])
 
 
-def _wrote_back(connection: sqlite3.Connection, work: Work, link: Link, step: str, now: float, intent: str | None) -> None:
+def _wrote_back(connection: Connection, work: Work, link: Link, step: str, now: float, intent: str | None) -> None:
     fence(connection, work)
     _check_link(connection, work, link)
     save_link(
@@ -191,12 +189,13 @@ def _wrote_back(connection: sqlite3.Connection, work: Work, link: Link, step: st
 
 
 def _recorded(
-    connection: sqlite3.Connection, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float
+    connection: Connection, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float
 ) -> None:
     _settle(connection, work, intent, record_id, now)
     connection.execute(
         "INSERT INTO appointments VALUES (:source, :appointment, :client, :record, :version, :now,"
-        " coalesce((SELECT crm FROM links WHERE source = :source AND client_id = :client), '')) ON CONFLICT DO UPDATE SET"
+        " coalesce((SELECT crm FROM links WHERE source = :source AND client_id = :client), ''))"
+        " ON CONFLICT (source, appointment_id, client_id) DO UPDATE SET"
         " record_id = excluded.record_id, version = excluded.version, updated_at = excluded.updated_at, crm = excluded.crm",
         {
             "source": work.source,
@@ -214,7 +213,7 @@ def _recorded(
     )
 
 
-def _recorded_as(connection: sqlite3.Connection, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
+def _recorded_as(connection: Connection, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
     # A record in a CRM with which the source was synced before is nobody's here.
     row = connection.execute(
         "SELECT record_id, version FROM appointments AS a WHERE source = ? AND appointment_id = ? AND client_id = ?"
@@ -224,7 +223,7 @@ def _recorded_as(connection: sqlite3.Connection, source: str, appointment_id: st
     return (row[0], row[1]) if row else None
 
 
-def _recorded_beside(connection: sqlite3.Connection, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
+def _recorded_beside(connection: Connection, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
     key = f"record:{link.source}/{appointment_id}/"
     begun = connection.execute(
         "SELECT i.client_id, l.customer_id FROM intents i JOIN links l USING (source, client_id)"

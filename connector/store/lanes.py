@@ -6,17 +6,17 @@ Every write of a running event is fenced: it applies only while the lane still c
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Collection
 
 from connector.model.bookings import Event
 from connector.model.jobs import StaleClaim, Verdict, Work
+from connector.store.connection import Connection, Row
+from connector.store.database import Database
 from connector.store.inbox import BACKFILL, LIVE, tally
 from connector.store.intents import forget_open
 from connector.store.links import link_of
 from connector.store.reviews.decisions import decision_of, follow
-from connector.store.sqlite.database import Database
 
 #: Trace entries kept per event; the oldest go first.
 LONGEST_TRACE = 60
@@ -66,14 +66,14 @@ class Lanes:
         return await self._database.read(lambda connection: _next_due(connection, without))
 
 
-def fence(connection: sqlite3.Connection, work: Work) -> None:
+def fence(connection: Connection, work: Work) -> None:
     """Raise StaleClaim unless the claim still holds."""
     row = connection.execute("SELECT token FROM lanes WHERE id = ? AND boot IS NOT NULL", (work.lane_id,)).fetchone()
     if row is None or row[0] != work.token:
         raise StaleClaim(f"Event {work.event_id} was taken over.")
 
 
-def reach_step(connection: sqlite3.Connection, work: Work, step: str, now: float) -> None:
+def reach_step(connection: Connection, work: Work, step: str, now: float) -> None:
     """Note that the event has reached `step`, with its trace; fenced, for operations that commit more with it."""
     fence(connection, work)
     connection.execute(
@@ -82,7 +82,7 @@ def reach_step(connection: sqlite3.Connection, work: Work, step: str, now: float
     )
 
 
-def _recover(connection: sqlite3.Connection, boot: str, now: float) -> int:
+def _recover(connection: Connection, boot: str, now: float) -> int:
     newest = connection.execute("SELECT received_at FROM deliveries ORDER BY id DESC LIMIT 1").fetchone()
     if newest is not None and newest[0] > now:
         # What the clock said then was wrong, or is now; either way nothing may wait until it says so again.
@@ -104,7 +104,7 @@ def _recover(connection: sqlite3.Connection, boot: str, now: float) -> int:
     return len(lanes)
 
 
-def _claim(connection: sqlite3.Connection, boot: str, limit: int, now: float, without: Collection[str]) -> list[Work]:
+def _claim(connection: Connection, boot: str, limit: int, now: float, without: Collection[str]) -> list[Work]:
     found: list[Work] = []
     for priority in (LIVE, BACKFILL):
         # A lane with nothing in it (its events were discarded) must not use up the place of one that has something.
@@ -119,7 +119,7 @@ def _claim(connection: sqlite3.Connection, boot: str, limit: int, now: float, wi
 
 
 def _claim_lanes(
-    connection: sqlite3.Connection, boot: str, priority: int, limit: int, now: float, without: Collection[str]
+    connection: Connection, boot: str, priority: int, limit: int, now: float, without: Collection[str]
 ) -> list[tuple[int, int]]:
     others, aside = _others(without)
     return connection.execute(
@@ -130,7 +130,7 @@ def _claim_lanes(
     ).fetchall()
 
 
-def _take_head(connection: sqlite3.Connection, lane_id: int, token: int, now: float) -> Work | None:
+def _take_head(connection: Connection, lane_id: int, token: int, now: float) -> Work | None:
     while True:
         row = connection.execute(
             "UPDATE events SET state = 'running', attempts = attempts + 1, updated_at = ? WHERE id ="
@@ -147,7 +147,7 @@ def _take_head(connection: sqlite3.Connection, lane_id: int, token: int, now: fl
             connection.execute("UPDATE events SET state = 'held', reason = ?, hint = ? WHERE id = ?", (*_UNREADABLE, row["id"]))
 
 
-def _work(connection: sqlite3.Connection, row: sqlite3.Row, token: int) -> Work:
+def _work(connection: Connection, row: Row, token: int) -> Work:
     return Work(
         event_id=row["id"],
         lane_id=row["lane_id"],
@@ -170,12 +170,12 @@ def _work(connection: sqlite3.Connection, row: sqlite3.Row, token: int) -> Work:
     )
 
 
-def _conclude(connection: sqlite3.Connection, work: Work, verdict: Verdict, now: float) -> None:
+def _conclude(connection: Connection, work: Work, verdict: Verdict, now: float) -> None:
     fence(connection, work)
     connection.execute(
         "UPDATE events SET state = ?, step = ?, reason = ?, hint = ?, trace = ?, outcome = ?, written_back = ?, updated_at = ?,"
-        " attempts = attempts - ?, snoozes = CASE WHEN ? THEN 0 ELSE snoozes + 1 END, failing_since ="
-        " CASE WHEN ? THEN coalesce(failing_since, ?) WHEN ? THEN NULL ELSE failing_since END WHERE id = ?",
+        " attempts = attempts - ?, snoozes = CASE WHEN ? = 1 THEN 0 ELSE snoozes + 1 END, failing_since ="
+        " CASE WHEN ? = 1 THEN coalesce(failing_since, ?) WHEN ? = 1 THEN NULL ELSE failing_since END WHERE id = ?",
         (
             verdict.state,
             work.step,
@@ -204,12 +204,12 @@ def _conclude(connection: sqlite3.Connection, work: Work, verdict: Verdict, now:
     _free(connection, work.lane_id, verdict, now)
 
 
-def release_held(connection: sqlite3.Connection, source: str, client_id: str, now: float) -> int:
+def release_held(connection: Connection, source: str, client_id: str, now: float) -> int:
     """What was held for this client can be decided now: its link is known. Deliveries nobody could read stay held."""
     rows = connection.execute(
         "UPDATE events SET state = 'queued', step = 'resolve', attempts = 0, failing_since = NULL,"
         " reason = 'released: the client is linked now', hint = NULL"
-        " WHERE source = ? AND client_id = ? AND state = 'held' AND outcome IS NOT 'failed' RETURNING lane_id",
+        " WHERE source = ? AND client_id = ? AND state = 'held' AND coalesce(outcome, '') <> 'failed' RETURNING lane_id",
         (source, client_id),
     ).fetchall()
     for row in rows:
@@ -217,7 +217,7 @@ def release_held(connection: sqlite3.Connection, source: str, client_id: str, no
     return len(rows)
 
 
-def _free(connection: sqlite3.Connection, lane_id: int, verdict: Verdict, now: float) -> None:
+def _free(connection: Connection, lane_id: int, verdict: Verdict, now: float) -> None:
     more = connection.execute(
         "SELECT 1 FROM events WHERE lane_id = ? AND state IN ('queued', 'retrying') LIMIT 1", (lane_id,)
     ).fetchone()
@@ -225,12 +225,13 @@ def _free(connection: sqlite3.Connection, lane_id: int, verdict: Verdict, now: f
     if more and verdict.waits_for is None:
         due = verdict.due if verdict.due is not None else now
     connection.execute(
-        "UPDATE lanes SET boot = NULL, due = ?, waits_for = ?, priority = CASE WHEN ? THEN priority ELSE ? END WHERE id = ?",
+        "UPDATE lanes SET boot = NULL, due = ?, waits_for = ?, priority = CASE WHEN ? = 1 THEN priority ELSE ? END"
+        " WHERE id = ?",
         (due, verdict.waits_for, more is not None, BACKFILL, lane_id),
     )
 
 
-def _wake(connection: sqlite3.Connection, account: str, now: float, *, one: bool) -> int:
+def _wake(connection: Connection, account: str, now: float, *, one: bool) -> int:
     # Lanes are claimed in the order of `due`: the further in the past (a second at most), the less often claimed.
     query = "UPDATE lanes SET due = ? - 1.0 / (1 + token), waits_for = NULL WHERE waits_for = ? AND boot IS NULL"
     if one:
@@ -239,13 +240,15 @@ def _wake(connection: sqlite3.Connection, account: str, now: float, *, one: bool
     return connection.execute(query, (now, account)).rowcount
 
 
-def _set_back(connection: sqlite3.Connection, seconds: float, now: float) -> None:
+def _set_back(connection: Connection, seconds: float, now: float) -> None:
     connection.execute(
-        "UPDATE lanes SET due = max(due - :seconds, :now) WHERE due > :now AND boot IS NULL", {"seconds": seconds, "now": now}
+        "UPDATE lanes SET due = CASE WHEN due - :seconds > :now THEN due - :seconds ELSE :now END"
+        " WHERE due > :now AND boot IS NULL",
+        {"seconds": seconds, "now": now},
     )
 
 
-def _next_due(connection: sqlite3.Connection, without: Collection[str]) -> float | None:
+def _next_due(connection: Connection, without: Collection[str]) -> float | None:
     others, aside = _others(without)
     query = f"SELECT due FROM lanes WHERE priority = ? AND due IS NOT NULL AND boot IS NULL{others} ORDER BY due LIMIT 1"
     rows = (connection.execute(query, (priority, *aside)).fetchone() for priority in (LIVE, BACKFILL))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from connector.model.links import Link
+from connector.store.connection import Connection, marks
+from connector.store.database import Database
 from connector.store.intents import forget_open
-from connector.store.sqlite.database import Database
+
+#: What becomes of an identity key that is there already.
+_SEEN_AGAIN = "ON CONFLICT (crm, key, customer_id, source, client_id) DO UPDATE SET seen_at = excluded.seen_at"
 
 
 class Links:
@@ -90,7 +93,7 @@ class Links:
         return None if person is None else self._database.keyed(person)
 
 
-def link_of(connection: sqlite3.Connection, source: str, client_id: str) -> Link | None:
+def link_of(connection: Connection, source: str, client_id: str) -> Link | None:
     """The statement behind `find`."""
     row = connection.execute(
         "SELECT source, client_id, crm, customer_id, origin, stored_id, written_back_at FROM links"
@@ -100,7 +103,7 @@ def link_of(connection: sqlite3.Connection, source: str, client_id: str) -> Link
     return Link(*row) if row else None
 
 
-def save_link(connection: sqlite3.Connection, link: Link, now: float) -> None:
+def save_link(connection: Connection, link: Link, now: float) -> None:
     """Insert or re-point a link; the first link's date is kept while the customer stays the same."""
     connection.execute(
         "INSERT INTO links (source, client_id, crm, customer_id, origin, linked_at, written_back_at, stored_id)"
@@ -112,61 +115,68 @@ def save_link(connection: sqlite3.Connection, link: Link, now: float) -> None:
     )
 
 
-def save_alias(connection: sqlite3.Connection, crm: str, customer_id: str, survivor_id: str, now: float) -> None:
+def save_alias(connection: Connection, crm: str, customer_id: str, survivor_id: str, now: float) -> None:
     """Remember a merge, and let older aliases point at the new survivor at once."""
     connection.execute("UPDATE aliases SET survivor_id = ? WHERE crm = ? AND survivor_id = ?", (survivor_id, crm, customer_id))
     connection.execute(
-        "INSERT INTO aliases VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET survivor_id = excluded.survivor_id",
+        "INSERT INTO aliases VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (crm, customer_id) DO UPDATE SET survivor_id = excluded.survivor_id",
         (crm, customer_id, survivor_id, now),
     )
 
 
-def remember(connection: sqlite3.Connection, link: Link, keys: Iterable[str], now: float) -> None:
+def remember(connection: Connection, link: Link, keys: Iterable[str], now: float) -> None:
     """Tie identity keys to a link's customer, as its client says them."""
     connection.executemany(
-        "INSERT INTO identities VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at",
+        f"INSERT INTO identities VALUES (?, ?, ?, ?, ?, ?) {_SEEN_AGAIN}",
         [(link.crm, key, link.customer_id, link.source, link.client_id, now) for key in keys],
     )
 
 
-def notice(connection: sqlite3.Connection, crm: str, key: str, people: int, now: float, person: str | None) -> None:
+def notice(connection: Connection, crm: str, key: str, people: int, now: float, person: str | None) -> None:
     """The statement behind `Links.notice`."""
     connection.execute(
-        "INSERT INTO shared_keys (crm, key, people, noticed_at, person) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-        " people = max(people, excluded.people) WHERE decided_by IS NULL",
+        "INSERT INTO shared_keys (crm, key, people, noticed_at, person) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (crm, key) DO UPDATE SET people = excluded.people"
+        " WHERE shared_keys.decided_by IS NULL AND shared_keys.people < excluded.people",
         (crm, key, people, now, person),
     )
 
 
-def give_up(connection: sqlite3.Connection, link: Link, new: Sequence[str], said: Sequence[str]) -> None:
+def give_up(connection: Connection, link: Link, new: Sequence[str], said: Sequence[str]) -> None:
     """The client says a new address or number: what it said before in its place is no longer its key."""
     for kind in ("email:", "phone:"):
         now = [key for key in said if key.startswith(kind)]
         if now and any(key.startswith(kind) for key in new):
             connection.execute(
                 "DELETE FROM identities WHERE crm = ? AND source = ? AND client_id = ? AND substr(key, 1, 6) = ?"
-                " AND key NOT IN (SELECT value FROM json_each(?))",
-                (link.crm, link.source, link.client_id, kind, json.dumps(now)),
+                f" AND key NOT IN ({marks(now)})",
+                (link.crm, link.source, link.client_id, kind, *now),
             )
 
 
-def retie(connection: sqlite3.Connection, crm: str, source: str, client_id: str, customer_id: str | None) -> None:
+def retie(connection: Connection, crm: str, source: str, client_id: str, customer_id: str | None) -> None:
     """A person says whose client this is: what it said of itself is tied to that customer, or (None) to nobody."""
     who = (crm, source, client_id)
     if customer_id is None:
         connection.execute("DELETE FROM identities WHERE crm = ? AND source = ? AND client_id = ?", who)
         return
-    query = "UPDATE OR REPLACE identities SET customer_id = ? WHERE crm = ? AND source = ? AND client_id = ?"
-    connection.execute(query, (customer_id, *who))
+    connection.execute(
+        "INSERT INTO identities SELECT crm, key, ?, source, client_id, max(seen_at) FROM identities"
+        f" WHERE crm = ? AND source = ? AND client_id = ? GROUP BY crm, key, source, client_id {_SEEN_AGAIN}",
+        (customer_id, *who),
+    )
+    query = "DELETE FROM identities WHERE crm = ? AND source = ? AND client_id = ? AND customer_id <> ?"
+    connection.execute(query, (*who, customer_id))
 
 
-def survivor_of(connection: sqlite3.Connection, crm: str, customer_id: str) -> str:
+def survivor_of(connection: Connection, crm: str, customer_id: str) -> str:
     """The customer that a merge made of this one, as far as we have heard; else itself."""
     row = connection.execute("SELECT survivor_id FROM aliases WHERE crm = ? AND customer_id = ?", (crm, customer_id)).fetchone()
     return str(row[0]) if row else customer_id
 
 
-def _remembered(connection: sqlite3.Connection, crm: str, keys: list[str]) -> list[str]:
+def _remembered(connection: Connection, crm: str, keys: list[str]) -> list[str]:
     found: dict[str, None] = {}
     for key in keys:
         # The newest of a number that many share: a search shows the others by now.
@@ -179,25 +189,26 @@ def _remembered(connection: sqlite3.Connection, crm: str, keys: list[str]) -> li
     return list(found)
 
 
-def _missing(connection: sqlite3.Connection, link: Link, keys: list[str]) -> list[str]:
+def _missing(connection: Connection, link: Link, keys: list[str]) -> list[str]:
     query = "SELECT 1 FROM identities WHERE crm = ? AND key = ? AND customer_id = ? AND source = ? AND client_id = ?"
     who = (link.customer_id, link.source, link.client_id)
     return [key for key in keys if connection.execute(query, (link.crm, key, *who)).fetchone() is None]
 
 
 def set_apart(
-    connection: sqlite3.Connection, link: Link, by: str, now: float, *, person: str | None = None, review_id: int | None = None
+    connection: Connection, link: Link, by: str, now: float, *, person: str | None = None, review_id: int | None = None
 ) -> None:
     """Remember that the link's client is not the link's customer; with `person`, nor is any other client of that person."""
     connection.execute(
         "INSERT INTO different (crm, source, client_id, customer_id, person, review_id, decided_by, decided_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET person = excluded.person, review_id = excluded.review_id,"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (crm, source, client_id, customer_id) DO UPDATE SET"
+        " person = excluded.person, review_id = excluded.review_id,"
         " decided_by = excluded.decided_by, decided_at = excluded.decided_at",
         (link.crm, link.source, link.client_id, link.customer_id, person, review_id, by, now),
     )
 
 
-def unlink(connection: sqlite3.Connection, link: Link) -> None:
+def unlink(connection: Connection, link: Link) -> None:
     """Drop a link with what is remembered of its client: identity keys, open effects, and which records it has there.
 
     What is on its way begins anew.
@@ -214,13 +225,13 @@ def unlink(connection: sqlite3.Connection, link: Link) -> None:
     )
 
 
-def is_running(connection: sqlite3.Connection, source: str, client_id: str) -> bool:
+def is_running(connection: Connection, source: str, client_id: str) -> bool:
     """Whether an event of the client is being worked on now."""
     query = "SELECT 1 FROM lanes WHERE source = ? AND client_id = ? AND boot IS NOT NULL"
     return connection.execute(query, (source, client_id)).fetchone() is not None
 
 
-def _remove(connection: sqlite3.Connection, source: str, client_id: str, by: str, now: float) -> tuple[str | None, Link | None]:
+def _remove(connection: Connection, source: str, client_id: str, by: str, now: float) -> tuple[str | None, Link | None]:
     link = link_of(connection, source, client_id)
     if link is None:
         row = connection.execute(
@@ -237,7 +248,7 @@ def _remove(connection: sqlite3.Connection, source: str, client_id: str, by: str
     return None, link
 
 
-def _note_removal(connection: sqlite3.Connection, link: Link, by: str, now: float) -> None:
+def _note_removal(connection: Connection, link: Link, by: str, now: float) -> None:
     """Leave a trace in the client's latest event."""
     row = connection.execute(
         "SELECT e.id, e.trace FROM lanes l JOIN events e ON e.lane_id = l.id WHERE l.source = ? AND l.client_id = ?"
@@ -252,16 +263,16 @@ def _note_removal(connection: sqlite3.Connection, link: Link, by: str, now: floa
         connection.execute("UPDATE events SET trace = ? WHERE id = ?", (trace, row["id"]))
 
 
-def _shared(connection: sqlite3.Connection, crm: str, keys: list[str], person: str | None) -> set[str]:
+def _shared(connection: Connection, crm: str, keys: list[str], person: str | None) -> set[str]:
     query = (
-        "SELECT key FROM shared_keys WHERE crm = :crm AND people > 1 AND key IN (SELECT value FROM json_each(:keys))"
-        " AND (decided_by IS NOT NULL OR (person IS NOT :person OR :person IS NULL)"
-        " AND NOT EXISTS (SELECT 1 FROM reviews WHERE crm = :crm AND person = :person))"
+        f"SELECT key FROM shared_keys WHERE crm = ? AND people > 1 AND key IN ({marks(keys)})"
+        " AND (decided_by IS NOT NULL OR coalesce(person <> ?, 1 = 1)"
+        " AND NOT EXISTS (SELECT 1 FROM reviews WHERE crm = ? AND person = ?))"
     )
-    return {row[0] for row in connection.execute(query, {"crm": crm, "keys": json.dumps(keys), "person": person})}
+    return {row[0] for row in connection.execute(query, (crm, *keys, person, crm, person))}
 
 
-def _different(connection: sqlite3.Connection, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
+def _different(connection: Connection, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
     rows = connection.execute(
         "SELECT customer_id FROM different WHERE crm = :crm AND source = :source AND client_id = :client"
         " UNION SELECT customer_id FROM different WHERE crm = :crm AND person = :person",
@@ -270,9 +281,7 @@ def _different(connection: sqlite3.Connection, crm: str, source: str, client_id:
     return list(dict.fromkeys(id_ for row in rows for id_ in (row[0], survivor_of(connection, crm, row[0]))))
 
 
-def _beside(
-    connection: sqlite3.Connection, crm: str, source: str, client_id: str, event_id: int, appointment_id: str
-) -> list[str]:
+def _beside(connection: Connection, crm: str, source: str, client_id: str, event_id: int, appointment_id: str) -> list[str]:
     rows = connection.execute(
         "SELECT DISTINCT l.customer_id FROM events e JOIN events other ON other.delivery_id = e.delivery_id"
         " JOIN links l ON l.source = other.source AND l.client_id = other.client_id"

@@ -5,11 +5,11 @@ Each page is a statement of its own that goes on behind the last id, so what cha
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from connector.store.connection import Connection, marks
 from connector.store.views import EVENT_ROWS, FINAL, LINK_ROWS, UNSETTLED, Row, event_row, link_row, review_rows
 
 #: Rows of one statement.
@@ -18,7 +18,7 @@ PAGE = 500
 Condition = tuple[str, Sequence[Any]]
 #: A condition, and its values.
 Fetch = Callable[[str, Sequence[Any]], list[tuple[int, Row]]]
-View = Callable[[sqlite3.Connection, "Wanted"], Iterator[tuple[int, Row]]]
+View = Callable[[Connection, "Wanted"], Iterator[tuple[int, Row]]]
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Wanted:
     newest: bool = False
 
 
-def sources(connection: sqlite3.Connection) -> list[str]:
+def sources(connection: Connection) -> list[str]:
     """Every source that the database has ever heard of, also those that are configured no more."""
     return sorted({*_distinct(connection, "lanes", "source"), *_distinct(connection, "links", "source")})
 
 
-def events(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
+def events(connection: Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
     """Events with their ids, newest first."""
     conditions = [*_common(wanted, "e.received_at", "e.reason")]
     lanes = any(one is not None for one in (wanted.client_id, wanted.customer_id, wanted.appointment_id))
@@ -61,13 +61,13 @@ def events(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int
             conditions.append(("e.state NOT IN ('done', 'ignored', 'discarded')", ()))
     if wanted.client_id is not None:
         among = _among(connection, "lanes", wanted.source)
-        found = f"SELECT id FROM lanes WHERE source IN ({_marks(among)}) AND client_id = ?"
+        found = f"SELECT id FROM lanes WHERE source IN ({marks(among)}) AND client_id = ?"
         conditions.append((f"e.lane_id IN ({found})", [*among, wanted.client_id]))
     if wanted.customer_id is not None:
         crms = _distinct(connection, "links", "crm")
         found = (
             "SELECT l.id FROM links k JOIN lanes l ON l.source = k.source AND l.client_id = k.client_id"
-            f" WHERE k.crm IN ({_marks(crms)}) AND k.customer_id = ?"
+            f" WHERE k.crm IN ({marks(crms)}) AND k.customer_id = ?"
         )
         conditions.append((f"e.lane_id IN ({found})", [*crms, wanted.customer_id]))
 
@@ -75,7 +75,7 @@ def events(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int
         among = _among(connection, "appointments", wanted.source)
         found = (
             "SELECT l.id FROM appointments a JOIN lanes l ON l.source = a.source AND l.client_id = a.client_id"
-            f" WHERE a.source IN ({_marks(among)}) AND a.appointment_id = ?"
+            f" WHERE a.source IN ({marks(among)}) AND a.appointment_id = ?"
         )
         conditions.append((f"e.lane_id IN ({found})", [*among, wanted.appointment_id]))
 
@@ -87,7 +87,7 @@ def events(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int
     return _pages(fetch, conditions, "+e.id < ?" if lanes else "e.id < ?", wanted)
 
 
-def links(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
+def links(connection: Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
     """Links with their ids, oldest first; `state` is `written_back` or `already_there`, `reason` how it was found."""
     conditions = [*_common(wanted, "linked_at", "origin")]
     states = {"written_back": "written_back_at IS NOT NULL", "already_there": "written_back_at IS NULL"}
@@ -95,13 +95,13 @@ def links(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int,
         conditions.append((states[wanted.state], ()))
     if wanted.client_id is not None:
         among = _among(connection, "links", wanted.source)
-        conditions.append((f"source IN ({_marks(among)}) AND client_id = ?", [*among, wanted.client_id]))
+        conditions.append((f"source IN ({marks(among)}) AND client_id = ?", [*among, wanted.client_id]))
     elif wanted.source is not None:
         # By id all the same: the index of sources would sort all links of the source anew for each page.
-        conditions.append(("+source = ?", [wanted.source]))
+        conditions.append(("source || '' = ?", [wanted.source]))
     if wanted.customer_id is not None:
         crms = _distinct(connection, "links", "crm")
-        conditions.append((f"crm IN ({_marks(crms)}) AND customer_id = ?", [*crms, wanted.customer_id]))
+        conditions.append((f"crm IN ({marks(crms)}) AND customer_id = ?", [*crms, wanted.customer_id]))
     if wanted.within is not None:
         conditions.append(("id BETWEEN ? AND ?", wanted.within))
     narrow = "+" if wanted.client_id is not None or wanted.customer_id is not None else ""
@@ -114,19 +114,19 @@ def links(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int,
     return _pages(fetch, conditions, f"{narrow}id {beyond} ?", wanted)
 
 
-def reviews(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
+def reviews(connection: Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
     """Review items with their ids, oldest first: the open ones, or those that were `decided`."""
     decided = wanted.state == "decided"
     conditions: list[Condition] = [("decision IS NOT NULL" if decided else f"decision IS NULL AND {UNSETTLED}", ())]
     conditions += _common(wanted, "since", "reason")
     if wanted.client_id is not None:
         among = _among(connection, "review_clients", wanted.source)
-        found = f"SELECT review_id FROM review_clients WHERE source IN ({_marks(among)}) AND client_id = ?"
+        found = f"SELECT review_id FROM review_clients WHERE source IN ({marks(among)}) AND client_id = ?"
         conditions.append((f"r.id IN ({found})", [*among, wanted.client_id]))
     elif wanted.source is not None:
         conditions.append(("r.source = ?", [wanted.source]))
     if wanted.customer_id is not None:
-        among_candidates = "EXISTS (SELECT 1 FROM json_each(r.candidates) c WHERE c.value ->> 'customer_id' = ?)"
+        among_candidates = "EXISTS (SELECT 1 FROM json_each(r.candidates) c WHERE json_extract(c.value, '$.customer_id') = ?)"
         conditions.append((f"(r.customer_id = ? OR {among_candidates})", [wanted.customer_id, wanted.customer_id]))
 
     order, beyond = ("DESC", "<") if wanted.newest else ("ASC", ">")
@@ -160,12 +160,12 @@ def _common(wanted: Wanted, moment: str, reason: str) -> Iterator[Condition]:
         yield f"instr(lower({reason}), lower(?)) > 0", [wanted.reason]
 
 
-def _among(connection: sqlite3.Connection, table: str, source: str | None) -> list[str]:
+def _among(connection: Connection, table: str, source: str | None) -> list[str]:
     """The sources to look in: the one that is wanted, or all; never none, for which SQLite would read all rows."""
     return [source] if source is not None else _distinct(connection, table, "source") or [""]
 
 
-def _distinct(connection: sqlite3.Connection, table: str, column: str) -> list[str]:
+def _distinct(connection: Connection, table: str, column: str) -> list[str]:
     """The few different values of an index's first column, each found by one look-up instead of reading all rows."""
     rows = connection.execute(
         f"WITH RECURSIVE found (value) AS (SELECT min({column}) FROM {table} UNION ALL"
@@ -173,7 +173,3 @@ def _distinct(connection: sqlite3.Connection, table: str, column: str) -> list[s
         " SELECT value FROM found WHERE value IS NOT NULL"
     )
     return [row[0] for row in rows]
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ", ".join("?" * len(values))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
+from connector.store.connection import Connection
+from connector.store.database import Database
 from connector.store.intents import forget_open
-from connector.store.sqlite.database import Database
 
 #: Rows handled per commit while pruning, so that nobody waits long for the writer.
 PRUNE_BATCH = 500
@@ -29,7 +29,7 @@ class Upkeep:
     async def prune(self, before: float) -> int:
         """Drop bodies and payloads of deliveries received before a moment whose events are all final. Ids stay."""
         total = 0
-        while pruned := await self._database.write(lambda connection: _prune(connection, before)):
+        while pruned := await self._database.write(lambda connection: _prune(self._database, connection, before)):
             total += pruned
         if total:
             await self._database.empty_wal()
@@ -51,12 +51,13 @@ class Upkeep:
         """Add one to a counter of all time."""
         await self._database.write(
             lambda connection: connection.execute(
-                "INSERT INTO tallies (hour, name, n) VALUES (0, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1", (name,)
+                "INSERT INTO tallies (hour, name, n) VALUES (0, ?, 1) ON CONFLICT (name, hour) DO UPDATE SET n = tallies.n + 1",
+                (name,),
             )
         )
 
 
-def _retry(connection: sqlite3.Connection, event_id: int, now: float) -> bool:
+def _retry(connection: Connection, event_id: int, now: float) -> bool:
     row = connection.execute(
         "UPDATE events SET state = 'queued', step = 'resolve', attempts = 0, failing_since = NULL, outcome = NULL,"
         " reason = 'retried by hand', hint = NULL,"
@@ -71,7 +72,7 @@ def _retry(connection: sqlite3.Connection, event_id: int, now: float) -> bool:
     return True
 
 
-def _discard(connection: sqlite3.Connection, event_id: int, by: str, now: float) -> bool:
+def _discard(connection: Connection, event_id: int, by: str, now: float) -> bool:
     row = connection.execute(
         "UPDATE events SET state = 'discarded', reason = 'discarded by ' || ?, hint = NULL, updated_at = ?"
         " WHERE id = ? AND state IN ('held', 'retrying', 'queued') RETURNING source, client_id, lane_id",
@@ -86,30 +87,14 @@ def _discard(connection: sqlite3.Connection, event_id: int, by: str, now: float)
     return True
 
 
-def _prune(connection: sqlite3.Connection, before: float) -> int:
+def _prune(database: Database, connection: Connection, before: float) -> int:
     rows = connection.execute(
         "SELECT d.id FROM deliveries d WHERE d.received_at < ? AND d.headers IS NOT NULL AND NOT EXISTS (SELECT 1 FROM events e"
         " WHERE e.delivery_id = d.id AND e.state NOT IN ('done', 'ignored', 'discarded')) ORDER BY d.received_at LIMIT ?",
         (before, PRUNE_BATCH),
     ).fetchall()
-    ids = [(row[0],) for row in rows]
+    ids = [int(row[0]) for row in rows]
     if ids:
-        # The foreign keys between the two tables hold again before the commit.
-        connection.execute("PRAGMA defer_foreign_keys = ON")
-        _rewrite(connection, "deliveries", "id", ids, {"body": "NULL", "headers": "NULL"})
-        _rewrite(connection, "events", "delivery_id", ids, {"payload": "NULL"})
+        database.blank(connection, "deliveries", "id", ids, ("body", "headers"))
+        database.blank(connection, "events", "delivery_id", ids, ("payload",))
     return len(ids)
-
-
-def _rewrite(connection: sqlite3.Connection, table: str, key: str, ids: Sequence[tuple[int]], changes: dict[str, str]) -> None:
-    """Change rows by deleting and inserting them, which lets SQLite join the emptied pages; an UPDATE never would."""
-    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-    shrunk = ", ".join(f"{changes[name]} AS {name}" if name in changes else name for name in columns)
-    connection.execute("DROP TABLE IF EXISTS temp.rewritten")
-    connection.execute(f"CREATE TEMP TABLE rewritten AS SELECT {shrunk} FROM {table} WHERE 0")
-    insert = f"INSERT INTO temp.rewritten SELECT {shrunk} FROM {table} WHERE {key} = ?"
-    connection.executemany(insert, ids)
-    connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", ids)
-    connection.execute(
-        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns)} FROM temp.rewritten ORDER BY id"
-    )

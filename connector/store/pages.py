@@ -6,12 +6,12 @@ looks through `SPAN` ids and says where the next one goes on, so that no request
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from connector.store import lists
+from connector.store.connection import Connection
 from connector.store.lists import Wanted
 from connector.store.views import FINAL, Row, about_keys, review_rows_with_clients, with_decisions
 
@@ -30,7 +30,7 @@ class Page:
     partly: bool = False
 
 
-def events(connection: sqlite3.Connection, wanted: Wanted, *, rows: int = ROWS, span: int = SPAN) -> Page:
+def events(connection: Connection, wanted: Wanted, *, rows: int = ROWS, span: int = SPAN) -> Page:
     """A page of events, newest first."""
     indexed = wanted.client_id or wanted.customer_id or wanted.appointment_id
     if indexed or (wanted.state is not None and wanted.state not in FINAL):
@@ -38,7 +38,7 @@ def events(connection: sqlite3.Connection, wanted: Wanted, *, rows: int = ROWS, 
     return _windowed(connection, "events", lists.events, wanted, rows, span)
 
 
-def links(connection: sqlite3.Connection, wanted: Wanted, *, rows: int = ROWS, span: int = SPAN) -> Page:
+def links(connection: Connection, wanted: Wanted, *, rows: int = ROWS, span: int = SPAN) -> Page:
     """A page of links, newest first."""
     wanted = replace(wanted, newest=True)
     if wanted.client_id or wanted.customer_id:
@@ -46,7 +46,7 @@ def links(connection: sqlite3.Connection, wanted: Wanted, *, rows: int = ROWS, s
     return _windowed(connection, "links", lists.links, wanted, rows, span)
 
 
-def reviews(connection: sqlite3.Connection, wanted: Wanted, *, rows: int = ROWS) -> Page:
+def reviews(connection: Connection, wanted: Wanted, *, rows: int = ROWS) -> Page:
     """A page of reviews, each with its clients: the open ones oldest first, the decided ones newest first with the decision."""
     wanted = replace(wanted, rows=rows + 1, newest=wanted.state == "decided")
     found = _page(lists.reviews(connection, wanted), rows)
@@ -59,7 +59,7 @@ def _page(found: Iterator[tuple[int, Row]], rows: int) -> Page:
     return Page([row for _, row in taken[:rows]], taken[rows - 1][0] if len(taken) > rows else None)
 
 
-def _windowed(connection: sqlite3.Connection, table: str, view: lists.View, wanted: Wanted, rows: int, span: int) -> Page:
+def _windowed(connection: Connection, table: str, view: lists.View, wanted: Wanted, rows: int, span: int) -> Page:
     """A page of what stands among the `span` ids below the cursor."""
     newest = connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0] or 0
     top = min(wanted.cursor - 1, newest) if wanted.cursor is not None else newest

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from connector.model.reviews import Decision
+from connector.store.connection import Connection, in_portions, marks
+from connector.store.connection import Row as StoredRow
 from connector.store.reviews.decisions import decision_of
-from connector.store.sqlite.schema import STATES
+from connector.store.states import STATES
 
 Row = dict[str, Any]
 #: States that an event does not leave.
@@ -27,7 +28,7 @@ LINK_ROWS = "SELECT id, source, client_id, crm, customer_id, origin, linked_at, 
 
 
 def events(
-    connection: sqlite3.Connection,
+    connection: Connection,
     *,
     state: str | None = None,
     source: str | None = None,
@@ -53,7 +54,7 @@ def events(
     return [event_row(row) for row in rows]
 
 
-def event(connection: sqlite3.Connection, event_id: int) -> Row | None:
+def event(connection: Connection, event_id: int) -> Row | None:
     """One event with its delivery: step, next try, de-duplication; None when there is none."""
     row = connection.execute(f"{EVENT_ROWS} WHERE e.id = ?", (event_id,)).fetchone()
     if row is None:
@@ -65,17 +66,17 @@ def event(connection: sqlite3.Connection, event_id: int) -> Row | None:
         (event_id,),
     ).fetchone()
     more = {"step": row["step"], "next_try": moment(row["due"]), "waits_for": row["waits_for"]}
-    return {**event_row(row), **more, **{key: delivery[key] for key in delivery.keys()}}  # noqa: SIM118 - sqlite3.Row
+    return {**event_row(row), **more, **{key: delivery[key] for key in delivery.keys()}}  # noqa: SIM118 - StoredRow
 
 
-def decisions(connection: sqlite3.Connection, *, limit: int = 20) -> list[Row]:
+def decisions(connection: Connection, *, limit: int = 20) -> list[Row]:
     """The newest events about which something was decided; looks through the newest two hundred."""
     newest = events(connection, limit=200)
     decided = [event for event in newest if event["trace"] or event["state"] not in ("queued", "running")]
     return [{**event, "at": event["updated_at"]} for event in decided[:limit]]
 
 
-def held_delivery(connection: sqlite3.Connection, event_id: int) -> tuple[str, dict[str, str], bytes] | None:
+def held_delivery(connection: Connection, event_id: int) -> tuple[str, dict[str, str], bytes] | None:
     """(source, headers, body) of a held delivery nobody could read; None when there is nothing to read again."""
     row = connection.execute(
         "SELECT d.source, d.headers, d.body FROM events e JOIN deliveries d ON d.id = e.delivery_id"
@@ -85,19 +86,19 @@ def held_delivery(connection: sqlite3.Connection, event_id: int) -> tuple[str, d
     return (row["source"], json.loads(row["headers"]), row["body"]) if row else None
 
 
-def body(connection: sqlite3.Connection, event_id: int) -> str | None:
+def body(connection: Connection, event_id: int) -> str | None:
     """What the sender sent, as text; None when it is not kept (any more). Holds personal data."""
     query = "SELECT d.body FROM events e JOIN deliveries d ON d.id = e.delivery_id WHERE e.id = ?"
     row = connection.execute(query, (event_id,)).fetchone()
     return row["body"].decode("utf-8", "replace") if row and row["body"] is not None else None
 
 
-def links(connection: sqlite3.Connection) -> list[Row]:
+def links(connection: Connection) -> list[Row]:
     """All links, oldest first."""
     return [link_row(row) for row in connection.execute(f"{LINK_ROWS} ORDER BY id")]
 
 
-def link_row(row: sqlite3.Row) -> Row:
+def link_row(row: StoredRow) -> Row:
     """A link of `LINK_ROWS` as it is listed."""
     times = {"linked_at": moment(row["linked_at"]), "written_back_at": moment(row["written_back_at"])}
     return {**{key: row[key] for key in ("source", "client_id", "crm", "customer_id", "origin")}, **times}
@@ -105,20 +106,20 @@ def link_row(row: sqlite3.Row) -> Row:
 
 #: An open item counts while somebody in it is not linked, has something held, or stands there on purpose.
 UNSETTLED = (
-    "EXISTS (SELECT 1 FROM review_clients c WHERE c.review_id = r.id AND (c.standing"
+    "EXISTS (SELECT 1 FROM review_clients c WHERE c.review_id = r.id AND (c.standing = 1"
     " OR NOT EXISTS (SELECT 1 FROM links l WHERE l.source = c.source AND l.client_id = c.client_id)"
     " OR EXISTS (SELECT 1 FROM events e WHERE e.source = c.source AND e.client_id = c.client_id AND e.state = 'held')))"
 )
 
 
-def reviews(connection: sqlite3.Connection, *, decided: bool = False) -> list[Row]:
+def reviews(connection: Connection, *, decided: bool = False) -> list[Row]:
     """Open review items (or decided ones), oldest first."""
     wanted = "decision IS NOT NULL" if decided else f"decision IS NULL AND {UNSETTLED}"
     rows = connection.execute(f"SELECT * FROM reviews r WHERE {wanted} ORDER BY id").fetchall()
     return review_rows(connection, rows)
 
 
-def review(connection: sqlite3.Connection, review_id: int) -> Row | None:
+def review(connection: Connection, review_id: int) -> Row | None:
     """One review item with its clients, the events that wait for it, the decision and every earlier one."""
     row = connection.execute("SELECT * FROM reviews WHERE id = ?", (review_id,)).fetchone()
     if row is None:
@@ -141,13 +142,13 @@ def review(connection: sqlite3.Connection, review_id: int) -> Row | None:
     return {**review_rows(connection, [row])[0], **more}
 
 
-def open_reviews(connection: sqlite3.Connection) -> dict[str, int]:
+def open_reviews(connection: Connection) -> dict[str, int]:
     """How many review items are open, by reason, the most frequent first."""
     query = f"SELECT reason, count(*) FROM reviews r WHERE decision IS NULL AND {UNSETTLED} GROUP BY reason ORDER BY 2 DESC, 1"
     return dict(connection.execute(query).fetchall())
 
 
-def under_review(connection: sqlite3.Connection, events: Sequence[Row]) -> set[int]:
+def under_review(connection: Connection, events: Sequence[Row]) -> set[int]:
     """Those of the events whose client stands in an open review item."""
     query = (
         "SELECT 1 FROM review_clients c JOIN reviews r ON r.id = c.review_id"
@@ -156,14 +157,14 @@ def under_review(connection: sqlite3.Connection, events: Sequence[Row]) -> set[i
     return {one["id"] for one in events if connection.execute(query, (one["source"], one["client_id"])).fetchone()}
 
 
-def desk(connection: sqlite3.Connection, *, limit: int = 20) -> list[Row]:
+def desk(connection: Connection, *, limit: int = 20) -> list[Row]:
     """The oldest open review items, each with its `clients`, and whether one of them is `linked` already."""
     query = f"SELECT * FROM reviews r WHERE decision IS NULL AND {UNSETTLED} ORDER BY id LIMIT ?"
     found = review_rows(connection, connection.execute(query, (limit,)).fetchall())
     return review_rows_with_clients(connection, found, about_keys(connection))
 
 
-def review_rows_with_clients(connection: sqlite3.Connection, found: list[Row], shared: set[int]) -> list[Row]:
+def review_rows_with_clients(connection: Connection, found: list[Row], shared: set[int]) -> list[Row]:
     """Review items as listed, with what a person needs to decide; `shared` are those that are about one address or number."""
     clients = _review_clients(connection, [item["id"] for item in found])
     for item in found:
@@ -173,12 +174,12 @@ def review_rows_with_clients(connection: sqlite3.Connection, found: list[Row], s
     return found
 
 
-def about_keys(connection: sqlite3.Connection) -> set[int]:
+def about_keys(connection: Connection) -> set[int]:
     """The open items that are about one address or number, which could be treated as shared."""
     return {row[0] for row in connection.execute("SELECT id FROM reviews WHERE decision IS NULL AND key IS NOT NULL")}
 
 
-def decided(connection: sqlite3.Connection, *, limit: int = 5) -> list[Row]:
+def decided(connection: Connection, *, limit: int = 5) -> list[Row]:
     """The last decisions about persons that hold, newest first; they can be undone."""
     rows = connection.execute(
         "SELECT * FROM reviews WHERE decision IS NOT NULL ORDER BY decided_at DESC, id DESC LIMIT ?", (limit,)
@@ -186,28 +187,29 @@ def decided(connection: sqlite3.Connection, *, limit: int = 5) -> list[Row]:
     return with_decisions(connection, review_rows(connection, rows))
 
 
-def with_decisions(connection: sqlite3.Connection, found: list[Row]) -> list[Row]:
+def with_decisions(connection: Connection, found: list[Row]) -> list[Row]:
     """Review items as listed, each with its `decision`, `customer_id`, `decided_by` and `decided_at`."""
     rows = connection.execute(
-        "SELECT id, decision, customer_id, decided_by, decided_at FROM reviews WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps([item["id"] for item in found]),),
+        f"SELECT id, decision, customer_id, decided_by, decided_at FROM reviews WHERE id IN ({marks(found)})",
+        [item["id"] for item in found],
     )
     known = {row["id"]: {**dict(row), "decided_at": moment(row["decided_at"])} for row in rows}
     return [{**item, **known[item["id"]]} for item in found]
 
 
-def links_of(connection: sqlite3.Connection, source: str, crm: str) -> list[str]:
+def links_of(connection: Connection, source: str, crm: str) -> list[str]:
     """The clients of a source that are linked to a customer of a CRM: never compared first, then compared longest ago."""
     query = "SELECT client_id FROM links WHERE source = ? AND crm = ? ORDER BY compared_at NULLS FIRST, id"
     rows = connection.execute(query, (source, crm))
     return [row[0] for row in rows]
 
 
-def shared_customers(connection: sqlite3.Connection, source: str, crm: str) -> dict[str, list[tuple[str, str]]]:
+def shared_customers(connection: Connection, source: str, crm: str) -> dict[str, list[tuple[str, str]]]:
     """Customers with several clients, at least one of them of a source → all clients (source, client), oldest link first."""
     rows = connection.execute(
         "SELECT customer_id, source, client_id FROM links WHERE crm = ? AND customer_id IN"
-        " (SELECT customer_id FROM links WHERE crm = ? GROUP BY customer_id HAVING count(*) > 1 AND max(source = ?))"
+        " (SELECT customer_id FROM links WHERE crm = ? GROUP BY customer_id HAVING count(*) > 1"
+        " AND count(*) FILTER (WHERE source = ?) > 0)"
         " ORDER BY id",
         (crm, crm, source),
     )
@@ -217,7 +219,7 @@ def shared_customers(connection: sqlite3.Connection, source: str, crm: str) -> d
     return found
 
 
-def written_to(connection: sqlite3.Connection, source: str, client_id: str, customer_id: str, *, limit: int) -> list[str]:
+def written_to(connection: Connection, source: str, client_id: str, customer_id: str, *, limit: int) -> list[str]:
     """Where the customer's id was or may have been written for a client: ids of bookings, or the client's own."""
     begin, end = f"write_back:{source}:", f":{customer_id}"
     rows = connection.execute(
@@ -228,7 +230,7 @@ def written_to(connection: sqlite3.Connection, source: str, client_id: str, cust
     return [row[0].removeprefix(begin).removesuffix(end) for row in rows if row[0].endswith(end)]
 
 
-def waiting_of(connection: sqlite3.Connection, source: str, client_id: str) -> dict[str, list[int]]:
+def waiting_of(connection: Connection, source: str, client_id: str) -> dict[str, list[int]]:
     """Ids of a client's events that have not ended: those on their way (`moving`) and those that are `held`."""
     rows = connection.execute(
         "SELECT e.id, e.state FROM events e JOIN lanes l ON l.id = e.lane_id WHERE l.source = ? AND l.client_id = ?"
@@ -239,19 +241,19 @@ def waiting_of(connection: sqlite3.Connection, source: str, client_id: str) -> d
     return {"held": held, "moving": [row["id"] for row in rows if row["id"] not in held]}
 
 
-def fates(connection: sqlite3.Connection, ids: Sequence[int]) -> dict[int, Row]:
+def fates(connection: Connection, ids: Sequence[int]) -> dict[int, Row]:
     """State and reason of events, by id."""
     marks = ", ".join("?" * len(ids))
     rows = connection.execute(f"SELECT id, state, reason FROM events WHERE id IN ({marks})", tuple(ids))
     return {row["id"]: dict(row) for row in rows}
 
 
-def decision(connection: sqlite3.Connection, source: str, client_id: str) -> Decision | None:
+def decision(connection: Connection, source: str, client_id: str) -> Decision | None:
     """The latest decision about a client."""
     return decision_of(connection, source, client_id)
 
 
-def held_unreadable(connection: sqlite3.Connection, source: str, *, limit: int) -> list[str]:
+def held_unreadable(connection: Connection, source: str, *, limit: int) -> list[str]:
     """The payloads of a source's held events that name a value which could not be read, oldest first."""
     rows = connection.execute(
         "SELECT payload FROM events WHERE source = ? AND state = 'held' AND payload IS NOT NULL"
@@ -261,19 +263,19 @@ def held_unreadable(connection: sqlite3.Connection, source: str, *, limit: int) 
     return [row[0] for row in rows]
 
 
-def queue(connection: sqlite3.Connection) -> dict[str, int]:
+def queue(connection: Connection) -> dict[str, int]:
     """How many events are in each state, zeros included."""
     counts = dict(connection.execute("SELECT name, n FROM tallies WHERE hour = 0").fetchall())
     return {state: counts.get(state, 0) for state in STATES}
 
 
-def ignored_clients(connection: sqlite3.Connection) -> int:
+def ignored_clients(connection: Connection) -> int:
     """Events of clients with nothing to identify them."""
     row = connection.execute("SELECT n FROM tallies WHERE hour = 0 AND name = 'without_identity'").fetchone()
     return int(row[0]) if row else 0
 
 
-def oldest_waiting(connection: sqlite3.Connection, now: float) -> float | None:
+def oldest_waiting(connection: Connection, now: float) -> float | None:
     """Age in seconds of the oldest event that is not final and not held, snoozed ones included."""
     rows = [
         connection.execute(
@@ -287,19 +289,19 @@ def oldest_waiting(connection: sqlite3.Connection, now: float) -> float | None:
     return max((max(now - row[0], 0.0) for row in rows if row), default=None)
 
 
-def reused_ids(connection: sqlite3.Connection) -> dict[str, int]:
+def reused_ids(connection: Connection) -> dict[str, int]:
     """Source → deliveries that came under an id that was used before, with another body."""
     rows = connection.execute("SELECT substr(name, 8), n FROM tallies WHERE hour = 0 AND name LIKE 'reused:%'")
     return dict(rows.fetchall())
 
 
-def last_deliveries(connection: sqlite3.Connection) -> dict[str, float]:
+def last_deliveries(connection: Connection) -> dict[str, float]:
     """Unix time of the last webhook of each source."""
     rows = connection.execute("SELECT substr(name, 6), n FROM tallies WHERE hour = 0 AND name LIKE 'last:%'")
     return {row[0]: float(row[1]) for row in rows}
 
 
-def last_day(connection: sqlite3.Connection, now: float) -> list[Row]:
+def last_day(connection: Connection, now: float) -> list[Row]:
     """24 hours, oldest first: `{"hour", "received", "linked", "held"}`."""
     last = int(now // 3600)
     rows = connection.execute("SELECT hour, name, n FROM tallies WHERE hour > ?", (last - 24,)).fetchall()
@@ -315,12 +317,12 @@ def last_day(connection: sqlite3.Connection, now: float) -> list[Row]:
     ]
 
 
-def link_count(connection: sqlite3.Connection) -> int:
+def link_count(connection: Connection) -> int:
     """How many clients are linked."""
     return int(connection.execute("SELECT count(*) FROM links").fetchone()[0])
 
 
-def recent_calls(connection: sqlite3.Connection, quota: str, since: float) -> list[tuple[float, int]]:
+def recent_calls(connection: Connection, quota: str, since: float) -> list[tuple[float, int]]:
     """(Unix time, cost) of the calls counted since a moment."""
     rows = connection.execute("SELECT at, cost FROM calls WHERE quota = ? AND at > ?", (quota, since))
     return [(row[0], row[1]) for row in rows]
@@ -333,14 +335,14 @@ def moment(at: float | None) -> str | None:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def event_row(row: sqlite3.Row) -> Row:
+def event_row(row: StoredRow) -> Row:
     """An event of `EVENT_ROWS` as it is listed."""
     keys = ("id", "source", "event", "type", "client_id", "state", "attempts", "received_at", "updated_at", "reason", "hint")
     times = {"received_at": moment(row["received_at"]), "updated_at": moment(row["updated_at"])}
     return {**{key: row[key] for key in keys}, **times, "trace": json.loads(row["trace"])}
 
 
-def review_rows(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> list[Row]:
+def review_rows(connection: Connection, rows: Sequence[StoredRow]) -> list[Row]:
     """Rows of `reviews` as they are listed, each with its clients."""
     clients = _review_clients(connection, [row["id"] for row in rows])
     return [
@@ -356,22 +358,23 @@ def review_rows(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> 
     ]
 
 
-def _review_clients(connection: sqlite3.Connection, reviews: Sequence[int]) -> dict[int, list[Row]]:
-    """The clients of review items, each with the customer it is linked to; one query, however many items there are."""
-    rows = connection.execute(
-        "SELECT c.review_id, c.source, c.client_id, l.customer_id AS linked"
-        " FROM review_clients c JOIN reviews r ON r.id = c.review_id"
-        " LEFT JOIN links l ON l.source = c.source AND l.client_id = c.client_id AND l.crm = r.crm"
-        " WHERE c.review_id IN (SELECT value FROM json_each(?)) ORDER BY c.id",
-        (json.dumps(list(reviews)),),
-    )
+def _review_clients(connection: Connection, reviews: Sequence[int]) -> dict[int, list[Row]]:
+    """The clients of review items, each with the customer it is linked to; one query for many items."""
     found: dict[int, list[Row]] = {review: [] for review in reviews}
-    for row in rows:
-        found[row["review_id"]].append({key: row[key] for key in ("source", "client_id", "linked")})
+    for some in in_portions(reviews):
+        rows = connection.execute(
+            "SELECT c.review_id, c.source, c.client_id, l.customer_id AS linked"
+            " FROM review_clients c JOIN reviews r ON r.id = c.review_id"
+            " LEFT JOIN links l ON l.source = c.source AND l.client_id = c.client_id AND l.crm = r.crm"
+            f" WHERE c.review_id IN ({marks(some)}) ORDER BY c.id",
+            tuple(some),
+        )
+        for row in rows:
+            found[row["review_id"]].append({key: row[key] for key in ("source", "client_id", "linked")})
     return found
 
 
-def _history(connection: sqlite3.Connection, review_id: int) -> list[Row]:
+def _history(connection: Connection, review_id: int) -> list[Row]:
     rows = connection.execute(
         "SELECT decision, customer_id, decided_by, decided_at, undone_by, undone_at FROM review_decisions"
         " WHERE review_id = ? ORDER BY id",

@@ -15,10 +15,10 @@ from starlette.routing import BaseRoute, Route
 from connector.model.problems import Check
 from connector.web.access import Access
 from connector.web.front import RETRY_AFTER, Front
-from connector.web.interfaces import Intake, Ready, Source, StatusData
+from connector.web.interfaces import Actions, Intake, Ready, Source, StatusData
 from connector.web.receiver.receiver import Receiver
 from connector.web.receiver.stats import ReceiverStats
-from connector.web.status.decide import DecisionForms, Operate
+from connector.web.status.decide import DecisionForms
 from connector.web.status.event_forms import EventForms
 from connector.web.status.guard import Guard
 from connector.web.status.lists import ListPages
@@ -38,22 +38,22 @@ def build_app(
     max_body_bytes: int = 1_048_576,
     config_file: str = "connector.toml",
     extra_routes: Sequence[BaseRoute] = (),
-    operate: Operate | None = None,
+    actions: Actions | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Front:
     """Build the application.
 
     `sources` maps the name in `/webhooks/{source}` to its adapter. `ready` answers `/readyz`. `config_file` appears in
-    the commands which the status page tells the operator to run. `extra_routes` are served beside ours. `operate` does what the
+    the commands which the status page tells the operator to run. `extra_routes` are served beside ours. `actions` does what the
     status page's buttons ask for; without it the page has none.
     """
     pages = Pages()
     login = Login(access, pages, clock)
-    guard = Guard(access, pages, buttons=operate is not None)
+    guard = Guard(access, pages, buttons=actions is not None)
     lists = ListPages(data, guard, pages, config_file=config_file, clock=clock)
     forms: list[Route] = []
-    if operate is not None:
-        forms = [*DecisionForms(guard, pages, operate).routes(), *EventForms(guard, pages, data, operate).routes()]
+    if actions is not None:
+        forms = [*DecisionForms(guard, pages, actions).routes(), *EventForms(guard, pages, data, actions).routes()]
     status = StatusPages(data, stats, access, pages, login, config_file=config_file, guard=guard, clock=clock)
     receiver = Receiver(sources, intake, stats=stats, max_body_bytes=max_body_bytes, clock=clock)
     app = Starlette(
@@ -71,7 +71,7 @@ def build_app(
     )
     # A redirect is a failed delivery to most senders; a wrong address is better told as 404.
     app.router.redirect_slashes = False
-    return Front(receiver, app, https=access.secure)
+    return Front(receiver, app, https=access.secure, unmatched=stats.unmatched, now=clock)
 
 
 async def _home(_request: Request) -> Response:

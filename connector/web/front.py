@@ -15,8 +15,13 @@ from traceback import walk_tb
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from connector.web.unmatched import Unmatched
+
 #: The receiver's addresses begin with this.
 WEBHOOKS = "/webhooks/"
+#: Methods that deliver, and where only our own command line posts.
+DELIVERING = frozenset({"POST", "PUT"})
+OWN = "/-/"
 #: Seconds between two log lines about unexpected errors: they may be provoked by strangers.
 QUIET = 10.0
 #: Seconds after which a sender should come back after an unexpected error.
@@ -29,16 +34,26 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000")
 class Front:
     """Passes webhooks to `receiver` and everything else to `pages`; `https` says that senders see us over TLS.
 
-    `clock` gives seconds; only differences count.
+    `unmatched` sees what looks like a delivery and has no address of ours. `clock` gives seconds, of which only differences
+    count; `now` is Unix time.
     """
 
     def __init__(
-        self, receiver: ASGIApp, pages: ASGIApp, *, https: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        receiver: ASGIApp,
+        pages: ASGIApp,
+        *,
+        https: bool = False,
+        unmatched: Unmatched | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._receiver = receiver
         self._pages = pages
         self._added = (*_EVERY, _HSTS) if https else _EVERY
+        self._unmatched = unmatched or Unmatched()
         self._clock = clock
+        self._now = now
         self._log = structlog.get_logger("connector.web")
         self._quiet_until = float("-inf")
         self._silent = 0
@@ -51,6 +66,7 @@ class Front:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
+                self._note(scope, message["status"])
                 message["headers"] = self._completed(message.get("headers", ()))
             await send(message)
 
@@ -70,6 +86,11 @@ class Front:
             if not begun:
                 retry = (b"retry-after", str(RETRY_AFTER).encode())
                 await _send(answer, 503, "unavailable", "Something went wrong here; please send again.", retry)
+
+    def _note(self, scope: Scope, status: int) -> None:
+        """Remember a request that was meant to deliver something, to an address that takes nothing."""
+        if status in (404, 405) and scope["method"] in DELIVERING and not scope["path"].startswith(OWN):
+            self._unmatched.see(scope["method"], scope["path"], self._now())
 
     def _completed(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """The headers, with those that every answer has; one that the answer has itself stays."""

@@ -92,5 +92,36 @@ class StatusData(Protocol):
         ...
 
 
+class Actions(Protocol):
+    """What the buttons of the status page do; `connector.operations.operations.Operations`.
+
+    `by` says who wants it. Whatever is refused raises ConnectorError, with a hint.
+    """
+
+    async def compare(self, review: int, by: str) -> dict[str, Any]:
+        """Read the clients and candidates of a review side by side; personal data."""
+        ...
+
+    async def decide(self, review: int, decision: str, customer_id: str | None, by: str) -> None:
+        """Decide a review: `link` (to the customer), `create`, `different` or `dismiss`."""
+        ...
+
+    async def share(self, review: int, by: str) -> list[int]:
+        """Treat the address or number of a review as shared by several people; answers the events that go on."""
+        ...
+
+    async def undo(self, review: int, by: str) -> list[str]:
+        """Take a decision back; answers a sentence for each client."""
+        ...
+
+    async def retry(self, ids: list[int]) -> list[int]:
+        """Queue events again; answers the ids that could be."""
+        ...
+
+    async def discard(self, ids: list[int], by: str) -> list[int]:
+        """Give events up for good; answers the ids that could be."""
+        ...
+
+
 #: Whether this process can take deliveries now. Remote systems do not count: their problem must not take the receiver away.
 Ready = Callable[[], Awaitable[Sequence[Check]]]

@@ -169,7 +169,9 @@ class Watcher:
             self._breaker.reset()
             await self._recovered(self._breaker.account)
         except RemoteError as error:
-            # A probe that has to wait its turn learns nothing: the reason that is known stays.
+            # A probe that has to wait its turn learns nothing but how long: the reason that is known stays.
+            if isinstance(error, LimitReached):
+                self._breaker.prolong(error.retry_after or 0.0)
             if not (isinstance(error, RateLimited | LimitReached) and isinstance(self._breaker.error, AccountPaused)):
                 self._breaker.trip(error)
         except Exception as error:

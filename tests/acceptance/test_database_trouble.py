@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from connector.store.sqlite.database import Database
+from connector.store.sqlite.database import SqliteDatabase
 
 from .world import RemoteSystems, Service, post, rows, run, states
 
@@ -127,7 +127,7 @@ async def starts(sides, tmp_path_factory):
     async def start(problem):
         folder = tmp_path_factory.mktemp(problem.__name__)
         file = sides.config(folder)
-        await Database.open(folder / "connector.db").close()
+        await SqliteDatabase.open(folder / "connector.db").close()
         with problem(folder):
             return await run("serve", "--config", str(file), before=as_anybody)
 

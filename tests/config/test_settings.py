@@ -144,8 +144,12 @@ def test_the_database_is_relative_to_the_file_or_absolute(read, tmp_path, monkey
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("postgresql://db.example.com/x", "postgresql is not built yet"),
-        ("postgres://db.example.com/x", "postgresql is not built yet"),
+        ("postgres://db.example.com/x", 'must name a server and a database, for example "postgresql://'),
+        ("postgresql://db.example.com", "must name a server and a database"),
+        ("postgresql://db.example.com/a/b", "must name a server and a database"),
+        ("postgresql://me:s3cret@db.example.com/x", "must hold no password; write it as database.password"),
+        ("postgresql:///x?host=/run/postgresql&password=s3cret", "must hold no password"),
+        ("postgresql://[db/x", "must name a server and a database"),
         ("mysql://x", 'must look like "sqlite:///connector.db"'),
         ("connector.db", "must look like"),
         ("sqlite://connector.db", "must look like"),
@@ -158,6 +162,17 @@ def test_the_database_is_relative_to_the_file_or_absolute(read, tmp_path, monkey
 def test_databases_we_cannot_use(faults, url, said):
     (line,) = faults(f'[database]\nurl = "{url}"\n' + GOOD)
     assert line.startswith(f"[database] url: {said}")
+
+
+def test_a_database_on_a_server(read, tmp_path):
+    database = '[database]\nurl = "postgresql://me@db.example.com/shop?sslmode=verify-full"\npassword = { env = "DB" }\n'
+    config = read(database + GOOD, environ={**ENVIRON, "DB": "s3 cret&"})
+    assert config.database.on_server
+    assert config.database.name == "shop"
+    assert config.database.path == tmp_path / "connector"
+    assert config.database.address == "postgresql://me@db.example.com/shop?sslmode=verify-full&password=s3%20cret%26"
+    assert "s3 cret" not in repr(config)
+    assert read('[database]\nurl = "postgresql:///shop"\n' + GOOD).database.address == "postgresql:///shop"
 
 
 # ---- the file itself ----

@@ -18,7 +18,7 @@ from connector.model.bookings import Client, Event, Kind, Reading
 from connector.model.deliveries import Delivery
 from connector.model.jobs import Verdict, Work
 from connector.store import Store
-from connector.store.sqlite.database import Database
+from connector.store.sqlite.database import SqliteDatabase
 
 DATABASE = "connector.db"
 #: The key file of every image.
@@ -99,8 +99,8 @@ class Load:
 
 def forget_durability() -> None:
     """Let every commit be one that need not wait for the disk."""
-    synchronise = Database._synchronise
-    Database._synchronise = lambda self, durable: synchronise(self, False)  # type: ignore[method-assign]
+    synchronise = SqliteDatabase._synchronise
+    SqliteDatabase._synchronise = lambda self, durable: synchronise(self, False)  # type: ignore[method-assign]
 
 
 async def run(folder: Path, deliveries: int) -> None:

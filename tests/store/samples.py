@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,14 @@ from connector.store import Store
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC).timestamp()
 HOUR = 3600.0
 DONE = Verdict("done")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a database is, as the configuration says it."""
+
+    address: str
+    path: Path
 
 
 def event(client: str = "c-1", *, appointment: str | None = None, type_: str = "appointment.updated") -> Event:
@@ -87,9 +96,9 @@ def link(client: str = "c-1", customer: str = "501", *, source: str = "stores", 
 
 
 @asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[Store]:
+async def opened(where: Path | Place) -> AsyncIterator[Store]:
     """The store of a process that starts now and ends with the block, whatever it was doing."""
-    store = Store.open(path)
+    store = Store.open(where)
     try:
         yield store
     finally:

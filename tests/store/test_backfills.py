@@ -28,11 +28,11 @@ async def test_a_run_starts_walking_from_the_beginning(store):
     assert await store.backfills.progress(run) == (dict.fromkeys(COUNTS, 0), 0, 0.0)
 
 
-async def test_a_page_and_the_cursor_behind_it_are_one_commit_and_survive_a_restart(path):
-    async with opened(path) as store:
+async def test_a_page_and_the_cursor_behind_it_are_one_commit_and_survive_a_restart(place):
+    async with opened(place) as store:
         run = await begin(store)
         await add(store, run, event("c-1"), event("c-2"), page=7, fraction=0.25)
-    async with opened(path) as store:
+    async with opened(place) as store:
         again = await begin(store)
         assert (again.id, again.cursor, again.fraction, again.resumed) == (run.id, {"page": 7}, 0.25, True)
         assert (await store.backfills.progress(again))[1] == 2

@@ -8,7 +8,7 @@ import pytest
 
 from connector.model.errors import StoreError
 from connector.model.jobs import Verdict
-from connector.store.sqlite import database
+from connector.store import database
 
 from .samples import NOW, accept, busy_writer, claim_one, delivery, handed_over, rows, settle, states
 
@@ -30,6 +30,7 @@ def commits(store):
     return seen
 
 
+@pytest.mark.sqlite_only("PostgreSQL syncs every commit")
 async def test_every_commit_that_somebody_relies_on_is_synced(store, commits):
     await accept(store, "e-1")
     work = await claim_one(store)
@@ -41,6 +42,7 @@ async def test_every_commit_that_somebody_relies_on_is_synced(store, commits):
     assert commits == [FULL, NORMAL, FULL, FULL, NORMAL, FULL, FULL]
 
 
+@pytest.mark.sqlite_only("PostgreSQL syncs every commit")
 async def test_a_commit_shared_with_something_that_must_last_is_synced(store, commits):
     async with busy_writer(store):
         waiting = [asyncio.create_task(store.lanes.claim(1, NOW)), asyncio.create_task(store.inbox.accept(delivery("e-1")))]
@@ -50,6 +52,7 @@ async def test_a_commit_shared_with_something_that_must_last_is_synced(store, co
     assert commits[1:] == [FULL]
 
 
+@pytest.mark.sqlite_only("looks at pragmas")
 async def test_the_writer_s_connection_is_set_up_for_durability(store):
     def pragmas(connection):
         return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "foreign_keys")]
@@ -58,13 +61,13 @@ async def test_the_writer_s_connection_is_set_up_for_durability(store):
 
 
 async def test_deliveries_that_wait_together_share_a_commit(store):
-    commits = []
+    commits, run_all = [], store.database._run_all
     async with busy_writer(store):
-        store.database._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+        store.database._run_all = lambda connection, batch: commits.append(batch) or run_all(connection, batch)
         waiting = [asyncio.create_task(store.inbox.accept(delivery(f"e-{n}", f"c-{n}"))) for n in range(50)]
         await handed_over(*waiting)
     assert await asyncio.gather(*waiting) == ["queued"] * 50
-    assert len(commits) == 2
+    assert len(commits) == 1
     assert len(await store.lanes.claim(100, NOW)) == 50
 
 
@@ -88,16 +91,21 @@ async def test_the_error_of_one_write_spares_the_others_of_its_transaction(store
         good = asyncio.create_task(store.inbox.accept(delivery("e-1")))
         await handed_over(bad, odd, good)
     assert await good == "queued"
-    with pytest.raises(StoreError, match="UNIQUE"):
+    with pytest.raises(StoreError, match=r"UNIQUE|UniqueViolation"):
         await bad
     with pytest.raises(KeyError):
         await odd
     assert await rows(store, "SELECT * FROM tallies WHERE name = 'half'") == []
 
 
-async def test_a_failed_commit_reaches_everybody_who_waited_and_stores_nothing(store):
+async def test_a_failed_commit_reaches_everybody_who_waited_and_stores_nothing(store, place):
     def orphan(connection):
-        connection.execute("PRAGMA defer_foreign_keys = ON")
+        if place.address.startswith("sqlite"):
+            connection.execute("PRAGMA defer_foreign_keys = ON")
+        else:
+            connection.execute("ALTER TABLE backfill_clients ALTER CONSTRAINT backfill_clients_event_id_fkey DEFERRABLE")
+            connection.execute("ALTER TABLE backfill_clients ALTER CONSTRAINT backfill_clients_backfill_id_fkey DEFERRABLE")
+            connection.execute("SET CONSTRAINTS ALL DEFERRED")
         connection.execute("INSERT INTO backfill_clients VALUES (99, 'c-1', 99)")
 
     async with busy_writer(store):
@@ -111,6 +119,7 @@ async def test_a_failed_commit_reaches_everybody_who_waited_and_stores_nothing(s
     assert [await store.inbox.accept(delivery(f"e-{n}")) for n in range(3)] == ["queued"] * 3
 
 
+@pytest.mark.sqlite_only("PostgreSQL never gives up a transaction by itself")
 async def test_a_transaction_that_sqlite_gave_up_is_acknowledged_to_nobody(store):
     await store.upkeep.count("taken")
 

@@ -11,7 +11,8 @@ import threading
 import pytest
 
 from connector.model.errors import ConfigError, StoreError
-from connector.store import Store, connect_read_only, read_lock
+from connector.store import Store, read_lock
+from connector.store.sqlite.database import connect_read_only
 from connector.store.sqlite.explained import explained
 
 from .processes import LOCKING, SERVING, child
@@ -90,6 +91,7 @@ async def test_a_failed_start_lets_go_of_the_lock(path):
 # ---- locked ----
 
 
+@pytest.mark.sqlite_only("locks the file")
 async def test_while_another_program_locks_the_file_nothing_is_acknowledged_and_nothing_lost(store, path):
     await accept(store, "e-1")
     await execute(store, "PRAGMA busy_timeout = 20")
@@ -152,6 +154,7 @@ async def test_closing_leaves_one_file_and_its_lock(path):
 # ---- reading beside it ----
 
 
+@pytest.mark.sqlite_only("opens the file")
 async def test_a_read_only_connection_sees_what_is_committed_and_cannot_write(store, path):
     await accept(store, "e-1")
     connection = connect_read_only(path)
@@ -197,6 +200,7 @@ def test_only_errors_of_sqlite_are_explained(path):
     assert "something new" in str(told)
 
 
+@pytest.mark.sqlite_only("is about the name of the file")
 async def test_by_another_name_it_is_the_same_database(store, path):
     other = path.with_name("other.db")
     other.symlink_to(path)

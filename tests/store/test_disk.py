@@ -174,6 +174,7 @@ async def test_damage_that_only_a_reader_has_seen_closes_the_database_too(path):
             await store.inbox.accept(delivery("e-1"))
 
 
+@pytest.mark.sqlite_only("SQLite calls both by one name")
 async def test_a_fault_in_a_query_is_no_damage(store):
     with pytest.raises(StoreError, match=r"damaged|malformed"):
         await rows(store, "SELECT json('{')")
@@ -183,6 +184,7 @@ async def test_a_fault_in_a_query_is_no_damage(store):
 # ---- full ----
 
 
+@pytest.mark.sqlite_only("limits the pages of the file")
 async def test_a_full_disk_refuses_loses_nothing_and_goes_on_once_there_is_room(store):
     await accept(store, "e-1")
     ((pages,),) = await rows(store, "PRAGMA page_count")
@@ -198,6 +200,7 @@ async def test_a_full_disk_refuses_loses_nothing_and_goes_on_once_there_is_room(
     assert await settle(store) == [1, 2]
 
 
+@pytest.mark.sqlite_only("limits the pages of the file")
 async def test_a_full_disk_in_a_shared_commit_acknowledges_nobody_who_is_not_stored(store):
     ((pages,),) = await rows(store, "PRAGMA page_count")
     await execute(store, f"PRAGMA max_page_count = {pages + 4}")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from connector.model.errors import StoreError
-from connector.store.sqlite import database
+from connector.store import database
 from connector.store.sqlite.identity import mount_points, open_itself
 
 from .processes import SERVING, child
@@ -139,7 +139,7 @@ async def test_a_replacement_during_a_commit_is_not_acknowledged(path):
 
 
 async def test_it_is_noticed_while_nothing_is_written(path, monkeypatch):
-    monkeypatch.setattr(database, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(database, "LOOK_SECONDS", 0.01)
     seen = asyncio.Event()
     loop = asyncio.get_running_loop()
     async with opened(path) as store:

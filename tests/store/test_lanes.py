@@ -106,6 +106,35 @@ async def test_what_waits_for_an_account_is_woken_by_that_account_only(store):
     assert [w.event_id for w in await store.lanes.claim(10, NOW)] == [1]
 
 
+async def test_what_was_woken_and_failed_goes_to_the_end_of_those_who_wait(store):
+    for n in (1, 2, 3):
+        await accept(store, f"e-{n}", client=f"c-{n}")
+    refused = Verdict("queued", "no scope", waits_for="crm.main: record", counts=False)
+    for work in await store.lanes.claim(10, NOW):
+        await store.lanes.conclude(work, refused, NOW)
+    tried = []
+    for _ in range(6):
+        assert await store.lanes.wake("crm.main: record", NOW, one=True) == 1
+        (work,) = await store.lanes.claim(10, NOW)
+        tried.append(work.client_id)
+        await store.lanes.conclude(work, refused, NOW)
+    assert tried == ["c-1", "c-2", "c-3"] * 2
+    assert await store.lanes.wake("crm.main: record", NOW, one=True) == 1
+    (work,) = await store.lanes.claim(10, NOW)
+    await store.lanes.conclude(work, refused, NOW)
+    assert await store.lanes.wake("crm.main: record", NOW) == 3
+    assert [(await store.lanes.claim(1, NOW))[0].client_id for _ in range(3)] == ["c-2", "c-3", "c-1"]
+
+
+async def test_how_many_clients_of_a_run_wait_is_known(store):
+    run = await store.backfills.begin("stores", "all", 0, NOW, False, NOW)
+    await store.backfills.add_page(run, [event(c) for c in ("c-1", "c-2")], {"page": 1}, 0.5, every_appointment=False, now=NOW)
+    assert await store.backfills.waiting(run) == 0
+    for work in await store.lanes.claim(1, NOW):
+        await store.lanes.conclude(work, Verdict("queued", waits_for="crm.main: record", counts=False), NOW)
+    assert await store.backfills.waiting(run) == 1
+
+
 async def test_a_snoozed_event_comes_back_at_its_time(store):
     await accept(store, "e-1")
     await store.lanes.conclude(await claim_one(store), Verdict("queued", "too many calls", due=NOW + 3, counts=False), NOW)

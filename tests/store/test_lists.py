@@ -136,6 +136,7 @@ NARROW = {
 }
 
 
+@pytest.mark.sqlite_only("reads the plans of SQLite")
 @pytest.mark.parametrize("name", NARROW)
 @pytest.mark.parametrize("view", [lists.events, lists.links, lists.reviews])
 async def test_what_an_index_can_narrow_is_not_scanned(filled, name, view):
@@ -152,6 +153,7 @@ async def test_what_an_index_can_narrow_is_not_scanned(filled, name, view):
     assert await filled.database.read(plans) == []
 
 
+@pytest.mark.sqlite_only("reads the plans of SQLite")
 async def test_a_page_behind_a_cursor_begins_there(filled):
     def plans(connection):
         statements = traced(connection, lambda c: [*lists.events(c, Wanted(cursor=4)), *lists.links(c, Wanted(cursor=1))])

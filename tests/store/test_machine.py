@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import postgres
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -14,10 +15,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from connector.model.jobs import StaleClaim, Verdict
 from connector.store import Store, views
-from connector.store.sqlite.schema import STATES
+from connector.store.states import STATES
 
 from .model import FINAL, WAITING, Model
-from .samples import NOW, delivery, event, rows
+from .samples import NOW, Place, delivery, event, rows
 
 # It passes in seconds; a failure takes minutes to be reduced to its shortest history, which is worth waiting for.
 pytestmark = pytest.mark.timeout(600)
@@ -46,13 +47,16 @@ class StoreMachine(RuleBasedStateMachine):
 
     def open(self) -> None:
         async def opening() -> Store:
-            store = Store.open(Path(self.folder.name) / "connector.db")
-            # The power does not fail here; without waiting for the disk there is time for more histories.
-            store.database._connection.execute("PRAGMA synchronous = OFF")
-            store.database._synchronise = lambda durable: None
-            return store
+            return self.opened(Path(self.folder.name))
 
         self.store: Store = self.run(opening())
+
+    def opened(self, folder: Path) -> Store:
+        store = Store.open(folder / "connector.db")
+        # The power does not fail here; without waiting for the disk there is time for more histories.
+        store.database._connection.execute("PRAGMA synchronous = OFF")
+        store.database._synchronise = lambda durable: None
+        return store
 
     def run(self, coroutine):
         return self.runner.run(coroutine)
@@ -261,7 +265,37 @@ class StoreMachine(RuleBasedStateMachine):
         assert all(e.state in ("held", *FINAL) for e in self.model.events.values())
 
 
-StoreMachine.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+class PostgresMachine(StoreMachine):
+    """The same in PostgreSQL."""
+
+    server: postgres.Server
+    url = ""
+
+    def opened(self, folder: Path) -> Store:
+        self.url = self.url or self.server.fresh()
+        return Store.open(Place(self.url, folder / "connector"))
+
+
+def many(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=40,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        deadline=None,
+    )
+
+
+StoreMachine.TestCase.settings = many(100)
+# Every statement goes to another process and back.
+PostgresMachine.TestCase.settings = many(25)
 TestStore = StoreMachine.TestCase
+
+
+@pytest.fixture(scope="class")
+def started(server: postgres.Server) -> None:
+    PostgresMachine.server = server
+
+
+@pytest.mark.usefixtures("started")
+class TestStoreInPostgres(PostgresMachine.TestCase):
+    pass

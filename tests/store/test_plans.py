@@ -15,7 +15,7 @@ from connector.store.lists import Wanted
 
 from .samples import DONE, NOW, accept, claim_one, link, opened
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.sqlite_only("reads the plans of SQLite")]
 
 PAGE = {
     "queue": views.queue,

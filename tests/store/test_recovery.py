@@ -12,19 +12,19 @@ from .samples import DONE, HOUR, NOW, accept, claim_one, execute, hold, link, op
 pytestmark = pytest.mark.anyio
 
 
-async def crash_while_running(path, *, now=NOW):
+async def crash_while_running(place, *, now=NOW):
     """A process claims what is due and ends without a word."""
-    async with opened(path) as store:
+    async with opened(place) as store:
         await store.lanes.recover(now)
         return await store.lanes.claim(10, now)
 
 
-async def test_what_ran_when_the_process_ended_runs_again_first(path):
-    async with opened(path) as store:
+async def test_what_ran_when_the_process_ended_runs_again_first(place):
+    async with opened(place) as store:
         await accept(store, "e-1", "e-2", client="c-1")
         await accept(store, "e-3", client="c-2")
-    await crash_while_running(path)
-    async with opened(path) as store:
+    await crash_while_running(place)
+    async with opened(place) as store:
         assert await states(store) == {1: "running", 2: "queued", 3: "running"}
         assert await store.lanes.claim(10, NOW + HOUR) == []
         assert await store.lanes.recover(NOW) == 2
@@ -33,28 +33,28 @@ async def test_what_ran_when_the_process_ended_runs_again_first(path):
         assert {(w.event_id, w.attempts) for w in await store.lanes.claim(10, NOW)} == {(1, 2), (3, 2)}
 
 
-async def test_a_finished_step_is_not_forgotten(path):
-    async with opened(path) as store:
+async def test_a_finished_step_is_not_forgotten(place):
+    async with opened(place) as store:
         await accept(store, "e-1")
         work = await claim_one(store)
         work.trace.append({"rule": "email"})
         work.outcome = "matched"
         await store.journal.linked(work, [link()], "write_back", NOW)
-    async with opened(path) as store:
+    async with opened(place) as store:
         await store.lanes.recover(NOW)
         work = await claim_one(store)
         assert (work.step, work.outcome, work.trace, work.link) == ("write_back", "matched", [{"rule": "email"}], link())
 
 
-async def test_an_event_that_ends_the_process_each_time_is_given_ever_longer_pauses(path):
-    async with opened(path) as store:
+async def test_an_event_that_ends_the_process_each_time_is_given_ever_longer_pauses(place):
+    async with opened(place) as store:
         await accept(store, "e-1")
         await accept(store, "e-2", client="c-2")
         await execute(store, "UPDATE lanes SET due = ? WHERE client_id = 'c-2'", NOW + 24 * HOUR)
     now, pauses = NOW, []
     for _ in range(14):
-        (work,) = await crash_while_running(path, now=now)
-        async with opened(path) as store:
+        (work,) = await crash_while_running(place, now=now)
+        async with opened(place) as store:
             await store.lanes.recover(now)
             due = await store.lanes.next_due()
         pauses.append(due - now)
@@ -63,32 +63,32 @@ async def test_an_event_that_ends_the_process_each_time_is_given_ever_longer_pau
     assert work.attempts == 14
 
 
-async def test_what_waited_for_an_account_is_tried_after_a_restart(path):
-    async with opened(path) as store:
+async def test_what_waited_for_an_account_is_tried_after_a_restart(place):
+    async with opened(place) as store:
         await accept(store, "e-1")
         await store.lanes.conclude(await claim_one(store), Verdict("queued", waits_for="crm.main", counts=False), NOW)
-    async with opened(path) as store:
+    async with opened(place) as store:
         assert await store.lanes.claim(10, NOW) == []
         assert await store.lanes.recover(NOW) == 0
         assert (await claim_one(store)).event_id == 1
 
 
-async def test_a_retry_keeps_its_time_over_a_restart(path):
-    async with opened(path) as store:
+async def test_a_retry_keeps_its_time_over_a_restart(place):
+    async with opened(place) as store:
         await accept(store, "e-1")
         await store.lanes.conclude(await claim_one(store), Verdict("retrying", due=NOW + 60), NOW)
-    async with opened(path) as store:
+    async with opened(place) as store:
         await store.lanes.recover(NOW)
         assert await store.lanes.next_due() == NOW + 60
 
 
-async def test_what_was_stored_while_the_clock_was_ahead_does_not_wait_for_it(path):
+async def test_what_was_stored_while_the_clock_was_ahead_does_not_wait_for_it(place):
     ahead = NOW + 3 * HOUR
-    async with opened(path) as store:
+    async with opened(place) as store:
         await accept(store, "e-1", at=ahead)
         await store.lanes.conclude(await claim_one(store, ahead), Verdict("retrying", due=ahead + 60), ahead)
         await accept(store, "e-2", client="c-2", at=ahead)
-    async with opened(path) as store:
+    async with opened(place) as store:
         await store.lanes.recover(NOW)
         assert [work.event_id for work in await store.lanes.claim(10, NOW)] == [2]
         assert await store.lanes.next_due() == NOW + 60
@@ -135,11 +135,11 @@ async def test_a_claim_that_was_taken_over_can_write_nothing(store, action, clai
         assert await settle(store) == [2]
 
 
-async def test_held_events_survive_a_restart_as_they_are(path):
-    async with opened(path) as store:
+async def test_held_events_survive_a_restart_as_they_are(place):
+    async with opened(place) as store:
         await accept(store, "e-1")
         await hold(store, await claim_one(store))
-    async with opened(path) as store:
+    async with opened(place) as store:
         await store.lanes.recover(NOW)
         assert await states(store) == {1: "held"}
         assert await rows(store, "SELECT reason, hint, payload IS NOT NULL FROM events") == [

@@ -9,7 +9,8 @@ from sqlite_utils import Database
 
 from connector.model.errors import StoreError
 from connector.store.sqlite import schema
-from connector.store.sqlite.schema import MOVES, STATES, migrate
+from connector.store.sqlite.schema import migrate
+from connector.store.states import MOVES, STATES
 
 NOW = 1_795_000_000.0
 

@@ -10,7 +10,7 @@ from connector.model.bookings import Reading
 from connector.model.errors import StoreError
 from connector.model.jobs import Verdict
 from connector.store import views
-from connector.store.sqlite.schema import STATES
+from connector.store.states import STATES
 
 from .samples import DONE, HOUR, NOW, accept, claim_one, delivery, hold, link, rows, settle
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -273,6 +273,32 @@ def busy_page() -> dict[str, Any]:
     return page
 
 
+class Noting:
+    """The actions behind the buttons: hands each to `operate` by its name, with its arguments."""
+
+    def __init__(self, operate: Callable[[str, Mapping[str, Any]], Awaitable[Any]]) -> None:
+        self._operate = operate
+
+    async def compare(self, review: int, by: str) -> Any:
+        return await self._operate("compare", {"review": review, "by": by})
+
+    async def decide(self, review: int, decision: str, customer_id: str | None, by: str) -> None:
+        asked = {"review": review, "decision": decision, "customer_id": customer_id, "by": by}
+        await self._operate("decide", asked)
+
+    async def share(self, review: int, by: str) -> Any:
+        return await self._operate("share", {"review": review, "by": by})
+
+    async def undo(self, review: int, by: str) -> Any:
+        return await self._operate("undo", {"review": review, "by": by})
+
+    async def retry(self, ids: list[int]) -> Any:
+        return await self._operate("retry", {"ids": ids})
+
+    async def discard(self, ids: list[int], by: str) -> Any:
+        return await self._operate("discard", {"ids": ids, "by": by})
+
+
 class World:
     """An application with everything around it faked, and how to talk to it."""
 
@@ -283,6 +309,7 @@ class World:
         token: str | None = TOKEN,
         operators: Any = (),
         verifier: Any = None,
+        operate: Any = None,
         **options: Any,
     ) -> None:
         self.clock = Clock()
@@ -299,6 +326,7 @@ class World:
             ready=self._ready,
             access=self.access,
             config_file="connector.toml",
+            actions=Noting(operate) if operate is not None else None,
             clock=self.clock,
             **options,
         )

@@ -220,6 +220,19 @@ async def test_a_daily_limit_keeps_its_reason_while_the_probe_waits_its_turn_and
     assert [line["until"] for line in lines() if "until" in line] == ["1970-01-01 00:32 UTC"]
 
 
+@in_virtual_time
+async def test_a_limit_that_lasts_longer_than_was_said_is_not_said_again():
+    with captured() as lines:
+        async with World() as world:
+            await asyncio.sleep(RELAPSE + 1)
+            world.problem = LimitReached("used up", account="crm.main", retry_after=900)
+            world.breaker.trip(world.problem)
+            await asyncio.sleep(3_000)
+            assert 0 < world.breaker.error_left() <= 900
+            assert len(world.probes) <= 6, "asked once at the end of each pause"
+        assert [line["event"] for line in lines()] == ["account cannot be used; its events wait"]
+
+
 def scope(**more: bool) -> ActionRefused:
     """A refusal that names a scope."""
     error = ActionRefused("HubSpot: answered 403", action="record the appointment", account="crm.main", hint="Give it.")

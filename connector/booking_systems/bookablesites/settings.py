@@ -118,3 +118,7 @@ class BookablesitesSettings(BookingSettings):
         """The profile of the generation, with what the configuration says otherwise."""
         said = {key: value for key, value in self.profile.model_dump().items() if value is not None}
         return GENERATIONS[self.api].model_copy(update=said)
+
+    def sample_query(self) -> dict[str, str]:
+        """The key that the sender's address holds."""
+        return {"key": self.path_key.get_secret_value()}

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from connector.booking_systems.bookeo.signature import sign
 from connector.config.settings import BookingSettings
 from connector.remote.limits import CallLimits, Calls
 
@@ -82,6 +83,14 @@ class BookeoSettings(BookingSettings):
         if self.webhook is not None:
             raise ValueError("Bookeo signs its deliveries with secret_key: remove the [booking.NAME.webhook] table")
         return self
+
+    def sample_query(self) -> dict[str, str]:
+        """A kind of delivery that Bookeo does not have."""
+        return {"domain": "connector", "type": "test"}
+
+    def own_proof(self, address: str | None, body: bytes, message_id: str, now: float) -> dict[str, str]:
+        """Bookeo's signature over the address that was registered; nothing can be proven without a public_url."""
+        return {} if address is None else sign(address, self.secrets, body, message_id, now)
 
     @property
     def api(self) -> str:

@@ -60,5 +60,14 @@ class BookeoVerifier:
         return message_id, self._signature(self.address + ("?" + query if query else ""))
 
     def _signature(self, url: str) -> HmacVerifier:
-        template = ("", "timestamp", "", f"header:{MESSAGE_ID}", url, "body", "")
-        return HmacVerifier(SIGNATURE, template, self.secrets, timestamp_header=TIMESTAMP, tolerance=self.tolerance)
+        return _hmac(url, self.secrets, self.tolerance)
+
+
+def sign(url: str, secrets: tuple[bytes, ...], body: bytes, message_id: str, now: float) -> dict[str, str]:
+    """The headers of a delivery to `url`, as Bookeo would sign it with the first of the secrets; `now` is Unix time."""
+    return _hmac(url, secrets, 0.0).sign(body, message_id, now)
+
+
+def _hmac(url: str, secrets: tuple[bytes, ...], tolerance: float) -> HmacVerifier:
+    template = ("", "timestamp", "", f"header:{MESSAGE_ID}", url, "body", "")
+    return HmacVerifier(SIGNATURE, template, secrets, timestamp_header=TIMESTAMP, tolerance=tolerance)

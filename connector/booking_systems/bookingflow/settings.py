@@ -141,3 +141,7 @@ class BookingFlowSettings(BookingSettings):
         if self.listing.step_days > 1 and not self.listing.until_param:
             raise ValueError("listing: step_days above 1 needs until_param: the date alone filters one day")
         return self
+
+    def sample_query(self) -> dict[str, str]:
+        """The key that the sender's address holds."""
+        return {"key": self.path_key.get_secret_value()}

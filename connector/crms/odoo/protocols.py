@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from connector.crms.odoo.refusals import READ_VERSION, Meaning, NotThere, Refusals
-from connector.model.errors import AccountPaused
+from connector.model.errors import AccountPaused, ActionRefused
 from connector.remote.http import Remote
 from connector.remote.values import read_object
 
@@ -120,8 +120,10 @@ class JsonRpc:
         if "error" not in data:
             return data.get("result")
         error = self._refusals.of_exception(what, read_object(data["error"]).get("data"), None)
+        if isinstance(error, ActionRefused) and probe:
+            error = AccountPaused(str(error), account=error.account, hint=error.hint)
         if isinstance(error, AccountPaused):
-            self._user = None
+            self._user = self._user if isinstance(error, ActionRefused) else None
             self._remote.breaker.failed(error)
         raise error or self._refusals.unclear(what, "answered with an error of an unknown kind", writes=writes)
 

@@ -10,7 +10,7 @@ import re
 from enum import Enum
 from typing import Any
 
-from connector.model.errors import AccountPaused, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, ActionRefused, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.remote.http import Answer
 from connector.remote.values import read_object, read_text
 
@@ -86,6 +86,13 @@ class Refusals:
             return AccountPaused(f"{self._title}: {what}: {how}", account=self.account, status=404, hint=hint)
         return error
 
+    def right(self, what: str, how: str) -> ActionRefused:
+        """Our user lacks, for sure, what this kind of action needs."""
+        text, hint = f"{self._title}: {what}: {how}", self.hint(Meaning.RIGHT)
+        refused = ActionRefused(text, action=what, account=self.account, status=403, hint=hint)
+        refused.certain = True
+        return refused
+
     def of_exception(self, what: str, data: Any, status: int | None) -> RemoteError | None:
         """The error for an exception as Odoo describes it (`name`, `message`, …); None for a class that is not known."""
         name = read_text(read_object(data).get("name"))
@@ -93,7 +100,9 @@ class Refusals:
         if meaning is None:
             return None
         text = f"{self._title}: {what}: refused because of {meaning.value} ({name.rpartition('.')[2]})"
-        if meaning in (Meaning.KEY, Meaning.RIGHT):
+        if meaning is Meaning.RIGHT:
+            return ActionRefused(text, action=what, account=self.account, status=status, hint=self.hint(meaning))
+        if meaning is Meaning.KEY:
             return AccountPaused(text, account=self.account, status=status, hint=self.hint(meaning))
         if meaning is Meaning.RACE:
             return Transient(text, account=self.account, status=status)

@@ -1,7 +1,7 @@
 """Pipedrive's REST calls with their published price in tokens. No mapping here, and no decisions.
 
 Pages: https://developers.pipedrive.com/docs/api/v1/Persons, …/Activities, …/PersonFields, …/Users. Every call raises what
-`connector.remote.http.Remote.call` raises, and `RateLimited` where the day's tokens are used up by our own count.
+`connector.remote.http.Remote.call` raises, and `LimitReached` where the day's tokens are used up by our own count.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from connector.crms.pipedrive.settings import DAY
-from connector.model.errors import RateLimited
+from connector.model.errors import LimitReached
 from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import Quota
 
@@ -35,7 +35,7 @@ class Client:
             # Waiting here would last for hours and keep everybody else waiting.
             if self._tokens.used(DAY) + cost > window.calls:
                 text = f"{self._remote.title}: {what}: the {window.calls} tokens of 24 hours are used up (limits.daily_tokens)"
-                raise RateLimited(text, account=self._remote.account, retry_after=TOKENS_WAIT)
+                raise LimitReached(text, account=self._remote.account, retry_after=TOKENS_WAIT)
         async with self._tokens.spend(cost):
             return await self._remote.call(what, method, path, **more)
 

@@ -18,7 +18,7 @@ from connector.crms.salesforce.api import (
     UPDATE_EVENT,
 )
 from connector.crms.salesforce.mapping import whole_id
-from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, RemoteError, Transient
+from connector.model.errors import AccountPaused, ActionRefused, Conflict, RateLimited, Rejected, RemoteError, Transient
 from connector.remote.http import Answer
 from connector.remote.rate_limit import Quota
 from connector.remote.values import read_object, read_objects
@@ -146,7 +146,9 @@ class Refusals:
                 return Gone(self._text(what, "there is no such record"), account=self._account, status=404)
             case "NOT_FOUND":
                 hint = "Let our user read, create and edit contacts and events"
-                return self._paused(what, "our user does not see the object", hint, status)
+                text = self._text(what, "our user does not see the object")
+                hint = f"{hint} ([{self._account}]); {LATER}"
+                return ActionRefused(text, action=what, account=self._account, status=status, hint=hint)
             case "INSUFFICIENT_ACCESS" if what in (CREATE_FIELD, PERMIT_FIELD):
                 hint = "Let our user customize the application and view setup for this once, or make the field by hand"
                 return self._paused(what, "our user may not do that", hint, status)

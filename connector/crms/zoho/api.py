@@ -12,7 +12,7 @@ from typing import Any
 
 from connector.crms.zoho.refusals import Refusals, code_of, credits_left
 from connector.crms.zoho.settings import API_VERSION, DAY, ZohoSettings
-from connector.model.errors import AccountPaused, RateLimited, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, LimitReached, Transient, UnknownOutcome
 from connector.remote.http import Answer, Remote
 from connector.remote.oauth import Token, TokenSource, read_token
 from connector.remote.rate_limit import Quota
@@ -158,7 +158,7 @@ class Client:
         if limit and self._remote.quota.used(DAY) >= limit:
             text = f"{self._remote.title}: {what}: the credits that connector may use in 24 hours are used up"
             hint = f"Raise limits.credits_per_day in [{self._remote.account}], or wait."
-            raise RateLimited(text, account=self._remote.account, retry_after=900.0, hint=hint)
+            raise LimitReached(text, account=self._remote.account, retry_after=900.0, hint=hint)
 
     async def _fetch(self, probe: bool) -> Token:
         """Fetch an access token with the refresh token. Errors come with status 200 too (seen).
@@ -195,10 +195,10 @@ class Client:
             raise self._refused(error, answer.status)
         return read_token(self._remote, found)
 
-    def _too_many_tokens(self, how: str) -> RateLimited:
+    def _too_many_tokens(self, how: str) -> LimitReached:
         hint = "Another program may use the same refresh token: give connector one of its own."
         text = f"{self._remote.title}: {FETCH}: {how}"
-        return RateLimited(text, account=self._remote.account, retry_after=TOKEN_SECONDS, hint=hint)
+        return LimitReached(text, account=self._remote.account, retry_after=TOKEN_SECONDS, hint=hint)
 
     def _refused(self, error: Any, status: int) -> AccountPaused:
         why = CREDENTIALS.get(str(error), "the credentials were refused")

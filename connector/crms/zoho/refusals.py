@@ -11,7 +11,16 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from connector.model.errors import AccountPaused, Conflict, RateLimited, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.errors import (
+    AccountPaused,
+    ActionRefused,
+    Conflict,
+    RateLimited,
+    Rejected,
+    RemoteError,
+    Transient,
+    UnknownOutcome,
+)
 from connector.remote.http import Answer, retry_after
 from connector.remote.rate_limit import Quota
 from connector.remote.values import read_object, read_objects
@@ -73,14 +82,20 @@ class Refusals:
             self._text(what, "answered 429: too many calls"), account=self._account, status=429, retry_after=wait
         )
 
-    def _scope(self, what: str) -> AccountPaused:
+    def _scope(self, what: str) -> ActionRefused:
         hint = (
             f"Make a new refresh token for [{self._account}] with the scopes ZohoCRM.modules.contacts.ALL, "
             "ZohoCRM.modules.events.ALL, ZohoCRM.coql.READ and ZohoCRM.settings.fields.ALL, and for [sync.owner] also "
             f"ZohoCRM.users.READ, set it and restart; {WAITING}"
         )
         text = self._text(what, "answered 401: the token lacks a scope")
-        return AccountPaused(text, account=self._account, status=401, hint=hint)
+        return self._lacks(what, text, 401, hint)
+
+    def _lacks(self, what: str, text: str, status: int, hint: str) -> ActionRefused:
+        """The token or its user lacks what every call of this kind needs."""
+        refused = ActionRefused(text, action=what, account=self._account, status=status, hint=hint)
+        refused.certain = True
+        return refused
 
     # ---- of one record, or of a request that was about one thing ----
 
@@ -119,12 +134,12 @@ class Refusals:
                 return True
         return False
 
-    def _rights(self, what: str, status: int, entries: list[dict[str, Any]]) -> AccountPaused:
+    def _rights(self, what: str, status: int, entries: list[dict[str, Any]]) -> ActionRefused:
         details = (read_object(entry.get("details")) for entry in entries)
         named = [n for d in details for n in (d.get("permissions") or []) if isinstance(n, str) and NAME.fullmatch(n)]
         lacks = f"the permission {', '.join(named)}" if named else "a permission, or the edition does not have it"
         hint = f"In Zoho, give the profile of the user whose token [{self._account}] uses what it lacks; {WAITING}"
-        return AccountPaused(self._text(what, f"the user lacks {lacks}"), account=self._account, status=status, hint=hint)
+        return self._lacks(what, self._text(what, f"the user lacks {lacks}"), status, hint)
 
     def _conflict(self, what: str, status: int, entries: list[dict[str, Any]]) -> Conflict | None:
         """A value of our key or of the e-mail address that another record holds; our key counts first."""

@@ -8,7 +8,6 @@ while the item is open. A `standing` client stays in an open item although it is
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,8 @@ from typing import Any
 
 from connector.model.links import Link
 from connector.model.reviews import Decision
+from connector.store.connection import Connection, Row
+from connector.store.database import Database
 from connector.store.follow_ups import queue_follow_up
 from connector.store.inbox import LIVE
 from connector.store.intents import forget_open
@@ -23,7 +24,6 @@ from connector.store.links import link_of, retie, save_link, set_apart, unlink
 from connector.store.reviews.items import clients_of, open_item, withdraw
 from connector.store.reviews.shared import share
 from connector.store.reviews.undo import undo
-from connector.store.sqlite.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +115,11 @@ class Reviews:
         return await self._database.write(lambda connection: undo(connection, review_id, by, now))
 
 
-def decision_of(connection: sqlite3.Connection, source: str, client_id: str) -> Decision | None:
+def decision_of(connection: Connection, source: str, client_id: str) -> Decision | None:
     """The latest decision about a client that was not taken back; `undecided` where nothing may be matched without one."""
     row = connection.execute(
         "SELECT r.id, r.crm FROM review_clients c JOIN reviews r ON r.id = c.review_id"
-        " WHERE c.source = ? AND c.client_id = ? AND c.told IS NULL AND c.undecided",
+        " WHERE c.source = ? AND c.client_id = ? AND c.told IS NULL AND c.undecided = 1",
         (source, client_id),
     ).fetchone()
     if row is not None:
@@ -135,7 +135,7 @@ def decision_of(connection: sqlite3.Connection, source: str, client_id: str) -> 
     return Decision(row[0], row[1], row[2], tuple(candidate["customer_id"] for candidate in json.loads(row[3])), row[4])
 
 
-def follow(connection: sqlite3.Connection, decision: Decision | None, link: Link | None, now: float) -> None:
+def follow(connection: Connection, decision: Decision | None, link: Link | None, now: float) -> None:
     """The client that was told to create is linked: whoever waits for that customer is linked to it as well."""
     if link is None or decision is None or decision.decision != "create" or decision.crm != link.crm:
         return
@@ -154,7 +154,7 @@ def follow(connection: sqlite3.Connection, decision: Decision | None, link: Link
 
 
 def _decide(
-    connection: sqlite3.Connection,
+    connection: Connection,
     review_id: int,
     decision: str,
     customer_id: str | None,
@@ -190,7 +190,7 @@ def _decide(
     return None
 
 
-def _keep_apart(connection: sqlite3.Connection, review_id: int, by: str, now: float) -> None:
+def _keep_apart(connection: Connection, review_id: int, by: str, now: float) -> None:
     """Remember for every client of the item, and for its person, that it is none of the candidates."""
     row = connection.execute("SELECT crm, person, candidates FROM reviews WHERE id = ?", (review_id,)).fetchone()
     person = None if row["person"].startswith("client:") else row["person"]
@@ -200,9 +200,7 @@ def _keep_apart(connection: sqlite3.Connection, review_id: int, by: str, now: fl
             set_apart(connection, link, by, now, person=person, review_id=review_id)
 
 
-def earlier(
-    connection: sqlite3.Connection, asked: tuple[str, str, str, str], reason: str, candidates: Sequence[str]
-) -> sqlite3.Row | None:
+def earlier(connection: Connection, asked: tuple[str, str, str, str], reason: str, candidates: Sequence[str]) -> Row | None:
     """The review (id, customer_id, decided_by) that says who the client is: see `Reviews.answered`."""
     source, client_id, crm, person = asked
     row = connection.execute(
@@ -217,7 +215,7 @@ def earlier(
 
 
 def _answer(
-    connection: sqlite3.Connection, asked: tuple[str, str, str, str], reason: str, candidates: Sequence[str], now: float
+    connection: Connection, asked: tuple[str, str, str, str], reason: str, candidates: Sequence[str], now: float
 ) -> dict[str, Any] | None:
     source, client_id, crm, _ = asked
     row = earlier(connection, asked, reason, candidates)
@@ -236,7 +234,7 @@ def _answer(
     return {**action.step("link"), "note": note}
 
 
-def _carry_out(connection: sqlite3.Connection, action: _Action, told: str, source: str, client_id: str) -> None:
+def _carry_out(connection: Connection, action: _Action, told: str, source: str, client_id: str) -> None:
     """Do what a decision says for one client."""
     if told != "create":
         forget_open(connection, source, client_id)
@@ -254,7 +252,7 @@ def _carry_out(connection: sqlite3.Connection, action: _Action, told: str, sourc
         queue_follow_up(connection, source, client_id, "review", action.now, LIVE)
 
 
-def _let_go(connection: sqlite3.Connection, action: _Action, told: str, source: str, client_id: str) -> int:
+def _let_go(connection: Connection, action: _Action, told: str, source: str, client_id: str) -> int:
     """Move what was held for a client; returns how many events that were."""
     state = {"dismiss": "discarded", "wait": "held"}.get(told, "queued")
     reason = {

@@ -6,11 +6,12 @@ Clients that are certainly one person share an item, so that the person is decid
 from __future__ import annotations
 
 import json
-import sqlite3
+
+from connector.store.connection import Connection, Row
 
 
 def open_item(
-    connection: sqlite3.Connection,
+    connection: Connection,
     asked: tuple[str, str, str, str | None],
     reason: str,
     candidates: str,
@@ -31,7 +32,7 @@ def open_item(
     connection.execute(
         "INSERT INTO review_clients (review_id, source, client_id, candidates, standing) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (review_id, source, client_id) DO UPDATE SET candidates = excluded.candidates,"
-        " standing = max(standing, excluded.standing)",
+        " standing = CASE WHEN excluded.standing = 1 THEN 1 ELSE review_clients.standing END",
         (review_id, source, client_id, candidates, standing),
     )
     connection.execute("UPDATE reviews SET reason = ?, key = ? WHERE id = ?", (reason, key, review_id))
@@ -40,7 +41,7 @@ def open_item(
     return int(review_id)
 
 
-def _item_for(connection: sqlite3.Connection, source: str, client_id: str, crm: str, person: str | None) -> int | None:
+def _item_for(connection: Connection, source: str, client_id: str, crm: str, person: str | None) -> int | None:
     """The open item the client belongs into: its own as long as it says the same person, else the person's."""
     own = connection.execute(
         "SELECT r.id, r.crm, r.person, (SELECT count(*) FROM review_clients WHERE review_id = r.id) AS clients"
@@ -67,7 +68,7 @@ def _alone(source: str, client_id: str) -> str:
     return "client:" + json.dumps([source, client_id])
 
 
-def withdraw(connection: sqlite3.Connection, source: str, client_id: str) -> None:
+def withdraw(connection: Connection, source: str, client_id: str) -> None:
     """Take a client out of its open item; an item without clients is gone."""
     rows = connection.execute(
         "DELETE FROM review_clients WHERE source = ? AND client_id = ? AND told IS NULL RETURNING review_id",
@@ -77,17 +78,17 @@ def withdraw(connection: sqlite3.Connection, source: str, client_id: str) -> Non
         _refresh(connection, row[0])
 
 
-def _drop_settled(connection: sqlite3.Connection, review_id: int, source: str, client_id: str) -> None:
+def _drop_settled(connection: Connection, review_id: int, source: str, client_id: str) -> None:
     """Others in the item whose events have gone through meanwhile are no business of the decision any more."""
     connection.execute(
-        "DELETE FROM review_clients AS c WHERE review_id = ? AND NOT (source = ? AND client_id = ?) AND NOT standing"
+        "DELETE FROM review_clients AS c WHERE review_id = ? AND NOT (source = ? AND client_id = ?) AND standing = 0"
         " AND EXISTS (SELECT 1 FROM links l WHERE l.source = c.source AND l.client_id = c.client_id) AND NOT EXISTS"
         " (SELECT 1 FROM events e WHERE e.source = c.source AND e.client_id = c.client_id AND e.state = 'held')",
         (review_id, source, client_id),
     )
 
 
-def _refresh(connection: sqlite3.Connection, review_id: int) -> None:
+def _refresh(connection: Connection, review_id: int) -> None:
     """Let an item say what its clients say: the first one's source, and everybody's candidates, each once."""
     rows = clients_of(connection, review_id)
     if not rows:
@@ -105,6 +106,6 @@ def _refresh(connection: sqlite3.Connection, review_id: int) -> None:
     )
 
 
-def clients_of(connection: sqlite3.Connection, review_id: int) -> list[sqlite3.Row]:
+def clients_of(connection: Connection, review_id: int) -> list[Row]:
     """The clients of an item, the first one first."""
     return connection.execute("SELECT * FROM review_clients WHERE review_id = ? ORDER BY id", (review_id,)).fetchall()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from datetime import UTC, datetime
 
+from connector.store.connection import Connection
 from connector.store.reviews.items import clients_of
 
 
-def share(connection: sqlite3.Connection, review_id: int, by: str, now: float) -> tuple[str | None, list[int]]:
+def share(connection: Connection, review_id: int, by: str, now: float) -> tuple[str | None, list[int]]:
     """The statement behind `Reviews.share`."""
     row = connection.execute("SELECT crm, key, decision FROM reviews WHERE id = ?", (review_id,)).fetchone()
     if row is None:
@@ -21,7 +21,8 @@ def share(connection: sqlite3.Connection, review_id: int, by: str, now: float) -
     connection.execute(
         "INSERT INTO shared_keys (crm, key, people, noticed_at, decided_by, decided_at)"
         " VALUES (:crm, :key, 2, :now, :by, :now)"
-        " ON CONFLICT DO UPDATE SET people = max(people, 2), decided_by = excluded.decided_by,"
+        " ON CONFLICT (crm, key) DO UPDATE SET"
+        " people = CASE WHEN shared_keys.people > 2 THEN shared_keys.people ELSE 2 END, decided_by = excluded.decided_by,"
         " decided_at = excluded.decided_at",
         {"crm": row["crm"], "key": row["key"], "now": now, "by": by},
     )
@@ -35,7 +36,7 @@ def share(connection: sqlite3.Connection, review_id: int, by: str, now: float) -
     return None, [event for item in waiting for event in _ask_anew(connection, item["id"], review_id, by, now)]
 
 
-def unshare(connection: sqlite3.Connection, review_id: int, by: str, now: float) -> bool:
+def unshare(connection: Connection, review_id: int, by: str, now: float) -> bool:
     """Take back that the key of an open item is shared; False where nobody said so."""
     done = connection.execute(
         "UPDATE review_decisions SET undone_by = ?, undone_at = ?"
@@ -52,7 +53,7 @@ def unshare(connection: sqlite3.Connection, review_id: int, by: str, now: float)
     return bool(done)
 
 
-def _ask_anew(connection: sqlite3.Connection, item: int, review_id: int, by: str, now: float) -> list[int]:
+def _ask_anew(connection: Connection, item: int, review_id: int, by: str, now: float) -> list[int]:
     """Let every held event of an item's clients run again; the item goes when they are linked, or says what is asked then."""
     at = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     text = f"treated as shared by several people in review {review_id} by {by} at {at}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import replace
 
 from connector.model.links import Link
+from connector.store.connection import Connection, Row
 from connector.store.follow_ups import queue_follow_up
 from connector.store.inbox import LIVE
 from connector.store.links import is_running, link_of, save_link, unlink
@@ -14,7 +14,7 @@ from connector.store.reviews.items import clients_of
 from connector.store.reviews.shared import unshare
 
 
-def undo(connection: sqlite3.Connection, review_id: int, by: str, now: float) -> tuple[str | None, list[str]]:
+def undo(connection: Connection, review_id: int, by: str, now: float) -> tuple[str | None, list[str]]:
     """The statement behind `Reviews.undo`."""
     row = connection.execute("SELECT * FROM reviews WHERE id = ?", (review_id,)).fetchone()
     if row is None:
@@ -30,7 +30,8 @@ def undo(connection: sqlite3.Connection, review_id: int, by: str, now: float) ->
         undecided, sentence = _take_back(connection, row, client, now)
         said.append(sentence)
         connection.execute(
-            "UPDATE review_clients SET told = NULL, replaced = NULL, standing = max(standing, :undecided),"
+            "UPDATE review_clients SET told = NULL, replaced = NULL,"
+            " standing = CASE WHEN :undecided = 1 THEN 1 ELSE standing END,"
             " undecided = :undecided WHERE id = :id",
             {"undecided": undecided, "id": client["id"]},
         )
@@ -46,7 +47,7 @@ def undo(connection: sqlite3.Connection, review_id: int, by: str, now: float) ->
     return None, said
 
 
-def _in_the_way(connection: sqlite3.Connection, review: sqlite3.Row) -> str | None:
+def _in_the_way(connection: Connection, review: Row) -> str | None:
     """Why a decision cannot be taken back now."""
     for client in clients_of(connection, review["id"]):
         key, who = (client["source"], client["client_id"]), f"client {client['client_id']} of {client['source']}"
@@ -67,7 +68,7 @@ def _in_the_way(connection: sqlite3.Connection, review: sqlite3.Row) -> str | No
     return f"Review {same[0]} about the same person is open: decide that one." if same else None
 
 
-def _take_back(connection: sqlite3.Connection, review: sqlite3.Row, client: sqlite3.Row, now: float) -> tuple[bool, str]:
+def _take_back(connection: Connection, review: Row, client: Row, now: float) -> tuple[bool, str]:
     """Withdraw the decision for one client; answers whether it must be decided anew, and a sentence for people."""
     source, client_id, told = client["source"], client["client_id"], client["told"]
     who = f"Client {client_id} of {source}"
@@ -98,9 +99,7 @@ def _take_back(connection: sqlite3.Connection, review: sqlite3.Row, client: sqli
     return used, f"{who}: the link to {link.customer_id} {after}"
 
 
-def _welcome_back(
-    connection: sqlite3.Connection, link: Link | None, *, restored: bool, who: str, now: float
-) -> tuple[bool, str]:
+def _welcome_back(connection: Connection, link: Link | None, *, restored: bool, who: str, now: float) -> tuple[bool, str]:
     """A client that was dismissed counts again, with the link that it had."""
     if link is None or not restored:
         return False, f"{who}: coming events are held again; what was discarded stays discarded."
@@ -108,14 +107,14 @@ def _welcome_back(
     return False, f"{who}: the link to {link.customer_id} holds again; what was discarded stays discarded."
 
 
-def _restore(connection: sqlite3.Connection, link: Link, stored_id: str | None, now: float) -> None:
+def _restore(connection: Connection, link: Link, stored_id: str | None, now: float) -> None:
     """Let an earlier link hold again, and have it written back where the booking system holds something else."""
     save_link(connection, replace(link, stored_id=stored_id), now)
     if stored_id != link.stored_id:
         queue_follow_up(connection, link.source, link.client_id, "review", now, LIVE)
 
 
-def _is_in_use(connection: sqlite3.Connection, link: Link, since: float) -> bool:
+def _is_in_use(connection: Connection, link: Link, since: float) -> bool:
     """Whether the booking system may hold the link, or an event has used it: the customer may carry the client's e-mail now.
 
     Without a new decision the next event would find the same customer by that, and nobody would have decided so.

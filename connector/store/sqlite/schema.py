@@ -10,20 +10,9 @@ from sqlite_utils import Database as SqliteUtilsDatabase
 from sqlite_utils import Migrations
 
 from connector.model.errors import StoreError
+from connector.store.states import MOVES, STATES
 
 migrations = Migrations("connector")
-
-#: The states of an event and the moves between them; drawn in docs/events.md, enforced by triggers.
-MOVES = {
-    "queued": ("running", "discarded"),
-    "running": ("queued", "retrying", "held", "done", "ignored"),
-    "retrying": ("running", "queued", "discarded"),
-    "held": ("queued", "ignored", "discarded"),
-    "done": (),
-    "ignored": ("queued",),
-    "discarded": (),
-}
-STATES = tuple(MOVES)
 
 _TABLES = """
 CREATE TABLE deliveries (

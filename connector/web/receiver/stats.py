@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from connector.web.unmatched import Unmatched
+
 #: Stands for requests to sources that are not configured; no source can have this name.
 NO_SOURCE = "-"
 
@@ -20,6 +22,8 @@ class ReceiverStats:
         self.refused_since: dict[str, Counter[str]] = {}
         #: Source → Unix time of its last delivery answered 202.
         self.last_delivery_at: dict[str, float] = {}
+        #: Requests that match no address.
+        self.unmatched = Unmatched()
 
     def accept(self, source: str, status: str, now: float) -> None:
         """Count a delivery answered 202."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,12 +10,10 @@ from starlette.routing import Route
 
 from connector.model.errors import ConnectorError
 from connector.web.access import Operator
+from connector.web.interfaces import Actions
 from connector.web.status.forms import MAX_FORM
 from connector.web.status.guard import Guard, TurnedAway
 from connector.web.status.pages import Pages
-
-#: `(operation, arguments)` → JSON-able result; see `connector.operations.operations`.
-Operate = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 #: Characters of a customer's id.
 MAX_CUSTOMER = 100
@@ -41,10 +38,10 @@ _ASKED = {
 class DecisionForms:
     """Answers `/status/reviews/{review}` (side by side, and decisions) and `POST /status/reviews` (many)."""
 
-    def __init__(self, guard: Guard, pages: Pages, operate: Operate) -> None:
+    def __init__(self, guard: Guard, pages: Pages, actions: Actions) -> None:
         self._guard = guard
         self._pages = pages
-        self._operate = operate
+        self._actions = actions
 
     def routes(self) -> list[Route]:
         """Answer the routes."""
@@ -65,7 +62,7 @@ class DecisionForms:
             return self._guard.back("/status", False, _NO_REVIEW)
         self._guard.note(request, operator, "personal data shown", review=number)
         try:
-            item = await self._operate("compare", {"review": number, "by": operator.by})
+            item = await self._actions.compare(number, by=operator.by)
         except ConnectorError as error:
             return self._guard.back("/status", False, f"{error} {error.hint}".strip())
         return self._pages.render("compare.html", item=item, **self._guard.context(request, operator))
@@ -108,17 +105,16 @@ class DecisionForms:
         choice, customer, by = form.get("choice", ""), form.get("customer_id", ""), operator.by
         try:
             if choice == "undo":
-                said = await self._operate("undo", {"review": review, "by": by})
+                said = await self._actions.undo(review, by=by)
                 return True, " ".join([f"Review {review} is open again.", *said])
             if choice == "shared":
-                await self._operate("share", {"review": review, "by": by})
+                await self._actions.share(review, by=by)
                 return True, f"Review {review}: {_DONE[choice]}."
             if choice not in _DONE:
                 return False, "Nothing was chosen."
             if choice == "link" and not (0 < len(customer) <= MAX_CUSTOMER and customer.isprintable()):
                 return False, "Write the id of the customer, as the CRM shows it."
-            asked = {"review": review, "decision": choice, "customer_id": customer if choice == "link" else None, "by": by}
-            await self._operate("decide", asked)
+            await self._actions.decide(review, choice, customer if choice == "link" else None, by=by)
         except ConnectorError as error:
             text = f"{error} {error.hint}".strip()
             return False, text if str(review) in text else f"Review {review}: {text}"

@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from connector.model.errors import ConnectorError
 from connector.web.access import Operator
-from connector.web.interfaces import StatusData
-from connector.web.status.decide import Operate, number_of, ticked_in
+from connector.web.interfaces import Actions, StatusData
+from connector.web.status.decide import number_of, ticked_in
 from connector.web.status.forms import MAX_FORM
 from connector.web.status.guard import Guard, TurnedAway
 from connector.web.status.pages import Pages
@@ -26,11 +26,11 @@ _ASKED = {"retry": "Queue {n} again?", "discard": "Give {n} up for good?"}
 class EventForms:
     """Answers `POST /status/events/{event}` and, for many, `POST /status/events`."""
 
-    def __init__(self, guard: Guard, pages: Pages, data: StatusData, operate: Operate) -> None:
+    def __init__(self, guard: Guard, pages: Pages, data: StatusData, actions: Actions) -> None:
         self._guard = guard
         self._pages = pages
         self._data = data
-        self._operate = operate
+        self._actions = actions
 
     def routes(self) -> list[Route]:
         """Answer the routes."""
@@ -61,9 +61,11 @@ class EventForms:
 
     async def _carry_out(self, choice: str, numbers: list[int], operator: Operator) -> tuple[bool, str]:
         """Do it; answers whether all went well, and a sentence for the whole and for each that did not."""
-        arguments: dict[str, Any] = {"ids": numbers} if choice == "retry" else {"ids": numbers, "by": operator.by}
         try:
-            done = set(await self._operate(choice, arguments))
+            if choice == "retry":
+                done = set(await self._actions.retry(numbers))
+            else:
+                done = set(await self._actions.discard(numbers, by=operator.by))
             refused = [await self._why_not(choice, number) for number in numbers if number not in done]
         except ConnectorError as error:
             return False, f"{error} {error.hint}".strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from starlette.requests import Request
 
@@ -13,6 +14,15 @@ from connector.web.receiver.body import BodyTooLarge, Disconnected, read_body
 MAX_FORM = 4096
 #: Seconds a browser has to send the form.
 FORM_TIMEOUT = 10.0
+
+
+#: The addresses that a form or the login may lead to.
+_OURS = re.compile(r"/status(?:/(?:events|reviews|links|accounts)(?:/\d{1,19})?)?(?:\?[\w=&%+.:*~-]{0,1000})?", re.ASCII)
+
+
+def ours(where: str) -> str:
+    """An address of our own pages as it is; the overview's for any other."""
+    return where if _OURS.fullmatch(where) else "/status"
 
 
 class BadForm(Exception):

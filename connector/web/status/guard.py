@@ -9,24 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import secrets
 from collections import OrderedDict
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from connector.web.access import Access, Operator
-from connector.web.status.forms import BadForm, read_form
+from connector.web.status.forms import BadForm, ours, read_form
 from connector.web.status.login import peer_of
 from connector.web.status.pages import PRIVATE, Pages
 
 #: Messages kept for those who have not seen them yet.
 KEPT = 50
-#: The addresses that a form may lead back to.
-_OURS = re.compile(r"/status(?:/(?:events|reviews|links|accounts)(?:/\d{1,19})?)?(?:\?[\w=&%+.:*~-]{0,1000})?", re.ASCII)
 _STALE = "The form is out of date or does not come from this page. Nothing was changed."
 _FOREIGN = "The request comes from another site. Nothing was changed."
 
@@ -57,7 +55,8 @@ class Guard:
         """Who asks. Raises TurnedAway (to the login) for anybody who is not logged in."""
         operator = self._access.admits(request.headers, self._cookie(request), peer_of(request))
         if operator is None:
-            raise TurnedAway(RedirectResponse("/login", 303, PRIVATE))
+            to = here(request) if request.method == "GET" else "/status"
+            raise TurnedAway(RedirectResponse("/login" + (f"?to={quote(to)}" if to != "/status" else ""), 303, PRIVATE))
         return operator
 
     def decider(self, request: Request) -> Operator:
@@ -106,7 +105,7 @@ class Guard:
         self._said[number] = (well, message)
         while len(self._said) > KEPT:
             self._said.popitem(last=False)
-        where = where if _OURS.fullmatch(where) else "/status"
+        where = ours(where)
         return RedirectResponse(f"{where}{'&' if '?' in where else '?'}said={number}", 303, PRIVATE)
 
     def note(self, request: Request, operator: Operator, action: str, **what: Any) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from connector.web.access import SESSION, Access
-from connector.web.status.forms import MAX_FORM, BadForm, read_form
+from connector.web.status.forms import MAX_FORM, BadForm, ours, read_form
 from connector.web.status.pages import PRIVATE, Pages
 
 #: Seconds between two log lines about wrong tokens.
@@ -48,12 +48,12 @@ class Login:
         ]
 
     async def show(self, request: Request) -> Response:
-        """Show the form; the printed login address and who needs no login are sent on."""
+        """Show the form, which leads to the page that was asked for; who is logged in is sent on."""
         if self._access.in_session(request.cookies.get(self._access.cookie)):
             return RedirectResponse("/status", 303, PRIVATE)
         code = request.query_params.get("token")
         if code is None or request.method != "GET":
-            return self._form("", 200)
+            return self._form("", 200, to=ours(request.query_params.get("to", "")))
         if _BY_HAND.match(request.headers.get("user-agent", "")):
             return self._open(request, self._access.redeem(code, peer_of(request)), _USED)
         # A preview of the link must not use it up: a browser sends the page's own form, which opens the session.
@@ -70,7 +70,7 @@ class Login:
         if "code" in form:
             return self._open(request, self._access.redeem(form["code"], peer_of(request)), _USED)
         session = self._access.log_in(form.get("token", ""), peer_of(request))
-        return self._open(request, session, "That is not the status token.")
+        return self._open(request, session, "That is not the status token.", to=ours(form.get("to", "")))
 
     async def log_out(self, request: Request) -> Response:
         """End the session."""
@@ -88,17 +88,20 @@ class Login:
         self._log.warning("login refused", silent=self._silent)
         self._quiet_until, self._silent = now + QUIET, 0
 
-    def _open(self, request: Request, session: str | None, refusal: str) -> Response:
+    def _open(self, request: Request, session: str | None, refusal: str, *, to: str = "/status") -> Response:
         if session is not None:
-            return self._with_cookie(RedirectResponse("/status", 303, PRIVATE), session, SESSION)
+            return self._with_cookie(RedirectResponse(to, 303, PRIVATE), session, SESSION)
         self.report_refusal()
         if wait := self._access.wait(peer_of(request)):
-            return self._form(f"Too many wrong tokens. Try again in {wait} seconds.", 429, {"Retry-After": str(wait)})
-        return self._form(refusal, 401)
+            text = f"Too many wrong tokens. Try again in {wait} seconds."
+            return self._form(text, 429, {"Retry-After": str(wait)}, to=to)
+        return self._form(refusal, 401, to=to)
 
-    def _form(self, error: str, status: int, headers: dict[str, str] | None = None, *, code: str = "") -> Response:
-        configured = self._access.configured
-        return self._pages.render("login.html", status=status, headers=headers, error=error, configured=configured, code=code)
+    def _form(
+        self, error: str, status: int, headers: dict[str, str] | None = None, *, code: str = "", to: str = "/status"
+    ) -> Response:
+        values = {"error": error, "configured": self._access.configured, "code": code, "to": to}
+        return self._pages.render("login.html", status=status, headers=headers, **values)
 
     def _with_cookie(self, response: Response, value: str, seconds: int) -> Response:
         response.set_cookie(

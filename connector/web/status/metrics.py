@@ -48,8 +48,9 @@ def _queue(status: Mapping[str, Any]) -> Iterable[Metric]:
     yield GaugeMetricFamily("connector_links", "Clients linked to a customer.", value=status["links"])
     sizes = status["database"]
     yield GaugeMetricFamily("connector_database_bytes", "Size of the database file.", value=sizes["bytes"])
-    wal = "Size of the -wal beside it; it grows while a program reads the database for long."
-    yield GaugeMetricFamily("connector_database_wal_bytes", wal, value=sizes["wal_bytes"])
+    if "wal_bytes" in sizes:
+        wal = "Size of the -wal beside it; it grows while a program reads the database for long."
+        yield GaugeMetricFamily("connector_database_wal_bytes", wal, value=sizes["wal_bytes"])
     if "free_bytes" in sizes:
         free = "Space left on the database's disk."
         yield GaugeMetricFamily("connector_disk_free_bytes", free, value=sizes["free_bytes"])
@@ -99,4 +100,6 @@ def _receiver(stats: ReceiverStats) -> Iterable[Metric]:
     last = GaugeMetricFamily("connector_last_delivery_timestamp_seconds", "Unix time of the last delivery.", labels=["source"])
     for source, at in sorted(stats.last_delivery_at.items()):
         last.add_metric([source], at)
-    return deliveries, refusals, last
+    missed = "POST and PUT requests since the start that match no webhook address."
+    unmatched = CounterMetricFamily("connector_unmatched_requests", missed, value=stats.unmatched.count)
+    return deliveries, refusals, last, unmatched

@@ -24,8 +24,9 @@ _POLICY = (
 def environment() -> Environment:
     """Build the template environment; everything is escaped, and a missing name is a defect."""
     loader = FileSystemLoader(Path(__file__).with_name("templates"))
-    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, finalize=_visible)
-    made.trim_blocks = made.lstrip_blocks = True
+    made = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_visible
+    )
     made.filters["code"] = _code
     return made
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from connector.web.status.rows import address, step, tone_of
 from connector.web.status.search import LONGEST
-from connector.web.status.view import Account, Bar, Decided, Decision, Tile, Tone, View, Waiting
+from connector.web.status.view import Account, Bar, Decided, Decision, FirstSteps, Tile, Tone, View, Waiting
 from connector.web.status.wording import count, duration, moment, sentence
 
 #: Seconds; an event that waits longer than this is worth a word.
@@ -54,6 +54,7 @@ def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
     said = [*findings.bad, *findings.warn]
     todo = [hint] if said and (hint := findings.hints.get(said[0])) else []
     nameless = int(page["ignored_without_identity"])
+    missed = page.get("unmatched") or {"count": 0, "last_path": None, "last_at": None}
     option = f"--config {shlex.quote(config_file)}"
     return View(
         version=str(page["version"]),
@@ -74,6 +75,10 @@ def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
         bars=_bars(page["chart"]),
         chart_summary=_chart_summary(page["chart"]),
         open_reviews=_open_reviews(page),
+        first_steps=tuple(_first_steps(one, option) for one in page.get("first_steps", ())),
+        unmatched=count(missed["count"], "request") if missed["count"] else "",
+        unmatched_path=missed["last_path"] or "",
+        unmatched_at=moment(missed["last_at"], now),
         ignored_without_identity=count(nameless, "event") if nameless else "",
         decided=tuple(decided(item, now) for item in page.get("decided", ())),
     )
@@ -166,6 +171,11 @@ def _state(account: Mapping[str, Any]) -> str:
     """How an account is; one that has not been asked since the start is not known to be well."""
     state = str(account["state"])
     return NOT_ASKED if state == "ok" and not account.get("asked", True) else state
+
+
+def _first_steps(one: Mapping[str, str], option: str) -> FirstSteps:
+    command = f"connector test {shlex.quote(one['source'])} {option}"
+    return FirstSteps(one["source"], one["address"], one["proof"], command)
 
 
 def _quota(quota: Mapping[str, Any] | None) -> tuple[str, int, int] | None:

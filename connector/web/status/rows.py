@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from connector.web.status.wording import Moment, moment, sentence
+from connector.web.status.wording import NEVER, Moment, moment, sentence
 
 #: States that a person can queue again, and that a person can give up.
 RETRIED = ("held", "retrying", "ignored")
@@ -51,6 +51,8 @@ class EventPage:
     """Everything that is shown about one event; `steps` are (rule, result, note)."""
 
     row: EventRow
+    #: The open reviews of its client.
+    reviews_address: str
     delivery: str
     duplicates: int
     updated: Moment
@@ -117,10 +119,11 @@ def event_page(row: Mapping[str, Any], now: float, option: str) -> EventPage:
     facts = [("Step", str(row["step"] or "").replace("_", " ")), ("Waits for", str(row["waits_for"] or ""))] if open_ else []
     return EventPage(
         row=event_row(row, now),
+        reviews_address=address("reviews", source=row["source"], client=row["client_id"] or ""),
         delivery=str(row["event"] or ""),
         duplicates=int(row["duplicates"] or 0),
         updated=moment(row["updated_at"], now),
-        next_try=moment(row["next_try"], now) if state == "retrying" else Moment("", ""),
+        next_try=moment(row["next_try"], now) if state == "retrying" else NEVER,
         facts=tuple((name, value) for name, value in facts if value),
         reason=sentence(row["reason"]) if row["reason"] else "",
         hint=row["hint"] or "",

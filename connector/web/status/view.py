@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from connector.web.status.wording import Moment
+from connector.web.status.wording import NEVER, Moment
 
 Tone = Literal["ok", "warn", "bad", "quiet"]
 
@@ -58,6 +58,16 @@ class Waiting:
     may_create: bool = True
     #: Whether the review is about one address or number, which may belong to several people.
     about_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    """What a source that has never received anything needs; `command` sends a sample to it."""
+
+    source: str
+    address: str
+    proof: str
+    command: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +133,9 @@ class View:
     chart_summary: str
     ignored_without_identity: str = ""
     open_reviews: int = 0
+    first_steps: tuple[FirstSteps, ...] = ()
+    #: How many requests matched no webhook address, the path of the last one, and when.
+    unmatched: str = ""
+    unmatched_path: str = ""
+    unmatched_at: Moment = NEVER
     decided: tuple[Decided, ...] = ()

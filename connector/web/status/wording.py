@@ -20,11 +20,15 @@ class Moment(NamedTuple):
         return self.exact.removesuffix(" UTC").replace(" ", "T") + "Z" if self.exact else ""
 
 
+#: What has never happened.
+NEVER = Moment("", "")
+
+
 def moment(value: str | float | None, now: float) -> Moment:
     """Say an RFC 3339 text or a Unix time relative to `now` (Unix seconds)."""
     at = _timestamp(value)
     if at is None:
-        return Moment("", "")
+        return NEVER
     exact = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     age = now - at
     return Moment("just now" if age < 5 else f"{duration(age)} ago", exact)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
@@ -12,6 +13,7 @@ from connector.crms.odoo.settings import OdooSettings
 from connector.model.bookings import Appointment, Status
 from connector.model.errors import AccountPaused, ActionRefused, Conflict, RateLimited, Rejected, Transient, UnknownOutcome
 from connector.model.persons import Customer, NewCustomer
+from connector.remote.circuit_breaker import REFUSALS_BEFORE_STOP
 from connector.sandbox.odoo.app import OdooSandbox
 
 from .conftest import BASE
@@ -115,6 +117,37 @@ async def test_without_the_right_to_create_the_account_pauses(sandbox, connect):
         await crm.create(ADA, KEY)
     assert "contacts" in caught.value.hint
     assert {check.id: check.level for check in await crm.checks()}["crm.main.contacts"] == "error"
+
+
+async def test_without_the_right_to_create_events_only_appointments_wait(sandbox, connect):
+    sandbox.records.rights.remove(("calendar.event", "create"))
+    crm = connect(sandbox)
+    made = await crm.create(ADA, KEY)
+    with pytest.raises(ActionRefused) as caught:
+        await crm.record_appointment(made.id, FITTING, KEY, None)
+    assert (caught.value.action, caught.value.certain) == ("record the appointment", True)
+    assert crm.remote.breaker.error is None
+
+
+async def test_a_right_that_an_older_server_refuses_with_status_200_stops_this_action_alone(connect):
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)["params"]
+        if asked["service"] == "common":
+            result = {"server_version_info": [17, 0]} if asked["method"] == "version" else 7
+            return httpx.Response(200, json={"jsonrpc": "2.0", "result": result})
+        error = {"data": {"name": "odoo.exceptions.AccessError", "message": "ada@example.com"}}
+        return httpx.Response(200, json={"jsonrpc": "2.0", "error": error})
+
+    crm = connect(httpx.MockTransport(answer), api="json-rpc", **OLDER)
+    for _ in range(REFUSALS_BEFORE_STOP):
+        with pytest.raises(ActionRefused) as caught:
+            await crm.by_key(KEY)
+    breaker = crm.remote.breaker
+    assert (breaker.error, breaker.is_stopped(caught.value.action)) == (None, True)
+    assert len(breaker.stopped()) == 1
+    with pytest.raises(AccountPaused) as paused:
+        await crm.probe()
+    assert type(paused.value) is AccountPaused, "what the probe is refused, the account is"
 
 
 async def test_an_archived_contact_with_our_key_is_neither_found_nor_changed(sandbox, connect):

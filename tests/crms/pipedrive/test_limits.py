@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from connector.crms.pipedrive.refusals import Refusals
-from connector.model.errors import AccountPaused, RateLimited
+from connector.model.errors import AccountPaused, LimitReached, RateLimited
 from connector.remote.http import Answer
 from connector.remote.rate_limit import Quota
 from connector.sandbox.pipedrive.app import MARKER, PipedriveSandbox
@@ -60,7 +60,7 @@ async def test_every_call_is_counted_at_its_price_and_the_budget_is_kept(connect
     crm = connect(httpx.ASGITransport(sandbox.app), limits=limits)
     assert await crm.by_email("ada@example.com") == []
     assert sandbox.limits.spent == 40
-    with pytest.raises(RateLimited, match="45 tokens"):
+    with pytest.raises(LimitReached, match="45 tokens"):
         await crm.by_email("ada@example.com")
     assert sandbox.limits.spent == 40
     assert sandbox.stats()["rate_limited"] == 0

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from connector.model.errors import AccountPaused, RateLimited
+from connector.model.errors import AccountPaused, LimitReached, RateLimited
 from connector.sandbox.kit.faults import Faults
 from connector.sandbox.zoho.app import ZohoSandbox
 
@@ -30,7 +30,7 @@ async def test_the_credits_that_were_set_are_kept_to_and_come_back_after_a_day(s
     crm = connect(wire, limits={"credits_per_day": 4})
     for number in range(3):
         await crm.by_key(f"k{number}")
-    with pytest.raises(RateLimited) as caught:
+    with pytest.raises(LimitReached) as caught:
         await crm.by_key("k3")
     assert "credits_per_day" in caught.value.hint
     assert sandbox.requests["POST coql"] == 3, "the token's own call counts as well"
@@ -43,7 +43,7 @@ async def test_callers_at_once_are_sent_away_and_do_not_wait_for_hours(sandbox, 
     crm = connect(wire, limits={"credits_per_day": 10})
     async with asyncio.timeout(5):
         results = await asyncio.gather(*(crm.by_key(f"k{n}") for n in range(40)), return_exceptions=True)
-    assert {type(result) for result in results} == {type(None), RateLimited}
+    assert {type(result) for result in results} == {type(None), LimitReached}
     assert 9 <= sandbox.requests["POST coql"] <= 14
     await crm.remote.aclose()
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from tenacity import wait_none
 
-from connector.model.errors import AccountPaused, RateLimited, Transient, Unavailable
+from connector.model.errors import AccountPaused, LimitReached, Transient, Unavailable
 from connector.model.persons import NewCustomer
 
 from .conftest import KEYS
@@ -37,7 +37,7 @@ async def test_the_eleventh_token_in_ten_minutes_is_not_asked_for(sandbox, crm, 
     for _ in range(10):
         await crm.by_key("k")
         sandbox.revoke_tokens()
-    with pytest.raises(RateLimited) as caught:
+    with pytest.raises(LimitReached) as caught:
         await crm.by_key("k")
     assert caught.value.retry_after == 600
     assert sandbox.stats()["tokens"] == 10
@@ -69,7 +69,7 @@ async def test_a_blocked_refresh_token_waits_and_is_not_taken_for_a_wrong_one(sa
     async with httpx.AsyncClient(transport=httpx.ASGITransport(sandbox.app)) as another_program:
         for _ in range(10):
             await another_program.post("http://a.test/oauth/v2/token", data={"grant_type": "refresh_token", **KEYS})
-    with pytest.raises(RateLimited) as caught:
+    with pytest.raises(LimitReached) as caught:
         await crm.by_key("k")
     assert caught.value.retry_after == 600
     assert "another program" in caught.value.hint.casefold()

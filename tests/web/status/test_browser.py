@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -155,6 +156,30 @@ def test_times_are_shown_in_the_readers_zone_and_the_page_says_when_it_does_not_
         assert page.locator("time.exact").inner_text() == "2026-11-21 06:00:00"
         assert page.locator("time.exact").get_attribute("title") == "2026-11-21 06:00:00 EST"
         assert page.get_by_role("columnheader", name="Received (America/Toronto)").count() == 1
+        assert wrong == []
+
+
+def test_all_held_events_of_a_page_are_chosen_at_once(browser: Browser) -> None:
+    asked: list[tuple[str, object]] = []
+
+    async def operate(name: str, arguments: Mapping[str, Any]) -> Any:
+        asked.append((name, arguments["ids"]))
+        return arguments["ids"]
+
+    world = World(operate=operate)
+    world.data.found["rows"] = [event_row(7), event_row(6), event_row(5)]
+    with served(world) as url, opened(browser, 1280) as (page, wrong):
+        page.goto(f"{url}{world.access.login_path}")
+        page.wait_for_url("**/status")
+        page.goto(f"{url}/status/events?state=held")
+        page.get_by_label("Choose all on this page").check()
+        page.get_by_label("Event 6").uncheck()
+        page.get_by_role("button", name="Retry").click()
+        assert page.get_by_role("heading", level=1).inner_text() == "Queue 2 events again?"
+        page.get_by_role("button", name="Yes, do it").click()
+        assert page.get_by_role("status").inner_text() == "2 of 2 events: queued again."
+        assert page.url.startswith(f"{url}/status/events?state=held&said=")
+        assert asked == [("retry", [7, 5])]
         assert wrong == []
 
 

@@ -157,7 +157,7 @@ async def test_side_by_side_is_read_fresh_logged_and_stored_nowhere(shop: Shop) 
         assert (await client.get("/status/reviews/987654")).headers["location"].startswith("/status?said=")
     async with httpx.AsyncClient(base_url=shop.service.url, trust_env=False) as stranger:
         answer = await stranger.get(f"/status/reviews/{review}")
-        assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/login?to=/status/reviews/1")
     dump = await shop.read(lambda connection: "".join(connection.iterdump()))
     assert "Murray" not in dump
 

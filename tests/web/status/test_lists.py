@@ -12,7 +12,7 @@ import pytest
 from connector.model.errors import ConnectorError
 from connector.web.access import Operator
 
-from ..fakes import NOW, World, event_row
+from ..fakes import NOW, TOKEN, World, event_row
 
 pytestmark = pytest.mark.anyio
 LISTS = ["events", "reviews", "links"]
@@ -49,13 +49,43 @@ async def test_every_page_needs_a_login_and_has_the_navigation(path: str) -> Non
     world = World()
     world.data.events[5] = event_row(5)
     async with world.client() as client:
-        assert (await client.get(path)).headers["location"] == "/login"
+        assert (await client.get(path)).headers["location"] == f"/login?to={path}"
     page = await look(world, path)
     assert page.status_code == 200
     assert page.headers["cache-control"] == "no-store"
     kind = path.split("/")[2]
     assert re.findall(r'<a href="([^"]*)" aria-current="page">', page.text) == [f"/status/{kind}"]
     assert "does not refresh by itself" in page.text
+
+
+async def test_the_login_leads_to_the_page_that_was_asked_for() -> None:
+    async with World().client() as client:
+        asked = await client.get("/status/events?state=held&client=a%26b")
+        form = await client.get(asked.headers["location"])
+        (to,) = re.findall(r'name="to" value="([^"]*)"', form.text)
+        assert html.unescape(to) == "/status/events?state=held&client=a%26b"
+        refused = await client.post("/login", data={"token": "wrong", "to": html.unescape(to)})
+        assert f'name="to" value="{to}"' in refused.text
+        opened = await client.post("/login", data={"token": TOKEN, "to": html.unescape(to)})
+        assert opened.headers["location"] == "/status/events?state=held&client=a%26b"
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "https://evil.example.com/status",
+        "//evil.example.com",
+        "/status/../login",
+        "/logout",
+        "javascript:alert(1)",
+        "/status\n",
+    ],
+)
+async def test_the_login_leads_nowhere_else(to: str) -> None:
+    async with World().client() as client:
+        assert "evil" not in (await client.get("/login", params={"to": to})).text
+        opened = await client.post("/login", data={"token": TOKEN, "to": to})
+        assert opened.headers["location"] == "/status"
 
 
 async def test_a_search_asks_for_what_was_filled_in() -> None:
@@ -229,6 +259,29 @@ async def test_the_payload_is_for_those_who_may_decide_and_is_noted() -> None:
         assert "/status/events/5/body" not in (await client.get("/status/events/5")).text
         refused = await client.get("/status/events/5/body")
         assert (refused.status_code, "dan@example.com" in refused.text) == (403, False)
+
+
+async def test_the_overview_leads_to_the_reviews_that_it_does_not_show() -> None:
+    world = World()
+    world.data._page["reviews"] = [{**REVIEW, "id": number} for number in range(1, 21)]
+    world.data._page["open_reviews"] = 200
+    text = (await look(world, "/status")).text
+    assert text.count("<h3>Review ") == 20
+    assert 'These are the oldest 20 of 200: <a href="/status/reviews">all reviews</a>' in text
+
+
+async def test_what_was_never_delivered_to_is_shown_with_what_the_sender_needs() -> None:
+    world = World()
+    steps = {
+        "source": "tours",
+        "address": "https://hooks.example.com/webhooks/tours",
+        "proof": "`X-Token: TOKEN`, with a token",
+    }
+    world.data._page["first_steps"] = [steps]
+    text = (await look(world, "/status")).text
+    assert "<code>https://hooks.example.com/webhooks/tours</code>" in text
+    assert "<code>X-Token: TOKEN</code>, with a token" in text
+    assert "<code>connector test tours --config connector.toml</code>" in text
 
 
 async def test_the_numbers_of_the_overview_lead_to_their_lists() -> None:

@@ -76,3 +76,9 @@ def lock(path: Path) -> int:
     # What a process that was killed has left there would send commands to an address where nobody is.
     os.ftruncate(handle, 0)
     return handle
+
+
+def announce(handle: int, details: dict[str, Any]) -> None:
+    """Say in the lock file that is held how the command line can reach this process; only its owner can read it."""
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, json.dumps(details).encode(), 0)

@@ -1,0 +1,70 @@
+"""What the store may use of a connection. A connection of sqlite3 offers it as it is; other databases offer it by a wrapper.
+
+Statements are written in the SQL that SQLite and PostgreSQL both speak, with `?` or `:name` for values. What only one of
+them can do is in the folder of that database. Truth is stored as 0 and 1, and compared with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Sized
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+Values = Sequence[Any] | Mapping[str, Any]
+
+
+#: Rows of one statement: SQLite's own limit is 32,766 values, and one delivery may name thousands of clients.
+ROWS = 500
+
+
+class Row(Protocol):
+    """A row: values by position or by column name."""
+
+    def __getitem__(self, key: int | str, /) -> Any: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def keys(self) -> list[str]:
+        """The names of the columns."""
+        ...
+
+
+class Cursor(Protocol):
+    """What a statement answered."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows an INSERT, UPDATE or DELETE changed."""
+        ...
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Connection(Protocol):
+    """Runs statements; transactions are the business of whoever lends the connection."""
+
+    def execute(self, sql: str, parameters: Values = ..., /) -> Cursor:
+        """Run one statement."""
+        ...
+
+    def executemany(self, sql: str, parameters: Sequence[Sequence[Any]], /) -> Cursor:
+        """Run one statement for each of the sequences of values."""
+        ...
+
+
+def marks(values: Sized) -> str:
+    """A placeholder for each of the values, for `IN (…)`; of none, a list in which nothing is found."""
+    return ", ".join("?" * len(values)) or "NULL"
+
+
+def in_portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The rows, no more at a time than one statement may have."""
+    return (rows[start : start + ROWS] for start in range(0, len(rows), ROWS))

@@ -1,0 +1,222 @@
+"""What every database of ours offers: one writer that shares its commits, and readers beside it.
+
+The writer, a thread of its own, collects whatever is waiting, runs it in one transaction and answers everybody after the one
+COMMIT. While that waits for the disk the next batch gathers, so commits are shared without a timer
+(docs/adr/0002-one-writer.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from connector.model.errors import Overloaded, StoreError
+from connector.store.connection import Connection
+
+T = TypeVar("T")
+Operation = Callable[[Connection], Any]
+
+#: Operations that may wait for the writer; one more is refused.
+WAITING_ROOM = 5_000
+#: Operations that share one commit at most.
+LARGEST_BATCH = 500
+#: Seconds between two looks at the database while nothing is written.
+LOOK_SECONDS = 1.0
+
+
+class Batched:
+    """Operations of one kind that the writer runs together: `run` gets all of them and answers each."""
+
+    def __init__(self, run: Callable[[Connection, list[Any]], list[Any]]) -> None:
+        self.run = run
+
+
+class Waiting:
+    """An operation (or an item of a batched one) that waits for its commit, and who waits for it."""
+
+    __slots__ = ("durable", "future", "item", "work")
+
+    def __init__(self, work: Operation | Batched, item: Any, future: asyncio.Future[Any], durable: bool) -> None:
+        self.work = work
+        self.item = item
+        self.future = future
+        self.durable = durable
+
+
+class Database(ABC):
+    """The open database. `write`, `batch` and `read` are coroutines of the event loop that opened it."""
+
+    #: What people call it: the name of the file, or of the database on its server.
+    name: str
+    #: Whether this process made the database: right at a first start, and otherwise the sign of lost data.
+    new: bool
+    #: (when it was put in place, when it was made) of the backup that this database once was; Unix time.
+    restored: tuple[float, float] | None
+
+    def __init__(self) -> None:
+        self.boot = uuid4().hex
+        self._loop = asyncio.get_running_loop()
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._waiting = 0
+        self._closed = False
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="connector-reader")
+        self._thread = threading.Thread(target=self._run, name="connector-writer", daemon=True)
+
+    # What differs.
+
+    @abstractmethod
+    def announce(self, details: dict[str, Any]) -> None:
+        """Say how the command line can reach this process, where only the service's user can read it."""
+
+    @abstractmethod
+    def keyed(self, key: str) -> str:
+        """The form in which an identity key (or a person's) is stored; see `connector.store.key`."""
+
+    @abstractmethod
+    async def empty_wal(self) -> None:
+        """Where the database keeps what was deleted in a file beside it: empty that file."""
+
+    @abstractmethod
+    def sizes(self) -> dict[str, int]:
+        """Bytes of the database, of its WAL, and what is free on their disk; what cannot be known is left out."""
+
+    @abstractmethod
+    def refuses(self) -> Overloaded | None:
+        """Why no delivery can be stored now, as far as is known without trying."""
+
+    @abstractmethod
+    def blank(self, connection: Connection, table: str, key: str, ids: Sequence[int], columns: Sequence[str]) -> None:
+        """Within a write: set columns to NULL in the rows where `key` is among `ids`, and give the space back."""
+
+    @abstractmethod
+    def _transaction(self, batch: list[Waiting]) -> list[Any]:
+        """Run a batch in one transaction: one result or exception for each, none a success unless the commit was."""
+
+    @abstractmethod
+    def _read(self, query: Callable[[Connection], T], budget: float) -> T:
+        """Run a query in a reader's thread, for at most `budget` seconds."""
+
+    @abstractmethod
+    def _explained(self, error: BaseException) -> BaseException:
+        """The error in our words."""
+
+    @abstractmethod
+    def _savepoint(self, connection: Connection, operation: Operation) -> Any:
+        """Run one operation of several; its error is returned, and what it had done is undone."""
+
+    @abstractmethod
+    def _look(self) -> object:
+        """In the writer's thread, before and after it writes, and about once a second: is all as it was?"""
+
+    @abstractmethod
+    def _let_go(self) -> None:
+        """Close what is open; no thread uses it any more."""
+
+    # What does not.
+
+    async def write(self, operation: Callable[[Connection], T], *, durable: bool = True) -> T:
+        """Run `operation` in the writer's next transaction; returns after the commit. Its errors reach only this caller.
+
+        What is not `durable` survives the end of the process but perhaps not a power cut: right for what a restart may
+        forget without harm. The next durable commit takes it along.
+        """
+        return await self._submit(operation, None, durable)  # type: ignore[no-any-return]
+
+    async def batch(self, batched: Batched, item: Any) -> Any:
+        """Like `write`, for many small equal operations; refused when too many wait or there is no room now."""
+        if self._waiting >= WAITING_ROOM:
+            raise Overloaded("Too many deliveries are waiting to be stored.")
+        if (refusal := self.refuses()) is not None:
+            raise refusal
+        return await self._submit(batched, item, True)
+
+    async def read(self, query: Callable[[Connection], T], *, budget: float = 10.0) -> T:
+        """Run `query` on a read-only connection; it is interrupted after `budget` seconds so that no snapshot is held."""
+        self._check_open()
+        return await self._loop.run_in_executor(self._readers, self._read, query, budget)
+
+    async def close(self) -> None:
+        """Finish what is waiting, close, and give up the lock. Whatever is asked afterwards is refused."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._readers.shutdown)
+        self._let_go()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"The database {self.name} is closed.", hint="The service is stopping; start it again.")
+
+    async def _submit(self, work: Operation | Batched, item: Any, durable: bool) -> Any:
+        self._check_open()
+        future: asyncio.Future[Any] = self._loop.create_future()
+        self._waiting += 1
+        self._queue.put(Waiting(work, item, future, durable))
+        return await future
+
+    # The writer thread.
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            try:
+                first = self._queue.get(timeout=LOOK_SECONDS)
+            except queue.Empty:
+                self._look()
+                continue
+            batch, stopping = self._gather(first)
+            if batch:
+                self._answer(batch, self._transaction(batch))
+
+    def _gather(self, waiting: Waiting | None) -> tuple[list[Waiting], bool]:
+        """What waits now, and whether the writer is to stop after that."""
+        batch: list[Waiting] = []
+        while waiting is not None:
+            batch.append(waiting)
+            if len(batch) >= LARGEST_BATCH:
+                return batch, False
+            try:
+                waiting = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _run_all(self, connection: Connection, batch: list[Waiting]) -> list[Any]:
+        results: list[Any] = [None] * len(batch)
+        together: dict[Batched, list[int]] = {}
+        for index, waiting in enumerate(batch):
+            if isinstance(waiting.work, Batched):
+                together.setdefault(waiting.work, []).append(index)
+        for work, indexes in together.items():
+            answers = work.run(connection, [batch[i].item for i in indexes])
+            for index, answer in zip(indexes, answers, strict=True):
+                results[index] = answer
+        for index, waiting in enumerate(batch):
+            if not isinstance(waiting.work, Batched):
+                # Alone in its transaction, an operation needs no savepoint to spare the others.
+                alone = len(batch) == 1
+                results[index] = waiting.work(connection) if alone else self._savepoint(connection, waiting.work)
+        return results
+
+    def _answer(self, batch: list[Waiting], results: list[Any]) -> None:
+        def resolve() -> None:
+            self._waiting -= len(batch)
+            for waiting, result in zip(batch, results, strict=True):
+                if waiting.future.done():
+                    continue
+                if isinstance(result, BaseException):
+                    waiting.future.set_exception(result)
+                else:
+                    waiting.future.set_result(result)
+
+        # A closed loop has nobody left who waits.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(resolve)

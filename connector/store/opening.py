@@ -1,0 +1,82 @@
+"""Which database it is: SQLite by the path of its file, PostgreSQL by the address of its server."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from connector.model.errors import StoreError
+from connector.store.connection import Connection
+from connector.store.database import Database
+from connector.store.sqlite.database import SqliteDatabase, connect_read_only
+from connector.store.sqlite.explained import explained
+
+T = TypeVar("T")
+
+
+class Location(Protocol):
+    """Where a database is; the configuration's `[database]` says it."""
+
+    @property
+    def address(self) -> str:
+        """`sqlite:///…` or `postgresql://…`, with the password where one is needed."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """SQLite's file; for PostgreSQL, what the key file and the lock file on this machine are named after."""
+        ...
+
+
+def open_database(where: Path | Location) -> Database:
+    """Open for this process alone; made where there is none yet. Raises StoreError."""
+    if isinstance(where, Path) or not _on_server(where):
+        return SqliteDatabase.open(where if isinstance(where, Path) else where.path)
+    _needs_psycopg()
+    from connector.store.postgres.database import PostgresDatabase
+
+    return PostgresDatabase.open(where.address, where.path)
+
+
+def look(where: Path | Location, view: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Run a view once, beside whatever works on the database; changes nothing. Raises StoreError."""
+    with _reading(where) as connection:
+        return view(connection, *args, **kwargs)
+
+
+def stream(where: Path | Location, view: Callable[..., Iterator[T]], *args: Any) -> Iterator[T]:
+    """What one of `connector.store.lists` yields, beside whatever works on the database. Raises StoreError."""
+    with _reading(where) as connection:
+        yield from view(connection, *args)
+
+
+@contextmanager
+def _reading(where: Path | Location) -> Iterator[Connection]:
+    if not isinstance(where, Path) and _on_server(where):
+        _needs_psycopg()
+        from connector.store.postgres.sessions import looking
+
+        with looking(where.address) as connection:
+            yield connection
+        return
+    path = where if isinstance(where, Path) else where.path
+    with closing(connect_read_only(path)) as file:
+        try:
+            yield file
+        except sqlite3.Error as error:
+            raise explained(error, path) from error
+
+
+def _on_server(where: Location) -> bool:
+    return where.address.startswith("postgresql:")
+
+
+def _needs_psycopg() -> None:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        hint = 'Install it beside connector: python -m pip install "psycopg[binary]>=3.2,<4"'
+        raise StoreError("PostgreSQL needs the package psycopg, which is not installed.", hint=hint) from error

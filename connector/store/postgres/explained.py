@@ -1,0 +1,45 @@
+"""What PostgreSQL's errors mean, in words, and what to do about each. Never the server's own details: they quote values."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import errors
+
+from connector.model.errors import ConnectorError, StoreError
+
+_KNOWN: dict[type[psycopg.Error], tuple[str, str]] = {
+    errors.QueryCanceled: ("A query on {name} took too long.", "Ask for less at a time."),
+    errors.DiskFull: ("The disk that holds {name} is full.", "Free some space; nothing acknowledged is lost."),
+    errors.InsufficientPrivilege: (
+        "The user of database.url may not use the tables of {name}.",
+        "Let this user own the database, or its schema.",
+    ),
+    errors.ReadOnlySqlTransaction: (
+        "The database {name} cannot be written: it is a standby, or set to read-only.",
+        "Point database.url at the primary.",
+    ),
+    errors.UndefinedTable: ("{name} is not a connector's database yet.", "Start `connector serve`, or fix database.url."),
+}
+
+
+def explained(error: BaseException, name: str) -> ConnectorError | BaseException:
+    """psycopg's errors in our words; anything else unchanged."""
+    if isinstance(error, ConnectorError) or not isinstance(error, psycopg.Error):
+        return error
+    for kind, (message, hint) in _KNOWN.items():
+        if isinstance(error, kind):
+            return StoreError(message.format(name=name), hint=hint)
+    if isinstance(error, errors.RaiseException):
+        return StoreError(f"The database {name}: {error.diag.message_primary}")
+    if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08")[:2] in ("08", "57"):
+        return unreachable(name)
+    constraint = f" ({error.diag.constraint_name})" if error.diag.constraint_name else ""
+    return StoreError(f"The database {name}: {type(error).__name__} {error.sqlstate}{constraint}")
+
+
+def unreachable(name: str) -> StoreError:
+    """The server does not answer, or the connection to it is gone."""
+    return StoreError(
+        f"PostgreSQL with the database {name} cannot be reached.",
+        hint="Start it, or fix database.url; the connection is tried again every second.",
+    )

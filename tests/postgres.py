@@ -1,0 +1,116 @@
+"""A PostgreSQL server for the tests: in a temporary folder, on a Unix socket, one for each run of pytest (or its workers).
+
+Nothing has to run before. Where no server is installed, the tests that need one are skipped; with
+CONNECTOR_TEST_POSTGRES=required, as in CI, they fail.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+#: The server refuses to run as root; whoever that is owns nothing else.
+USER = "nobody"
+_schemas = itertools.count(1)
+
+
+@cache
+def programs() -> Path | None:
+    """The folder with `initdb` and `postgres`; the newest where several are installed."""
+    found = shutil.which("initdb")
+    folders = [*([Path(found).resolve().parent] if found else []), Path("/usr/local/bin")]
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -float(path.parent.name))
+    return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "postgres").exists()), None)
+
+
+def missing() -> str | None:
+    """Why there is no server for the tests."""
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        return "psycopg is not installed"
+    return None if programs() else "no PostgreSQL server is installed (initdb and postgres)"
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._user = USER if os.getuid() == 0 else None
+        if self._user:
+            shutil.chown(folder, self._user)
+        self._run("initdb", "--no-sync", "--auth=trust", "--username=connector", "--encoding=UTF8", "--locale=C.UTF-8")
+
+    def start(self) -> None:
+        """Start, or start again, and wait until it answers."""
+        settings = {"listen_addresses": "", "unix_socket_directories": self.folder, "fsync": "off", "max_connections": 40}
+        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+        self._run("pg_ctl", "--wait", "--log", str(self.folder / "log"), "--options", options, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop: `immediate` as in a crash, every session is cut off."""
+        self._run("pg_ctl", "--wait", "--mode", mode, "stop")
+
+    def url(self, database: str = "postgres", **parameters: str) -> str:
+        """The address of a database."""
+        return f"postgresql://connector@/{database}?{urlencode({'host': self.folder, **parameters})}"
+
+    def fresh(self) -> str:
+        """The address of an empty schema of its own, which costs much less than a database."""
+        import psycopg
+
+        schema = f"test_{next(_schemas)}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {schema}")
+        return self.url(options=f"-csearch_path={schema}")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        folder = programs()
+        assert folder is not None
+        environment = {"PATH": os.environ["PATH"], "PGDATA": str(self.folder / "data"), "LC_ALL": "C.UTF-8"}
+        # Not a pipe: the server keeps what it inherits.
+        with (self.folder / "output").open("wb") as output:
+            done = subprocess.run(
+                [folder / program, *arguments],
+                user=self._user,
+                env=environment,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        assert done.returncode == 0, (self.folder / "output").read_text()
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A server that runs as long as the block does."""
+    # The name of a socket may only have about a hundred characters.
+    with tempfile.TemporaryDirectory(prefix="connector-pg-", ignore_cleanup_errors=True) as folder:
+        server = Server(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def needed() -> None:
+    """Skip the test that asks, or fail it where the server must be there."""
+    if (reason := missing()) is None:
+        return
+    if os.environ.get("CONNECTOR_TEST_POSTGRES") == "required":
+        pytest.fail(reason)
+    pytest.skip(reason)
