@@ -52,7 +52,7 @@ class Sync:
         self.crm = crm
         self.links = links
         self.journal = journal
-        crm.keep(settings.fields, owner=settings.owner is not None)
+        crm.keep(settings.fields, owner=settings.owner.named if settings.owner else None)
         self.country = country
         self.clock = clock
         self.parts = Parts(settings, booking, crm, links, journal, locks, country, clock)
