@@ -15,12 +15,12 @@ VERSIONS ?= 3.11 3.12 3.13 3.14
 SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench peers torture identity systems lock clean
+.PHONY: help demo test test-all check bench peers torture identity systems new-crm new-booking-system lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  make %-8s %s\n' "$$name" "$$text"; done
+		printf '  make %-18s %s\n' "$$name" "$$text"; done
 
 demo: .venv/.installed ## both remote systems as sandboxes, sample webhooks, the status page (DEMO_ARGS=--once ends by itself)
 	@$(BIN)/connector demo $(DEMO_ARGS)
@@ -59,6 +59,12 @@ identity: .venv/.installed-dev ## who is who on real kinds of booking data: wron
 
 systems: .venv/.installed-dev ## every booking system through its sandbox with faults on, as one table
 	@$(BIN)/python -m tests.systems
+
+new-crm: .venv/.installed ## the skeleton of a CRM's integration: make new-crm NAME=acme_crm
+	@$(BIN)/python scripts/new_integration.py crm "$(NAME)"
+
+new-booking-system: .venv/.installed ## the skeleton of a booking system's: make new-booking-system NAME=acme_booking
+	@$(BIN)/python scripts/new_integration.py booking-system "$(NAME)"
 
 lock: .venv/.installed-dev ## write both lock files anew from pyproject.toml
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -135,32 +136,36 @@ def with_nested(fields: dict[str, FieldInfo]) -> list[tuple[str, FieldInfo]]:
     return [*fields.items(), *inner]
 
 
-def documented() -> list[tuple[str, str, FieldInfo]]:
-    """`(heading in docs/configuration.md, key, field)` of every setting there is."""
-    tables: dict[str, dict[str, FieldInfo]] = {
-        "[server]": dict(settings.ServerSettings.model_fields),
-        "[database]": dict(settings.DatabaseSettings.model_fields),
-        "[worker]": dict(settings.WorkerSettings.model_fields),
-        "[status]": {k: f for k, f in StatusSettings.model_fields.items() if k != "operators"},
-        "[[status.operators]]": dict(OperatorSettings.model_fields),
-        "[log]": dict(settings.LogSettings.model_fields),
-        "[outbound]": dict(OutboundSettings.model_fields),
-        "[booking.NAME]": {k: f for k, f in settings.BookingSettings.model_fields.items() if k not in ("webhook", "outbound")},
-        "[booking.NAME.webhook]": dict(settings.WebhookSettings.model_fields),
-        "[crm.NAME]": {k: f for k, f in settings.CrmSettings.model_fields.items() if k != "outbound"},
-        "[[sync]]": dict(settings.SyncSettings.model_fields),
+def documented() -> list[tuple[str, str, str, FieldInfo]]:
+    """`(page, heading, key, field)` of every setting there is: the keys of one product are in its own page."""
+    common = "docs/configuration.md"
+    tables: dict[tuple[str, str], dict[str, FieldInfo]] = {
+        (common, "[server]"): dict(settings.ServerSettings.model_fields),
+        (common, "[database]"): dict(settings.DatabaseSettings.model_fields),
+        (common, "[worker]"): dict(settings.WorkerSettings.model_fields),
+        (common, "[status]"): {k: f for k, f in StatusSettings.model_fields.items() if k != "operators"},
+        (common, "[[status.operators]]"): dict(OperatorSettings.model_fields),
+        (common, "[log]"): dict(settings.LogSettings.model_fields),
+        (common, "[outbound]"): dict(OutboundSettings.model_fields),
+        (common, "[booking.NAME]"): {
+            k: f for k, f in settings.BookingSettings.model_fields.items() if k not in ("webhook", "outbound")
+        },
+        (common, "[booking.NAME.webhook]"): dict(settings.WebhookSettings.model_fields),
+        (common, "[crm.NAME]"): {k: f for k, f in settings.CrmSettings.model_fields.items() if k != "outbound"},
+        (common, "[[sync]]"): dict(settings.SyncSettings.model_fields),
     }
     for name in registry.BOOKING_SYSTEMS:
-        model = registry.booking_system(name).settings_model
-        tables[f'[booking.NAME]` with `system = "{name}"'] = own_fields(model, settings.BookingSettings)
+        own = own_fields(registry.booking_system(name).settings_model, settings.BookingSettings)
+        tables[f"connector/booking_systems/{name}/README.md", f'[booking.NAME]` with `system = "{name}"'] = own
     for name in registry.CRMS:
-        tables[f'[crm.NAME]` with `system = "{name}"'] = own_fields(registry.crm(name).settings_model, settings.CrmSettings)
-    return [(heading, key, info) for heading, fields in tables.items() for key, info in with_nested(fields)]
+        own = own_fields(registry.crm(name).settings_model, settings.CrmSettings)
+        tables[f"connector/crms/{name}/README.md", f'[crm.NAME]` with `system = "{name}"'] = own
+    return [(*place, key, info) for place, fields in tables.items() for key, info in with_nested(fields)]
 
 
-def section(heading: str) -> str:
-    found = re.search(rf"(?ms)^##+ `{re.escape(heading)}`$(.*?)(?=^##|\Z)", text("docs/configuration.md"))
-    assert found, f"docs/configuration.md has no heading for {heading}"
+def section(page: str, heading: str) -> str:
+    found = re.search(rf"(?ms)^##+ `{re.escape(heading)}`$(.*?)(?=^##|\Z)", text(page))
+    assert found, f"{page} has no heading for {heading}"
     return found[1]
 
 
@@ -174,24 +179,28 @@ def shown(info: FieldInfo) -> str:
     return "–" if default is None else f"`{json.dumps(default, ensure_ascii=False)}`"
 
 
-SETTINGS = [pytest.param(*entry, id=f"{entry[0]}-{entry[1]}") for entry in documented()]
+SETTINGS = [pytest.param(*entry, id=f"{entry[1]}-{entry[2]}") for entry in documented()]
 
 
-@pytest.mark.parametrize(("heading", "key", "info"), SETTINGS)
-def test_every_setting_is_documented_with_its_default(heading, key, info):
-    row = re.search(rf"(?m)^\| `{key}` \| (.+?) \|", section(heading))
-    assert row, f"docs/configuration.md: {heading} has no row for {key}"
+@pytest.mark.parametrize(("page", "heading", "key", "info"), SETTINGS)
+def test_every_setting_is_documented_with_its_default(page, heading, key, info):
+    row = re.search(rf"(?m)^\| `{key}` \| (.+?) \|", section(page, heading))
+    assert row, f"{page}: {heading} has no row for {key}"
     assert row[1] == shown(info)
 
 
-@pytest.mark.parametrize(("heading", "key", "info"), SETTINGS)
-def test_every_setting_is_in_the_example(heading, key, info):
+@pytest.mark.parametrize("key", sorted({entry[2] for entry in documented()}))
+def test_every_setting_is_in_the_example(key):
     assert re.search(rf"(?m)^(# )?{key} = |[{{,] {key} = |^\[[\w.]+\.{key}\]$", EXAMPLE), f"config.example.toml lacks {key}"
 
 
 def test_the_documentation_names_no_setting_that_is_gone():
-    known = {key for _, key, _ in documented()} | {"webhook"}
-    assert set(re.findall(r"(?m)^\| `(\w+)` \|", text("docs/configuration.md"))) <= known
+    known: dict[str, set[str]] = {"docs/configuration.md": {"webhook"}}
+    for page, _, key, _ in documented():
+        known.setdefault(page, set()).add(key)
+    for page, keys in known.items():
+        part = text(page).partition("\n## Settings\n")[2].partition("\n## ")[0] or text(page)
+        assert set(re.findall(r"(?m)^\| `(\w+)` \|", part)) <= keys | known["docs/configuration.md"], page
 
 
 # ---- commands ----
@@ -223,12 +232,31 @@ def folders(family: str) -> list[str]:
     return sorted(path.parent.name for path in (ROOT / "connector" / family).glob("*/__init__.py"))
 
 
-@pytest.mark.parametrize(("family", "names"), [("booking_systems", registry.BOOKING_SYSTEMS), ("crms", registry.CRMS)])
-def test_every_integration_is_registered_and_documented(family, names):
-    assert folders(family) == sorted(names)
-    for name in names:
-        assert text(f"connector/{family}/{name}/README.md"), f"{name} has no README.md"
-        assert f"| `{name}` | [" in text("docs/integrations.md")
+FAMILIES = {"booking_systems": registry.BOOKING_SYSTEMS, "crms": registry.CRMS}
+FOLDERS = [(family, name) for family in FAMILIES for name in folders(family)]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_integration_is_registered(family):
+    assert folders(family) == sorted(FAMILIES[family])
+
+
+@pytest.mark.parametrize(("family", "name"), FOLDERS)
+def test_every_integration_is_in_the_example(family, name):
+    table = {"booking_systems": "booking", "crms": "crm"}[family]
+    assert name in {account["system"] for account in tomllib.loads(EXAMPLE)[table].values()}
+
+
+@pytest.mark.parametrize(("family", "name"), FOLDERS)
+def test_every_integration_is_documented(family, name):
+    assert text(f"connector/{family}/{name}/README.md"), f"{name} has no README.md"
+    assert f"| `{name}` | [" in text("docs/integrations.md"), f"docs/integrations.md has no row for {name}"
+
+
+@pytest.mark.parametrize(("family", "name"), FOLDERS)
+def test_every_integration_is_in_the_changelog(family, name):
+    title = text(f"connector/{family}/{name}/README.md").partition("\n")[0].removeprefix("# ")
+    assert title.removesuffix(" CRM") in text("CHANGELOG.md")
 
 
 @pytest.mark.parametrize("name", registry.BOOKING_SYSTEMS)

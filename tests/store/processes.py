@@ -24,12 +24,14 @@ sys.stdin.read()
 SERVING = """
 import asyncio, sys
 from pathlib import Path
+from types import SimpleNamespace
 from connector.model.bookings import Client, Event, Reading
 from connector.store import Store
 from connector.model.deliveries import Delivery
 
 async def main():
-    store = Store.open(Path(sys.argv[1]))
+    path, address = Path(sys.argv[1]), sys.argv[2:]
+    store = Store.open(SimpleNamespace(path=path, address=address[0]) if address else path)
     store.database.announce({"port": 8080})
     await store.lanes.recover(0.0)
     for n in range(1_000_000):
@@ -44,9 +46,9 @@ asyncio.run(main())
 
 
 @contextmanager
-def child(program: str, path: Path) -> Iterator[subprocess.Popen[str]]:
+def child(program: str, path: Path, *address: str) -> Iterator[subprocess.Popen[str]]:
     """Run a program on the database; it is killed at the end, if it has not ended by then."""
-    command = [sys.executable, "-c", program, str(path)]
+    command = [sys.executable, "-c", program, str(path), *address]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield process

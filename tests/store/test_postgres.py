@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +15,12 @@ import pytest
 from connector.model.bookings import Reading
 from connector.model.errors import StoreError
 from connector.model.jobs import Verdict
-from connector.store import Store, look, views
+from connector.store import Store, look, read_lock, views
 from connector.store.postgres import database, schema, sessions
 from connector.store.postgres.database import PostgresDatabase
 from connector.store.postgres.dialect import translated
 
+from .processes import SERVING, child
 from .samples import (
     NOW,
     Place,
@@ -92,6 +94,51 @@ async def test_a_second_process_is_refused_until_the_first_has_ended(store, plac
     (tmp_path / "other" / "connector.key").write_bytes((tmp_path / "connector.key").read_bytes())
     async with opened(other) as second:
         await accept(second, "e-1")
+
+
+async def test_nothing_that_was_acknowledged_is_lost_when_the_process_is_killed(place):
+    with child(SERVING, place.path, place.address) as process:
+        acknowledged = [process.stdout.readline().strip() for _ in range(100)]
+        assert read_lock(place.path) == {"port": 8080}
+        process.kill()
+        acknowledged += [line.strip() for line in process.stdout if line.endswith("\n")]
+    assert read_lock(place.path) is None
+    async with opened(place) as store:
+        stored = [row[0] for row in await rows(store, "SELECT event FROM deliveries ORDER BY id")]
+        assert stored[: len(acknowledged)] == acknowledged
+        assert len(stored) <= len(acknowledged) + 1
+        assert await store.lanes.recover(NOW) >= 49
+        assert len(await settle(store)) == len(stored)
+        assert set((await states(store)).values()) == {"done"}
+
+
+async def test_a_process_that_stands_still_keeps_the_lock_until_it_ends(place, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = Place(place.address, tmp_path / "other" / "connector")
+    with child(SERVING, place.path, place.address) as process:
+        assert process.stdout.readline() == "e-0\n"
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(StoreError, match="in use by another connector"):
+            Store.open(other)
+    (tmp_path / "other" / "connector.key").write_bytes((tmp_path / "connector.key").read_bytes())
+    async with opened(other) as store:
+        assert await store.lanes.recover(NOW) >= 0
+        assert len(await settle(store)) == (await rows(store, "SELECT count(*) FROM events"))[0][0] > 0
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        ("TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'", "is in LATIN1"),
+        ("TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'", "no schema to make tables in"),
+    ],
+)
+async def test_a_database_that_will_not_do(server, tmp_path, how, text):
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS other")
+        connection.execute(f"CREATE DATABASE other {how}")
+    with pytest.raises(StoreError, match=text):
+        Store.open(Place(server.url("other", options="-csearch_path=nowhere"), tmp_path / "connector"))
 
 
 async def test_a_machine_with_another_key_file_is_refused(place, tmp_path):

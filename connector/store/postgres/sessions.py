@@ -20,6 +20,8 @@ from connector.store.postgres.explained import explained
 
 #: Seconds until a server that does not answer counts as away.
 _PATIENCE = 5
+#: The oldest version of PostgreSQL that numbers transactions as we need it.
+_OLDEST = 13
 #: Seconds in which the session of a process that has ended is gone.
 _MOMENT = 1.0
 #: A client that is gone without a word loses its session, and with it the lock, after about a minute.
@@ -76,6 +78,7 @@ def writing(url: str) -> psycopg.Connection[Row]:
     """
     connection = connect(url, "writer")
     try:
+        _check_server(connection)
         if not _locked(connection):
             raise InUse(
                 f"The database {name_of(url)} is in use by another connector: one process at a time works on it.",
@@ -141,6 +144,18 @@ def was_committed(connection: psycopg.Connection[Row], transaction: int) -> bool
         # A number that this server has not given yet: it was promoted without having heard of the transaction.
         return False
     return None if status is None else status == "committed"
+
+
+def _check_server(connection: psycopg.Connection[Row]) -> None:
+    """Raise StoreError where the server or the database cannot do what the store needs."""
+    name = connection.info.dbname
+    if connection.info.server_version < _OLDEST * 10_000:
+        raise StoreError(f"The PostgreSQL server of {name} is too old.", hint=f"Version {_OLDEST} or newer is needed.")
+    if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
+        raise StoreError(f"The database {name} is in {encoding}.", hint="Make one with ENCODING 'UTF8'.")
+    if _first(connection, "SELECT current_schema()") is None:
+        hint = "Make the schema that search_path names in database.url, or leave it out there."
+        raise StoreError(f"The database {name} has no schema to make tables in.", hint=hint)
 
 
 def _locked(connection: psycopg.Connection[Row]) -> bool:
