@@ -55,6 +55,7 @@ ALTERNATIVES = {
     "crm.contacts.login",
     "crm.contacts.mobile_field",
     "crm.main.record_url",
+    "sync.appointment_title",
     *(f"outbound.{key}" for key in OutboundSettings.model_fields),
 }
 #: Lines of the example that need another one, or its file: the key → the lines used with it.

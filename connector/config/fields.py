@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 from pydantic import PlainValidator, WithJsonSchema
 
 from connector.config.reader import Tables, nearest
-from connector.model.fields import SOURCES, FieldRule, Mode
+from connector.model.fields import NAMED, OPTIONAL, SOURCES, FieldRule, Mode
 
 MODES: tuple[str, ...] = get_args(Mode)
 #: Characters of a field's name and of a constant.
@@ -62,6 +62,16 @@ def _constant(given: Any) -> str | bool | int | float:
     if isinstance(given, bool | int | float):
         return given
     raise ValueError(f"value must be text of 1 to {LONGEST_VALUE} characters, a number, true or false")
+
+
+def read_template(given: str) -> str:
+    """Check a template: its sources exist, and no bracket is left open; raises ValueError."""
+    for name in NAMED.findall(given):
+        if name not in SOURCES:
+            raise ValueError(f"there is no source {{{name}}}; {nearest(name, SOURCES)}")
+    if any(bracket in NAMED.sub("", OPTIONAL.sub(r"\1", given)) for bracket in "{}[]"):
+        raise ValueError("has a bracket that is not closed: write {service.name}, and [ with {staff.name}] for a part")
+    return given
 
 
 def check_rules(tables: Tables, where: str, rules: Sequence[FieldRule], identity: Collection[str] | None) -> None:

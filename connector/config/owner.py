@@ -30,3 +30,8 @@ class OwnerSettings(Section):
         if len(found) < len(value) or not all(found) or not all(found.values()):
             raise ValueError("names the same staff twice, or somebody without a name")
         return found
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The users whom the file names."""
+        return (*dict.fromkeys(self.users.values()), *((self.otherwise,) if self.otherwise else ()))

@@ -11,11 +11,11 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from phonenumbers import SUPPORTED_REGIONS
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from connector.config.addresses import check_base_url, is_loopback, own_url
 from connector.config.database import DatabaseSettings
-from connector.config.fields import FieldRules, check_owner, check_rules
+from connector.config.fields import FieldRules, check_owner, check_rules, read_template
 from connector.config.operators import StatusSettings, check_status, read_status
 from connector.config.outbound import OutboundSettings, Route
 from connector.config.owner import OwnerSettings
@@ -151,6 +151,8 @@ class SyncSettings(Section):
     shared_phones: tuple[str, ...] = ()
     ignore_dots_and_tags: tuple[str, ...] = ()
     minimum_identity: Literal["phone_and_name", "email", "email_and_name"] = "phone_and_name"
+    #: The title of records of appointments, with sources such as {service.name}; None: what the booking system calls it.
+    appointment_title: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(read_template)] | None = None
     #: What else is written to customers.
     fields: FieldRules = ()
     #: Who a customer belongs to.

@@ -14,7 +14,7 @@ from connector.model.errors import RemoteError
 from connector.model.fields import FieldRule, FieldValue, Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
-from connector.remote.fields import Changes, Field, Kind, fault, plan
+from connector.remote.fields import Changes, Field, Kind, fault, is_user, plan
 from connector.remote.http import Remote
 from connector.remote.integration import Integration
 
@@ -50,6 +50,8 @@ class CRM(Integration):
     owned: bool = False
     #: The rules of `[sync.fields]` of every sync that leads here; `keep` adds to them.
     rules: tuple[FieldRule, ...] = ()
+    #: The users whom `[sync.owner]` names, by e-mail address or id.
+    named_users: tuple[str, ...] = ()
     #: Staff and users who were looked for and are not among the users.
     _unknown_users: frozenset[str] = frozenset()
     #: The live schema, as it was read last.
@@ -101,10 +103,14 @@ class CRM(Integration):
         """Read the active users, id → e-mail address; only asked where `owner_field` says where one is written."""
         return {}
 
-    def keep(self, rules: Sequence[FieldRule], *, owner: bool = False) -> None:
-        """Read the fields of these rules, and the owner, with every customer from now on; what is kept already stays."""
+    def keep(self, rules: Sequence[FieldRule], *, owner: Sequence[str] | None = None) -> None:
+        """Read the fields of these rules, and the owner, with every customer from now on; what is kept already stays.
+
+        `owner` is which users the configuration names; None: no owner is chosen.
+        """
         self.rules = tuple(dict.fromkeys((*self.rules, *rules)))
-        self.owned = self.owned or owner
+        self.owned = self.owned or owner is not None
+        self.named_users = tuple(dict.fromkeys((*self.named_users, *(owner or ()))))
         self.schema = None
 
     @property
@@ -158,10 +164,20 @@ class CRM(Integration):
         hint = "Correct it in [sync.fields] or in the CRM; until then the field is left out."
         faults = [text for rule in self.rules if (text := fault(rule, known)) is not None]
         found = [Check(id=identity, level="error", message=f"{self.title}: {text}", hint=hint) for text in faults]
-        if self.owned and self.owner_field and not known[self.owner_field].options:
-            text, more = f"{self.title}: no user is shown who could own a customer", "Let our user read the CRM's users."
-            found.append(Check(id=f"{self.remote.account}.owner", level="error", message=text, hint=more))
+        if self.owned and self.owner_field and (owner := self._owner_fault(known[self.owner_field])) is not None:
+            found.append(owner)
         return found or [Check(id=identity, level="ok", message=f"{self.title}: the fields of [sync.fields] can be written")]
+
+    def _owner_fault(self, about: Field) -> Check | None:
+        """What is wrong with the users: none is shown, or some that are named are not among them. No address is repeated."""
+        unknown = sum(not is_user(about, user) for user in self.named_users)
+        if about.options and not unknown:
+            return None
+        text, hint = "no user is shown who could own a customer", "Let our user read the CRM's users."
+        if about.options:
+            text = f"{unknown} of the users that [sync.owner] names {'is' if unknown == 1 else 'are'} no active user there"
+            hint = "Compare `users` and `otherwise` with the CRM; until then nobody is chosen for these staff."
+        return Check(id=f"{self.remote.account}.owner", level="error", message=f"{self.title}: {text}", hint=hint)
 
     @abstractmethod
     async def record_appointment(self, customer_id: str, appointment: Appointment, marker: str, record_id: str | None) -> str:

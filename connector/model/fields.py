@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -34,6 +35,10 @@ SOURCES = (
     "store.name",
     *TIMES,
 )
+
+
+#: A source in a template, and a part of a template that may be left out.
+NAMED, OPTIONAL = re.compile(r"\{([^{}]*)\}"), re.compile(r"\[([^\[\]]*)\]")
 
 
 @dataclass(frozen=True, slots=True)

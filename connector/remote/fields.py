@@ -138,6 +138,14 @@ def _chosen(about: Field, value: Any) -> Value:
         raise Unfit("no active user of the CRM has this e-mail address or id") from None
 
 
+def is_user(about: Field, user: str) -> bool:
+    """Whether the owner's field has this user, by e-mail address or id."""
+    try:
+        return bool(fitted(about, user))
+    except Unfit:
+        return False
+
+
 def _options(about: Field, value: Any) -> tuple[str, ...]:
     """Several options, in the CRM's order; as text they stand between semicolons."""
     given = [*value] if isinstance(value, tuple | list) else [value]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from connector.config.owner import OwnerSettings
 from connector.config.settings import SyncSettings
 from connector.crms.base import CRM
 from connector.model.bookings import Appointment, Client, Status
-from connector.model.fields import FieldRule, FieldValue, Value
+from connector.model.fields import NAMED, OPTIONAL, FieldRule, FieldValue, Value
 
 
 def sources(client: Client, appointment: Appointment | None) -> dict[str, Value]:
@@ -59,3 +61,23 @@ def wanted(settings: SyncSettings, crm: CRM, client: Client, appointment: Appoin
     if owner is None or crm.owner_field is None:
         return found
     return (*found, FieldValue(crm.owner_field, owner, "on_create" if crm.always_owned else "if_empty"))
+
+
+def titled(template: str | None, client: Client, appointment: Appointment) -> Appointment:
+    """The appointment with the title that the template says.
+
+    A part in square brackets is left out where a source in it says nothing; without brackets the title stays what it is.
+    """
+    known = {name: _shown(value) for name, value in sources(client, appointment).items()}
+
+    def part(found: re.Match[str]) -> str:
+        return found[1] if all(name in known for name in NAMED.findall(found[1])) else ""
+
+    text = OPTIONAL.sub(part, template or "")
+    if not text.strip() or not all(name in known for name in NAMED.findall(text)):
+        return appointment
+    return appointment.model_copy(update={"title": NAMED.sub(lambda found: known[found[1]], text).strip()})
+
+
+def _shown(value: Value) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if isinstance(value, datetime) else str(value)

@@ -53,7 +53,10 @@ async def test_it_serves_and_is_commanded_and_outlives_a_restart_of_the_server(t
             async with httpx.AsyncClient(headers=headers, base_url=service.url) as client:
                 for path in ("/status", "/status.json", "/metrics", "/readyz", "/status/events", "/status/links"):
                     assert (await client.get(path)).status_code == 200, path
+                assert "connector_database_wal_bytes" not in (await client.get("/metrics")).text
             server.stop("immediate")
+            async with httpx.AsyncClient(base_url=service.url) as client:
+                assert [(await client.get(path)).status_code for path in ("/healthz", "/readyz")] == [200, 503]
             await service.says("the connection to the database is lost")
             # The sender is refused, and comes again until it is not.
             sending = asyncio.create_task(book(sides, "second"))

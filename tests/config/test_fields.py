@@ -1,5 +1,7 @@
 """`[sync.fields]` in the file: every mistake is one clear sentence."""
 
+import re
+
 import pytest
 
 from connector import registry
@@ -113,3 +115,18 @@ def test_a_mistake_in_the_owner_is_named(tmp_path, lines, text):
 def test_the_owners_field_is_not_one_of_the_others(tmp_path):
     with pytest.raises(ConfigError, match="hubspot_owner_id is the owner"):
         loaded(tmp_path, 'hubspot_owner_id = "staff.email"')
+
+
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ("{service.nam}", 'no source {service.nam}; did you mean "service.name"'),
+        ("[ with {staff.name}", "bracket"),
+        ("{staff", "bracket"),
+    ],
+)
+def test_a_mistake_in_a_title_is_named(tmp_path, title, text):
+    path = tmp_path / "connector.toml"
+    path.write_text(FILE.replace("[sync.fields]", f'appointment_title = "{title}"'), encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(text)):
+        settings.load(path, systems=registry.Registry(), environ={})

@@ -37,7 +37,7 @@ def sam(far: CrmAccount) -> str:
 @pytest.fixture
 async def crm(far: CrmAccount, kim: str, sam: str) -> AsyncIterator[CRM]:
     adapter = far.connect()
-    adapter.keep((), owner=True)
+    adapter.keep((), owner=())
     yield adapter
     await adapter.remote.aclose()
 
@@ -106,9 +106,17 @@ async def test_check_needs_users_to_be_shown(crm):
     assert [check.level for check in await crm.field_checks()] == ["ok"]
 
 
+async def test_check_counts_the_users_who_are_named_and_not_there(crm, sam):
+    crm.keep((), owner=(KIM, sam))
+    assert [check.level for check in await crm.field_checks()] == ["ok"]
+    crm.keep((), owner=("nobody@example.com",))
+    (check,) = await crm.field_checks()
+    assert check.message == f"{crm.title}: 1 of the users that [sync.owner] names is no active user there"
+
+
 async def test_check_says_that_nobody_is_shown(far):
     adapter = account(far.system).connect()
-    adapter.keep((), owner=True)
+    adapter.keep((), owner=())
     levels = [(check.level, check.message) for check in await adapter.field_checks()]
     assert levels == [("error", f"{adapter.title}: no user is shown who could own a customer")]
     await adapter.remote.aclose()

@@ -329,6 +329,7 @@ async def test_both_schemas_have_the_same_columns(place, tmp_path):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
+        ({"user": "stranger"}, 'refuses the connection: role "stranger" does not exist'),
         ({"dbname": "nowhere"}, 'refuses the connection: database "nowhere" does not exist'),
         ({"host": "/nowhere"}, "cannot be reached"),
     ],
@@ -348,3 +349,11 @@ def test_an_address_that_is_none_is_not_quoted():
 
 async def test_a_look_needs_no_lock(store, place):
     assert look(place, views.queue)["queued"] == 0
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("", pytest.skip.Exception), ("required", pytest.fail.Exception)])
+def test_where_no_server_is_installed_these_tests_are_skipped_or_fail(monkeypatch, required, outcome):
+    monkeypatch.setattr(postgres, "programs", lambda: None)
+    monkeypatch.setenv("CONNECTOR_TEST_POSTGRES", required)
+    with pytest.raises(outcome, match="no PostgreSQL server is installed"):
+        postgres.needed()

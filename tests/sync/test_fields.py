@@ -10,7 +10,7 @@ from connector.model.bookings import Appointment, Client, Status
 from connector.model.fields import SOURCES, FieldRule, FieldValue
 from connector.model.persons import Customer
 from connector.remote.fields import Field, Kind, Unfit, fault, fitted, plan
-from connector.sync.fields import field_values, owner_of, sources
+from connector.sync.fields import field_values, owner_of, sources, titled
 
 from .harness import World
 
@@ -313,3 +313,40 @@ async def test_staff_who_are_no_user_leave_a_note(world: World):
     assert "hubspot_owner_id" not in next(iter(world.contacts().values()))
     note = ended.note("fill", "left out")["note"]
     assert note == "the field hubspot_owner_id: no active user of the CRM has this e-mail address or id"
+
+
+# ---- titles of appointments ----
+
+
+@pytest.mark.parametrize(
+    ("template", "title"),
+    [
+        (None, "Cut"),
+        ("{service.name}[ with {staff.name}]", "Cut with Kim"),
+        ("{client.first_name}: {service.name}[ ({appointment.id}, {store.name})]", "Ada: Cut (B1, Downtown)"),
+        ("At {appointment.start}", "At 2027-03-01 12:00 UTC"),
+        ("Always the same", "Always the same"),
+    ],
+)
+def test_a_title_is_made_of_sources(template, title):
+    assert titled(template, ADA, CUT).title == title
+
+
+@pytest.mark.parametrize(
+    ("template", "title"),
+    [("{service.name}[ with {staff.name}]", "Cut"), ("{service.name} with {staff.name}", "Cut"), ("[{staff.name}]", "Cut")],
+)
+def test_where_a_source_says_nothing_its_part_is_left_out_or_the_title_stays(template, title):
+    assert titled(template, ADA, CUT.model_copy(update={"staff": ""})).title == title
+
+
+def test_braces_in_a_value_are_no_template():
+    assert titled("{service.name}", ADA, CUT.model_copy(update={"service": "{client.email} [x]"})).title == "{client.email} [x]"
+
+
+@pytest.mark.anyio
+async def test_a_recorded_appointment_has_the_title_of_the_template(world: World):
+    world.use(record_appointments=True, appointment_title="{client.first_name} books")
+    await world.process(world.client())
+    (meeting,) = world.hubspot.meetings()
+    assert meeting["hs_meeting_title"] == "Ada books"

@@ -15,6 +15,8 @@ from .people import DUMMY_EMAILS, DUMMY_PHONES, People, Person, surname
 #: Seconds; makes what was in the CRM before visible to every lagging search.
 OLD = 600.0
 MODULE = "hubspot"
+#: People at one number after whom everybody has noticed that it is an office's.
+NOTICED = 6
 
 
 class Town:
@@ -219,6 +221,8 @@ class Town:
         """Somebody with an address of their own and the number of the office, which many others give too."""
         # A surname of their own: the same whole name with the same number would be the same person, whoever looks at it.
         person = self.people.person(number=self._office, last=surname(len(self.people.all)))
+        # Until it is seen that the number belongs to many, a given name that two of them share is asked about.
+        person.ambiguous = sum(other.phone == self._office for other in self.people.all) <= NOTICED
         return [self._client(person, self.people.spelled(person, whole=True))]
 
     def _dummy_email(self) -> list[int]:

@@ -121,7 +121,7 @@ class DryCRM(CRM):
         """As the real one."""
         return await self._real.users()
 
-    def keep(self, rules: Sequence[FieldRule], *, owner: bool = False) -> None:
+    def keep(self, rules: Sequence[FieldRule], *, owner: Sequence[str] | None = None) -> None:
         """The real one reads them."""
         super().keep(rules, owner=owner)
         self._real.keep(rules, owner=owner)

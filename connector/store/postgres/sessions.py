@@ -16,7 +16,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from connector.model.errors import StoreError
 from connector.store.postgres.dialect import Connection, Row, rows
-from connector.store.postgres.explained import explained
+from connector.store.postgres.explained import explained, unreachable
 
 #: Seconds until a server that does not answer counts as away.
 _PATIENCE = 5
@@ -29,6 +29,8 @@ _SETTINGS = (
     "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false)"
 )
+#: What the server says of a connection that it will take later.
+_PASSING = ("the database system is", "too many", "terminating connection", "remaining connection slots")
 # The number only has to differ from those of other programs that lock in the same database.
 _LOCK = "SELECT pg_try_advisory_lock(hashtext('connector'), hashtext(current_schema()))"
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -174,9 +176,10 @@ def _first(connection: psycopg.Connection[Row], query: str) -> Any:
     return None if row is None else row[0]
 
 
-def _failed(error: psycopg.Error, name: str) -> BaseException:
+def _failed(error: psycopg.Error, name: str) -> StoreError:
     """Why there is no session. What the server says then names the user and the host, but no password."""
-    if error.sqlstate is None and "authentication" not in (text := str(error)) and "does not exist" not in text:
-        return explained(error, name)
-    said = str(error).strip().splitlines()[-1].rpartition("FATAL:")[2].strip()
-    return StoreError(f"PostgreSQL refuses the connection: {said}.", hint="Check user, password and database in database.url.")
+    _, fatal, said = str(error).rpartition("FATAL:")
+    if not fatal or any(sign in said for sign in _PASSING):
+        return unreachable(name)
+    text = f"PostgreSQL refuses the connection: {said.strip().splitlines()[0]}."
+    return StoreError(text, hint="Check user, password and database in database.url, and the server's pg_hba.conf.")

@@ -47,7 +47,8 @@ def _queue(status: Mapping[str, Any]) -> Iterable[Metric]:
     yield GaugeMetricFamily("connector_oldest_waiting_seconds", oldest, value=status["oldest_waiting_seconds"] or 0)
     yield GaugeMetricFamily("connector_links", "Clients linked to a customer.", value=status["links"])
     sizes = status["database"]
-    yield GaugeMetricFamily("connector_database_bytes", "Size of the database file.", value=sizes["bytes"])
+    yield GaugeMetricFamily("connector_database_bytes", "Size of the database.", value=sizes["bytes"])
+    # What a file has and a database on a server has not.
     if "wal_bytes" in sizes:
         wal = "Size of the -wal beside it; it grows while a program reads the database for long."
         yield GaugeMetricFamily("connector_database_wal_bytes", wal, value=sizes["wal_bytes"])

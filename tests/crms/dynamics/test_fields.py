@@ -21,7 +21,7 @@ WANTED = (
 
 async def test_standard_columns_and_the_owner_are_written_as_published(sandbox, crm):
     kim = sandbox.add_user("kim@example.com")
-    crm.keep([FieldRule(one.name, "store.name", mode=one.mode) for one in WANTED[:3]], owner=True)
+    crm.keep([FieldRule(one.name, "store.name", mode=one.mode) for one in WANTED[:3]], owner=())
     made = await crm.create(ADA, KEY, (await crm.changes(WANTED)).values)
     (contact,) = sandbox.contacts()
     assert (contact["jobtitle"], contact["birthdate"], contact["_ownerid_value"]) == ("Client", "1990-12-10", kim)

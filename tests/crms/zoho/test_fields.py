@@ -17,7 +17,7 @@ WANTED = (
 
 async def test_standard_fields_and_the_owner_are_written_as_published(sandbox, crm):
     sandbox.records.users["554023000000323002"] = ("kim@example.com", True)
-    crm.keep([FieldRule(one.name, "store.name", mode=one.mode) for one in WANTED[:2]], owner=True)
+    crm.keep([FieldRule(one.name, "store.name", mode=one.mode) for one in WANTED[:2]], owner=())
     made = await crm.create(ADA, KEY, (await crm.changes(WANTED)).values)
     (contact,) = sandbox.records.contacts()
     assert contact.values["Owner"] == {"id": "554023000000323002"}
