@@ -10,6 +10,8 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-inp
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --build-deps-for editable
 
+# Many tests wait for processes and servers: twice as many workers as processors leave neither idle.
+WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 VERSIONS ?= 3.11 3.12 3.13 3.14
 # What depends on the interpreter: the database, connections, processes, and the wheel, which is built, installed and run.
 SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
@@ -26,7 +28,7 @@ demo: .venv/.installed ## both remote systems as sandboxes, sample webhooks, the
 	@$(BIN)/connector demo $(DEMO_ARGS)
 
 test: .venv/.installed-dev ## the whole test suite
-	@$(BIN)/pytest -n auto --dist loadfile
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 test-all: ## a short suite on each Python from 3.11 that is found, each in an environment of its own (VERSIONS="3.12 3.13")
 	@found=0; for version in $(VERSIONS); do \
@@ -35,7 +37,7 @@ test-all: ## a short suite on each Python from 3.11 that is found, each in an en
 		if [ -z "$$python" ]; then echo "Python $$version is not here: left out"; continue; fi; \
 		echo "== $$($$python --version)"; found=1; \
 		$(MAKE) --no-print-directory .venv-$$version/.installed-dev PYTHON=$$python || exit 1; \
-		.venv-$$version/bin/python -m pytest -q -n auto --dist loadfile -m "not slow and not browser" $(SHORT) || exit 1; \
+		.venv-$$version/bin/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not browser" $(SHORT) || exit 1; \
 	done; [ $$found = 1 ] || { echo "none of $(VERSIONS) is on this machine" >&2; exit 1; }
 
 check: .venv/.installed-dev ## lint, format, types, who may import whom, documentation
