@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from pydantic import PrivateAttr, SecretStr, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
 from connector.config.values import Section
 
@@ -16,6 +16,8 @@ class DatabaseSettings(Section):
 
     url: str = "sqlite:///connector.db"
     password: SecretStr | None = None
+    #: Days without `connector backup` after which it is missed; 0: something else backs the file up.
+    backup_warning_days: Annotated[float, Field(ge=0, le=3650)] = 7.0
     _base: Path = PrivateAttr(default=Path())
 
     def model_post_init(self, context: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from connector.config.database import DatabaseSettings
 from connector.config.settings import Config
 from connector.crms.base import CRM
 from connector.model.bookings import Event
@@ -17,12 +18,15 @@ from connector.model.problems import Check, Level
 from connector.remote.circuit_breaker import CircuitBreaker, moment_of
 from connector.remote.integration import Integration
 from connector.store import Store, views
+from connector.store.backup import last_backup, without_backup
 from connector.store.database import Database
 from connector.sync.pipeline import Sync
 from connector.worker.accounts import Connections
 
 #: Bytes of a WAL that nobody needs but a program that reads for very long.
 LARGE_WAL = 256 * 1024 * 1024
+#: Seconds.
+DAY = 86_400.0
 #: Held events of a source that one check reads again at most.
 MANY_HELD = 10_000
 
@@ -66,6 +70,21 @@ def large_wal(opened: Database) -> list[Check]:
     text = f"{opened.name}-wal has grown to {size // 1024**2:,} MB"
     hint = "Close the program that has the database open for reading; the file shrinks by itself after that."
     return [Check(id="database.wal", level="warning", message=text, hint=hint)]
+
+
+def backup(settings: DatabaseSettings, now: float) -> list[Check]:
+    """Whether the last `connector backup` is too long ago, for a database in a file."""
+    days = settings.backup_warning_days
+    age = None if settings.on_server or not days else without_backup(settings.path, now)
+    if age is None or age <= days * DAY:
+        return []
+    said = f"the last backup is {int(age / DAY)} days old"
+    if last_backup(settings.path) is None:
+        said = f"no backup was ever made of {settings.name}, which is {int(age / DAY)} days old"
+    hint = (
+        "Run `connector backup FILE`, best every night; `[database] backup_warning_days = 0` if something else makes backups."
+    )
+    return [Check(id="database.backup", level="warning", message=said, hint=hint)]
 
 
 async def readable_again(syncs: Mapping[str, Sync], store: Store) -> list[Check]:

@@ -18,6 +18,7 @@ from connector.operations.first_steps import first_steps
 from connector.operations.listing import Lists
 from connector.remote.integration import Integration
 from connector.store import views
+from connector.store.backup import last_backup
 
 #: Seconds which the writer gets to show that it lives.
 WRITER_PATIENCE = 3.0
@@ -107,7 +108,7 @@ class Overview:
             "sources": {name: self._source(a, last.get(name)) for name, a in self._engine.connections.booking.items()},
             "crms": {name: self._account(a) for name, a in self._engine.connections.crms.items()},
             "links": await read(views.link_count),
-            "database": self._engine.store.database.sizes(),
+            "database": {**self._engine.store.database.sizes(), **self._backed_up()},
             "unmatched": self._unmatched(),
             "checks": [check.model_dump() for check in await self.checks()],
         }
@@ -150,10 +151,20 @@ class Overview:
             return [Check(id="disk", level="error", message=str(refusal), hint=hint)]
         return [Check(id="database", level="ok", message="Deliveries can be stored.")]
 
+    def _backed_up(self) -> dict[str, float | None]:
+        settings = self._engine.config.database
+        return {} if settings.on_server else {"last_backup_at": last_backup(settings.path)}
+
     async def checks(self) -> list[Check]:
         """What is known of file, database and accounts, without asking a remote system."""
         seen = [check for checks_of_one in self._engine.account_checks.findings.values() for check in checks_of_one]
-        own = [*self._own(), *checks.large_wal(self._engine.store.database), *await checks.ids(self._engine.store)]
+        store, settings = self._engine.store, self._engine.config.database
+        own = [
+            *self._own(),
+            *checks.large_wal(store.database),
+            *checks.backup(settings, self._engine.clock()),
+            *await checks.ids(store),
+        ]
         return [*await self.ready(), *self._found, *own, *checks.states(self._engine.connections), *seen]
 
     async def problems(self) -> list[Check]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connector.model.errors import StoreError
-from connector.store.key import fingerprint_of, matches
+from connector.store.key import fingerprint_of, key_file, matches
 from connector.store.lock import lock
 from connector.store.sqlite.database import connect_read_only
 from connector.store.sqlite.explained import explained
@@ -48,7 +48,25 @@ def back_up(path: Path, target: Path, now: float) -> Copy:
             except sqlite3.Error as error:
                 raise explained(error, target) from error
             verify(part, target)
+    _note(path, now)
     return Copy(target, target.stat().st_size)
+
+
+def last_backup(path: Path) -> float | None:
+    """When `back_up` last made a copy of the database at `path` (Unix time); None: never, as far as is known here."""
+    try:
+        return _noted(path).stat().st_mtime
+    except OSError:
+        return None
+
+
+def without_backup(path: Path, now: float) -> float | None:
+    """For how many seconds no copy was made: since the last one, or since the first start, when the key file was made."""
+    since = last_backup(path)
+    if since is None:
+        with suppress(OSError):
+            since = key_file(path).stat().st_mtime
+    return None if since is None else now - since
 
 
 def restore(path: Path, backup: Path, now: float, *, key_lost: bool = False) -> Copy:
@@ -97,6 +115,19 @@ def verify(file: Path, said: Path) -> None:
         raise explained(error, said) from error
     if not sound:
         raise StoreError(f"The copy {said.name} is damaged.", hint="Use another backup, and check the disk.")
+
+
+def _noted(path: Path) -> Path:
+    real = Path(os.path.realpath(path))
+    return real.with_name(real.name + ".last-backup")
+
+
+def _note(path: Path, now: float) -> None:
+    """Note the time beside the database: its writer is another process. A copy counts also where this cannot be written."""
+    with suppress(OSError):
+        file = _noted(path)
+        file.touch(0o600)
+        os.utime(file, (now, now))
 
 
 def _date(copy: sqlite3.Connection, now: float) -> None:

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.anyio
 
 KEPT = "connector.db.before-restore-20270115T080000Z"
 WHEN = 1_800_000_000.0
+#: What stands beside a database that was backed up.
+OWN = ["connector.db.key", "connector.db.last-backup", "connector.db.lock"]
 
 
 def deliveries(path):
@@ -101,7 +103,7 @@ async def test_a_restore_puts_the_backup_in_place_and_keeps_what_was_there(path,
     assert deliveries(path) == deliveries(backup) == ["e-1"]
     assert deliveries(made.kept) == ["e-1", "e-2"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in (path, made.kept)} == {0o600}
-    assert names(path.parent) == ["backup.db", "connector.db", KEPT, "connector.db.key", "connector.db.lock"]
+    assert names(path.parent) == ["backup.db", "connector.db", KEPT, *OWN]
     async with opened(path) as store:
         assert store.database.restored == (pytest.approx(time.time(), abs=60), WHEN - 3600)
         await accept(store, "e-3")
@@ -124,7 +126,7 @@ async def test_a_wal_whose_database_is_gone_is_moved_away(path, backup):
     path.unlink()
     path.with_name("connector.db-wal").write_bytes(b"old")
     assert restore(path, backup, WHEN).kept is None
-    assert names(path.parent) == ["backup.db", "connector.db", f"{KEPT}-wal", "connector.db.key", "connector.db.lock"]
+    assert names(path.parent) == ["backup.db", "connector.db", f"{KEPT}-wal", *OWN]
 
 
 async def test_a_damaged_database_can_be_replaced(path, backup):

@@ -52,6 +52,9 @@ def _queue(status: Mapping[str, Any]) -> Iterable[Metric]:
     if "wal_bytes" in sizes:
         wal = "Size of the -wal beside it; it grows while a program reads the database for long."
         yield GaugeMetricFamily("connector_database_wal_bytes", wal, value=sizes["wal_bytes"])
+    if "last_backup_at" in sizes:
+        backup = "Unix time of the last `connector backup`; 0 when there was none."
+        yield GaugeMetricFamily("connector_last_backup_timestamp_seconds", backup, value=sizes["last_backup_at"] or 0)
     if "free_bytes" in sizes:
         free = "Space left on the database's disk."
         yield GaugeMetricFamily("connector_disk_free_bytes", free, value=sizes["free_bytes"])
