@@ -61,6 +61,8 @@ class WorkerSettings(Section):
 
     concurrency: Annotated[int, Field(ge=1, le=256)] = 8
     drain_seconds: Annotated[float, Field(ge=0)] = 10.0
+    #: Days after which a held event, which keeps its body, is worth a reminder; 0: never.
+    held_warning_days: Annotated[float, Field(ge=0, le=3650)] = 30.0
 
 
 class LogSettings(Section):

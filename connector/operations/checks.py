@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import resource
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -105,6 +106,17 @@ def _is_readable(sync: Sync, payload: str) -> bool:
         return sync.parts.identity(Event.model_validate_json(payload).client).matchable
     except ValidationError:
         return False
+
+
+async def long_held(store: Store, days: float, now: float) -> list[Check]:
+    """Events that are held for so long that they are perhaps forgotten: they keep what the sender said of people."""
+    number, since = await store.read(views.held_before, now - days * DAY, limit=MANY_HELD) if days else (0, None)
+    if since is None:
+        return []
+    what = "1 event is" if number == 1 else f"{number:,} events are"
+    text = f"{what} held for more than {days:g} days, the first since {moment_of(since)}; their bodies are kept with them"
+    hint = f"See `connector events list --state held --until {math.ceil(days)}d`; decide, retry or discard them."
+    return [Check(id="events.held", level="warning", message=text, hint=hint)]
 
 
 async def ids(store: Store) -> list[Check]:

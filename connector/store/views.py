@@ -263,6 +263,16 @@ def held_unreadable(connection: Connection, source: str, *, limit: int) -> list[
     return [row[0] for row in rows]
 
 
+def held_before(connection: Connection, moment: float, *, limit: int) -> tuple[int, float | None]:
+    """How many held events have been so since before `moment`, and since when the first; looks at `limit` of them."""
+    row = connection.execute(
+        "SELECT count(*), min(updated_at) FROM"
+        " (SELECT updated_at FROM events WHERE state = 'held' LIMIT ?) AS held WHERE updated_at < ?",
+        (limit, moment),
+    ).fetchone()
+    return int(row[0]), row[1]
+
+
 def queue(connection: Connection) -> dict[str, int]:
     """How many events are in each state, zeros included."""
     counts = dict(connection.execute("SELECT name, n FROM tallies WHERE hour = 0").fetchall())
