@@ -195,7 +195,7 @@ def test_make_demo_and_test_set_up_and_pass_arguments_on(elsewhere):
     assert demo.rstrip().endswith(".venv/bin/connector demo --once")
     test = make(elsewhere, "-n", "test").stdout
     assert "--require-hashes --requirement requirements-dev.lock" in test
-    assert "/bin/pytest -n auto --dist loadfile" in test
+    assert f"/bin/pytest -n {2 * (os.cpu_count() or 1)} --dist loadfile" in test
 
 
 @needs_make
