@@ -163,6 +163,10 @@ class Lasting(Transient):
     """A state of the data that rarely passes by itself: tried for some minutes, then held with the hint."""
 
 
+#: Problems of a remote system that end by themselves: whoever walks through many records waits and asks again.
+PASSING = (Unavailable, RateLimited, LimitReached, Transient)
+
+
 def waits_for(account: str, action: str) -> str:
     """The name under which events wait for one kind of action of an account."""
     return f"{account}: {action}"
