@@ -88,7 +88,9 @@ class CircuitBreaker:
         if entry is None or not entry.stopped:
             return
         if self._clock() < entry.try_at:
-            raise entry.error
+            # A new one each time: an exception that is raised again and again collects tracebacks.
+            known = entry.error
+            raise ActionRefused(str(known), action=action, account=self.account, status=known.status, hint=known.hint)
         self._plan(entry)
 
     def succeeded(self, action: str = "") -> None:
