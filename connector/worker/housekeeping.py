@@ -32,12 +32,13 @@ class AccountChecks:
         self._connections = connections
         self._log = structlog.get_logger("connector.housekeeping").bind()
 
-    async def run(self, watchers: Sequence[Watcher]) -> None:
-        """Check every hour, once the first probe of every account has ended. Runs until cancelled."""
+    async def run(self, watchers: Sequence[Watcher], *, leads: Callable[[], bool] = lambda: True) -> None:
+        """Check every hour where this process leads, once the first probe of every account has ended. Runs until cancelled."""
         for watcher in watchers:
             await watcher.checked.wait()
         while True:
-            await self.check_all()
+            if leads():
+                await self.check_all()
             await asyncio.sleep(CHECK_EVERY)
 
     async def check_all(self) -> None:
@@ -68,12 +69,12 @@ class AccountChecks:
             self.findings[account] = [check for check in mine if check.level != "ok"]
 
 
-async def prune_forever(*, store: Store, clock: Callable[[], float]) -> None:
+async def prune_forever(*, store: Store, clock: Callable[[], float], leads: Callable[[], bool] = lambda: True) -> None:
     """Drop old bodies and counted calls every hour. Runs until cancelled; a round that fails is logged and tried again."""
     log = structlog.get_logger("connector.housekeeping").bind()
     while True:
         try:
-            pruned = await store.upkeep.prune(clock() - KEEP_BODIES)
+            pruned = await store.upkeep.prune(clock() - KEEP_BODIES) if leads() else 0
             await store.upkeep.forget_calls(time.time() - KEEP_CALLS)
         except ConnectorError as error:
             log.error("housekeeping failed; it is tried again later", error=str(error), hint=error.hint)

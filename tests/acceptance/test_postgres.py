@@ -72,15 +72,6 @@ async def test_it_serves_and_is_commanded_and_outlives_a_restart_of_the_server(t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["connector.key", "connector.lock", "connector.toml"]
 
 
-async def test_a_second_service_is_refused(tmp_path, server):
-    async with RemoteSystems() as sides:
-        first = Service(configure(sides, tmp_path / "one", server))
-        async with first.running():
-            second = await run("serve", file=configure(sides, tmp_path / "two", server))
-            assert "in use by another connector: one process at a time" in second.stderr
-            assert second.returncode == 1
-
-
 async def test_what_is_for_files_says_so(tmp_path, server):
     async with RemoteSystems() as sides:
         done = await run("backup", str(tmp_path / "x"), file=configure(sides, tmp_path, server))
