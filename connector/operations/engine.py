@@ -44,9 +44,11 @@ class Engine:
         self.worker = Worker(store, self.syncs, self.breakers, concurrency=config.worker.concurrency, clock=clock)
         self.watchers: list[Watcher] = []
         self.account_checks = AccountChecks(connections)
-        self.shared_accounts = SharedAccounts(store, self.breakers, lambda: self.taking_part.leads)
+        self.shared_accounts = SharedAccounts(store, self.breakers, self.account_checks, lambda: self.taking_part.leads)
         self.taking_part = TakingPart(store, self.worker, self.shared_accounts, clock)
+        self.taking_part.on_replaced.append(self._lead_no_more)
         self._tasks: list[asyncio.Task[None]] = []
+        self._leading: list[asyncio.Task[None]] = []
         self._log = structlog.get_logger("connector.operations.engine").bind()
 
     @classmethod
@@ -93,8 +95,12 @@ class Engine:
         for watcher in self.watchers:
             self._spawn(watcher.run())
         self._spawn(self._begin())
-        self._spawn(prune_forever(store=self.store, clock=self.clock, leads=self._leads))
-        self._spawn(self.account_checks.run(self.watchers, leads=self._leads))
+        if self.store.database.shared:
+            self.account_checks.then = self.shared_accounts.share_checks
+            self.taking_part.on_leading.append(self._housekeep)
+        else:
+            self._spawn(prune_forever(store=self.store, clock=self.clock))
+            self._spawn(self.account_checks.run(self.watchers))
 
     async def stop(self) -> None:
         """Drain the worker within `worker.drain_seconds`, then close everything."""
@@ -102,11 +108,23 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._lead_no_more()
         await self.connections.close()
         await self.store.close()
 
-    def _leads(self) -> bool:
-        return self.taking_part.leads
+    async def _housekeep(self) -> None:
+        """As the leader of several processes; what runs is not started twice, nor goes on where this one leads no more."""
+        if not self._leading:
+            self._leading = [
+                asyncio.create_task(prune_forever(store=self.store, clock=self.clock)),
+                asyncio.create_task(self.account_checks.run(self.watchers)),
+            ]
+
+    async def _lead_no_more(self) -> None:
+        for task in self._leading:
+            task.cancel()
+        await asyncio.gather(*self._leading, return_exceptions=True)
+        self._leading = []
 
     def _probe(self, adapter: Integration) -> Callable[[], Awaitable[None]]:
         if not self.store.database.shared:

@@ -117,6 +117,7 @@ class Operations(People):
             *checks.database(self._store.database),
             *checks.backup(self._engine.config.database, self._engine.clock()),
             *await checks.ids(self._store),
+            *await checks.processes(self._store),
             *await checks.long_held(self._store, self._engine.config.worker.held_warning_days, self._engine.clock()),
         ]
         if self._problems is not None:

@@ -36,7 +36,7 @@ class Location(Protocol):
         ...
 
 
-def open_database(where: Path | Location, role: str) -> Database:
+def open_database(where: Path | Location, role: str = "all") -> Database:
     """Open a file for this process alone, or take part as `role` in what works on a server; made where there is none yet.
 
     Raises:

@@ -185,3 +185,11 @@ def _save(connection: Connection, name: str, value: dict[str, Any], at: float) -
         "INSERT INTO shared_states VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at",
         (name, json.dumps(value), at),
     )
+
+
+def processes(connection: Connection) -> list[dict[str, Any]]:
+    """The processes whose leases run: `role`, `host`, `pid`, `started_at` (Unix seconds); the oldest first."""
+    rows = connection.execute(
+        "SELECT role, host, pid, started_at FROM processes WHERE seen_at + lease >= unix_now() ORDER BY started_at"
+    )
+    return [{"role": row[0], "host": row[1], "pid": row[2], "started_at": row[3]} for row in rows]

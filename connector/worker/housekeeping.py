@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -29,16 +29,22 @@ class AccountChecks:
     def __init__(self, connections: Connections) -> None:
         #: What the last check of each account found, by account name; checks that passed are left out.
         self.findings: dict[str, list[Check]] = {}
+        #: What follows a round of checks.
+        self.then: Callable[[], Awaitable[None]] | None = None
         self._connections = connections
         self._log = structlog.get_logger("connector.housekeeping").bind()
 
-    async def run(self, watchers: Sequence[Watcher], *, leads: Callable[[], bool] = lambda: True) -> None:
-        """Check every hour where this process leads, once the first probe of every account has ended. Runs until cancelled."""
+    async def run(self, watchers: Sequence[Watcher]) -> None:
+        """Check every hour, once the first probe of every account has ended. Runs until cancelled."""
         for watcher in watchers:
             await watcher.checked.wait()
         while True:
-            if leads():
-                await self.check_all()
+            await self.check_all()
+            if self.then is not None:
+                try:
+                    await self.then()
+                except ConnectorError as error:
+                    self._log.warning("what the checks found could not be shared", error=str(error))
             await asyncio.sleep(CHECK_EVERY)
 
     async def check_all(self) -> None:
@@ -69,12 +75,12 @@ class AccountChecks:
             self.findings[account] = [check for check in mine if check.level != "ok"]
 
 
-async def prune_forever(*, store: Store, clock: Callable[[], float], leads: Callable[[], bool] = lambda: True) -> None:
+async def prune_forever(*, store: Store, clock: Callable[[], float]) -> None:
     """Drop old bodies and counted calls every hour. Runs until cancelled; a round that fails is logged and tried again."""
     log = structlog.get_logger("connector.housekeeping").bind()
     while True:
         try:
-            pruned = await store.upkeep.prune(clock() - KEEP_BODIES) if leads() else 0
+            pruned = await store.upkeep.prune(clock() - KEEP_BODIES)
             await store.upkeep.forget_calls(time.time() - KEEP_CALLS)
         except ConnectorError as error:
             log.error("housekeeping failed; it is tried again later", error=str(error), hint=error.hint)

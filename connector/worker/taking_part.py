@@ -60,7 +60,11 @@ class TakingPart:
 
     async def follow(self) -> None:
         """Only stay one of them until cancelled: for a process without a worker."""
-        await self._repeat(self._stay)
+        await self._repeat(self._follow)
+
+    async def _follow(self) -> None:
+        await self._stay()
+        await self._accounts.compare(leads=False, watches=False)
 
     async def _repeat(self, look: Then) -> None:
         while True:

@@ -17,8 +17,6 @@ import psycopg
 
 from connector.store.connection import Connection
 
-#: Unix seconds, by the server's clock.
-CLOCK = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -48,7 +46,7 @@ def join(connection: Connection, process: Process) -> None:
     """Within a write: put the row there; the process may claim from now on."""
     connection.execute(
         "INSERT INTO processes (boot, role, place, host, pid, started_at, seen_at, lease)"
-        f" VALUES (?, ?, ?, ?, ?, {CLOCK}, {CLOCK}, ?)",
+        " VALUES (?, ?, ?, ?, ?, unix_now(), unix_now(), ?)",
         (process.boot, process.role, process.place, socket.gethostname(), os.getpid(), process.lease),
     )
 
@@ -56,8 +54,8 @@ def join(connection: Connection, process: Process) -> None:
 def renew(session: psycopg.Connection[Any], boot: str) -> tuple[float, bool]:
     """(the server's clock, whether the row is still there)."""
     row = session.execute(
-        f"WITH renewed AS (UPDATE processes SET seen_at = {CLOCK} WHERE boot = %s RETURNING boot)"
-        f" SELECT {CLOCK}, (SELECT count(*) FROM renewed)",
+        "WITH renewed AS (UPDATE processes SET seen_at = unix_now() WHERE boot = %s RETURNING boot)"
+        " SELECT unix_now(), (SELECT count(*) FROM renewed)",
         (boot,),
     ).fetchone()
     return (row[0], row[1] == 1) if row is not None else (0.0, False)
@@ -75,12 +73,13 @@ def ended(connection: Connection, process: Process, *, patient: bool) -> list[st
     to renew after the server was away.
     """
     connection.execute(
-        f"DELETE FROM processes WHERE boot <> ? AND ((place = ? AND place <> '') OR (? = 1 AND seen_at + lease < {CLOCK}))",
+        "DELETE FROM processes WHERE boot <> ? AND ((place = ? AND place <> '') OR (? = 1 AND seen_at + lease < unix_now()))",
         (process.boot, process.place, patient),
     )
     connection.execute("DELETE FROM locks WHERE boot NOT IN (SELECT boot FROM processes)")
     connection.execute(
-        f"UPDATE calls SET done = {CLOCK} WHERE done IS NULL AND boot IS NOT NULL AND boot NOT IN (SELECT boot FROM processes)"
+        "UPDATE calls SET done = unix_now()"
+        " WHERE done IS NULL AND boot IS NOT NULL AND boot NOT IN (SELECT boot FROM processes)"
     )
     rows = connection.execute(
         "SELECT DISTINCT boot FROM lanes WHERE boot IS NOT NULL AND boot NOT IN (SELECT boot FROM processes)"
@@ -90,5 +89,5 @@ def ended(connection: Connection, process: Process, *, patient: bool) -> list[st
 
 def others(session: psycopg.Connection[Any]) -> int:
     """How many processes are alive, as far as their leases say."""
-    row = session.execute(f"SELECT count(*) FROM processes WHERE seen_at + lease >= {CLOCK}").fetchone()
+    row = session.execute("SELECT count(*) FROM processes WHERE seen_at + lease >= unix_now()").fetchone()
     return 0 if row is None else int(row[0])

@@ -296,6 +296,10 @@ CREATE TABLE installation (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 _SEVERAL_PROCESSES = """
+-- Unix seconds, the same for all who ask.
+CREATE FUNCTION unix_now() RETURNS double precision LANGUAGE sql VOLATILE
+    AS 'SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)';
+
 CREATE TABLE processes (
     boot TEXT PRIMARY KEY,
     role TEXT NOT NULL,
