@@ -59,6 +59,7 @@ ALTERNATIVES = {
     "crm.contacts.login",
     "crm.contacts.mobile_field",
     "crm.main.record_url",
+    "sync.appointment_text",
     "sync.appointment_title",
     *(f"outbound.{key}" for key in OutboundSettings.model_fields),
 }
