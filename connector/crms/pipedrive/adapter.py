@@ -59,6 +59,7 @@ class Pipedrive(CRM):
         super().__init__(name, remote)
         self._client = client
         self._settings = settings
+        self.settle_seconds = settings.wait_minutes * 60
         self._clock = clock
         #: How far Pipedrive's clock is ahead of ours, by the last answer.
         self._ahead = timedelta(0)

@@ -15,6 +15,7 @@ class Account(CrmAccount):
     """Pipedrive."""
 
     system = "pipedrive"
+    room = 2_000
     nobody = "99999999"
     text_length = 255
     unnamed = frozenset({"text", "number", "date", "option", "options", "fixed", "unknown"})
@@ -51,6 +52,9 @@ class Account(CrmAccount):
 
     def appointments(self) -> list[str]:
         return [str(activity["id"]) for activity in self.sandbox.activities()]
+
+    def text(self, record_id: str) -> str:
+        return str(self.sandbox.records.activities[int(record_id)].data.get("public_description", ""))
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete_activity(record_id)
