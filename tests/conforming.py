@@ -86,7 +86,7 @@ class Conforming(httpx.AsyncBaseTransport):
         content = await response.aread()
         self.seen.append((call.method, call.path, response.status_code))
         if content not in INJECTED and not content.startswith(b"<"):
-            self.check_answer(call, response, content)
+            self.check_answer(call, request, response.status_code, content)
         return httpx.Response(response.status_code, headers=response.headers, content=content, request=request)
 
     def check_request(self, call: Call, request: httpx.Request) -> None:
@@ -94,7 +94,7 @@ class Conforming(httpx.AsyncBaseTransport):
         for name, pattern in call.headers.items():
             if not re.fullmatch(pattern, request.headers.get(name, "")):
                 raise Nonconforming(f"{call.method} {call.path}: the header {name}")
-        _fits(call.query, json.dumps(dict(request.url.params)), f"{call.method} {call.path}: the parameters")
+        fits(call.query, json.dumps(dict(request.url.params)), f"{call.method} {call.path}: the parameters")
         if call.body is None:
             if request.content:
                 raise Nonconforming(f"{call.method} {call.path} has no body")
@@ -104,22 +104,23 @@ class Conforming(httpx.AsyncBaseTransport):
         content = request.content.decode()
         if call.content_type == "application/x-www-form-urlencoded":
             content = json.dumps(dict(httpx.QueryParams(content)))
-        _fits(call.body, content, f"{call.method} {call.path}: the request")
+        fits(call.body, content, f"{call.method} {call.path}: the request")
 
-    def check_answer(self, call: Call, response: httpx.Response, content: bytes) -> None:
+    def check_answer(self, call: Call, request: httpx.Request, status: int, content: bytes) -> None:
         """Hold an answer to its call."""
-        shape = call.answers.get(response.status_code, self._refusal)
-        what = f"{call.method} {call.path}: the answer {response.status_code}"
+        shape = call.answers.get(status, self._refusal)
+        what = f"{call.method} {call.path}: the answer {status}"
         if shape is None:
             if content:
                 raise Nonconforming(f"{what} has no body")
             return
-        if response.status_code < 300 and response.status_code not in call.answers:
+        if status < 300 and status not in call.answers:
             raise Nonconforming(f"{what} is not published")
-        _fits(shape, content.decode(), what)
+        fits(shape, content.decode(), what)
 
 
-def _fits(shape: Any, content: str, what: str) -> None:
+def fits(shape: Any, content: str, what: str) -> None:
+    """Raise `Nonconforming` unless the JSON text is of this shape."""
     try:
         TypeAdapter(shape).validate_json(content)
     except ValidationError as error:
