@@ -1,4 +1,4 @@
-"""Runs a case: clients arrive one after another at one source, through the real sync and both sandboxes."""
+"""Runs a case: clients arrive one after another at one source, through the real sync and the sandboxes of both sides."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from contract.accounts import CrmAccount, account
 from sync.harness import World
+
+from connector.crms.base import CRM
 
 Want = Literal["different", "same", "kept"]
 
@@ -38,10 +41,21 @@ class Result:
     held: bool = False
 
 
-async def run(case: Case, number: int) -> Result:
-    """Let every client book once, run what is due, and judge where they ended up."""
+class Place(World):
+    """A world whose CRM is the one that the registry names so."""
+
+    def __init__(self, folder: Path, system: str) -> None:
+        self.account: CrmAccount = account(system)
+        super().__init__(folder)
+
+    def _connect_crm(self) -> CRM:
+        return self.account.connect()
+
+
+async def run(case: Case, number: int, system: str = "hubspot") -> Result:
+    """Let every client book once, run what is due, and judge where they ended up in this CRM."""
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder))
+        world = Place(Path(folder), system)
         await world.start()
         try:
             ids = [await _book(world, client, number) for client in case.clients]

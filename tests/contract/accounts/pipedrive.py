@@ -15,6 +15,7 @@ class Account(CrmAccount):
     """Pipedrive."""
 
     system = "pipedrive"
+    one_name = True
     nobody = "99999999"
     text_length = 255
     unnamed = frozenset({"text", "number", "date", "option", "options", "fixed", "unknown"})
