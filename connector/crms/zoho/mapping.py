@@ -135,12 +135,12 @@ def phone_spellings(phone: str) -> list[str]:
     country = str(number.country_code)
     groups = _groups(country, digits, phonenumbers.format_number(number, formats.INTERNATIONAL))
     spaced = [" ".join(groups), digits, *(" ".join(_regular(digits, size)) for size in (3, 4))]
-    written = [*spaced, "-".join(groups), ".".join(groups)]
     found = [phone, phone[1:], national, digits, f"00{phone[1:]}", f"{country} {spaced[0]}", f"{country} {national}"]
-    found += [f"+{country} {text}" for text in (*written, national)] + [f"+{country}{text}" for text in (*spaced, national)]
-    found += [mark.join(re.findall(r"[0-9]+", national)) for mark in ("", " ", "-", ".")] + [
-        f"00{country} {text}" for text in spaced
-    ]
+    found += [f"+{country}{mark}{mark.join(groups)}" for mark in "-."]
+    found += [f"+{country} {text}" for text in (*spaced, "-".join(groups), national)]
+    found += [f"+{country}{text}" for text in (*spaced, national)]
+    found += [f"00{country} {text}" for text in spaced]
+    found += [mark.join(re.findall(r"[0-9]+", national)) for mark in ("", " ", "-", ".")]
     if re.sub(r"\D", "", national) == f"0{digits}":
         found += [f"0{text}" for text in spaced]
         found += [f"+{country}{gap}(0){text}" for gap in (" ", "") for text in (*spaced[:2], "-".join(groups))]
