@@ -19,6 +19,7 @@ class Account(CrmAccount):
 
     system = "pipedrive"
     room = 2_000
+    one_name = True
     nobody = "99999999"
     text_length = 255
     unnamed = frozenset({"text", "number", "date", "option", "options", "fixed", "unknown"})
