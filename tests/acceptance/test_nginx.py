@@ -39,7 +39,7 @@ def _installed() -> None:
 async def _gaps(file: Path, ours: float, theirs: float, monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], int]:
     """The answers to a delivery after idle gaps around both limits, and how many connections were made for them."""
     monkeypatch.setattr("connector.app.KEEP_ALIVE", ours)
-    gaps = [limit + more for limit in (ours, theirs) for more in AROUND]
+    gaps = [theirs / 2, *(limit + more for limit in (ours, theirs) for more in AROUND)]
     service = await InProcess.open(settings.load(file, systems=registry.Registry()), works=False)
     await service.start()
     try:
