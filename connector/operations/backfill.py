@@ -6,7 +6,6 @@ The cursor is stored with each page, so a run that was killed goes on where it w
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar, Literal
@@ -14,6 +13,7 @@ from typing import Any, ClassVar, Literal
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from connector.model.backfills import Mode, Request
 from connector.model.dates import moment
 from connector.model.errors import PASSING, AccountPaused, ActionRefused, ConnectorError, LimitReached, RemoteError, StoreError
 from connector.operations.engine import Engine
@@ -66,27 +66,22 @@ class Progress:
 
 
 class Backfill:
-    """One run. With `patient`, problem that a person must fix is waited out; otherwise the run ends as failed.
-
-    With `changes`, the period is when something changed and not when bookings start: the repair after lost deliveries.
-    """
+    """One run. With `patient`, problem that a person must fix is waited out; otherwise the run ends as failed."""
 
     kind: ClassVar[Kind] = "backfill"
 
-    def __init__(
-        self, engine: Engine, source: str, since: str | None, until: str | None, *, patient: bool, changes: bool = False
-    ) -> None:
+    def __init__(self, engine: Engine, source: str, asked: Request, *, patient: bool) -> None:
         self.progress = Progress(source, dry_run=False)
         self._engine = engine
         self._source = source
-        self.asked = json.dumps([since, until, "changes"] if changes else [since, until])
-        self._period = period(since, until, datetime.now(UTC))
+        self.asked = asked
+        self._period = period(asked.since, asked.until, datetime.now(UTC))
         self._patient = patient
         #: What the walk may wait for.
         self._passing = (*PASSING, AccountPaused) if patient else PASSING
         self._run: Run | None = None
         self._booking = engine.connections.booking[source]
-        self._pages = self._booking.changes if changes else self._booking.walk
+        self._pages = self._booking.changes if asked.mode is Mode.CHANGES else self._booking.walk
         self._sync = engine.syncs[source]
         self._log = structlog.get_logger("connector.operations.backfill").bind(source=source)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from connector.model.backfills import Request
 from connector.model.bookings import Event
 from connector.model.errors import PASSING, ConnectorError, Hold, Ignore, NeedsReview, Rejected
 from connector.model.jobs import Work
@@ -29,11 +29,11 @@ class DryRun:
 
     kind: ClassVar[Kind] = "backfill"
 
-    def __init__(self, engine: Engine, source: str, since: str | None, until: str | None) -> None:
+    def __init__(self, engine: Engine, source: str, asked: Request) -> None:
         self.progress = Progress(source, dry_run=True)
-        self.asked = json.dumps([since, until, "dry run"])
+        self.asked = asked
         self._source = source
-        self._period = period(since, until, datetime.now(UTC))
+        self._period = period(asked.since, asked.until, datetime.now(UTC))
         self._clock = engine.clock
         self._store = engine.store
         self._booking = DryBooking(engine.connections.booking[source])
