@@ -242,7 +242,7 @@ async def test_a_dry_run_with_a_refused_key_fails_plainly(world, side):
 @pytest.fixture
 def impatient(monkeypatch):
     """No pauses between the tries of a walk."""
-    monkeypatch.setattr("connector.operations.backfill.wait_random_exponential", lambda *_, **__: wait_none())
+    monkeypatch.setattr("connector.operations.waiting.wait_random_exponential", lambda *_, **__: wait_none())
 
 
 async def test_many_hiccups_on_a_long_walk_do_not_end_it(world, impatient):
@@ -278,7 +278,7 @@ async def test_a_walk_that_gets_nowhere_ends_a_commands_run(world, impatient):
 
 @pytest.mark.parametrize("action", ["begin", "add_page", "move", "progress"])
 async def test_a_services_run_outlasts_a_database_unavailable(world, monkeypatch, action):
-    monkeypatch.setattr("connector.operations.backfill.wait_random_exponential", lambda *_, **__: wait_none())
+    monkeypatch.setattr("connector.operations.waiting.wait_random_exponential", lambda *_, **__: wait_none())
     world.populate()
     async with world.running() as engine:
         backfills, tries = engine.store.backfills, []

@@ -161,13 +161,13 @@ class World:
         job = self.job(**asked)
         async with asyncio.timeout(30):
             await job.run()
-        return job.progress.as_dict()
+        return job.as_dict()
 
     async def dry_run(self, since: str = SINCE, until: str = UNTIL) -> dict[str, Any]:
         job = DryRun(self.engine, "stores", Request(since, until, Mode.DRY_RUN))
         async with asyncio.timeout(30):
             await job.run()
-        return job.progress.as_dict()
+        return job.as_dict()
 
     async def deliver(self) -> None:
         """Accept the webhooks that wait in the sandbox, and wake the worker, as the service does."""
