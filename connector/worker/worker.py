@@ -39,6 +39,7 @@ from connector.model.jobs import StaleClaim, Verdict, Work
 from connector.model.measures import OUTCOMES
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.store import Store
+from connector.store.tallies import Tally
 
 #: Seconds: the first retry comes within two, the later ones within an hour of each other.
 FIRST_RETRY, LAST_RETRY = 2.0, 3600.0
@@ -271,7 +272,7 @@ class Worker:
             if isinstance(error, NeedsReview):
                 return await self._ask(work, error)
             if isinstance(error, NothingToIdentify):
-                await self._store.upkeep.count("without_identity")
+                await self._store.upkeep.count(Tally.WITHOUT_IDENTITY)
                 work.outcome = "skipped"
             elif isinstance(error, AccountPaused) and (account := self._accounts.get(error.account)) is not None:
                 if not isinstance(error, ActionRefused):
