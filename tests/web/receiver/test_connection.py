@@ -10,13 +10,16 @@ import pytest
 import uvicorn
 
 from connector.web.receiver import connection as bounded
-from connector.web.receiver.connection import MAX_HEAD, BoundedConnection
+from connector.web.receiver.connection import ARRIVED, MAX_HEAD, BoundedConnection
 
 pytestmark = pytest.mark.anyio
 HEADERS: list[list[tuple[bytes, bytes]]] = []
+#: Whether the whole body had arrived when the application was called.
+COMPLETE: list[bool] = []
 
 
 async def _app(scope, receive, send) -> None:
+    COMPLETE.append(ARRIVED in scope)
     while scope["path"] != "/early" and (await receive()).get("more_body"):
         pass
     HEADERS.append(scope["headers"])
@@ -28,6 +31,7 @@ async def _app(scope, receive, send) -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "HEAD_TIMEOUT", 0.3)
     HEADERS.clear()
+    COMPLETE.clear()
 
 
 @pytest.fixture
@@ -90,6 +94,14 @@ async def test_what_follows_a_body_is_no_header(port):
     head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert b"HTTP/1.1 202" in await said(port, head + b"2\r\n{}\r\n0\r\nAuthorization: x\r\n\r\n")
     assert [name for name, _ in HEADERS[0]] == [b"host", b"connection", b"transfer-encoding"]
+
+
+async def test_it_is_known_whether_the_whole_body_is_here(port):
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+    await said(
+        port, head + b"{}" + head + b"{}", head + b"{", b"}", head, b"{}", GET.replace(b"Host", b"Connection: close\r\nHost")
+    )
+    assert COMPLETE == [True, True, False, False, True]
 
 
 async def _spoken(port: int, *exchanges: tuple[bytes, float]) -> list[bytes]:
