@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from connector import registry
-from connector.crms.base import CRM
+from connector.crms.base import CRM, CrmCapability
 from connector.model.fields import FieldValue
 from connector.model.persons import Customer, NewCustomer
 
@@ -43,7 +43,7 @@ async def crm(far: CrmAccount, kim: str, sam: str) -> AsyncIterator[CRM]:
 
 
 def chosen(crm: CRM, user: str) -> list[FieldValue]:
-    return [FieldValue(crm.owner_field, user, "on_create" if crm.always_owned else "if_empty")]
+    return [FieldValue(crm.owner_field, user, "on_create" if crm.can(CrmCapability.ALWAYS_OWNED) else "if_empty")]
 
 
 async def made(crm: CRM, user: str) -> Customer:
@@ -73,7 +73,7 @@ async def test_a_customer_without_an_owner_gets_one_later(far, crm, kim):
     found = await crm.get(far.add(NewCustomer(last_name="Byron", email="ada@example.com")))
     before = far.effects()
     changes = await crm.changes(chosen(crm, KIM), found)
-    if crm.always_owned:
+    if crm.can(CrmCapability.ALWAYS_OWNED):
         assert changes.values == {}
         return
     assert await crm.fill(found, NewCustomer(mobile_phone=ADA.mobile_phone), changes.values)

@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, NOTHING, Uniqueness
+from connector.crms.base import CRM, NOTHING, CrmCapability, Uniqueness
 from connector.crms.salesforce import mapping, soql
 from connector.crms.salesforce.api import TOKEN, Client, DayCalls
 from connector.crms.salesforce.refusals import Gone, Refusals, Similar
@@ -53,8 +53,7 @@ class Salesforce(CRM):
     system = "salesforce"
     title = "Salesforce"
     settings_model = SalesforceSettings
-    owner_field = SalesforceSettings.owner_field
-    always_owned = True
+    capabilities = frozenset({CrmCapability.FOLLOWS_MERGES, CrmCapability.ALWAYS_OWNED})
     uniqueness = Uniqueness.KEY
 
     def __init__(
