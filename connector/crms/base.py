@@ -50,6 +50,10 @@ class CRM(Integration):
     #: What makes a second record of one person impossible there.
     uniqueness: ClassVar[Uniqueness]
     capabilities: frozenset[Capability] = frozenset({CrmCapability.FOLLOWS_MERGES})
+    #: Seconds after a try without a clear answer in which the record may still appear there: none is made again before.
+    settle_seconds: float = 0.0
+    #: Whether some sync records appointments here; what only these need is checked only then.
+    records: bool = False
     #: Whether some sync chooses owners.
     owned: bool = False
     #: The rules of `[sync.fields]` of every sync that leads here; `keep` adds to them.

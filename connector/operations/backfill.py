@@ -69,7 +69,8 @@ class Backfill(LongOperation):
             before_sleep=lambda state: self._log.warning("backfill waits for the database", attempt=state.attempt_number),
         ):
             with attempt:
-                await self._run_on()
+                async with self._engine.alone(self.kind, self.progress.source):
+                    await self._run_on()
 
     async def _run_on(self) -> None:
         """Begin, or go on where the run of the same request was."""

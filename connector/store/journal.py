@@ -44,6 +44,12 @@ class Journal:
         query = "SELECT 1 FROM intents WHERE key = ? AND state <> 'done'"
         return await self._database.read(lambda connection: connection.execute(query, (key,)).fetchone() is not None)
 
+    async def tried_at(self, key: str) -> float | None:
+        """When the last try of this effect was begun (Unix time), while it is not settled; None where nothing is open."""
+        query = "SELECT updated_at FROM intents WHERE key = ? AND state <> 'done'"
+        row = await self._database.read(lambda connection: connection.execute(query, (key,)).fetchone())
+        return None if row is None else float(row[0])
+
     async def undone(self, key: str) -> None:
         """The effect certainly did not happen: forget the intent and what it claims."""
         await self._database.write(lambda connection: forget(connection, key))

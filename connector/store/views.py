@@ -274,6 +274,12 @@ def held_before(connection: Connection, moment: float, *, limit: int) -> tuple[i
     return int(row[0]), row[1]
 
 
+def backfilled(connection: Connection, since: float, started_after: float) -> set[str]:
+    """Sources of which a backfill that began after `started_after` has looked at everything from `since` on, and is done."""
+    query = "SELECT DISTINCT source FROM backfills WHERE state = 'done' AND since <= ? AND started_at >= ?"
+    return {row[0] for row in connection.execute(query, (since, started_after))}
+
+
 def queue(connection: Connection) -> dict[str, int]:
     """How many events are in each state, zeros included."""
     return tallies.by_state(connection)

@@ -56,6 +56,9 @@ class EffectsJournal(Protocol):
     async def is_open(self, key: str) -> bool:
         """Answer whether the intent was begun and never settled."""
 
+    async def tried_at(self, key: str) -> float | None:
+        """Answer when the effect of an open intent was last tried; None where the intent is not open."""
+
     async def undone(self, key: str) -> None:
         """Note that the effect did not happen."""
 

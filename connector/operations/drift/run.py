@@ -57,6 +57,10 @@ class Drift(LongOperation):
     async def _work(self) -> None:
         """Compare, and repair on the way."""
         await probed(self._sync.booking, self._sync.crm)
+        async with self._engine.alone(self.kind, self._source):
+            await self._compare()
+
+    async def _compare(self) -> None:
         clients = await self._store.read(views.links_of, self._source, self._sync.crm.name)
         if self._sample is not None and self._sample < len(clients):
             clients = sorted(self._chance.sample(clients, self._sample))

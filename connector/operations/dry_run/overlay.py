@@ -236,6 +236,10 @@ class DryMemory:
         """As `begin`."""
         return await self._store.journal.is_open(key)
 
+    async def tried_at(self, key: str) -> float | None:
+        """What the store says."""
+        return await self._store.journal.tried_at(key)
+
     async def undone(self, key: str) -> None:
         """Nothing to note."""
 
