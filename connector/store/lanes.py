@@ -35,7 +35,7 @@ class Lanes:
 
     async def recover(self, now: float) -> int:
         """Take back what earlier processes were running when they ended, and wake what waited for an account."""
-        return await self._database.write(lambda connection: _recover(connection, self._database.boot, now))
+        return await self._database.write(lambda connection: take_back(connection, self._database.boot, now))
 
     async def claim(self, limit: int, now: float, *, without: Collection[str] = ()) -> list[Work]:
         """Take up to `limit` due lanes, live ones first; each comes with the event at its head, its attempt counted.
@@ -82,7 +82,8 @@ def reach_step(connection: Connection, work: Work, step: str, now: float) -> Non
     )
 
 
-def _recover(connection: Connection, boot: str, now: float) -> int:
+def take_back(connection: Connection, boot: str, now: float) -> int:
+    """Free the lanes of all processes but that of `boot`, and wake what waits for an account; returns how many were freed."""
     newest = connection.execute("SELECT received_at FROM deliveries ORDER BY id DESC LIMIT 1").fetchone()
     if newest is not None and newest[0] > now:
         # What the clock said then was wrong, or is now; either way nothing may wait until it says so again.

@@ -13,6 +13,8 @@ from connector.store.connection import Connection
 from connector.store.database import Database
 from connector.store.sqlite.database import SqliteDatabase, connect_read_only
 from connector.store.sqlite.explained import explained
+from connector.store.sqlite.standing import SqliteStanding
+from connector.store.standing import Standing
 
 T = TypeVar("T")
 
@@ -33,12 +35,32 @@ class Location(Protocol):
 
 def open_database(where: Path | Location) -> Database:
     """Open for this process alone; made where there is none yet. Raises StoreError."""
-    if isinstance(where, Path) or not _on_server(where):
+    if isinstance(where, Path) or not on_server(where):
         return SqliteDatabase.open(where if isinstance(where, Path) else where.path)
-    _needs_psycopg()
+    needs_psycopg()
     from connector.store.postgres.database import PostgresDatabase
 
     return PostgresDatabase.open(where.address, where.path)
+
+
+def open_source(where: Location) -> Standing:
+    """For this process alone, to copy from; the lock file is held already. Raises StoreError."""
+    if not on_server(where):
+        return SqliteStanding.source(where.path)
+    needs_psycopg()
+    from connector.store.postgres.standing import PostgresStanding
+
+    return PostgresStanding.source(where.address)
+
+
+def open_target(where: Location) -> Standing:
+    """For this process alone, to be filled; the lock file is held already. Raises StoreError."""
+    if not on_server(where):
+        return SqliteStanding.target(where.path)
+    needs_psycopg()
+    from connector.store.postgres.standing import PostgresStanding
+
+    return PostgresStanding.target(where.address)
 
 
 def look(where: Path | Location, view: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -55,8 +77,8 @@ def stream(where: Path | Location, view: Callable[..., Iterator[T]], *args: Any)
 
 @contextmanager
 def _reading(where: Path | Location) -> Iterator[Connection]:
-    if not isinstance(where, Path) and _on_server(where):
-        _needs_psycopg()
+    if not isinstance(where, Path) and on_server(where):
+        needs_psycopg()
         from connector.store.postgres.sessions import looking
 
         with looking(where.address) as connection:
@@ -70,11 +92,13 @@ def _reading(where: Path | Location) -> Iterator[Connection]:
             raise explained(error, path) from error
 
 
-def _on_server(where: Location) -> bool:
+def on_server(where: Location) -> bool:
+    """Whether it is PostgreSQL."""
     return where.address.startswith("postgresql:")
 
 
-def _needs_psycopg() -> None:
+def needs_psycopg() -> None:
+    """Raise StoreError where the package that speaks with PostgreSQL is not installed."""
     try:
         import psycopg  # noqa: F401
     except ImportError as error:

@@ -28,6 +28,7 @@ from connector.store.postgres import sessions
 from connector.store.postgres.dialect import Connection, Row
 from connector.store.postgres.explained import explained, unreachable
 from connector.store.postgres.schema import migrate
+from connector.store.unfinished import refuse_unfinished
 
 T = TypeVar("T")
 #: Seconds between two attempts to get the lost session back.
@@ -73,6 +74,7 @@ class PostgresDatabase(Database):
             undo.callback(session.close)
             try:
                 new = migrate(session)
+                refuse_unfinished(Connection(session), sessions.name_of(url))
                 key = _key(session, beside)
                 opened = cls(url, lock_file, session, key, new)
             except psycopg.Error as error:
