@@ -123,3 +123,24 @@ def _conclude(config: Config, target: DatabaseSettings, made: Copied, seconds: f
 
 def _quoted(url: str) -> str:
     return '"' + url.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@database.command("check")
+@config_option
+@json_option
+@ends_well
+def check_database(config_path: Path, as_json: bool) -> None:
+    """Read all of the database and say what is wrong with it. A service may run meanwhile; nothing is changed."""
+    from connector.cli import output as terminal
+    from connector.store.checking import check
+
+    config = load_config(config_path)
+    if not config.database.on_server and not config.database.path.exists():
+        raise StoreError(f"There is no database {config.database.name}.", hint="It is made by the first `connector serve`.")
+    found = check(config.database)
+    if as_json:
+        terminal.show_json(found)
+    else:
+        terminal.checks(found)
+    if any(one["level"] == "error" for one in found):
+        sys.exit(1)

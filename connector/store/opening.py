@@ -6,11 +6,13 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from connector.model.errors import StoreError
 from connector.store.connection import Connection
 from connector.store.database import Database
+from connector.store.sqlite import checking
 from connector.store.sqlite.database import SqliteDatabase, connect_read_only
 from connector.store.sqlite.explained import explained
 from connector.store.sqlite.standing import SqliteStanding
@@ -61,6 +63,16 @@ def open_target(where: Location) -> Standing:
     from connector.store.postgres.standing import PostgresStanding
 
     return PostgresStanding.target(where.address)
+
+
+def checking_of(where: Location) -> ModuleType:
+    """The module that looks at a database of this kind."""
+    if not on_server(where):
+        return checking
+    needs_psycopg()
+    from connector.store.postgres import checking as of_server
+
+    return of_server
 
 
 def look(where: Path | Location, view: Callable[..., T], *args: Any, **kwargs: Any) -> T:

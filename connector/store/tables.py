@@ -35,10 +35,18 @@ class Table:
 
 
 @cache
+def objects() -> frozenset[str]:
+    """The names of all indexes and triggers."""
+    with closing(_made()) as made:
+        query = "SELECT name, tbl_name FROM sqlite_master WHERE type IN ('index', 'trigger')"
+        ours = {table.name for table in tables()}
+        return frozenset(name for name, table in made.execute(query) if table in ours and not name.startswith("sqlite_"))
+
+
+@cache
 def tables() -> tuple[Table, ...]:
     """All tables of this version but `installation`, each behind those that it refers to."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        migrate(made, str)
+    with closing(_made()) as made:
         names = [row[0] for row in made.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid")]
         ours = [name for name in names if not name.startswith(("sqlite_", "_sqlite")) and name != INSTALLATION]
         waiting = [_table(made, name) for name in ours]
@@ -49,6 +57,12 @@ def tables() -> tuple[Table, ...]:
         waiting.remove(following)
         found.append(following)
     return tuple(found)
+
+
+def _made() -> sqlite3.Connection:
+    made = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(made, str)
+    return made
 
 
 def _table(made: sqlite3.Connection, name: str) -> Table:

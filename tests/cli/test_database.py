@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from urllib.parse import quote
 
 import postgres
@@ -138,3 +140,23 @@ def test_the_json_document_is_all_there_is_on_stdout(place: Place):
     done = place.run("database", "copy", "--to", "sqlite:///other.db", "--json")
     assert json.loads(done.stdout)["verified"] is True
     assert done.exit_code == 0
+
+
+def test_a_check_beside_a_service_and_what_it_finds(place: Place):
+    absent = place.run("database", "check")
+    assert (absent.exit_code, absent.stdout) == (1, "")
+    assert "There is no database connector.db" in absent.stderr
+    with place.served():
+        linked(place)
+        assert [one["level"] for one in place.json("database", "check")] == ["ok"] * 3
+    sound = place.run("database", "check")
+    assert (sound.exit_code, sound.stderr) == (0, "")
+    assert "ok       database.integrity: SQLite has read all of the file" in sound.stdout
+    with closing(sqlite3.connect(place.database)) as connection:
+        connection.execute("UPDATE lanes SET boot = 'gone', due = NULL")
+        connection.commit()
+    found = place.run("database", "check")
+    assert found.exit_code == 1
+    assert "ERROR    lanes.claimed: " in found.stdout
+    assert "Restart the service" in found.stdout
+    assert [one["id"] for one in place.json("database", "check", code=1) if one["level"] == "error"] == ["lanes.claimed"]

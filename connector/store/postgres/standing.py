@@ -10,23 +10,17 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from connector.model.errors import StoreError
-from connector.store.postgres import sessions
+from connector.store.postgres import checking, sessions
 from connector.store.postgres.dialect import Connection, translated, written
 from connector.store.postgres.dialect import Row as NamedRow
 from connector.store.postgres.explained import explained
-from connector.store.postgres.schema import migrate
+from connector.store.postgres.schema import SEQUENCES, migrate
 from connector.store.standing import Row, Standing, selecting
 from connector.store.tables import Table, tables
 from connector.store.unfinished import refuse_unfinished
 
 #: Rows that are fetched at once; one may be as long as the longest body.
 _FETCHED = 200
-#: Columns whose values a sequence gives: table, column, the sequence's name as SQL.
-_SEQUENCES = (
-    "SELECT table_name, column_name, pg_get_serial_sequence(quote_ident(table_name), column_name)"
-    " FROM information_schema.columns WHERE table_schema = current_schema()"
-    " AND pg_get_serial_sequence(quote_ident(table_name), column_name) IS NOT NULL"
-)
 
 
 class PostgresStanding(Standing):
@@ -77,8 +71,8 @@ class PostgresStanding(Standing):
 
     def columns(self, table: str) -> set[str]:
         """See `Standing`."""
-        query = "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ?"
-        return {row[0] for row in self.ask(query, (table,))}
+        with self.said():
+            return checking.columns(self.connection, table)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -103,7 +97,7 @@ class PostgresStanding(Standing):
     def last_ids(self) -> dict[str, int]:
         """Of the tables whose ids a sequence gives."""
         last = {}
-        for table, _, sequence in self.ask(_SEQUENCES):
+        for table, _, sequence in self.ask(SEQUENCES):
             ((value, called),) = self.ask(f"SELECT last_value, is_called FROM {sequence}")
             last[table] = int(value) if called else 0
         return last
@@ -111,7 +105,7 @@ class PostgresStanding(Standing):
     def set_last_ids(self, last: dict[str, int]) -> None:
         """Set the sequences: rows that bring their ids along do not move them."""
         ours = {table.name for table in tables()}
-        for table, column, sequence in self.ask(_SEQUENCES):
+        for table, column, sequence in self.ask(SEQUENCES):
             if table in ours:
                 reached = max(int(self.ask(f"SELECT coalesce(max({column}), 0) FROM {table}")[0][0]), last.get(table, 0))
                 self.ask("SELECT setval(CAST(CAST(? AS text) AS regclass), ?, ? = 1)", (sequence, max(reached, 1), reached > 0))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.model.errors import StoreError
+from connector.store.sqlite import checking
 from connector.store.sqlite.database import connect, set_up
 from connector.store.sqlite.explained import explained
 from connector.store.sqlite.identity import open_itself
@@ -78,7 +79,8 @@ class SqliteStanding(Standing):
 
     def columns(self, table: str) -> set[str]:
         """See `Standing`."""
-        return {row[0] for row in self.ask("SELECT name FROM pragma_table_info(?)", (table,))}
+        with self.said():
+            return checking.columns(self.connection, table)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
