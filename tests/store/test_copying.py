@@ -20,7 +20,7 @@ from connector.store.lock import lock
 from connector.store.sqlite.standing import SqliteStanding
 from connector.store.tables import tables
 
-from .samples import NOW, Place, accept, delivery, execute, opened, rows, settle, states
+from .samples import NOW, Place, accept, delivery, execute, opened, rows, settle, states, whole
 
 pytestmark = pytest.mark.anyio
 
@@ -85,23 +85,6 @@ async def fill(place: Place) -> None:
             await execute(store, statement)
         await store.upkeep.count("odd\0")
         assert len(await store.lanes.claim(1, NOW)) == 1
-
-
-def whole(place: Place) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table."""
-
-    def view(connection: Any) -> dict[str, list[tuple[Any, ...]]]:
-        return {
-            table.name: [
-                tuple(row)
-                for row in connection.execute(
-                    f"SELECT {', '.join(table.columns)} FROM {table.name} ORDER BY {', '.join(table.key)}"
-                )
-            ]
-            for table in tables()
-        }
-
-    return look(place, view)
 
 
 def facts(place: Place) -> dict[str, str]:
