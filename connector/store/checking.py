@@ -96,8 +96,8 @@ LAWS = (
 #: Nothing but the figures on the page depends on this one.
 _COUNTS = Law(
     "events.counts",
-    f"SELECT name FROM (SELECT name, n FROM tallies WHERE hour = 0 AND name IN ({_STATES})"
-    " UNION ALL SELECT state, -count(*) FROM events GROUP BY state) AS counted GROUP BY name HAVING sum(n) <> 0 ORDER BY name",
+    f"SELECT kind FROM (SELECT kind, n FROM tallies WHERE source = '' AND hour = 0 AND kind IN ({_STATES})"
+    " UNION ALL SELECT state, -count(*) FROM events GROUP BY state) AS counted GROUP BY kind HAVING sum(n) <> 0 ORDER BY kind",
     "the figures on the page differ from the events that are there, for these states",
     f"Nothing else depends on them. {_REPORT}",
 )

@@ -17,7 +17,7 @@ from typing import Any
 
 from connector.model.errors import StoreError
 from connector.store.key import key_file, load_key, share_key
-from connector.store.lanes import take_back
+from connector.store.lanes import recover
 from connector.store.lock import lock
 from connector.store.opening import Location, on_server, open_source, open_target
 from connector.store.standing import Row, Standing
@@ -63,10 +63,18 @@ def copy(source: Location, target: Location, now: float, show: Callable[[Progres
         if not on_server(source) and not source.path.exists():
             raise StoreError(f"There is no database {source.path.name}.", hint="Fix database.url in the configuration.")
         # On a server both are named after the same file of this machine.
-        for path in dict.fromkeys(Path(os.path.realpath(where.path)) for where in (source, target)):
-            held.callback(os.close, lock(path))
-        opened = held.enter_context(open_source(source))
-        return _Copying(opened, held.enter_context(open_target(target)), source.path, target.path, show).run(now)
+        files: dict[Path, int] = {}
+        for path in (_real(source), _real(target)):
+            if path not in files:
+                files[path] = lock(path)
+                held.callback(os.close, files[path])
+        opened = held.enter_context(open_source(source, files[_real(source)]))
+        filled = held.enter_context(open_target(target, files[_real(target)]))
+        return _Copying(opened, filled, source.path, target.path, show).run(now)
+
+
+def _real(where: Location) -> Path:
+    return Path(os.path.realpath(where.path))
 
 
 class _Copying:
@@ -174,7 +182,8 @@ class _Copying:
         facts = [tuple(row) for row in self._source.ask(f"SELECT name, value FROM {INSTALLATION}") if row[0] not in _STAYS]
         with self._target.transaction():
             self._target.set_last_ids(self._source.last_ids())
-            freed = take_back(self._target.connection, "", now)
+            ended = [row[0] for row in self._target.ask("SELECT DISTINCT boot FROM lanes WHERE boot IS NOT NULL")]
+            freed = recover(self._target.connection, ended, now)
             self._target.ask(f"DELETE FROM {INSTALLATION}")
             for fact in facts:
                 self._target.ask(f"INSERT INTO {INSTALLATION} VALUES (?, ?)", fact)

@@ -34,35 +34,46 @@ class Location(Protocol):
         """SQLite's file; for PostgreSQL, what the key file and the lock file on this machine are named after."""
         ...
 
+    @property
+    def lease_seconds(self) -> float:
+        """For PostgreSQL: how long others wait for a process that is not heard of."""
+        ...
 
-def open_database(where: Path | Location) -> Database:
-    """Open for this process alone; made where there is none yet. Raises StoreError."""
+
+def open_database(where: Path | Location, role: str = "all") -> Database:
+    """Open a file for this process alone, or take part as `role` in what works on a server; made where there is none yet.
+
+    Raises:
+        StoreError: it cannot be used.
+    """
     if isinstance(where, Path) or not on_server(where):
         return SqliteDatabase.open(where if isinstance(where, Path) else where.path)
     needs_psycopg()
     from connector.store.postgres.database import PostgresDatabase
 
-    return PostgresDatabase.open(where.address, where.path)
+    return PostgresDatabase.open(where.address, where.path, role=role, lease=where.lease_seconds)
 
 
-def open_source(where: Location) -> Standing:
-    """For this process alone, to copy from; the lock file is held already. Raises StoreError."""
+def open_source(where: Location, lock_file: int) -> Standing:
+    """For this process alone, to copy from; its lock file is held already. Raises StoreError."""
     if not on_server(where):
         return SqliteStanding.source(where.path)
     needs_psycopg()
+    from connector.store.postgres.processes import place_of
     from connector.store.postgres.standing import PostgresStanding
 
-    return PostgresStanding.source(where.address)
+    return PostgresStanding.source(where.address, place_of(lock_file))
 
 
-def open_target(where: Location) -> Standing:
-    """For this process alone, to be filled; the lock file is held already. Raises StoreError."""
+def open_target(where: Location, lock_file: int) -> Standing:
+    """For this process alone, to be filled; its lock file is held already. Raises StoreError."""
     if not on_server(where):
         return SqliteStanding.target(where.path)
     needs_psycopg()
+    from connector.store.postgres.processes import place_of
     from connector.store.postgres.standing import PostgresStanding
 
-    return PostgresStanding.target(where.address)
+    return PostgresStanding.target(where.address, place_of(lock_file))
 
 
 def checking_of(where: Location) -> ModuleType:

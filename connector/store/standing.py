@@ -22,6 +22,8 @@ class Standing(ABC):
     name: str
     #: For the statements that both databases speak.
     connection: Connection
+    #: Columns (`table.column`) that only this kind of database has, and that mean nothing once no process works.
+    own_columns: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +86,8 @@ class Standing(ABC):
     def check_columns(self) -> None:
         """Raise StoreError where a table has other columns than this version knows: some of it would not be copied."""
         for table in tables():
-            if odd := self.columns(table.name) ^ set(table.columns):
+            there = {column for column in self.columns(table.name) if f"{table.name}.{column}" not in self.own_columns}
+            if odd := there ^ set(table.columns):
                 names = ", ".join(sorted(odd))
                 text = f"The table {table.name} of {self.name} has other columns than this version knows: {names}."
                 raise StoreError(text, hint="Take away what was changed by hand, or use the version that made the tables.")

@@ -59,7 +59,7 @@ BREAKING = {
     "events.source": "UPDATE events SET source = 'rooms' WHERE id = 4",
     "reviews.clients": "DELETE FROM review_clients",
     "reviews.open": "UPDATE review_clients SET told = 'link'",
-    "intents.events": "INSERT INTO intents VALUES ('k', 'create', 'intent', 's', 'c', 999, NULL, 1, 1)",
+    "intents.events": "INSERT INTO intents VALUES ('k', 'create', 'intent', 's', 'c', 999, 1, 1)",
 }
 
 
@@ -80,7 +80,7 @@ async def test_a_law_that_is_broken_is_found(store, place, law):
 
 async def test_figures_that_are_wrong_are_a_warning(store, place):
     await used(store)
-    await execute(store, "UPDATE tallies SET n = n + 1 WHERE hour = 0 AND name IN ('done', 'held')")
+    await execute(store, "UPDATE tallies SET n = n + 1 WHERE hour = 0 AND kind IN ('done', 'held')")
     (found,) = errors(place)
     assert (found["id"], found["level"]) == ("events.counts", "warning")
     assert found["message"].endswith(": done, held")

@@ -31,7 +31,7 @@ INSERT INTO links (source, client_id, crm, customer_id, origin, linked_at)
     VALUES ('stores', 'c-1', 'main', '501', 'email', 1.5);
 INSERT INTO aliases VALUES ('main', '500', '501', 0.1);
 INSERT INTO identities VALUES ('main', 'email:0a', '501', 'stores', 'c-1', 1e300);
-INSERT INTO intents VALUES ('i-1', 'create', 'intent', 'stores', 'c-1', 1, NULL, 1, 2);
+INSERT INTO intents VALUES ('i-1', 'create', 'intent', 'stores', 'c-1', 1, 1, 2);
 INSERT INTO claims VALUES ('main', 'email:0a', 'i-1');
 INSERT INTO appointments VALUES ('stores', 'a-1', 'c-1', 'r-1', 1.0, 2.0, 'main');
 INSERT INTO reviews (id, source, client_id, crm, person, reason, since, candidates)
@@ -39,10 +39,10 @@ INSERT INTO reviews (id, source, client_id, crm, person, reason, since, candidat
 INSERT INTO review_clients (review_id, source, client_id, candidates) VALUES (7, 'stores', 'c-1', '[]');
 INSERT INTO review_decisions (review_id, decision, decided_by, decided_at) VALUES (7, 'link', 'ann', 3);
 INSERT INTO different VALUES ('main', 'stores', 'c-1', '502', NULL, 7, 'ann', 3);
-INSERT INTO shared_keys VALUES ('main', 'email:0b', 2, 1, NULL, NULL, NULL);
+INSERT INTO shared_keys VALUES ('main', 'email:0b', 2, NULL, NULL, NULL);
 INSERT INTO calls (quota, at, cost) VALUES ('q', 1, 1);
-INSERT INTO backfills (source, asked, since, until, state, by_service, started_at, updated_at)
-    VALUES ('stores', '{}', 1, 2, 'done', 0, 1, 1);
+INSERT INTO backfills (source, asked_since, since, until, state, by_service, started_at, updated_at)
+    VALUES ('stores', '2026', 1, 2, 'done', 0, 1, 1);
 INSERT INTO backfill_clients VALUES (1, 'c-1', 1)
 """
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL database that this process has for itself, by the lock that a service holds too."""
+"""A PostgreSQL database that this process has for itself, by the lock under which every process writes."""
 
 from __future__ import annotations
 
@@ -21,26 +21,51 @@ from connector.store.unfinished import refuse_unfinished
 
 #: Rows that are fetched at once; one may be as long as the longest body.
 _FETCHED = 200
+_LOCK = "SELECT pg_advisory_lock(hashtext('connector'), hashtext(current_schema()))"
 
 
 class PostgresStanding(Standing):
-    """Create it with `source` or `target`."""
+    """Create it with `source` or `target`. No process may write, or begin to work, as long as it is open."""
 
-    def __init__(self, url: str) -> None:
+    own_columns = frozenset({"calls.boot", "calls.done"})
+
+    def __init__(self, url: str, place: str) -> None:
         self.name = sessions.name_of(url)
         self._session: psycopg.Connection[NamedRow] = sessions.writing(url)
         self.connection = Connection(self._session)
+        try:
+            self._lock(place)
+        except BaseException:
+            self.close()
+            raise
+
+    def _lock(self, place: str) -> None:
+        """Take the writers' lock for as long as the session lives, and see that nobody is at work. Raises StoreError."""
+        try:
+            self._session.execute(_LOCK)
+        except psycopg.errors.LockNotAvailable as error:
+            raise self._in_use("another connector process") from error
+        # One database may be read in the middle of a transaction while the other one is written.
+        self._session.execute("SET idle_in_transaction_session_timeout = 0")
+        # Whoever had the lock file that this process has now has ended, whatever its lease says.
+        query = "SELECT count(*) FROM processes WHERE seen_at + lease >= unix_now() AND (place <> ? OR place = '')"
+        if self.columns("processes") and (alive := self.ask(query, (place,))[0][0]):
+            raise self._in_use("another connector process" if alive == 1 else f"{alive} connector processes")
+
+    def _in_use(self, who: str) -> StoreError:
+        hint = "Stop all of them, on every machine. One that was killed counts until its lease has run out (10 seconds)."
+        return StoreError(f"The database {self.name} is in use by {who}.", hint=hint)
 
     @classmethod
-    def source(cls, url: str) -> PostgresStanding:
+    def source(cls, url: str, place: str) -> PostgresStanding:
         """The database as a service would open it, its tables brought to this version's. Raises StoreError."""
-        opened = cls(url)
+        opened = cls(url, place)
         try:
             if not opened.columns("schema_changes"):
                 text = f"{opened.name} is not a connector's database yet."
                 raise StoreError(text, hint="Fix database.url, in which the search_path may name another schema.")
+            opened.make_tables(str)
             with opened.said():
-                migrate(opened._session)
                 refuse_unfinished(opened.connection, opened.name)
         except BaseException:
             opened.close()
@@ -48,9 +73,9 @@ class PostgresStanding(Standing):
         return opened
 
     @classmethod
-    def target(cls, url: str) -> PostgresStanding:
+    def target(cls, url: str, place: str) -> PostgresStanding:
         """The database, whose tables are still as they are. Raises StoreError."""
-        return cls(url)
+        return cls(url, place)
 
     def close(self) -> None:
         """Let go of the lock."""
@@ -66,7 +91,7 @@ class PostgresStanding(Standing):
 
     def make_tables(self, _keyed: Callable[[str], str]) -> None:
         """Run the changes that are missing; none of them needs a key."""
-        with self.said():
+        with self.transaction():
             migrate(self._session)
 
     def columns(self, table: str) -> set[str]:
