@@ -68,12 +68,12 @@ def _insert_deliveries(connection: Connection, items: list[Any]) -> list[str]:
     that are fetched or executed one by one would cost more than the disk does.
     """
     first = next_delivery(connection)
-    values = [
-        value
-        for delivery_id, (delivery, _, digest) in enumerate(items, first)
-        for value in _columns(delivery_id, delivery, delivery.event, digest)
-    ]
-    inserted = connection.execute(f"{_INSERT} VALUES {_rows_of(9, len(items))} {_KEEP_FIRST}", values).rowcount
+    inserted = 0
+    for some in in_portions(list(enumerate(items, first))):
+        values = [
+            value for number, (delivery, _, digest) in some for value in _columns(number, delivery, delivery.event, digest)
+        ]
+        inserted += connection.execute(f"{_INSERT} VALUES {_rows_of(9, len(some))} {_KEEP_FIRST}", values).rowcount
     fresh = set(range(first, first + len(items)))
     if inserted < len(items):
         fresh = {row[0] for row in connection.execute("SELECT id FROM deliveries WHERE id >= ?", (first,))}
