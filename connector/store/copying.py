@@ -187,6 +187,7 @@ class _Copying:
             self._target.ask(f"DELETE FROM {INSTALLATION}")
             for fact in facts:
                 self._target.ask(f"INSERT INTO {INSTALLATION} VALUES (?, ?)", fact)
+        self._target.gather_statistics()
         return freed
 
 

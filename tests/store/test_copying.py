@@ -339,6 +339,42 @@ def test_portions_are_small_in_rows_and_in_bytes(small):
     assert list(portions([])) == []
 
 
+async def test_a_server_knows_how_many_rows_there_are(make):
+    source, target = make("sqlite"), make("postgres")
+    await fill(source)
+    copied(source, target)
+    query = "SELECT reltuples FROM pg_class WHERE oid = CAST('events' AS regclass)"
+    assert look(target, lambda connection: connection.execute(query).fetchone()[0]) == 12
+
+
+async def test_a_process_that_was_killed_on_another_machine_counts_until_its_lease_has_run_out(make):
+    source, target = make("sqlite"), make("postgres")
+    await fill(source)
+    async with opened(target) as store:
+        await execute(
+            store, "INSERT INTO processes SELECT 'b', role, 'elsewhere', host, pid, started_at, seen_at, 60 FROM processes"
+        )
+        await execute(
+            store,
+            "INSERT INTO processes SELECT 'c', role, place, host, pid, started_at, seen_at, 60 FROM processes"
+            " WHERE boot <> 'b'",
+        )
+    key_file(target.path).unlink()
+    # The row of 'c' is of the lock file that the copy holds now: it has ended.
+    with pytest.raises(StoreError, match="is in use by another connector process") as caught:
+        copied(source, target)
+    assert "until its lease has run out" in caught.value.hint
+    look_and_change(target, "UPDATE processes SET seen_at = seen_at - 61")
+    copied(source, target)
+
+
+def look_and_change(place: Place, sql: str) -> None:
+    import psycopg
+
+    with psycopg.connect(place.address, autocommit=True) as connection:
+        connection.execute(sql)
+
+
 async def test_a_lock_that_a_command_holds_is_respected(make):
     source = make("sqlite")
     await fill(source)

@@ -53,7 +53,7 @@ class PostgresStanding(Standing):
             raise self._in_use("another connector process" if alive == 1 else f"{alive} connector processes")
 
     def _in_use(self, who: str) -> StoreError:
-        hint = "Stop all of them, on every machine. One that was killed counts until its lease has run out (10 seconds)."
+        hint = "Stop all of them, on every machine. One that was killed counts until its lease has run out (database.lease_seconds)."
         return StoreError(f"The database {self.name} is in use by {who}.", hint=hint)
 
     @classmethod
@@ -134,3 +134,8 @@ class PostgresStanding(Standing):
             if table in ours:
                 reached = max(int(self.ask(f"SELECT coalesce(max({column}), 0) FROM {table}")[0][0]), last.get(table, 0))
                 self.ask("SELECT setval(CAST(CAST(? AS text) AS regclass), ?, ? = 1)", (sequence, max(reached, 1), reached > 0))
+
+    def gather_statistics(self) -> None:
+        """Autovacuum would do it in a minute or two; until then queries may be planned for empty tables."""
+        for table in tables():
+            self.ask(f"ANALYZE {table.name}")
