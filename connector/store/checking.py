@@ -36,7 +36,8 @@ LAWS = (
         "events.running",
         "SELECT e.id FROM events e JOIN lanes l ON l.id = e.lane_id WHERE e.state = 'running' AND l.boot IS NULL ORDER BY e.id",
         "events are running, and no process has claimed their lane",
-        f"They block their clients: restore a backup from before. {_REPORT}",
+        "Stop the service, run UPDATE events SET state = 'retrying' WHERE id IN (…) in the database, start the service, and"
+        f" queue them again: connector events retry ID… {_REPORT}",
     ),
     Law(
         "lanes.claimed",
@@ -83,7 +84,7 @@ LAWS = (
         "SELECT r.id FROM reviews r JOIN review_clients c ON c.review_id = r.id"
         " WHERE (r.decision IS NULL) <> (c.told IS NULL) GROUP BY r.id ORDER BY r.id",
         "reviews are open for some of their clients and decided for others",
-        f"Take the decision back (connector review undo ID) and decide anew. {_REPORT}",
+        f"Decide those that are listed as open; take the others back (connector review undo ID) and decide anew. {_REPORT}",
     ),
     Law(
         "intents.events",

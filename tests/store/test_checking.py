@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -76,6 +77,42 @@ async def test_a_law_that_is_broken_is_found(store, place, law):
     assert found["message"].startswith(f"{law.broken}: ")
     assert found["hint"] == law.hint
     assert "database.laws" not in levels(place)
+
+
+async def test_what_is_said_of_events_that_run_for_nobody_helps(store, place):
+    await used(store)
+    await execute(store, BREAKING["events.running"])
+    (found,) = errors(place)
+    number = int(found["message"].rpartition(" ")[2])
+    (statement,) = re.findall(r"UPDATE .* IN \(…\)", found["hint"])
+    await execute(store, statement.replace("…", str(number)))
+    assert await store.upkeep.retry([number], NOW) == [number]
+    assert number in await settle(store)
+    assert errors(place) == []
+
+
+@pytest.mark.parametrize("law", ["reviews.clients", "reviews.open"])
+async def test_what_is_said_of_reviews_helps(store, place, law):
+    await used(store)
+    await execute(store, BREAKING[law])
+    (found,) = errors(place)
+    assert await store.reviews.decide(int(found["message"].rpartition(" ")[2]), "dismiss", None, "ann", NOW) is None
+    assert errors(place) == []
+
+
+@pytest.mark.parametrize("law", ["events.forgotten", "events.payload", "lanes.claimed"])
+async def test_what_is_said_of_waiting_events_helps(store, place, law):
+    await used(store)
+    await execute(store, BREAKING[law])
+    (found,) = errors(place)
+    numbers = [int(found["message"].rpartition(" ")[2])]
+    if law == "events.forgotten":
+        assert await store.upkeep.retry(numbers, NOW) == numbers
+    elif law == "events.payload":
+        assert await store.upkeep.discard(numbers, "ann", NOW) == numbers
+    else:
+        await store.lanes.recover(NOW)
+    assert errors(place) == []
 
 
 async def test_figures_that_are_wrong_are_a_warning(store, place):

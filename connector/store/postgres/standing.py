@@ -53,7 +53,8 @@ class PostgresStanding(Standing):
             raise self._in_use("another connector process" if alive == 1 else f"{alive} connector processes")
 
     def _in_use(self, who: str) -> StoreError:
-        hint = "Stop all of them, on every machine. One that was killed counts until its lease has run out (database.lease_seconds)."
+        killed = "One that was killed counts until its lease has run out (database.lease_seconds)."
+        hint = f"Stop all of them, on every machine. {killed}"
         return StoreError(f"The database {self.name} is in use by {who}.", hint=hint)
 
     @classmethod
