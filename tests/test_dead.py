@@ -31,6 +31,7 @@ CALLED_BY_OTHERS = {
     "redirect_slashes": "starlette reads it",
     "propagate": "logging reads it",
     "row_factory": "sqlite3 reads it",
+    "itersize": "psycopg reads it",
     "dropped_before": "a record's attribute, read by the formatter of logs",
     "run_once": "tests run the worker step by step",
 }
