@@ -105,6 +105,7 @@ class Operations(People):
         found = [
             *checks.configuration(self._engine.config),
             *checks.database(self._store.database),
+            *checks.modes(self._engine.config.database.path),
             *await checks.restored(self._store, self._engine.syncs),
             *checks.backup(self._engine.config.database, self._engine.clock()),
             *await checks.ids(self._store),
