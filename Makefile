@@ -17,7 +17,7 @@ VERSIONS ?= 3.11 3.12 3.13 3.14
 SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench peers torture hostile identity systems new-crm new-booking-system check-skeletons lock clean
+.PHONY: help demo test test-all check bench peers torture hostile identity systems new-crm new-booking-system check-skeletons lock licences sbom clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -81,6 +81,13 @@ check-skeletons: .venv/.installed-dev ## lint, types and imports of both skeleto
 lock: .venv/.installed-dev ## write both lock files anew from pyproject.toml
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
 	$(COMPILE) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@echo "Now run make licences: its list must fit the new lock files."
+
+licences: .venv/.installed-dev ## write docs/licences.md anew from the lock files; fails where a licence is unknown
+	@$(BIN)/python scripts/packages.py licences
+
+sbom: .venv/.installed-dev ## print what the image holds as CycloneDX (make -s sbom > sbom.json)
+	@$(BIN)/python scripts/packages.py sbom
 
 clean: ## remove .venv and what the tools left
 	rm -rf .venv .venv-3.* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
