@@ -80,6 +80,8 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
     for sync in config.sync:
         found.crms[sync.crm].keep(sync.fields, owner=sync.owner.named if sync.owner else None)
     if store is not None:
+        for adapter in found.adapters():
+            adapter.remember(store.renewed)
         await _restore(found.quotas, store)
     return found
 
