@@ -59,7 +59,7 @@ class Intake:
 class Service:
     """Made by `open`; `start`, then `stop`. `url` is known once started."""
 
-    def __init__(self, config: Config, engine: Engine, *, works: bool = True) -> None:
+    def __init__(self, config: Config, engine: Engine, *, works: bool = True, receives: bool = True) -> None:
         self.config = config
         self.engine = engine
         self._stats = ReceiverStats()
@@ -67,13 +67,16 @@ class Service:
         self._overview = Overview(engine, self._stats, works=works)
         self.operations = Operations(engine, works=works, problems=self._overview.problems)
         self.url = ""
-        self._works = works
+        self._works, self._receives = works, receives
         self._log = structlog.get_logger("connector.app").bind()
 
     @classmethod
-    async def open(cls, config: Config, *, works: bool = True, transports: Transports | None = None) -> Service:
+    async def open(
+        cls, config: Config, *, works: bool = True, receives: bool = True, transports: Transports | None = None
+    ) -> Service:
         """Open the database and connect the accounts. Raises StoreError."""
-        return cls(config, await Engine.open(config, transports=transports), works=works)
+        role = "all" if works and receives else "worker" if works else "receiver"
+        return cls(config, await Engine.open(config, transports=transports, role=role), works=works, receives=receives)
 
     async def start(self) -> None:
         """Listen first, then work: what arrives during the start is stored.
@@ -101,6 +104,9 @@ class Service:
         if self._works:
             await self.engine.start()
             await self.operations.resume()
+            self.engine.taking_part.on_leading.append(self.operations.resume)
+        else:
+            await self.engine.follow_others()
         self._log.info("listening", url=self.url, version=__version__, worker=self._works)
 
     def _announce(self, details: dict[str, Any]) -> None:
@@ -155,7 +161,7 @@ class Service:
     def _uvicorn_config(self, token: str) -> uvicorn.Config:
         config, overview = self.config, self._overview
         app = build_app(
-            sources=self._sources(),
+            sources=self._sources() if self._receives else {},
             intake=Intake(self.engine, self.operations.repair),
             stats=self._stats,
             data=overview,

@@ -101,7 +101,8 @@ class Backfill:
                 reraise=True,
             ):
                 with attempt:
-                    await self._run_on()
+                    async with self._engine.alone(self.kind, self._source):
+                        await self._run_on()
         except ConnectorError as error:
             with suppress(StoreError):
                 await self.refresh()

@@ -58,6 +58,7 @@ class Operations(People):
         self._patient = patient
         self._problems = problems
         self.runner = Runner()
+        engine.taking_part.on_replaced.append(self.runner.cancel)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Do one operation by name. Raises KeyError for an unknown one, TypeError for unknown arguments."""
@@ -66,16 +67,25 @@ class Operations(People):
         return await getattr(self, name)(**arguments)
 
     async def resume(self) -> None:
-        """Go on with the backfills that an earlier service was doing, and begin the repairs that it could not begin."""
+        """Go on with the backfills that an earlier service was doing, and begin the repairs that it could not begin.
+
+        Where several processes work, the one that leads does so whenever another one has ended.
+        """
         for source, asked, _since, _until in await self._store.backfills.unfinished():
-            if source in self._engine.syncs:
+            if source in self._engine.syncs and not await self._is_running("backfill", source):
                 since, until, *changes = json.loads(asked)
                 if changes:
                     self.runner.start_or_join(source, self._repair_of(source, since, until))
                 else:
                     await self.backfill(source, since, until)
         for source, lost_at in (await self._store.backfills.unrepaired()).items():
-            self.repair(source, lost_at)
+            if not await self._is_running("backfill", source):
+                self.repair(source, lost_at)
+
+    async def _is_running(self, kind: Kind, source: str) -> bool:
+        if self.runner.is_running(kind, source):
+            return True
+        return self._store.database.shared and await self._store.locks.are_held([f"{kind} {source}"])
 
     async def stop(self) -> None:
         """Stop the backfills, each of which goes on where it was, and the comparisons, which begin anew."""
@@ -107,6 +117,7 @@ class Operations(People):
             *checks.database(self._store.database),
             *checks.backup(self._engine.config.database, self._engine.clock()),
             *await checks.ids(self._store),
+            *await checks.processes(self._store),
             *await checks.long_held(self._store, self._engine.config.worker.held_warning_days, self._engine.clock()),
         ]
         if self._problems is not None:

@@ -86,9 +86,18 @@ class Runner:
     async def stop(self) -> None:
         """Cancel everything that runs and start nothing more; what keeps its place in the database can be resumed."""
         self._stopping = True
+        await self.cancel()
+
+    async def cancel(self) -> None:
+        """Cancel everything that runs; it may be started again."""
         for _, task in self._started.values():
             task.cancel()
         await self.wait()
+
+    def is_running(self, kind: Kind, source: str) -> bool:
+        """Whether one of this kind runs for this source."""
+        running = self._started.get((kind, source))
+        return running is not None and not running[1].done()
 
     def _start(self, source: str, operation: LongOperation) -> None:
         task = asyncio.create_task(operation.run())

@@ -93,7 +93,7 @@ class Worker:
         self._running: dict[asyncio.Task[None], str] = {}
         #: One source gets no more slots than this: it may sleep in all of them until its quota has room, and others would wait.
         self._share = max(1, concurrency - len(syncs) + 1)
-        self._stopping = False
+        self._stopping = self._paused = False
         self._watchers: set[asyncio.Event] = set()
         #: What the clock says beyond the loop's own time, which nobody sets.
         self._ahead: float | None = None
@@ -161,9 +161,22 @@ class Worker:
         if late:
             self._log.warning("stopped before everything had ended", put_back=len(late))
 
+    async def let_go(self) -> None:
+        """Drop what runs: others have taken it over. Nothing more is claimed until `go_on`."""
+        self._paused = True
+        running = set(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def go_on(self) -> None:
+        """Claim again."""
+        self._paused = False
+        self.wake()
+
     async def _fill(self) -> bool:
         """Start what is due; True when every slot is taken."""
-        while not self._stopping and (free := self.concurrency - len(self._running)) > 0:
+        while not (self._stopping or self._paused) and (free := self.concurrency - len(self._running)) > 0:
             served, busy = self._served(), Counter(self._running.values())
             most = max((number for source, number in busy.items() if source not in served), default=0)
             limit = min(free, self._share - most)

@@ -75,6 +75,7 @@ def customer(
     return Customer(
         id=str(data["id"]),
         first_name="" if values["name"].casefold() in stands_in else values["name"],
+        one_name=True,
         emails=(email,) if email else (),
         mobile_phone=mobile,
         phone=phone,
@@ -147,7 +148,7 @@ def fill_values(current: Customer, new: NewCustomer, mobile_field: str | None) -
     """Odoo's field → (value, our fields in it), for what `new` knows and `current` does not."""
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
     names = tuple(field for field in ("first_name", "last_name") if _said(getattr(new, field)))
-    if names and not current.first_name:
+    if contacts.whole_name(current, new):
         found["name"] = (_name(new), names)
     if _said(new.email) and not current.emails:
         found["email"] = (_said(new.email), ("email",))

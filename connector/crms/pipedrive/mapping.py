@@ -28,7 +28,10 @@ def is_id(value: Any) -> bool:
 
 
 def customer(data: Any, field: str, properties: Mapping[str, Any] | None = None) -> Customer | None:
-    """Read a person; None when `data` is not one. `field` is the code of our own field."""
+    """Read a person; None when `data` is not one. `field` is the code of our own field.
+
+    The whole name is given as first name: Pipedrive is sent one name, and how it divides that is not documented.
+    """
     person = read_object(data)
     if not is_id(person.get("id")):
         return None
@@ -40,8 +43,8 @@ def customer(data: Any, field: str, properties: Mapping[str, Any] | None = None)
     other = [number for number in phones if number not in mobile]
     return Customer(
         id=str(person["id"]),
-        first_name=(read_text(person.get("first_name")) or name) if named else "",
-        last_name=read_text(person.get("last_name")) if named else "",
+        first_name=name if named else "",
+        one_name=True,
         emails=emails,
         mobile_phone=mobile[0] if mobile else "",
         phone=other[0] if other else "",
@@ -91,9 +94,7 @@ def filled(person: dict[str, Any], current: Customer, new: NewCustomer, fields: 
     fields = list(fields)
     written = _contacts(person, new, fields)
     if {"first_name", "last_name"} & set(fields):
-        first = new.first_name if "first_name" in fields else current.first_name
-        last = new.last_name if "last_name" in fields else current.last_name
-        written["name"] = f"{first.strip()} {last.strip()}".strip()
+        written["name"] = contacts.whole_name(current, new)
     return written
 
 

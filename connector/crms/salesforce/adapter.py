@@ -281,7 +281,7 @@ class Salesforce(CRM):
         """Read the active users, as far as our user sees them."""
         query = soql.select(("Id", "Email"), "User", "IsActive = true")
         found: dict[str, str] = {}
-        async for rows, _ in self._client.pages("list the users", query, most=CONTACT_PAGES, probe=True):
+        async for rows, _ in self._client.pages("list the users", query, most=CONTACT_PAGES):
             ids = ((mapping.whole_id(row.get("Id"), mapping.USER), read_text(row.get("Email"))) for row in rows)
             found |= {identity: email for identity, email in ids if identity is not None}
         return found

@@ -15,11 +15,12 @@ from typing import Any, ClassVar
 import structlog
 
 from connector.model.errors import ConnectorError, Rejected
+from connector.model.persons import Customer
 from connector.operations.drift.run import patiently, wait_usable
 from connector.operations.engine import Engine
 from connector.operations.running import Kind
 from connector.store import views
-from connector.sync.matching.evidence import name_of
+from connector.sync.matching.evidence import agrees
 from connector.sync.person.agreement import Agreement, names_agree
 from connector.sync.person.names import PersonName
 
@@ -113,10 +114,9 @@ class NamesCheck:
         if not against:
             return
         customer = await patiently(lambda: self._crm.get(customer_id))
-        theirs = name_of(customer) if customer else PersonName()
         asked: dict[_Named, list[_Named]] = {}
         for pair in against:
-            client, other = _whom_to_ask_about(*pair, theirs)
+            client, other = _whom_to_ask_about(*pair, customer)
             if not (client.linked or client.settled or other.settled):
                 asked.setdefault(client, []).append(other)
         for client, others in asked.items():
@@ -163,7 +163,7 @@ def _are_against(one: _Named, two: _Named) -> bool:
     return not merged and names_agree(one.name, two.name) is Agreement.AGAINST
 
 
-def _whom_to_ask_about(one: _Named, two: _Named, customer: PersonName) -> tuple[_Named, _Named]:
+def _whom_to_ask_about(one: _Named, two: _Named, customer: Customer | None) -> tuple[_Named, _Named]:
     """The client who is probably wrong, first: not decided, then against the customer's name, then the later one."""
-    marks = [(client.linked, names_agree(client.name, customer) is not Agreement.AGAINST) for client in (one, two)]
+    marks = [(client.linked, not customer or agrees(client.name, customer) is not Agreement.AGAINST) for client in (one, two)]
     return (one, two) if marks[0] < marks[1] else (two, one)

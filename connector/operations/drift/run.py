@@ -82,19 +82,23 @@ class Drift:
         """Compare, and repair on the way; failures are in `reason`."""
         try:
             await wait_usable(self._sync.booking, self._sync.crm)
-            clients = await self._store.read(views.links_of, self.source, self._sync.crm.name)
-            if self.sample is not None and self.sample < len(clients):
-                clients = sorted(self.chance.sample(clients, self.sample))
-            self.links = len(clients)
-            await self._compare_all(clients)
-            self.state = "repairing"
-            await self._settle()
+            async with self.engine.alone(self.kind, self.source):
+                await self._run()
         except ConnectorError as error:
             self.state, self.reason, self.hint = "failed", str(error), error.hint
             self._log.error("comparison ended early", reason=str(error), hint=error.hint)
             return
         self.state = "done"
         self._log.info("links compared", links=self.links, findings=len(self.findings))
+
+    async def _run(self) -> None:
+        clients = await self._store.read(views.links_of, self.source, self._sync.crm.name)
+        if self.sample is not None and self.sample < len(clients):
+            clients = sorted(self.chance.sample(clients, self.sample))
+        self.links = len(clients)
+        await self._compare_all(clients)
+        self.state = "repairing"
+        await self._settle()
 
     async def _compare_all(self, clients: Sequence[str]) -> None:
         waiting = iter(clients)

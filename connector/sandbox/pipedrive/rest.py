@@ -90,7 +90,7 @@ class Rest:
                     "phones": [entry["value"] for entry in data.get("phones", [])],
                     "emails": [entry["value"] for entry in data.get("emails", [])],
                     "visible_to": 3,
-                    "custom_fields": [value for value in data.get("custom_fields", {}).values() if value],
+                    "custom_fields": [str(value) for value in data.get("custom_fields", {}).values() if value],
                     "notes": [],
                 },
             }
@@ -121,8 +121,9 @@ class Rest:
     def _fields(self, method: str, rest: list[str], query: Query, data: dict[str, Any]) -> dict[str, Any]:
         match method, rest:
             case "GET", []:
+                always = {"options": None, "subfields": None, "is_custom_field": False, "is_optional_response_field": False}
                 built_in = [
-                    {"field_name": name, "field_code": name.lower(), "field_type": kind, "is_custom_field": False}
+                    {"field_name": name, "field_code": name.lower(), "field_type": kind, **always}
                     for name, kind in (("Name", "varchar"), ("Phone", "phone"), ("Email", "varchar"), ("Org", "org"))
                 ]
                 return _page([*built_in, *self.records.fields.values()], query)

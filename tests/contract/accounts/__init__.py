@@ -46,6 +46,10 @@ class SandboxAccount(ABC):
     def effects(self) -> int:
         """How many writes it has carried out."""
 
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        """The way to the sandbox, held to the shapes that the product publishes, where we have written them down."""
+        return transport
+
     def disturb(self, **faults: Any) -> None:
         """Misbehave from now on as `connector.sandbox.kit.faults.Faults` says."""
         self.sandbox.faults = Faults(**faults)
@@ -87,7 +91,7 @@ class CrmAccount(SandboxAccount):
         """The adapter, by default without a socket; with an address through a real server."""
         adapter = registry.crm(self.system)
         settings = adapter.settings_model.model_validate(self.settings(base_url))
-        transport = httpx.ASGITransport(self.app) if base_url == NOWHERE else None
+        transport = self.checked(httpx.ASGITransport(self.app)) if base_url == NOWHERE else None
         return adapter.connect("main", settings, Quota, transport=transport)
 
     @abstractmethod
@@ -165,7 +169,7 @@ class BookingAccount(SandboxAccount):
         """The adapter, by default without a socket; with an address through a real server."""
         adapter = registry.booking_system(self.system)
         settings = adapter.settings_model.model_validate(self.settings(base_url))
-        transport = httpx.ASGITransport(self.app) if base_url == NOWHERE else None
+        transport = self.checked(httpx.ASGITransport(self.app)) if base_url == NOWHERE else None
         return adapter.connect("stores", settings, Quota, transport=transport)
 
     @abstractmethod

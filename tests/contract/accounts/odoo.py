@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+import httpx
+from crms.odoo.shapes import conforming
+
 from connector.model.persons import NewCustomer
 from connector.sandbox.odoo.app import OdooSandbox
 
@@ -44,6 +47,9 @@ class Account(CrmAccount):
         self.app = self.sandbox.app
         # Times would be shifted by it where they were not said to be in UTC.
         self.sandbox.records.user_zone = "America/Toronto"
+
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return conforming(transport)
 
     def settings(self, base_url: str) -> dict[str, Any]:
         limits = {"per_second": 0, "per_minute": 0}
