@@ -48,6 +48,8 @@ class CRM(Integration):
     always_owned: ClassVar[bool] = False
     #: The name of the owner's field; None: owners cannot be chosen there.
     owner_field: str | None = None
+    #: Whether some sync records appointments here; what only these need is checked only then.
+    records: bool = False
     #: Whether some sync chooses owners.
     owned: bool = False
     #: The rules of `[sync.fields]` of every sync that leads here; `keep` adds to them.

@@ -20,6 +20,7 @@ from connector.remote.integration import Integration
 from connector.store import views
 from connector.store.backup import last_backup
 from connector.store.shared import processes
+from connector.store.tallies import Tally
 
 #: Seconds which the writer gets to show that it lives.
 WRITER_PATIENCE = 3.0
@@ -140,7 +141,7 @@ class Overview:
         try:
             async with asyncio.timeout(WRITER_PATIENCE):
                 # A write that writes nothing would also succeed on a disk that takes nothing.
-                await self._engine.store.upkeep.count("readiness checks")
+                await self._engine.store.upkeep.count(Tally.READINESS_CHECK)
         except TimeoutError:
             return [Check(id="database", level="error", message="The database's writer does not answer.")]
         except ConnectorError as error:

@@ -6,17 +6,18 @@ Every write of a running event is fenced: it applies only while the lane still c
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Collection
 
 from connector.model.bookings import Event
 from connector.model.jobs import StaleClaim, Verdict, Work
+from connector.store import tallies
 from connector.store.connection import Connection, Row, marks
 from connector.store.database import Database
-from connector.store.inbox import BACKFILL, LIVE, tally
+from connector.store.inbox import BACKFILL, LIVE
 from connector.store.intents import forget_open
 from connector.store.links import link_of
 from connector.store.reviews.decisions import decision_of, follow
+from connector.store.tallies import hour_of
 
 #: Trace entries kept per event; the oldest go first.
 LONGEST_TRACE = 60
@@ -208,7 +209,7 @@ def _conclude(connection: Connection, work: Work, verdict: Verdict, now: float) 
         ),
     )
     if verdict.state in ("done", "held", "ignored"):
-        tally(connection, now, Counter({verdict.state: 1}))
+        tallies.add(connection, [(verdict.state, "", hour_of(now), 1)])
     if verdict.state in ("done", "ignored"):
         forget_open(connection, work.source, work.client_id, work.event_id)
     follow(connection, work.decision, work.link, now)

@@ -30,7 +30,7 @@ class LinksMemory(Protocol):
     async def shared(self, crm: str, keys: Sequence[str], person: str | None) -> set[str]:
         """Answer those keys that belong to several people, as was noticed or decided; see `connector.store.links.Links`."""
 
-    async def notice(self, crm: str, key: str, people: int, now: float, *, person: str | None = None) -> None:
+    async def notice(self, crm: str, key: str, people: int, *, person: str | None = None) -> None:
         """Remember that a key was seen with so many plainly different people; `person` is asked about because of it."""
 
     async def different(self, crm: str, source: str, client_id: str, person: str | None) -> list[str]:

@@ -81,7 +81,9 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
     for name, crm in config.crm.items():
         found.crms[name] = registry.crm(crm.system).connect(name, crm, quota_for, transport=transport(f"crm.{name}"))
     for sync in config.sync:
-        found.crms[sync.crm].keep(sync.fields, owner=sync.owner.named if sync.owner else None)
+        customers = found.crms[sync.crm]
+        customers.keep(sync.fields, owner=sync.owner.named if sync.owner else None)
+        customers.records = customers.records or sync.record_appointments
     if store is not None and not store.database.shared:
         for adapter in found.adapters():
             adapter.remember(store.renewed)

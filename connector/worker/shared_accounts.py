@@ -1,7 +1,7 @@
 """Accounts as all processes on one database see them: one of them probes, and the others go by what it has found.
 
-A process whose calls are refused or fail asks the leader, which stops using the account at once and probes it. While an account cannot
-be used nobody but the leader asks the remote system anything.
+A process whose calls are refused or fail asks the leader, which stops using the account at once and probes it. While an account
+cannot be used nobody but the leader asks the remote system anything.
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ from connector.model.jobs import StaleClaim, Verdict, Work
 from connector.model.measures import OUTCOMES
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.store import Store
+from connector.store.tallies import Tally
 
 #: Seconds: the first retry comes within two, the later ones within an hour of each other.
 FIRST_RETRY, LAST_RETRY = 2.0, 3600.0
@@ -243,7 +244,7 @@ class Worker:
         for event in self._watchers:
             event.set()
 
-    async def _verdict(self, work: Work, log: structlog.stdlib.BoundLogger) -> Verdict:
+    async def _verdict(self, work: Work, log: structlog.typing.FilteringBoundLogger) -> Verdict:
         sync = self._syncs.get(work.source)
         if sync is None:
             hint = f'Add a [[sync]] with booking = "{work.source}" (or discard the event), restart, then retry it.'
@@ -271,7 +272,7 @@ class Worker:
             if isinstance(error, NeedsReview):
                 return await self._ask(work, error)
             if isinstance(error, NothingToIdentify):
-                await self._store.upkeep.count("without_identity")
+                await self._store.upkeep.count(Tally.WITHOUT_IDENTITY)
                 work.outcome = "skipped"
             elif isinstance(error, AccountPaused) and (account := self._accounts.get(error.account)) is not None:
                 if not isinstance(error, ActionRefused):
@@ -346,7 +347,7 @@ class Worker:
         breaker = self._accounts.get(account)
         return breaker is not None and (breaker.is_stopped(action) if action else breaker.error is not None)
 
-    async def _conclude(self, work: Work, verdict: Verdict, log: structlog.stdlib.BoundLogger) -> None:
+    async def _conclude(self, work: Work, verdict: Verdict, log: structlog.typing.FilteringBoundLogger) -> None:
         """Store the verdict, however long the database cannot: until then the lane is ours and stands still."""
         lanes = self._store.lanes
         await self._stubbornly(lambda: lanes.conclude(work, verdict, self._clock()), log)
@@ -359,7 +360,7 @@ class Worker:
             OUTCOMES.labels(work.source, verdict.state).observe(max(self._clock() - work.received_at, 0.0))
         tell("event " + verdict.state, outcome=work.outcome, attempts=work.attempts, reason=verdict.reason)
 
-    async def _stubbornly(self, write: Callable[[], Awaitable[object]], log: structlog.stdlib.BoundLogger) -> None:
+    async def _stubbornly(self, write: Callable[[], Awaitable[object]], log: structlog.typing.FilteringBoundLogger) -> None:
         """Write until the database has taken it, or until we stop."""
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, StoreError) and not isinstance(error, StaleClaim)),

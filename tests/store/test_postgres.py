@@ -224,9 +224,9 @@ async def test_a_cut_session_refuses_at_once_and_comes_back(store, place, eager)
 
 async def test_an_operation_whose_session_is_cut_in_the_middle_is_stored_for_nobody(store, place, eager):
     def half(connection):
-        connection.execute("INSERT INTO tallies VALUES (1, 'half', 1)")
+        connection.execute("INSERT INTO tallies (kind, n) VALUES ('half', 1)")
         cut_off(store, place)
-        connection.execute("INSERT INTO tallies VALUES (2, 'half', 1)")
+        connection.execute("INSERT INTO tallies (kind, hour, n) VALUES ('half', 2, 1)")
 
     async with busy_writer(store):
         waiting = [asyncio.create_task(store.database.write(half)), asyncio.create_task(store.inbox.accept(delivery("e-1")))]
@@ -234,7 +234,7 @@ async def test_an_operation_whose_session_is_cut_in_the_middle_is_stored_for_nob
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(result) for result in results] == [StoreError] * 2
     await until_writable(store)
-    assert await rows(store, "SELECT * FROM tallies WHERE name IN ('half', 'received')") == []
+    assert await rows(store, "SELECT * FROM tallies WHERE kind IN ('half', 'received')") == []
 
 
 @pytest.mark.parametrize("arrives", [True, False])

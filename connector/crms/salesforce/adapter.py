@@ -340,7 +340,7 @@ class Salesforce(CRM):
 
     async def checks(self) -> list[Check]:
         """Say separately whether our field, contacts, person accounts, events and the day's calls are as they should be."""
-        return await self._setup.checks()
+        return await self._setup.checks(appointments=self.records)
 
     async def fix(self) -> list[str]:
         """Create our key field and add it to the permission set of our user, as far as either is missing."""

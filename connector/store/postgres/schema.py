@@ -330,10 +330,60 @@ CREATE TRIGGER lanes_due AFTER INSERT OR UPDATE OF due ON lanes FOR EACH ROW
     WHEN (NEW.due IS NOT NULL AND NEW.boot IS NULL) EXECUTE FUNCTION lane_is_due();
 """
 
+_TYPED_TALLIES = """
+ALTER TABLE tallies RENAME TO tallies_before;
+ALTER TABLE tallies_before RENAME CONSTRAINT tallies_pkey TO tallies_before_pkey;
+CREATE TABLE tallies (
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL DEFAULT '',
+    hour INTEGER NOT NULL DEFAULT 0,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (kind, source, hour)
+);
+INSERT INTO tallies (kind, source, hour, n) SELECT
+    CASE substr(name, 1, 5) WHEN 'last:' THEN 'last_delivery' WHEN 'lost:' THEN 'lost_delivery' ELSE
+        CASE WHEN substr(name, 1, 7) = 'reused:' THEN 'reused_id'
+            WHEN name = 'readiness checks' THEN 'readiness_check' ELSE name END END,
+    CASE WHEN substr(name, 1, 5) IN ('last:', 'lost:') THEN substr(name, 6)
+        WHEN substr(name, 1, 7) = 'reused:' THEN substr(name, 8) ELSE '' END, hour, n FROM tallies_before;
+DROP TABLE tallies_before;
+CREATE OR REPLACE FUNCTION tally_update() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE tallies SET n = n - 1 WHERE kind = OLD.state AND source = '' AND hour = 0;
+    INSERT INTO tallies AS t (kind, n) VALUES (NEW.state, 1) ON CONFLICT (kind, source, hour) DO UPDATE SET n = t.n + 1;
+    RETURN NULL;
+END $$;
+"""
+
+_TYPED_REQUESTS = """
+ALTER TABLE backfills ADD COLUMN asked_since TEXT;
+ALTER TABLE backfills ADD COLUMN asked_until TEXT;
+ALTER TABLE backfills ADD COLUMN mode TEXT NOT NULL DEFAULT 'bookings' CHECK (mode IN ('bookings', 'changes'));
+UPDATE backfills SET asked_since = CAST(asked AS json) ->> 0, asked_until = CAST(asked AS json) ->> 1,
+    mode = CASE WHEN json_array_length(CAST(asked AS json)) > 2 THEN 'changes' ELSE 'bookings' END;
+ALTER TABLE backfills DROP COLUMN asked;
+UPDATE review_clients SET replaced = CAST(json_build_object(
+    'source', CAST(replaced AS json) -> 0, 'client_id', CAST(replaced AS json) -> 1, 'crm', CAST(replaced AS json) -> 2,
+    'customer_id', CAST(replaced AS json) -> 3, 'origin', CAST(replaced AS json) -> 4,
+    'stored_id', CAST(replaced AS json) -> 5, 'written_back_at', CAST(replaced AS json) -> 6) AS text)
+    WHERE replaced IS NOT NULL;
+"""
+
+_NEVER_READ = """
+ALTER TABLE intents DROP COLUMN result;
+ALTER TABLE shared_keys DROP COLUMN noticed_at;
+"""
+
 #: The change since which the tables know who works on them.
-_SECOND = "m002_several_processes"
+_KNOWN_SINCE = "m005_several_processes"
 #: (name, script) of every change, in their order.
-CHANGES = (("m001_first", _FUNCTIONS + _TABLES), (_SECOND, _SEVERAL_PROCESSES))
+CHANGES = (
+    ("m001_first", _FUNCTIONS + _TABLES),
+    ("m002_typed_tallies", _TYPED_TALLIES),
+    ("m003_typed_requests", _TYPED_REQUESTS),
+    ("m004_never_read", _NEVER_READ),
+    (_KNOWN_SINCE, _SEVERAL_PROCESSES),
+)
 
 
 def migrate(connection: psycopg.Connection[Any]) -> bool:
@@ -350,7 +400,7 @@ def migrate(connection: psycopg.Connection[Any]) -> bool:
             hint="Start that version again, or point database.url at another database.",
         )
     missing = [(name, script) for name, script in CHANGES if name not in applied]
-    if missing and _SECOND in applied and (alive := others(connection)):
+    if missing and _KNOWN_SINCE in applied and (alive := others(connection)):
         raise StoreError(
             f"The database must be changed for this version, and {alive} processes of an older one are at work on it.",
             hint="Stop all of them, then start this version. What is queued waits; senders repeat what they could not deliver.",

@@ -122,6 +122,6 @@ async def _create_without_email(case: Case, holder: Customer) -> Created:
     parts = case.parts
     customer = await parts.crm.create(new, case.key, await _more(case))
     if case.person.email_key is not None:
-        await parts.links.notice(parts.crm.name, case.person.email_key, 2, parts.clock())
+        await parts.links.notice(parts.crm.name, case.person.email_key, 2)
     text = f"a customer was created without the e-mail address, which belongs to customer {holder.id}"
     return _created(case, customer, text, without_email=True)
