@@ -15,6 +15,7 @@ import sqlite3
 from pathlib import Path
 
 from connector.model.errors import StoreError
+from connector.store.files import write_durably
 
 ENDING = ".key"
 _BYTES = 32
@@ -115,20 +116,8 @@ def _read(file: Path) -> Key | None:
 
 def _write(file: Path, secret: bytes) -> Key:
     """Write a secret, on the disk before anything is stored under it."""
-    part = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(handle, secret.hex().encode() + b"\n")
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        part.replace(file)
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_durably(file, secret.hex().encode() + b"\n")
     except OSError as error:
         text = f"The key file {file.name} cannot be written: {error.strerror}."
         raise StoreError(text, hint="Check the folder: that it exists, may be written and has space.") from error
