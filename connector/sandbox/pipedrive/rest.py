@@ -103,7 +103,8 @@ class Rest:
         records = self.records
         match method, rest:
             case "GET", []:
-                found = [activity for activity in records.activities.values() if not activity.is_deleted]
+                seen = records.clock() - records.rules.list_lag_seconds
+                found = [one for one in records.activities.values() if not one.is_deleted and one.added <= seen]
                 if "person_id" in query:
                     found = [activity for activity in found if activity.person == _id(query["person_id"])]
                 return _page([activity.document() for activity in _sorted(found, query)], query)

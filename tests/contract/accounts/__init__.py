@@ -78,6 +78,8 @@ class CrmAccount(SandboxAccount):
     starts_with_no = False
     #: Whether a person has one name there, instead of a given name and a family name.
     one_name = False
+    #: Characters that the text of an appointment's record holds.
+    room: int
 
     def as_kept(self, new: NewCustomer) -> NewCustomer:
         """What is read of a customer who was made of this."""
@@ -111,6 +113,10 @@ class CrmAccount(SandboxAccount):
     @abstractmethod
     def appointments(self) -> list[str]:
         """The ids of all appointments on customers' timelines."""
+
+    @abstractmethod
+    def text(self, record_id: str) -> str:
+        """What stands in the text of an appointment's record."""
 
     @abstractmethod
     def delete_appointment(self, record_id: str) -> None:

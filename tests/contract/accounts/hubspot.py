@@ -24,6 +24,7 @@ class Account(CrmAccount):
     """HubSpot."""
 
     system = "hubspot"
+    room = 65_536
     nobody = "99999999"
     text_length = 65_536
     written: ClassVar[Mapping[str, Any]] = {
@@ -70,6 +71,11 @@ class Account(CrmAccount):
 
     def appointments(self) -> list[str]:
         return [meeting["id"] for meeting in self.sandbox.meetings()]
+
+    def text(self, record_id: str) -> str:
+        return next(
+            str(meeting.get("hs_meeting_body", "")) for meeting in self.sandbox.meetings() if meeting["id"] == record_id
+        )
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.archive_meeting(record_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -21,6 +22,7 @@ class Account(CrmAccount):
     """Odoo."""
 
     system = "odoo"
+    room = 65_536
     nobody = "99999999"
     one_name = True
     text_length = None
@@ -81,6 +83,10 @@ class Account(CrmAccount):
 
     def appointments(self) -> list[str]:
         return [str(event["id"]) for event in self.sandbox.events()]
+
+    def text(self, record_id: str) -> str:
+        event = next(event for event in self.sandbox.events() if str(event["id"]) == record_id)
+        return html.unescape(str(event.get("description") or "").replace("<br>", "\n"))
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete_event(record_id)

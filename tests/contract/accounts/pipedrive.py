@@ -18,6 +18,8 @@ class Account(CrmAccount):
     """Pipedrive."""
 
     system = "pipedrive"
+    room = 2_000
+    one_name = True
     nobody = "99999999"
     text_length = 255
     unnamed = frozenset({"text", "number", "date", "option", "options", "fixed", "unknown"})
@@ -57,6 +59,9 @@ class Account(CrmAccount):
 
     def appointments(self) -> list[str]:
         return [str(activity["id"]) for activity in self.sandbox.activities()]
+
+    def text(self, record_id: str) -> str:
+        return str(self.sandbox.records.activities[int(record_id)].data.get("public_description", ""))
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete_activity(record_id)
