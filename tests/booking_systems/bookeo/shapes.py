@@ -216,6 +216,31 @@ class Refusal(Closed):
     retryAfter: int | float | None = None
 
 
+# ---- messages to a webhook ----
+
+
+class CustomerMessage(Closed):
+    """A deletion may come without the item."""
+
+    itemId: Text
+    timestamp: Moment
+    item: Customer | None = None
+
+
+class BookingMessage(Closed):
+    itemId: Text
+    timestamp: Moment
+    item: Booking | None = None
+
+
+class MessageHeaders(Open):
+    """Names in lower case."""
+
+    timestamp: Annotated[str, StringConstraints(pattern=r"^\d{13}$"), Field(alias="x-bookeo-timestamp")]
+    message_id: Annotated[Text, Field(alias="x-bookeo-messageid")]
+    signature: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), Field(alias="x-bookeo-signature")]
+
+
 # ---- calls ----
 
 KEYS = {"x-bookeo-secretkey": r"\S+", "x-bookeo-apikey": r"\S+"}

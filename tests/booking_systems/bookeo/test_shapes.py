@@ -1,15 +1,17 @@
 """The shapes themselves: the sandbox answers every call as published, and what is not as published does not pass."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
-from conforming import Nonconforming
+from conforming import Nonconforming, fits
 
 from connector.sandbox.bookeo.app import BookeoSandbox
 
 from .conftest import ADA
-from .shapes import CALLS, conforming
+from .shapes import CALLS, BookingMessage, CustomerMessage, MessageHeaders, conforming
 
 pytestmark = pytest.mark.anyio
 KEYS = {"X-Bookeo-secretKey": "sandbox-secret-key", "X-Bookeo-apiKey": "sandbox-api-key"}
@@ -114,3 +116,26 @@ async def test_an_answer_that_is_not_as_published_does_not_pass(status, body):
     async with client(conforming(httpx.MockTransport(lambda _: httpx.Response(status, json=body)))) as http:
         with pytest.raises(Nonconforming):
             await http.get("/v2/customers/1")
+
+
+SAMPLE = (Path(__file__).parent / "fixtures" / "customer_created.json").read_text()
+
+
+def test_the_vendors_own_sample_has_our_shape():
+    fits(CustomerMessage, SAMPLE, "the sample")
+    with pytest.raises(Nonconforming):
+        fits(CustomerMessage, SAMPLE.replace('"gender":"unknown"', '"gender":"none"'), "another")
+
+
+@pytest.mark.parametrize("deleted_item", [True, False])
+@pytest.mark.parametrize("embed_customer", [True, False])
+def test_the_messages_to_webhooks_are_as_published(deleted_item, embed_customer):
+    sandbox = BookeoSandbox(quota=None, deleted_item=deleted_item, embed_customer=embed_customer)
+    customer = sandbox.add_customer(**ADA)
+    number = sandbox.book(customer, starts_at=NOON)
+    for type_ in ("created", "updated", "deleted"):
+        for domain, item, shape in (("customers", customer, CustomerMessage), ("bookings", number, BookingMessage)):
+            message = sandbox.queue(domain, type_, item)
+            fits(shape, message.body.decode(), f"{domain} {type_}")
+            headers = sandbox.outbox.headers(message, "https://hooks.example.com/webhooks/spa", lost=True)
+            fits(MessageHeaders, json.dumps({name.lower(): value for name, value in headers.items()}), "the headers")
