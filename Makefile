@@ -56,8 +56,8 @@ peers: .venv/.installed-dev ## the same job by a flow in Node-RED, side by side 
 torture: .venv/.installed-dev ## kill real processes between unreliable remote systems, and count what was lost (TORTURE_ARGS=--help)
 	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
 
-identity: .venv/.installed-dev ## who is who on real kinds of booking data: wrong links, duplicates, drops, reviews, as one table
-	@$(BIN)/python -m tests.identity $(IDENTITY_ARGS)
+identity: .venv/.installed-dev ## who is who on real kinds of booking data, as one table; CRM=odoo for another CRM, CRM=all for each
+	@$(BIN)/python -m tests.identity $(if $(CRM),--crm $(CRM)) $(IDENTITY_ARGS)
 
 systems: .venv/.installed-dev ## every booking system through its sandbox with faults on, as one table
 	@$(BIN)/python -m tests.systems
