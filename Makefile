@@ -17,7 +17,7 @@ VERSIONS ?= 3.11 3.12 3.13 3.14
 SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench peers torture identity systems new-crm new-booking-system check-skeletons lock clean
+.PHONY: help demo test test-all check bench peers torture hostile identity systems new-crm new-booking-system check-skeletons lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -55,6 +55,10 @@ peers: .venv/.installed-dev ## the same job by a flow in Node-RED, side by side 
 
 torture: .venv/.installed-dev ## kill real processes between unreliable remote systems, and count what was lost (TORTURE_ARGS=--help)
 	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
+
+N ?= 20000
+hostile: .venv/.installed-dev ## hostile requests on every route of a real service, counted (make hostile N=1000000 HOSTILE_ARGS="--seed 7")
+	@$(BIN)/python -m tests.hostile -n $(N) $(HOSTILE_ARGS)
 
 identity: .venv/.installed-dev ## who is who on real kinds of booking data, as one table; CRM=odoo for another CRM, CRM=all for each
 	@$(BIN)/python -m tests.identity $(if $(CRM),--crm $(CRM)) $(IDENTITY_ARGS)

@@ -230,7 +230,9 @@ def ci(tmp_path):
     tools.mkdir()
     for tool in ("make", "chromium"):
         (tools / tool).write_text(
-            '#!/bin/sh\necho "$(basename "$0") $* browser=$CONNECTOR_REQUIRE_BROWSER"\n[ "$1" != "$FAILS_AT" ]\n',
+            "#!/bin/sh\n"
+            'required="browser postgres=$CONNECTOR_TEST_POSTGRES nginx=$CONNECTOR_TEST_NGINX"\n'
+            'echo "$(basename "$0") $*" ${CONNECTOR_REQUIRE_BROWSER:+"$required"}\n[ "$1" != "$FAILS_AT" ]\n',
             encoding="utf-8",
         )
         (tools / tool).chmod(0o755)
@@ -246,7 +248,7 @@ def ci(tmp_path):
 def test_ci_runs_what_the_readme_tells_newcomers_to_run(ci):
     answer = ci("Run `make test`.")
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.splitlines() == ["make check browser=", "make test browser=1"]
+    assert answer.stdout.splitlines() == ["make check", "make test browser postgres=required nginx=required"]
 
 
 @pytest.mark.parametrize("target", ["check", "test"])

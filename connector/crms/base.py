@@ -42,10 +42,14 @@ class CRM(Integration):
     #: Whether `get` of a record that was merged into another one leads there. False: it reads as gone (None), because the
     #: CRM does not say which one goes on.
     follows_merges: ClassVar[bool] = True
+    #: Seconds after a try without a clear answer in which the record may still appear there: none is made again before.
+    settle_seconds: float = 0.0
     #: Whether every customer has an owner from the start, so that one is only chosen for a customer who is made.
     always_owned: ClassVar[bool] = False
     #: The name of the owner's field; None: owners cannot be chosen there.
     owner_field: str | None = None
+    #: Whether some sync records appointments here; what only these need is checked only then.
+    records: bool = False
     #: Whether some sync chooses owners.
     owned: bool = False
     #: The rules of `[sync.fields]` of every sync that leads here; `keep` adds to them.

@@ -55,3 +55,9 @@ class Integration(ABC):
         except RemoteError as error:
             return Check(id=identity, level=level, message=str(error), hint=error.hint)
         return Check(id=identity, level="ok", message=f"{self.title}: {well}")
+
+    def unchecked(self, what: str) -> Check:
+        """Say what cannot be known before it is done: the remote system has no way to ask for that permission."""
+        after = "A refusal stops only that kind of action, and is shown here"
+        text = f"{self.title}: cannot be checked without writing: {what}. {after}"
+        return Check(id=f"{self.remote.account}.writing", level="ok", message=text)

@@ -49,7 +49,7 @@ def admin_route(token: str, operate: Operate) -> Route:
         try:
             arguments = json.loads(await read_body(dict(request.headers), request.receive, MAX_BODY) or b"{}")
             return JSONResponse({"result": await operate(name, arguments)})
-        except (KeyError, TypeError, ValueError, BodyTooLarge) as error:
+        except (KeyError, TypeError, ValueError, RecursionError, BodyTooLarge) as error:
             log.error("operation not understood", operation=name, error=type(error).__name__, exc_info=True)
             text = "The running service does not understand this command; is it of another version? Restart it."
             return JSONResponse({"error": "not_understood", "message": text}, 400)

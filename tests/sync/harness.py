@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crms.hubspot.shapes import conforming
+
 from connector.booking_systems.booxi.adapter import Booxi
 from connector.booking_systems.booxi.settings import BooxiSettings
 from connector.config.settings import SyncSettings
@@ -109,7 +111,7 @@ class World:
         self.clock = Clock()
         self.booxi = BooxiSandbox(quota=None, clock=self.clock, module_ids=("hubspot", "loyalty"))
         self.hubspot = HubSpotSandbox(unique_properties=(KEY,), per_10_seconds=None, search_per_second=None, clock=self.clock)
-        self.booxi_gate, self.hubspot_gate = Gate(self.booxi), Gate(self.hubspot)
+        self.booxi_gate, self.hubspot_gate = Gate(self.booxi), Gate(self.hubspot, conforming)
         self.settings = SyncSettings(booking="stores", crm="main")
         self.ended: list[Ended] = []
         self._path = folder / "connector.db"

@@ -335,7 +335,7 @@ class Dynamics(CRM):
 
     async def checks(self) -> list[Check]:
         """Say separately whether our key, the columns we write, and our privileges are as they should be."""
-        return await self._setup.checks()
+        return await self._setup.checks(appointments=self.records)
 
     async def fix(self) -> list[str]:
         """Create our column and its alternate key, as far as either is missing."""

@@ -262,7 +262,7 @@ class Odoo(CRM):
 
     async def users(self) -> Mapping[str, str]:
         """Read the active users who are not only guests of the portal, by e-mail address or else by login."""
-        rows = await self._client.search("list the users", USERS, [["share", "=", False]], ["email", "login"], probe=True)
+        rows = await self._client.search("list the users", USERS, [["share", "=", False]], ["email", "login"])
         return {str(row["id"]): read_text(row.get("email")) or read_text(row.get("login")) for row in rows}
 
     # ---- appointments ----
@@ -343,17 +343,11 @@ class Odoo(CRM):
 
     async def checks(self) -> list[Check]:
         """Say separately whether contacts and events can be read and written, and how long the key lives."""
-        return [
-            await self.check("contacts", "contacts can be read, made and changed", self._demand_contacts),
-            # Whoever records no appointments needs no calendar.
-            await self.check(
-                "events",
-                "calendar events can be read, made and changed",
-                lambda: self._demand_rights(EVENT),
-                level="warning",
-            ),
-            await self._expiry.check(),
-        ]
+        found = [await self.check("contacts", "contacts can be read, made and changed", self._demand_contacts)]
+        if self.records:
+            well = "calendar events can be read, made and changed"
+            found.append(await self.check("events", well, lambda: self._demand_rights(EVENT)))
+        return [*found, await self._expiry.check()]
 
     async def _demand_contacts(self) -> None:
         await self._demand_rights(PARTNER)

@@ -18,7 +18,7 @@ from connector.crms.pipedrive.own_fields import OwnFields
 from connector.crms.pipedrive.refusals import Refusals
 from connector.crms.pipedrive.settings import PipedriveSettings
 from connector.model.bookings import Appointment
-from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
@@ -59,6 +59,7 @@ class Pipedrive(CRM):
         super().__init__(name, remote)
         self._client = client
         self._settings = settings
+        self.settle_seconds = settings.wait_minutes * 60
         self._clock = clock
         #: How far Pipedrive's clock is ahead of ours, by the last answer.
         self._ahead = timedelta(0)
@@ -282,14 +283,15 @@ class Pipedrive(CRM):
         await self._marker(fresh=True, probe=True)
 
     async def checks(self) -> list[Check]:
-        """Whether our field is there."""
-        identity = f"{self.remote.account}.field"
-        name = self._settings.person_key_field
-        try:
-            await self.probe()
-        except RemoteError as error:
-            return [Check(id=identity, level="error", message=str(error), hint=error.hint)]
-        return [Check(id=identity, level="ok", message=f"Pipedrive: the person field {name} exists. Remember: {RESIDUAL}.")]
+        """Whether our field is there and what may be read; Pipedrive does not say what its token's user may write."""
+        well = f"the person field {self._settings.person_key_field} exists. Remember: {RESIDUAL}."
+        found = [await self.check("field", well, self.probe)]
+        # Record 1 may be there or not: either answer shows the right, and nothing of it is kept.
+        found.append(await self.check("persons", "persons can be read", lambda: self._client.person("1")))
+        if self.records:
+            found.append(await self.check("activities", "activities can be read", lambda: self._client.activity("1")))
+        what = "persons and activities" if self.records else "persons"
+        return [*found, self.unchecked(f"whether the token's user may add and edit {what}")]
 
     async def fix(self) -> list[str]:
         """Create our field if it is missing. Raises AccountPaused with a hint when the token may not do that."""

@@ -17,6 +17,8 @@ from connector.remote.values import read_object, read_objects, read_text, read_t
 #: An activity is only open or done: what else there is to say stands before its subject.
 PREFIXES = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
 DONE = frozenset({Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW})
+#: Characters of an activity's public description. How many it holds is not documented.
+MAX_TEXT = 2_000
 FIELDS = ("email", "first_name", "last_name", "mobile_phone", "phone")
 
 
@@ -116,7 +118,7 @@ def activity(appointment: Appointment, subject: str = "") -> dict[str, Any]:
         if appointment.ends_at is not None and (minutes := int((appointment.ends_at - start).total_seconds() // 60)) > 0:
             said["duration"] = f"{minutes // 60:02}:{minutes % 60:02}"
     said |= {"location": {"value": appointment.location}} if appointment.location else {}
-    return said | ({"public_description": f"With {appointment.staff}"} if appointment.staff else {})
+    return said | ({"public_description": appointment.description[:MAX_TEXT]} if appointment.description else {})
 
 
 def new_activity(appointment: Appointment, kind: str, customer_id: str, marker: str) -> dict[str, Any]:

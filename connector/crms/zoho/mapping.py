@@ -38,6 +38,8 @@ KINDS = {
 #: Events have no status of their own, so the title says how the appointment ended. A later event can take it back.
 TITLES = {Status.COMPLETED: "Completed", Status.NO_SHOW: "No-show", Status.CANCELLED: "Cancelled"}
 MAX_TITLE = 255
+#: Characters of an event's description. How many it holds is not documented; the smaller kind of text area has so many.
+MAX_TEXT = 2_000
 #: Values that one `in` of a query may hold.
 MAX_VALUES = 50
 
@@ -183,9 +185,9 @@ def event(appointment: Appointment, default: timedelta) -> dict[str, Any]:
 def new_event(appointment: Appointment, customer_id: str, now: datetime, default: timedelta) -> dict[str, Any]:
     """An event that is made: on the contact, without participants (they would be invited), and with the times Zoho demands."""
     start = appointment.starts_at or appointment.updated_at or now
-    staff = {"Description": f"With {appointment.staff}"} if appointment.staff else {}
+    text = {"Description": appointment.description[:MAX_TEXT]} if appointment.description else {}
     on = {"Who_Id": {"id": customer_id}}
-    return {**times(start, appointment.ends_at, default), **event(appointment, default), **staff, **on}
+    return {**times(start, appointment.ends_at, default), **event(appointment, default), **text, **on}
 
 
 def times(start: datetime, end: datetime | None, default: timedelta) -> dict[str, str]:

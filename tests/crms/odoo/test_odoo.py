@@ -127,6 +127,10 @@ async def test_without_the_right_to_create_events_only_appointments_wait(sandbox
         await crm.record_appointment(made.id, FITTING, KEY, None)
     assert (caught.value.action, caught.value.certain) == ("record the appointment", True)
     assert crm.remote.breaker.error is None
+    assert "crm.main.events" not in {check.id for check in await crm.checks()}, "no sync needs them"
+    crm.records = True
+    events = {check.id: check for check in await crm.checks()}["crm.main.events"]
+    assert (events.level, "may not create calendar events" in events.message) == ("error", True)
 
 
 async def test_a_right_that_an_older_server_refuses_with_status_200_stops_this_action_alone(connect):

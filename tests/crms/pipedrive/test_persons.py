@@ -122,13 +122,18 @@ async def test_fill_keeps_what_somebody_wrote_meanwhile(sandbox, crm):
 
 
 async def test_where_the_list_is_late_too_a_second_person_is_made(connect):
-    """The risk that stays: nobody but Pipedrive could refuse it."""
+    """The risk that stays: nobody but Pipedrive could refuse it. A check says so, and what cannot be checked."""
     sandbox = PipedriveSandbox(fields=(MARKER,), per_2_seconds=None, searches_per_2_seconds=None)
     sandbox.rules.list_lag_seconds = 60
     crm = connect(httpx.ASGITransport(sandbox.app))
     await crm.create(ADA, "a" * 64)
     await crm.create(ADA, "b" * 64)
     assert len(sandbox.persons()) == 2
-    (check,) = await crm.checks()
+    check, persons, writing = await crm.checks()
     assert "refuses no second person" in check.message
+    assert (persons.id, persons.level) == ("crm.main.persons", "ok")
+    assert "cannot be checked without writing: whether the token's user may add and edit persons" in writing.message
+    crm.records = True
+    assert [check.id.removeprefix("crm.main.") for check in await crm.checks()] == ["field", "persons", "activities", "writing"]
+    assert len(sandbox.persons()) == 2
     await crm.remote.aclose()
