@@ -17,7 +17,7 @@ VERSIONS ?= 3.11 3.12 3.13 3.14
 SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench peers torture hostile identity systems new-crm new-booking-system check-skeletons lock clean
+.PHONY: help demo test test-all check bench peers torture hostile identity systems crms new-crm new-booking-system check-skeletons lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -65,6 +65,9 @@ identity: .venv/.installed-dev ## who is who on real kinds of booking data, as o
 
 systems: .venv/.installed-dev ## every booking system through its sandbox with faults on, as one table
 	@$(BIN)/python -m tests.systems
+
+crms: .venv/.installed-dev ## every CRM through its sandbox: one person many times at once, lost answers, kills, calls, as one table
+	@$(BIN)/python -m tests.every_crm $(foreach name,$(CRM),--crm $(name))
 
 new-crm: .venv/.installed ## the skeleton of a CRM's integration: make new-crm NAME=acme_crm
 	@$(BIN)/python scripts/new_integration.py crm "$(NAME)"
