@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from enum import Enum
 from typing import Any, ClassVar, Self
 
 import httpx
@@ -13,6 +14,10 @@ from connector.model.problems import Check, Level
 from connector.model.renewed import RenewedSecrets
 from connector.remote.http import Remote
 from connector.remote.rate_limit import QuotaFor
+
+
+class Capability(Enum):
+    """Something that one product can do and another cannot. Each family lists its own; the value says it in words."""
 
 
 class Integration(ABC):
@@ -25,9 +30,17 @@ class Integration(ABC):
     #: The keys of the account's table in the configuration.
     settings_model: ClassVar[type[Any]]
 
+    #: What the account can do; the class says what it is by default, and `by_setting` what the settings may change of that.
+    capabilities: frozenset[Capability] = frozenset()
+    by_setting: ClassVar[frozenset[Capability]] = frozenset()
+
     def __init__(self, name: str, remote: Remote) -> None:
         self.name = name
         self.remote = remote
+
+    def can(self, capability: Capability) -> bool:
+        """Whether the account, as it is configured, can do something."""
+        return capability in self.capabilities
 
     @classmethod
     @abstractmethod

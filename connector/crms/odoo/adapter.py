@@ -48,9 +48,8 @@ class Odoo(CRM):
     system = "odoo"
     title = "Odoo"
     settings_model = OdooSettings
-    owner_field = OdooSettings.owner_field
     uniqueness = Uniqueness.KEY
-    follows_merges = False
+    capabilities = frozenset()
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, NOTHING, Uniqueness
+from connector.crms.base import CRM, NOTHING, CrmCapability, Uniqueness
 from connector.crms.pipedrive import mapping, own_fields
 from connector.crms.pipedrive.api import Client
 from connector.crms.pipedrive.own_fields import OwnFields
@@ -42,11 +42,9 @@ class Pipedrive(CRM):
     system = "pipedrive"
     title = "Pipedrive"
     settings_model = PipedriveSettings
-    owner_field = PipedriveSettings.owner_field
-    always_owned = True
     uniqueness = Uniqueness.NONE
     #: Only a marker that went over to the survivor leads there.
-    follows_merges = False
+    capabilities = frozenset({CrmCapability.ALWAYS_OWNED})
 
     def __init__(self, name: str, remote: Remote, client: Client, settings: PipedriveSettings) -> None:
         super().__init__(name, remote)
