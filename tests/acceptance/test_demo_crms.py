@@ -23,4 +23,4 @@ async def test_the_demo_shows_any_crm(crm):
         assert shown, f"nothing is shown of the {story}"
         assert shown[1] == state
         assert reason in shown[2]
-    assert re.search(rf"^{registry.crm(crm).title} now has 4 (contacts|persons) and 3 [\w ]+\.$", out, re.MULTILINE)
+    assert re.search(rf"^{registry.crm(crm).title} now has 4 (contacts|persons|parties) and 3 [\w ]+\.$", out, re.MULTILINE)

@@ -74,6 +74,8 @@ class CrmAccount(SandboxAccount):
     starts_with_no = False
     #: Whether a person has one name there, instead of a given name and a family name.
     one_name = False
+    #: Whether `connector check --fix` has something to make there.
+    needs_preparation = True
 
     def as_kept(self, new: NewCustomer) -> NewCustomer:
         """What is read of a customer who was made of this."""

@@ -1,0 +1,133 @@
+"""A real Tryton server as an account of the contract: a proxy in front of it misbehaves, its own protocol acts by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import httpx
+import phonenumbers
+import tryton_server
+from contract.accounts import CrmAccount
+from contract.accounts.tryton import mechanisms_of
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from connector.model.persons import NewCustomer
+from connector.sandbox.kit.faults import FaultInjector, Faults
+from connector.sandbox.tryton.app import method_of
+
+PARTY, ATTACHMENT = "party.party", "ir.attachment"
+ALL = {"active_test": False}
+#: Headers that belong to one connection.
+HOP = ("connection", "content-length", "transfer-encoding", "host", "accept-encoding")
+
+
+class Through:
+    """Sends every request on to a server, unless a fault says otherwise. `written` counts the writes that were done there."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.faults = Faults()
+        self.written = 0
+        self.statuses: Counter[int] = Counter()
+        self.app = FaultInjector(self._serve, lambda: self.faults, method_of=method_of)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        body = await request.body()
+        headers = {name: value for name, value in request.headers.items() if name not in HOP}
+        target = f"{self.url}{request.url.path}?{request.url.query}"
+        async with httpx.AsyncClient(verify=False, trust_env=False, timeout=20) as client:
+            try:
+                answer = await client.request(request.method, target, content=body, headers=headers)
+            except httpx.TransportError:
+                answer = httpx.Response(502)
+        self.written += method_of(scope) in ("POST", "PUT") and answer.is_success
+        self.statuses[answer.status_code] += 1
+        kept = {name: value for name, value in answer.headers.items() if name not in (*HOP, "content-encoding")}
+        await Response(answer.content, answer.status_code, kept)(scope, receive, send)
+
+
+class Account(CrmAccount):
+    """A Tryton server with an empty database."""
+
+    system = "tryton"
+    nobody = "99999999"
+    one_name = True
+    needs_preparation = False
+
+    def __init__(self, server: tryton_server.Server) -> None:
+        self.server = server
+        for model in (ATTACHMENT, PARTY):
+            if found := self._ids(model, ALL):
+                server.rpc(f"model.{model}.delete", found, {})
+        self.sandbox = Through(server.url)
+        self.app = self.sandbox.app
+        self._key = tryton_server.API_KEY
+
+    def settings(self, base_url: str) -> dict[str, Any]:
+        account = {"system": "tryton", "api_key": self._key, "database": tryton_server.DATABASE, "base_url": base_url}
+        return {**account, "limits": {"per_second": 0}, "timeout_seconds": 10}
+
+    def refuse_key(self) -> None:
+        self.server.rpc("model.res.user.application.cancel", self._application(), {})
+
+    def accept_key(self) -> None:
+        """Undo `refuse_key`: a key that was cancelled is cancelled for good, so it is made anew."""
+        application = self._application()
+        if self.server.rpc("model.res.user.application.read", application, ["state"], {})[0]["state"] == "cancelled":
+            self.server.rpc("model.res.user.application.delete", application, {})
+            user = self.server.rpc("model.res.user.search", [["login", "=", "admin"]], 0, 1, None, {})[0]
+            self.server.rpc("model.res.user.application.create", [{"user": user, "application": "rest", "key": self._key}], {})
+
+    def _application(self) -> list[int]:
+        found: list[int] = self.server.rpc("model.res.user.application.search", [["key", "=", self._key]], 0, 1, None, {})
+        return found
+
+    def effects(self) -> int:
+        return self.sandbox.written
+
+    def add(self, new: NewCustomer) -> str:
+        # A number that is not valid is refused as one, by hand too.
+        kinds = [(kind if kind == "email" or _is_valid(value) else "other", value) for kind, value in mechanisms_of(new)]
+        made = [{"type": kind, "value": value} for kind, value in kinds]
+        values = {"name": f"{new.first_name} {new.last_name}".strip(), "contact_mechanisms": [["create", made]]}
+        return str(self.server.rpc(f"model.{PARTY}.create", [values], {})[0])
+
+    def merge(self, loser: str, survivor: str) -> str:
+        source, destination = int(loser), int(survivor)
+        self.server.rpc(f"model.{PARTY}.write", [source, destination], {"name": "One Name"}, {})
+        session, *_ = self.server.rpc("wizard.party.replace.create", {})
+        asked = {"ask": {"source": source, "destination": destination}}
+        context = {"active_model": PARTY, "active_id": source, "active_ids": [source]}
+        self.server.rpc("wizard.party.replace.execute", session, asked, "replace", context)
+        return survivor
+
+    def archive(self, customer_id: str) -> None:
+        """Make a party not active."""
+        self.server.rpc(f"model.{PARTY}.write", [int(customer_id)], {"active": False}, {})
+
+    def delete(self, customer_id: str) -> None:
+        self.server.rpc(f"model.{PARTY}.delete", [int(customer_id)], {})
+
+    def customers(self) -> list[str]:
+        return [str(identity) for identity in self._ids(PARTY, {})]
+
+    def appointments(self) -> list[str]:
+        return [str(identity) for identity in self._ids(ATTACHMENT, {})]
+
+    def delete_appointment(self, record_id: str) -> None:
+        self.server.rpc(f"model.{ATTACHMENT}.delete", [int(record_id)], {})
+
+    def unprepare(self) -> None:
+        raise AssertionError("nothing has to be prepared in Tryton")
+
+    def _ids(self, model: str, context: dict[str, Any]) -> list[int]:
+        found: list[int] = self.server.rpc(f"model.{model}.search", [], 0, None, [["id", "ASC"]], context)
+        return found
+
+
+def _is_valid(number: str) -> bool:
+    return phonenumbers.is_valid_number(phonenumbers.parse(number))
