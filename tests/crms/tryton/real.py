@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -30,9 +31,16 @@ class Through:
     def __init__(self, url: str) -> None:
         self.url = url
         self.faults = Faults()
+        #: After so many faults there are no more.
+        self.most: float = math.inf
         self.written = 0
         self.statuses: Counter[int] = Counter()
-        self.app = FaultInjector(self._serve, lambda: self.faults, method_of=method_of)
+        self._injected: Counter[str] = Counter()
+        self.app = FaultInjector(self._serve, self._now, method_of=method_of)
+        self.app.injected = self._injected
+
+    def _now(self) -> Faults:
+        return self.faults if self._injected.total() < self.most else Faults(seed=self.faults.seed)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
