@@ -44,6 +44,9 @@ def configuration(config: Config) -> list[Check]:
         )
         for key in config.plain_secrets
     ]
+    if found and (mode := config.path.stat().st_mode & 0o777) & 0o077:
+        text = f"{name} holds secrets, and other users of this machine can read it (mode {mode:04o})"
+        found.append(Check(id="config.mode", level="warning", message=text, hint=f"Run `chmod 600 {config.path}`."))
     found += [Check(id="config.file", level="warning", message=text) for text in config.warnings]
     for source, booking in config.booking.items():
         if booking.default_country is None:

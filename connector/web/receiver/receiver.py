@@ -201,7 +201,7 @@ class Receiver:
             return
         # Answer, then swallow some of what is still coming: a connection cut while the sender writes hides the answer.
         await _send(send, refused.status, answer, refused.headers, more=True)
-        await discard(receive, limit=8 * self._max_body, seconds=self._body_timeout / 2)
+        await discard(receive, limit=16 * self._max_body, seconds=self._body_timeout / 2)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _label(self, scope: Scope) -> str:
