@@ -30,8 +30,8 @@ import pytest
 SERIES = "8.2"
 PACKAGES = (f"trytond=={SERIES}.*", f"trytond_party=={SERIES}.*", "phonenumbers==9.0.*")
 DATABASE, PASSWORD = "lab", "a-password-of-the-tests"
-#: The key of the user application, in the template of the database.
-API_KEY = "0123456789abcdef" * 8
+#: Users and their keys of the REST API, in the template of the database: an administrator, and one who is in no group.
+KEYS = {"admin": "0123456789abcdef" * 8, "plain": "fedcba9876543210" * 8}
 #: Seconds that an installation, or the start of a server, may take.
 INSTALLING, STARTING = 100, 30
 
@@ -43,7 +43,7 @@ class CannotInstall(Exception):
 def _cache() -> Path:
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     # The minor version of Python too: an environment belongs to one.
-    return base / "connector-tests" / f"tryton-{SERIES}-python-{sys.version_info.major}.{sys.version_info.minor}-1"
+    return base / "connector-tests" / f"tryton-{SERIES}-python-{sys.version_info.major}.{sys.version_info.minor}-3"
 
 
 @cache
@@ -77,8 +77,9 @@ def _install(folder: Path) -> None:
             _run(server.command("trytond-admin", *arguments), TRYTONPASSFILE=str(server.place / "password"))
         server.start()
         try:
-            user = server.rpc("model.res.user.search", [["login", "=", "admin"]], 0, 1, None, {})[0]
-            server.rpc("model.res.user.application.create", [{"user": user, "application": "rest", "key": API_KEY}], {})
+            server.rpc("model.res.user.create", [{"name": "plain", "login": "plain"}], {})
+            for login in KEYS:
+                server.make_key(login)
         finally:
             server.close()
         _copy(server.file, folder / "template.sqlite")
@@ -168,6 +169,11 @@ class Server:
             user, token, *_ = self._call("common.db.login", ["admin", {"password": PASSWORD}], {})
             self._session = base64.b64encode(f"admin:{user}:{token}".encode()).decode()
         return self._call(method, list(params), {"Authorization": f"Session {self._session}"})
+
+    def make_key(self, login: str) -> None:
+        """Make the key of a user."""
+        user = self.rpc("model.res.user.search", [["login", "=", login]], 0, 1, None, {})[0]
+        self.rpc("model.res.user.application.create", [{"user": user, "application": "rest", "key": KEYS[login]}], {})
 
     def _call(self, method: str, params: list[Any], headers: dict[str, str]) -> Any:
         body = {"id": secrets.randbelow(10**6), "method": method, "params": params}

@@ -72,7 +72,7 @@ class World:
 
     def config(self, folder: Path, booxi: Server, proxy: Server) -> Path:
         """Write the configuration."""
-        keys = {"partner_key": PARTNER_KEY, "webhook_token": WEBHOOK_TOKEN, "api_key": tryton_server.API_KEY}
+        keys = {"partner_key": PARTNER_KEY, "webhook_token": WEBHOOK_TOKEN, "api_key": tryton_server.KEYS["admin"]}
         text = CONFIG.format(booxi=booxi.url, tryton=proxy.url, database=tryton_server.DATABASE, **keys)
         file = folder / "connector.toml"
         file.write_text(text, encoding="utf-8")

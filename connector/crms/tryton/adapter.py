@@ -14,7 +14,7 @@ from connector.crms.tryton.api import ATTACHMENT, MECHANISM, PARTY, Client
 from connector.crms.tryton.refusals import Refusals
 from connector.crms.tryton.settings import TrytonSettings
 from connector.model.bookings import Appointment
-from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, UnknownOutcome
+from connector.model.errors import AccountPaused, ActionRefused, Conflict, Lasting, Rejected, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
@@ -244,16 +244,25 @@ class Tryton(CRM):
         number = mapping.record_id(record_id)
         if number is None:
             raise gone()
-        before = ""
-        if not appointment.title:
-            found = await self._client.search(UPDATE, ATTACHMENT, [["id", "=", number]], ["name"])
-            before = str(found[0].get("name") or "") if found else ""
+        before = "" if appointment.title else await self._name(UPDATE, number)
         values = mapping.attachment(appointment, marker, before)
         answer = await self._update(UPDATE, ATTACHMENT, number, values, gone)
         if answer.status == 400:
             await self._demand(UPDATE, ATTACHMENT, "write")
+            await self._name(UPDATE, number)
             raise self._unnamed(UPDATE)
         return record_id
+
+    async def _name(self, what: str, attachment: int) -> str:
+        """The name of an attachment; empty where there is none. Raises ActionRefused where our user is no administrator.
+
+        Whoever is none may search attachments only by the party, and an update begins with a search by id (measured).
+        """
+        try:
+            found = await self._client.search(what, ATTACHMENT, [["id", "=", attachment]], ["name"])
+        except ActionRefused:
+            raise self._refusals.administrator(what) from None
+        return str(found[0].get("name") or "") if found else ""
 
     async def find_appointment(self, customer_id: str, marker: str) -> str | None:
         """Find the attachment that carries `marker`, at the party or at one that it replaces: there attachments stay."""
@@ -277,6 +286,7 @@ class Tryton(CRM):
 
         async def attachments() -> None:
             await self._demand_all([ATTACHMENT])
+            await self._name(UPDATE, 1)
 
         return [
             await self.check("parties", "parties can be read, made and changed", self._demand_customers),

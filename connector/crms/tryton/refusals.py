@@ -48,15 +48,21 @@ class Refusals:
         hint = "If it stays: is the module party active in this database?" if status == 500 else ""
         return kind(self._text(what, how), account=self.account, status=status, hint=hint)
 
-    def right(self, what: str, how: str) -> ActionRefused:
+    def right(self, what: str, how: str, hint: str = "") -> ActionRefused:
         """Our user lacks, for sure, what this kind of action needs."""
-        refused = ActionRefused(self._text(what, how), action=what, account=self.account, status=403, hint=self.hint_rights())
+        text, hint = self._text(what, how), hint or self.hint_rights()
+        refused = ActionRefused(text, action=what, account=self.account, status=403, hint=hint)
         refused.certain = True
         return refused
 
     def hint_rights(self) -> str:
         """Which rights our user needs."""
-        return f"Let the user of [{self.account}] read, create and write parties, contact mechanisms and attachments."
+        return f"Let the user of [{self.account}] read, create and write parties and contact mechanisms."
+
+    def administrator(self, what: str) -> ActionRefused:
+        """Our user is no administrator: Tryton's REST API lets nobody else change an attachment (measured)."""
+        hint = f"Put the user of [{self.account}] into the group Administration, or set record_appointments = false."
+        return self.right(what, "only an administrator may change attachments", hint)
 
     def rejected(self, what: str, how: str, hint: str = "", *, status: int | None = None) -> Rejected:
         """The same request never succeeds."""

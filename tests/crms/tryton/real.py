@@ -73,10 +73,15 @@ class Account(CrmAccount):
                 server.rpc(f"model.{model}.delete", found, {})
         self.sandbox = Through(server.url)
         self.app = self.sandbox.app
-        self._key = tryton_server.API_KEY
+        self.login = "admin"
 
     def settings(self, base_url: str) -> dict[str, Any]:
-        account = {"system": "tryton", "api_key": self._key, "database": tryton_server.DATABASE, "base_url": base_url}
+        account = {
+            "system": "tryton",
+            "api_key": tryton_server.KEYS[self.login],
+            "database": tryton_server.DATABASE,
+            "base_url": base_url,
+        }
         return {**account, "limits": {"per_second": 0}, "timeout_seconds": 10}
 
     def refuse_key(self) -> None:
@@ -87,11 +92,12 @@ class Account(CrmAccount):
         application = self._application()
         if self.server.rpc("model.res.user.application.read", application, ["state"], {})[0]["state"] == "cancelled":
             self.server.rpc("model.res.user.application.delete", application, {})
-            user = self.server.rpc("model.res.user.search", [["login", "=", "admin"]], 0, 1, None, {})[0]
-            self.server.rpc("model.res.user.application.create", [{"user": user, "application": "rest", "key": self._key}], {})
+            self.server.make_key(self.login)
 
     def _application(self) -> list[int]:
-        found: list[int] = self.server.rpc("model.res.user.application.search", [["key", "=", self._key]], 0, 1, None, {})
+        found: list[int] = self.server.rpc(
+            "model.res.user.application.search", [["key", "=", tryton_server.KEYS[self.login]]], 0, 1, None, {}
+        )
         return found
 
     def effects(self) -> int:
@@ -116,6 +122,26 @@ class Account(CrmAccount):
     def archive(self, customer_id: str) -> None:
         """Make a party not active."""
         self.server.rpc(f"model.{PARTY}.write", [int(customer_id)], {"active": False}, {})
+
+    def be_nobody_special(self) -> None:
+        """Our user is none of the administrators, from the next `connect` on."""
+        self.login = "plain"
+
+    def take_right(self, model: str, right: str) -> None:
+        """Take a right to a model's records from everybody."""
+        values = {f"perm_{name}": name != right for name in ("read", "write", "create", "delete")}
+        self.server.rpc("model.ir.model.access.create", [{"model": model, **values}], {})
+
+    def give_rights(self) -> None:
+        """Undo `take_right`."""
+        model = "model.ir.model.access"
+        ours = [
+            ["model", "=", PARTY],
+            ["group", "=", None],
+            ["OR", *([f"perm_{name}", "=", False] for name in ("read", "write", "create"))],
+        ]
+        if found := self.server.rpc(f"{model}.search", ours, 0, None, None, {}):
+            self.server.rpc(f"{model}.delete", found, {})
 
     def delete(self, customer_id: str) -> None:
         self.server.rpc(f"model.{PARTY}.delete", [int(customer_id)], {})
