@@ -59,8 +59,8 @@ def installed() -> Path:
                 _install(folder)
                 (folder / "ready").touch()
     except (OSError, subprocess.SubprocessError, CannotInstall) as error:
-        last = getattr(error, "output", None) or str(error)
-        raise CannotInstall(f"Tryton cannot be installed: {str(last).strip()[-300:]}") from None
+        said = str(getattr(error, "output", None) or error).strip().splitlines()
+        raise CannotInstall(f"Tryton cannot be installed: {said[-1] if said else type(error).__name__}") from None
     return folder
 
 

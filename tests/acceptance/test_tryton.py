@@ -56,8 +56,8 @@ record_appointments = true
 #: Of the writes at Tryton, some are answered 500 and not done, some are done and their answer is lost or a 500. With this seed
 #: the first one, which makes the person, is done and its answer lost. They end after some: every one costs a pause that grows.
 LIES = {"seed": 4, "methods": ("POST", "PUT"), "error_500": 0.1, "lost_answer": 0.25, "error_after_effect": 0.1}
-MOST_LIES = 12
-KILLS = 4
+MOST_LIES = 8
+KILLS = 3
 
 
 class World:
