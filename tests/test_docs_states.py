@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.store.states import MOVES
+from connector.model.states import MOVES
 
 PAGE = (Path(__file__).parent.parent / "docs" / "events.md").read_text(encoding="utf-8")
 #: The states in which the inbox may store an event: one for each way a delivery can be read.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import config_option, ends_well, json_option, load_config, run
+from connector.cli.common import config_option, ends_well, json_option, load_config, run, say
 
 if TYPE_CHECKING:
     from connector.config.settings import Config
@@ -66,7 +66,7 @@ def _conclude(progress: Mapping[str, Any], as_json: bool) -> None:
     else:
         terminal.counts(result)
     if progress["state"] == "failed":
-        click.echo(f"Stopped early: {progress['reason']}. {progress['hint']}".strip(), err=True)
+        say(f"Stopped early: {progress['reason']}. {progress['hint']}".strip(), err=True)
         click.echo("Run the same command again to continue.", err=True)
     if progress["state"] == "failed" or progress["counts"]["failed"]:
         sys.exit(1)

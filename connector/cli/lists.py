@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.common import config_option, ends_well, json_option, load_config, read, read_stream
+from connector.model.states import STATES
 
 if TYPE_CHECKING:
     from connector.config.settings import Config
     from connector.store.lists import Wanted
 
 Row = Mapping[str, Any]
-EVENT_STATES = ("queued", "running", "retrying", "held", "done", "ignored", "discarded")
 ORIGINS = ("delivery", "booking_system", "crm_key", "email", "phone", "created", "review")
 
 _OPTIONS = (
@@ -72,7 +72,7 @@ _REVIEWS = _Kind(
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice(EVENT_STATES), help="Only events in this state.")
+@click.option("--state", type=click.Choice(STATES), help="Only events in this state.")
 @click.option("--reason", metavar="TEXT", help="Only events whose reason holds this text.")
 @_limit(100)
 @_list_options

@@ -134,7 +134,7 @@ def comparison(found: Mapping[str, Any]) -> None:
         _record(f"customer {candidate['customer_id']}", candidate, evidence.get("differs", ()))
         for side in ("speaks_for", "unclear", "speaks_against"):
             if said := evidence.get(side):
-                click.echo(f"    {side.replace('_', ' ')}: {', '.join(said)}")
+                click.echo(visible(f"    {side.replace('_', ' ')}: {', '.join(said)}"))
 
 
 def _record(title: str, one: Mapping[str, Any], differs: Sequence[str]) -> None:
@@ -148,9 +148,9 @@ def _record(title: str, one: Mapping[str, Any], differs: Sequence[str]) -> None:
 def checks(found: Sequence[Mapping[str, Any]]) -> None:
     """Print checks, each with its hint."""
     for check in found:
-        click.echo(f"{_LEVELS[check['level']]:<8} {check['id']}: {check['message']}")
+        click.echo(visible(f"{_LEVELS[check['level']]:<8} {check['id']}: {check['message']}"))
         if check["hint"]:
-            click.echo(f"         → {check['hint']}")
+            click.echo(visible(f"         → {check['hint']}"))
 
 
 def counts(result: Mapping[str, Any]) -> None:
@@ -195,7 +195,7 @@ class Follow:
 
     def show(self, progress: Mapping[str, Any]) -> None:
         """Show the newest figures."""
-        share, text = self._share(progress), self._text(progress)
+        share, text = self._share(progress), visible(self._text(progress))
         if self._console.is_terminal:
             self._bar.update(self._task, completed=share, description=progress["state"], more=text)
             return

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import click
 
-from connector.cli.common import config_option, ends_well, json_option, load_config, operate, read, run, whoami
+from connector.cli.common import config_option, ends_well, json_option, load_config, operate, read, run, say, whoami
 from connector.model.errors import ConnectorError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _outcome(config: Config, source: str, delivery: str) -> Mapping[str, Any] | 
 
 def _say(said: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
     if said["answer"] != 202:
-        click.echo(f"{said['address']} answered {said['answer']}: {answer.get('message', 'no reason was given')}", err=True)
+        say(f"{said['address']} answered {said['answer']}: {answer.get('message', 'no reason was given')}", err=True)
         if advice := _ADVICE.get(said["answer"]):
             click.echo(advice, err=True)
         return

@@ -1,4 +1,4 @@
-"""Days and moments as people type them: 2026-01-31, 2026-01-31T09:30+01:00, yesterday, 7d."""
+"""Days and moments as people type and read them: 2026-01-31, 2026-01-31T09:30+01:00, yesterday, 7d."""
 
 from __future__ import annotations
 
@@ -52,3 +52,8 @@ def _read(text: str, end: bool) -> datetime:
         found = datetime.fromisoformat(text)
     # The ends of the calendar may lie beyond it in UTC.
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def moment_of(unix: float) -> str:
+    """A Unix time for people, in UTC."""
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M UTC")

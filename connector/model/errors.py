@@ -123,7 +123,7 @@ class ActionRefused(AccountPaused):
     """One kind of action is refused, whatever the event: a missing scope or right, a plan, a full account.
 
     `action` is what the call was for, in plain words; what else the account does goes on. Where its probe is refused too, the
-    whole account is paused.
+    whole account is paused. `certain`: the answer itself says that no event gets through; it names a scope, or a right.
     """
 
     def __init__(
@@ -135,11 +135,11 @@ class ActionRefused(AccountPaused):
         status: int | None = None,
         retry_after: float | None = None,
         hint: str = "",
+        certain: bool = False,
     ) -> None:
         super().__init__(message, account=account, status=status, retry_after=retry_after, hint=hint)
         self.action = action
-        #: The answer itself says that no event gets through: it names a scope, or speaks of the plan.
-        self.certain = False
+        self.certain = certain
 
     @property
     def waits_for(self) -> str:
@@ -161,6 +161,10 @@ class UnknownOutcome(Transient):
 
 class Lasting(Transient):
     """A state of the data that rarely passes by itself: tried for some minutes, then held with the hint."""
+
+
+#: Problems of a remote system that end by themselves: whoever walks through many records waits and asks again.
+PASSING = (Unavailable, RateLimited, LimitReached, Transient)
 
 
 def waits_for(account: str, action: str) -> str:

@@ -15,17 +15,7 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connector.model.dates import moment
-from connector.model.errors import (
-    AccountPaused,
-    ActionRefused,
-    ConnectorError,
-    LimitReached,
-    RateLimited,
-    RemoteError,
-    StoreError,
-    Transient,
-    Unavailable,
-)
+from connector.model.errors import PASSING, AccountPaused, ActionRefused, ConnectorError, LimitReached, RemoteError, StoreError
 from connector.operations.engine import Engine
 from connector.operations.running import Kind
 from connector.store.backfills import COUNTS, Run
@@ -34,8 +24,6 @@ from connector.store.backfills import COUNTS, Run
 DEFAULT_PAST, DEFAULT_FUTURE = timedelta(days=365), timedelta(days=365)
 #: Seconds between looks at what is still open.
 LOOK_AGAIN = 1.0
-#: Problem that ends by itself.
-PASSING = (Unavailable, RateLimited, LimitReached, Transient)
 #: Seconds: a run that nobody goes on with later does not wait for the end of a limit that lasts as long.
 LONG_LIMIT = 900.0
 

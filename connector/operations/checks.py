@@ -14,9 +14,10 @@ from connector.config.database import DatabaseSettings
 from connector.config.settings import Config
 from connector.crms.base import CRM
 from connector.model.bookings import Event
+from connector.model.dates import moment_of
 from connector.model.errors import LimitReached, RemoteError
 from connector.model.problems import Check, Level
-from connector.remote.circuit_breaker import CircuitBreaker, moment_of
+from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.integration import Integration
 from connector.store import Store, views
 from connector.store.backup import last_backup, without_backup

@@ -28,8 +28,6 @@ HELD = 500
 REVIEWS = 20
 #: So many refusals in a row, with nothing accepted in between, are no stranger's chance visit.
 REFUSALS = 3
-#: Seconds for which a request to a wrong address is worth a word.
-DAY = 86_400.0
 #: Refusals that a real sender may meet and a person can fix; a browser's GET or a lost connection is none.
 _FIXABLE = {
     "verification": "Compare the token or secret at the sender with [booking.{}.webhook]",
@@ -196,7 +194,7 @@ class Overview:
     def _nearly(self) -> Check | None:
         """A sender with a wrong address looks like one that has nothing to send; scanners ask for other paths than these."""
         names = [*(name.lower() for name in self._engine.config.booking), "hook"]
-        recent = [one for one in self._received.unmatched.recent if one.at > time.time() - DAY]
+        recent = [one for one in self._received.unmatched.recent if one.at > time.time() - checks.DAY]
         missed = next((one for one in recent if any(name in one.path.lower() for name in names)), None)
         if missed is None:
             return None

@@ -10,8 +10,8 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from connector.model.dates import moment_of
 from connector.model.errors import AccountPaused, ActionRefused, LimitReached, RemoteError, Unavailable
 
 #: Calls in a row that must find a remote system unavailable before everything else stops asking it.
@@ -88,7 +88,9 @@ class CircuitBreaker:
         if entry is None or not entry.stopped:
             return
         if self._clock() < entry.try_at:
-            raise entry.error
+            # A new one each time: an exception that is raised again and again collects tracebacks.
+            known = entry.error
+            raise ActionRefused(str(known), action=action, account=self.account, status=known.status, hint=known.hint)
         self._plan(entry)
 
     def succeeded(self, action: str = "") -> None:
@@ -195,8 +197,3 @@ class CircuitBreaker:
         self._failures = 0
         self.tripped.clear()
         self.usable.set()
-
-
-def moment_of(unix: float) -> str:
-    """A Unix time for people, in UTC."""
-    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M UTC")

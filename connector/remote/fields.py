@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
+from connector.model.dates import moment_of
 from connector.model.fields import TIMES, FieldRule, FieldValue, Value
 from connector.model.persons import Customer
 from connector.remote.values import clean, read_time
@@ -80,7 +81,7 @@ def fitted(about: Field, value: Any) -> Value:
 
 def _text(value: Any) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return moment_of(value.timestamp())
     return str(value).lower() if isinstance(value, bool) else str(value).strip()
 
 

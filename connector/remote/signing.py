@@ -12,9 +12,7 @@ def proof(settings: WebhookSettings, body: bytes, message_id: str, now: float, *
     Other headers that are signed hold `message_id`. Raises ConfigError as `verifier_for` does.
     """
     verifier = verifier_for(settings, where=where)
-    if isinstance(verifier, StandardWebhooksVerifier):
-        return verifier.sign(body, message_id, now)
-    if isinstance(verifier, HmacVerifier):
+    if isinstance(verifier, StandardWebhooksVerifier | HmacVerifier):
         return verifier.sign(body, message_id, now)
     if settings.verify == "token":
         token = settings.tokens[0].get_secret_value()

@@ -16,8 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import structlog
+
 from connector.model.errors import Overloaded, StoreError
 from connector.store.connection import Connection
+from connector.store.key import Key
+from connector.store.lock import announce, give_up
 
 T = TypeVar("T")
 Operation = Callable[[Connection], Any]
@@ -59,24 +63,22 @@ class Database(ABC):
     #: (when it was put in place, when it was made) of the backup that this database once was; Unix time.
     restored: tuple[float, float] | None
 
-    def __init__(self) -> None:
+    #: Under which identity keys are stored.
+    _key: Key
+
+    def __init__(self, lock_file: int) -> None:
         self.boot = uuid4().hex
+        self._lock_file = lock_file
+        self._log = structlog.get_logger("connector.store.database").bind()
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._waiting = 0
         self._closed = False
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="connector-reader")
+        self._reader = threading.local()
         self._thread = threading.Thread(target=self._run, name="connector-writer", daemon=True)
 
     # What differs.
-
-    @abstractmethod
-    def announce(self, details: dict[str, Any]) -> None:
-        """Say how the command line can reach this process, where only the service's user can read it."""
-
-    @abstractmethod
-    def keyed(self, key: str) -> str:
-        """The form in which an identity key (or a person's) is stored; see `connector.store.key`."""
 
     @abstractmethod
     async def empty_wal(self) -> None:
@@ -116,9 +118,17 @@ class Database(ABC):
 
     @abstractmethod
     def _let_go(self) -> None:
-        """Close what is open; no thread uses it any more."""
+        """Close what is open beside the lock file; no thread uses it any more."""
 
     # What does not.
+
+    def announce(self, details: dict[str, Any]) -> None:
+        """Tell the command line on this machine how to reach this process."""
+        announce(self._lock_file, details)
+
+    def keyed(self, key: str) -> str:
+        """The form in which an identity key (or a person's) is stored; see `connector.store.key`."""
+        return self._key.keyed(key)
 
     async def write(self, operation: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Run `operation` in the writer's next transaction; returns after the commit. Its errors reach only this caller.
@@ -150,6 +160,7 @@ class Database(ABC):
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._readers.shutdown)
         self._let_go()
+        give_up(self._lock_file)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -82,3 +82,9 @@ def announce(handle: int, details: dict[str, Any]) -> None:
     """Say in the lock file that is held how the command line can reach this process; only its owner can read it."""
     os.ftruncate(handle, 0)
     os.pwrite(handle, json.dumps(details).encode(), 0)
+
+
+def give_up(handle: int) -> None:
+    """Let the next process hold the database."""
+    os.ftruncate(handle, 0)
+    os.close(handle)

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connector.model.reviews import Decision
+from connector.model.states import STATES
 from connector.store.connection import Connection, in_portions, marks
 from connector.store.connection import Row as StoredRow
 from connector.store.reviews.decisions import decision_of
-from connector.store.states import STATES
 
 Row = dict[str, Any]
 #: States that an event does not leave.

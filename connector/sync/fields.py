@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from connector.config.owner import OwnerSettings
 from connector.config.settings import SyncSettings
 from connector.crms.base import CRM
 from connector.model.bookings import Appointment, Client, Status
+from connector.model.dates import moment_of
 from connector.model.fields import NAMED, OPTIONAL, FieldRule, FieldValue, Value
 
 
@@ -80,4 +81,4 @@ def titled(template: str | None, client: Client, appointment: Appointment) -> Ap
 
 
 def _shown(value: Value) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if isinstance(value, datetime) else str(value)
+    return moment_of(value.timestamp()) if isinstance(value, datetime) else str(value)

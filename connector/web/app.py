@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 import structlog
 from starlette.applications import Starlette
@@ -20,7 +21,7 @@ from connector.web.receiver.receiver import Receiver
 from connector.web.receiver.stats import ReceiverStats
 from connector.web.status.decide import DecisionForms
 from connector.web.status.event_forms import EventForms
-from connector.web.status.guard import Guard
+from connector.web.status.guard import Guard, TurnedAway
 from connector.web.status.lists import ListPages
 from connector.web.status.login import Login
 from connector.web.status.page import StatusPages
@@ -67,7 +68,7 @@ def build_app(
             *forms,
             *extra_routes,
         ],
-        exception_handlers={HTTPException: _http_error, Exception: _unexpected},
+        exception_handlers={TurnedAway: _turned_away, HTTPException: _http_error, Exception: _unexpected},
     )
     # A redirect is a failed delivery to most senders; a wrong address is better told as 404.
     app.router.redirect_slashes = False
@@ -80,6 +81,11 @@ async def _home(_request: Request) -> Response:
 
 async def _healthz(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
+
+
+async def _turned_away(_request: Request, error: Exception) -> Response:
+    """Answer what a page's guard said instead of the page."""
+    return cast(TurnedAway, error).response
 
 
 async def _unexpected(_request: Request, _error: Exception) -> Response:

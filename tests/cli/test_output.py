@@ -25,3 +25,13 @@ def test_nothing_takes_over_the_terminal(capsys):
     assert "[/x] [bold]" in shown
     assert not set(shown) & set("\x1b\x07\u2028\ud800")
     assert "\nnext" not in shown
+
+
+def test_no_check_and_no_reason_takes_over_the_terminal(capsys):
+    terminal.checks([{"level": "error", "id": "crm.main", "message": ODD, "hint": ODD}])
+    progress = {"counts": {"seen": 1}, "open": 0, "fraction": 1.0, "state": "working", "reason": ODD}
+    terminal.Follow().show(progress)
+    out, err = capsys.readouterr()
+    for shown in (out, err):
+        assert "[/x] [bold]" in shown
+        assert not set(shown) & {"\x1b", "\x07", "\u2028", "\ud800"}

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, precondition, rule
 
 from connector.model.jobs import StaleClaim, Verdict
+from connector.model.states import STATES
 from connector.store import Store, views
-from connector.store.states import STATES
 
 from .model import FINAL, WAITING, Model
 from .samples import NOW, Place, delivery, event, rows

@@ -8,9 +8,9 @@ import pytest
 from sqlite_utils import Database
 
 from connector.model.errors import StoreError
+from connector.model.states import MOVES, STATES
 from connector.store.sqlite import schema
 from connector.store.sqlite.schema import migrate
-from connector.store.states import MOVES, STATES
 
 NOW = 1_795_000_000.0
 

@@ -9,8 +9,8 @@ import pytest
 from connector.model.bookings import Reading
 from connector.model.errors import StoreError
 from connector.model.jobs import Verdict
+from connector.model.states import STATES
 from connector.store import views
-from connector.store.states import STATES
 
 from .samples import DONE, HOUR, NOW, accept, claim_one, delivery, hold, link, rows, settle
 

@@ -233,11 +233,10 @@ async def test_a_limit_that_lasts_longer_than_was_said_is_not_said_again():
         assert [line["event"] for line in lines()] == ["account cannot be used; its events wait"]
 
 
-def scope(**more: bool) -> ActionRefused:
+def scope(*, certain: bool = True) -> ActionRefused:
     """A refusal that names a scope."""
-    error = ActionRefused("HubSpot: answered 403", action="record the appointment", account="crm.main", hint="Give it.")
-    error.certain = more.get("certain", True)
-    return error
+    text, action = "HubSpot: answered 403", "record the appointment"
+    return ActionRefused(text, action=action, account="crm.main", hint="Give it.", certain=certain)
 
 
 @in_virtual_time

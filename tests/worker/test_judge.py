@@ -112,9 +112,8 @@ def test_while_the_account_is_closed_the_event_waits_for_it_and_spends_no_attemp
 
 
 def test_while_an_action_is_stopped_its_events_wait_for_it_and_others_do_not(worker, closed):
-    error = ActionRefused("no scope", action="search contacts", account="crm.main", hint="Give it.")
+    error = ActionRefused("no scope", action="search contacts", account="crm.main", hint="Give it.", certain=True)
     other = ActionRefused("no scope", action="record", account="crm.main")
-    error.certain = True
     closed.refused(error)
     verdict = worker.judge(work(attempts=1000), error)
     assert verdict == Verdict("queued", "no scope", "Give it.", waits_for="crm.main: search contacts", counts=False)

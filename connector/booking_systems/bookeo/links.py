@@ -14,7 +14,7 @@ from connector.booking_systems.base import ClientLink
 from connector.booking_systems.bookeo.api import ABSENT, BookeoClient
 from connector.booking_systems.bookeo.settings import MAX_EXTERNAL_REF, BookeoSettings
 from connector.booking_systems.bookeo.webhook import customer_of
-from connector.model.errors import AccountPaused, LimitReached, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome
+from connector.model.errors import PASSING, AccountPaused, Rejected, Transient, UnknownOutcome
 from connector.remote.values import read_key, read_object, read_objects, read_text
 
 _GONE_HINT = "Look for it in Bookeo; if it was deleted there, discard the event."
@@ -143,7 +143,7 @@ class FieldLinks(_Objects):
     async def _stuck(self, client_id: str, field: str, customer_id: str) -> bool:
         try:
             stored = await self._read(client_id)
-        except (Unavailable, RateLimited, LimitReached, Transient) as error:
+        except PASSING as error:
             raise self._unsure(error) from None
         return self._shows(stored, field, customer_id)
 
@@ -234,7 +234,7 @@ class ReferenceLinks(_Objects):
     async def _stuck(self, number: str, reference: str) -> bool:
         try:
             stored = await self._read(number)
-        except (Unavailable, RateLimited, LimitReached, Transient) as error:
+        except PASSING as error:
             raise self._unsure(error) from None
         return read_object(stored).get("externalRef") == reference
 

@@ -114,9 +114,7 @@ class Refusals:
         hint = f"{hint}; {WAITING}"
         if scopes:
             # Named by a 401 as well as by a 403: whatever the status, the key is good for other calls.
-            refused = ActionRefused(text, action=what, account=self._account, status=answer.status, hint=hint)
-            refused.certain = True
-            return refused
+            return ActionRefused(text, action=what, account=self._account, status=answer.status, hint=hint, certain=True)
         return AccountPaused(text, account=self._account, status=answer.status, hint=hint)
 
     def _plan_or_version(self, what: str, status: int) -> AccountPaused:

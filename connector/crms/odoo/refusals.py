@@ -89,9 +89,7 @@ class Refusals:
     def right(self, what: str, how: str) -> ActionRefused:
         """Our user lacks, for sure, what this kind of action needs."""
         text, hint = f"{self._title}: {what}: {how}", self.hint(Meaning.RIGHT)
-        refused = ActionRefused(text, action=what, account=self.account, status=403, hint=hint)
-        refused.certain = True
-        return refused
+        return ActionRefused(text, action=what, account=self.account, status=403, hint=hint, certain=True)
 
     def of_exception(self, what: str, data: Any, status: int | None) -> RemoteError | None:
         """The error for an exception as Odoo describes it (`name`, `message`, …); None for a class that is not known."""

@@ -93,9 +93,7 @@ class Refusals:
 
     def _lacks(self, what: str, text: str, status: int, hint: str) -> ActionRefused:
         """The token or its user lacks what every call of this kind needs."""
-        refused = ActionRefused(text, action=what, account=self._account, status=status, hint=hint)
-        refused.certain = True
-        return refused
+        return ActionRefused(text, action=what, account=self._account, status=status, hint=hint, certain=True)
 
     # ---- of one record, or of a request that was about one thing ----
 

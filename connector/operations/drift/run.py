@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeVar
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from connector.model.errors import AccountPaused, ConnectorError, LimitReached, RateLimited, Transient, Unavailable
+from connector.model.errors import PASSING, AccountPaused, ConnectorError
 from connector.model.links import Link
 from connector.operations.drift.comparison import Comparison, Finding
 from connector.operations.engine import Engine
@@ -31,7 +31,6 @@ LOOK_AGAIN, PATIENCE = 1.0, 60.0
 #: Where another customer's id was found, as evidence in a review.
 _WHOSE = {"id_foreign": "stored in the booking system", "clients_apart": "the customer of the client that is left"}
 T = TypeVar("T")
-PASSING = (Unavailable, RateLimited, LimitReached, Transient)
 
 
 @dataclass

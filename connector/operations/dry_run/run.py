@@ -11,17 +11,7 @@ import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connector.model.bookings import Event
-from connector.model.errors import (
-    ConnectorError,
-    Hold,
-    Ignore,
-    LimitReached,
-    NeedsReview,
-    RateLimited,
-    Rejected,
-    Transient,
-    Unavailable,
-)
+from connector.model.errors import PASSING, ConnectorError, Hold, Ignore, NeedsReview, Rejected
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.operations.backfill import Progress, period
@@ -32,8 +22,6 @@ from connector.store import views
 from connector.store.reviews.decisions import earlier
 from connector.sync.locks import IdentityLocks
 from connector.sync.pipeline import Sync
-
-_PASSING = (Unavailable, RateLimited, LimitReached, Transient)
 
 
 class DryRun:
@@ -139,7 +127,7 @@ class DryRun:
             return await self._outcome(work) if await self._answered(work, error) else "held"
         except Hold:
             return "held"
-        except (Rejected, *_PASSING) as error:
+        except (Rejected, *PASSING) as error:
             self._log.warning("client would fail", client=work.client_id, reason=str(error))
             return "failed"
         return work.outcome or "matched"
@@ -158,7 +146,7 @@ class DryRun:
 
 def _patiently() -> AsyncRetrying:
     return AsyncRetrying(
-        retry=retry_if_exception_type(_PASSING),
+        retry=retry_if_exception_type(PASSING),
         stop=stop_after_attempt(10),
         wait=wait_random_exponential(0.5, max=30),
         reraise=True,

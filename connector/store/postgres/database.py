@@ -7,7 +7,6 @@ is ours again. Only those whose COMMIT was cut off wait: whether it happened is 
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,14 +17,13 @@ from queue import Empty
 from typing import Any, TypeVar
 
 import psycopg
-import structlog
 
 from connector.model.errors import Overloaded, StoreError
 from connector.store import connection as store
 from connector.store.connection import in_portions, marks
 from connector.store.database import Database, Operation, Waiting
 from connector.store.key import Key, load_key
-from connector.store.lock import announce, lock
+from connector.store.lock import lock
 from connector.store.postgres import sessions
 from connector.store.postgres.dialect import Connection, Row
 from connector.store.postgres.explained import explained, unreachable
@@ -42,10 +40,10 @@ class PostgresDatabase(Database):
     """The database on its server. Create it with `open`."""
 
     def __init__(self, url: str, lock_file: int, session: psycopg.Connection[Row], key: Key, new: bool) -> None:
-        super().__init__()
+        super().__init__(lock_file)
         self.name = sessions.name_of(url)
         self.new, self.restored = new, None
-        self._url, self._lock_file, self._key = url, lock_file, key
+        self._url, self._key = url, key
         self._session: psycopg.Connection[Row] | None = session
         session.execute(
             "INSERT INTO installation VALUES ('boot', %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (self.boot,)
@@ -54,9 +52,7 @@ class PostgresDatabase(Database):
         self._connecting = ThreadPoolExecutor(1, thread_name_prefix="connector-connect")
         self._attempt: Future[psycopg.Connection[Row]] | None = None
         self._next_attempt = 0.0
-        self._log = structlog.get_logger("connector.store.database").bind()
         self._size, self._size_looked = 0, 0.0
-        self._reader = threading.local()
         self._read_sessions: list[psycopg.Connection[Row]] = []
         self._thread.start()
 
@@ -84,14 +80,6 @@ class PostgresDatabase(Database):
             undo.pop_all()
         return opened
 
-    def announce(self, details: dict[str, Any]) -> None:
-        """Tell the command line on this machine how to reach this process."""
-        announce(self._lock_file, details)
-
-    def keyed(self, key: str) -> str:
-        """The form in which an identity key (or a person's) is stored; see `connector.store.key`."""
-        return self._key.keyed(key)
-
     async def empty_wal(self) -> None:
         """PostgreSQL's own log is its business."""
 
@@ -115,8 +103,6 @@ class PostgresDatabase(Database):
             self._attempt.result().close()
         for session in (*self._read_sessions, *([self._session] if self._session else [])):
             session.close()
-        os.ftruncate(self._lock_file, 0)
-        os.close(self._lock_file)
 
     # The writer thread.
 

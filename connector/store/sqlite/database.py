@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-import structlog
-
 from connector.model.errors import ConnectorError, Overloaded, StoreError
 from connector.store.connection import Connection
 from connector.store.database import Database, Operation, Waiting
 from connector.store.key import Key, fingerprint_of, load_key
-from connector.store.lock import announce, lock
+from connector.store.lock import lock
 from connector.store.sqlite.explained import explained
 from connector.store.sqlite.identity import OpenedFiles, open_itself
 from connector.store.sqlite.pruning import blank
@@ -43,10 +40,10 @@ class SqliteDatabase(Database):
     """The open file. Create it with `open`."""
 
     def __init__(self, path: Path, lock_file: int, itself: int, new: bool) -> None:
-        super().__init__()
+        super().__init__(lock_file)
         self.path, self.name = path, path.name
         self.new = new
-        self._lock_file, self._itself = lock_file, itself
+        self._itself = itself
         self._space_checked = 0.0
         self._space_left = True
         self._connection, self._key = _connect(path)
@@ -54,9 +51,7 @@ class SqliteDatabase(Database):
         self._truncate = False
         self._files = OpenedFiles(path)
         self._fault: tuple[str, str] | None = None
-        self._log = structlog.get_logger("connector.store.database").bind()
         self._durable = True
-        self._reader = threading.local()
         self._read_connections: list[sqlite3.Connection] = []
         self._thread.start()
 
@@ -75,14 +70,6 @@ class SqliteDatabase(Database):
             opened = cls(path, lock_file, itself, new)
             undo.pop_all()
         return opened
-
-    def announce(self, details: dict[str, Any]) -> None:
-        """Tell the command line how to reach this process."""
-        announce(self._lock_file, details)
-
-    def keyed(self, key: str) -> str:
-        """The form in which an identity key (or a person's) is stored; see `connector.store.key`."""
-        return self._key.keyed(key)
 
     async def empty_wal(self) -> None:
         """Take the WAL over and cut it to nothing, so that what was deleted is in neither file; later, if somebody reads."""
@@ -107,8 +94,6 @@ class SqliteDatabase(Database):
         for connection in (*self._read_connections, self._connection):
             connection.close()
         os.close(self._itself)
-        os.ftruncate(self._lock_file, 0)
-        os.close(self._lock_file)
 
     def sizes(self) -> dict[str, int]:
         """Bytes of the database and of its WAL (0 for a file that is not there), and what is free on their disk."""

@@ -10,7 +10,7 @@ from sqlite_utils import Database as SqliteUtilsDatabase
 from sqlite_utils import Migrations
 
 from connector.model.errors import StoreError
-from connector.store.states import MOVES, STATES
+from connector.model.states import MOVES, STATES
 
 migrations = Migrations("connector")
 

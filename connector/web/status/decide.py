@@ -12,7 +12,7 @@ from connector.model.errors import ConnectorError
 from connector.web.access import Operator
 from connector.web.interfaces import Actions
 from connector.web.status.forms import MAX_FORM
-from connector.web.status.guard import Guard, TurnedAway
+from connector.web.status.guard import Guard
 from connector.web.status.pages import Pages
 
 #: Characters of a customer's id.
@@ -53,10 +53,7 @@ class DecisionForms:
 
     async def compare(self, request: Request) -> Response:
         """Show the clients and candidates of a review side by side, read now and stored nowhere."""
-        try:
-            operator = self._guard.decider(request)
-        except TurnedAway as turned:
-            return turned.response
+        operator = self._guard.decider(request)
         number = number_of(request.path_params["review"])
         if number is None:
             return self._guard.back("/status", False, _NO_REVIEW)
@@ -69,10 +66,7 @@ class DecisionForms:
 
     async def decide(self, request: Request) -> Response:
         """Carry out one form and go back to the page."""
-        try:
-            operator, form = await self._guard.form(request)
-        except TurnedAway as turned:
-            return turned.response
+        operator, form = await self._guard.form(request)
         where = form.get("back", "/status")
         if "review" not in request.path_params:
             return await self._many(request, operator, form, where)

@@ -14,7 +14,7 @@ from connector.web.access import Operator
 from connector.web.interfaces import Actions, StatusData
 from connector.web.status.decide import number_of, ticked_in
 from connector.web.status.forms import MAX_FORM
-from connector.web.status.guard import Guard, TurnedAway
+from connector.web.status.guard import Guard
 from connector.web.status.pages import Pages
 from connector.web.status.rows import DISCARDED, RETRIED
 from connector.web.status.wording import count
@@ -41,10 +41,7 @@ class EventForms:
 
     async def act(self, request: Request) -> Response:
         """Carry out one form, after a question where it cannot be taken back or is about many, and go back to the page."""
-        try:
-            operator, form = await self._guard.form(request)
-        except TurnedAway as turned:
-            return turned.response
+        operator, form = await self._guard.form(request)
         choice, one = form.get("choice", ""), request.path_params.get("event")
         where = form.get("back", "/status/events")
         numbers = ticked_in(form, "event-") if one is None else [n for n in [number_of(one)] if n is not None]

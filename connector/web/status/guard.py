@@ -30,7 +30,7 @@ _FOREIGN = "The request comes from another site. Nothing was changed."
 
 
 class TurnedAway(Exception):
-    """The request is answered with `response` instead."""
+    """The request is answered with `response` instead, by the application: no page catches it."""
 
     def __init__(self, response: Response) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ from connector.web.access import Operator
 from connector.web.interfaces import StatusData
 from connector.web.status import rows, search
 from connector.web.status.decide import number_of
-from connector.web.status.guard import Guard, TurnedAway
+from connector.web.status.guard import Guard
 from connector.web.status.pages import Pages
 from connector.web.status.present import accounts_of, decided, review
 from connector.web.status.search import BadSearch, Search
@@ -61,10 +61,7 @@ class ListPages:
 
     async def listing(self, request: Request) -> Response:
         """Show one page of a list, narrowed as the query says."""
-        try:
-            operator = self._guard.operator(request)
-        except TurnedAway as turned:
-            return turned.response
+        operator = self._guard.operator(request)
         kind = request.url.path.rpartition("/")[2]
         try:
             asked = search.read(kind, request.query_params, self._clock())
@@ -78,10 +75,7 @@ class ListPages:
 
     async def event(self, request: Request) -> Response:
         """Show one event: what happened, why, and what can be done about it."""
-        try:
-            operator = self._guard.operator(request)
-        except TurnedAway as turned:
-            return turned.response
+        operator = self._guard.operator(request)
         number = number_of(request.path_params["event"])
         try:
             found = None if number is None else await self._data.event(number)
@@ -94,10 +88,7 @@ class ListPages:
 
     async def body(self, request: Request) -> Response:
         """Show what the sender sent, to operators who may decide; that it was shown is in the log."""
-        try:
-            operator = self._guard.decider(request)
-        except TurnedAway as turned:
-            return turned.response
+        operator = self._guard.decider(request)
         number = number_of(request.path_params["event"])
         if number is None:
             return self._guard.back("/status/events", False, _NO_EVENT)
@@ -112,10 +103,7 @@ class ListPages:
 
     async def accounts(self, request: Request) -> Response:
         """Show all accounts."""
-        try:
-            operator = self._guard.operator(request)
-        except TurnedAway as turned:
-            return turned.response
+        operator = self._guard.operator(request)
         try:
             found = await self._data.status()
         except ConnectorError as error:

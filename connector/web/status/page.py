@@ -16,7 +16,7 @@ from connector.web.access import Access
 from connector.web.interfaces import StatusData
 from connector.web.receiver.stats import ReceiverStats
 from connector.web.status import metrics
-from connector.web.status.guard import Guard, TurnedAway
+from connector.web.status.guard import Guard
 from connector.web.status.login import Login, peer_of
 from connector.web.status.pages import PRIVATE, Pages
 from connector.web.status.present import present
@@ -63,10 +63,7 @@ class StatusPages:
 
     async def page(self, request: Request) -> Response:
         """Show the page, or the way to log in."""
-        try:
-            operator = self._guard.operator(request)
-        except TurnedAway as turned:
-            return turned.response
+        operator = self._guard.operator(request)
         try:
             view = present(await self._data.page(), now=self._clock(), config_file=self._config_file)
         except ConnectorError as error:

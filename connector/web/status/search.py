@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 from connector.model.dates import moment
+from connector.model.states import STATES
 
 #: Characters of one field; nothing that is looked for is longer.
 LONGEST = 200
-STATES = ("queued", "running", "retrying", "held", "done", "ignored", "discarded")
 #: What the fields are called in `connector.store.lists.Wanted`, where it differs.
 _NAMES = {"client": "client_id", "customer": "customer_id", "appointment": "appointment_id"}
 
