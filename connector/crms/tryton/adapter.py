@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Self
 
 import httpx
@@ -148,26 +148,23 @@ class Tryton(CRM):
         return created.model_copy(update={"refused": refused})
 
     async def _create(self, new: NewCustomer, person_key: str) -> tuple[Answer, tuple[str, ...]]:
-        values = {field: getattr(new, field).strip() for field in mapping.TYPES}
-        kept = dict(values)
+        """Create it without what is refused; the second answer is which of our fields were left out."""
+        name, values = mapping.name_of(new), mapping.values_of(new)
+        kept = values
         while True:
-            party = mapping.new_party(new.model_copy(update=kept), person_key)
+            party = mapping.new_party(name, kept, person_key)
             answer = await self._client.create(CREATE, PARTY, party, mapping.READ)
             if answer.status != 400:
-                return answer, tuple(field for field, value in values.items() if value and not kept[field])
-            # A code that is taken is refused as any other value is: the records say which it was.
-            await self._refuse_second(person_key)
-            kept = await self._without(CREATE, PARTY, "create", answer, kept)
-            if not (kept["email"] if values["email"] else any(kept.values())):
+                return answer, tuple(field for field in values if field not in kept)
+            refused = mapping.refused_fields(answer.data, kept, party["name"])
+            if not refused:
+                # A code that is taken is refused as any other value is: the records say which it was.
+                await self._refuse_second(person_key)
+                await self._demand(CREATE, PARTY, "create", kept)
                 raise self._unnamed(CREATE)
-
-    async def _without(self, what: str, model: str, right: str, answer: Answer, sent: Mapping[str, str]) -> dict[str, str]:
-        """What was sent, without the values that a refusal quotes. Raises ActionRefused or Rejected where it quotes none."""
-        await self._demand(what, model, right)
-        refused = mapping.refused_fields(read_object(answer.data).get("message"), sent)
-        if not refused:
-            raise self._unnamed(what)
-        return {field: "" if field in refused else value for field, value in sent.items()}
+            kept = {field: value for field, value in kept.items() if field not in refused}
+            if not ("email" in kept if "email" in values else kept):
+                raise self._unnamed(CREATE)
 
     def _unnamed(self, what: str) -> Rejected:
         hint = "A value breaks a rule of this Tryton: correct it in the booking system, then retry the event."
@@ -194,11 +191,15 @@ class Tryton(CRM):
         if "email" in values and any(other.id != customer.id for other in await self.by_email(new.email)):
             del values["email"]
         while number is not None and values:
-            answer = await self._update(FILL, PARTY, number, mapping.written(values), self._gone)
+            party = mapping.written(values)
+            answer = await self._update(FILL, PARTY, number, party, self._gone)
             if answer.status != 400:
                 return tuple(values)
-            kept = await self._without(FILL, PARTY, "write", answer, values)
-            values = {field: value for field, value in kept.items() if value}
+            refused = mapping.refused_fields(answer.data, values, party.get("name", customer.first_name))
+            if not refused:
+                await self._demand(FILL, PARTY, "write", values)
+                raise self._unnamed(FILL)
+            values = {field: value for field, value in values.items() if field not in refused}
         return ()
 
     async def _update(
@@ -306,8 +307,13 @@ class Tryton(CRM):
             text = f"Tryton: our user may not {', '.join(lacking)}"
             raise AccountPaused(text, account=self.remote.account, status=403, hint=self._refusals.hint_rights())
 
-    async def _demand(self, what: str, model: str, right: str) -> None:
-        """After a refusal that may have been for a right: a missing one is refused with 400, as a value is (measured)."""
-        rights = await self._client.rights([model], probe=False)
-        if not rights[model].get(right):
-            raise self._refusals.right(what, f"our user may not {right} {model}")
+    async def _demand(self, what: str, model: str, right: str, values: Container[str] = ()) -> None:
+        """After a refusal that may have been for a right: a missing one is refused with 400, as a value is (measured).
+
+        `values` are those of our fields that were sent: contact mechanisms are records of their own.
+        """
+        needed = {model: right} | ({MECHANISM: "create"} if any(field in values for field in mapping.TYPES) else {})
+        rights = await self._client.rights(list(needed), probe=False)
+        for one, wanted in needed.items():
+            if not rights[one].get(wanted):
+                raise self._refusals.right(what, f"our user may not {wanted} {one}")

@@ -12,7 +12,7 @@ import phonenumbers
 from connector.model.bookings import Appointment, Status
 from connector.model.persons import Customer, NewCustomer
 from connector.remote import contacts
-from connector.remote.values import clean, read_objects, read_text
+from connector.remote.values import clean, read_object, read_objects, read_text
 
 #: What is read of a party. The nested fields are those of its contact mechanisms that are active.
 READ = (
@@ -87,11 +87,19 @@ def is_active(data: Mapping[str, Any]) -> bool:
     return data.get("active") in (1, True)
 
 
-def new_party(new: NewCustomer, person_key: str) -> dict[str, Any]:
+def name_of(new: NewCustomer) -> str:
+    """Both names as the one that Tryton keeps; empty where neither is known."""
+    return " ".join(part for part in (_said(new.first_name), _said(new.last_name)) if part)
+
+
+def values_of(new: NewCustomer) -> dict[str, str]:
+    """Our field → value, for what becomes a contact mechanism."""
+    return {field: text for field in TYPES if (text := _said(getattr(new, field)))}
+
+
+def new_party(name: str, values: Mapping[str, str], person_key: str) -> dict[str, Any]:
     """A party that is made, under our key. Without a name, the address or number takes its place until a name is known."""
-    values = {field: _said(getattr(new, field)) for field in TYPES}
-    name = _name(new) or next((value for value in values.values() if value), "")
-    return {"code": person_key, "name": name, **_mechanisms(values)}
+    return {"code": person_key, "name": name or next(iter(values.values()), ""), **_mechanisms(values)}
 
 
 def fill_values(current: Customer, new: NewCustomer) -> dict[str, str]:
@@ -112,14 +120,14 @@ def _mechanisms(values: Mapping[str, str]) -> dict[str, Any]:
     return {"contact_mechanisms": [["create", made]]} if made else {}
 
 
-def refused_fields(message: Any, values: Mapping[str, str]) -> tuple[str, ...]:
-    """Those of our fields whose value a refusal quotes, in whichever language it is. Nothing else of it is used."""
+def refused_fields(refusal: Any, values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Those of our fields whose value a refusal quotes, in whichever language it is. Nothing else of it is used.
+
+    It quotes the party's name too (measured), which may be one of the values.
+    """
+    message = read_object(refusal).get("message")
     text = message if isinstance(message, str) else ""
-    return tuple(field for field in TYPES if values.get(field) and f'"{values[field]}"' in text)
-
-
-def _name(new: NewCustomer) -> str:
-    return " ".join(part for part in (_said(new.first_name), _said(new.last_name)) if part)
+    return tuple(field for field in TYPES if field in values and text.count(f'"{values[field]}"') > (values[field] == name))
 
 
 def _said(text: str) -> str:

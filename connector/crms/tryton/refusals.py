@@ -1,4 +1,4 @@
-"""What Tryton's refusals mean. Its sentences may be translated and quote what was sent: only the status is read.
+"""What Tryton's refusals mean. Its sentences may be translated: only the status is read, and which sent values a 400 quotes.
 
 One request is one transaction, and an exception ends it, so that every status below 500 proves that nothing was done. A 500
 is a page: of an unknown field or model as well as of a defect (measured), so that it proves nothing.
@@ -51,13 +51,12 @@ class Refusals:
     def right(self, what: str, how: str, hint: str = "") -> ActionRefused:
         """Our user lacks, for sure, what this kind of action needs."""
         text, hint = self._text(what, how), hint or self.hint_rights()
-        refused = ActionRefused(text, action=what, account=self.account, status=403, hint=hint)
-        refused.certain = True
-        return refused
+        return ActionRefused(text, action=what, account=self.account, status=403, hint=hint, certain=True)
 
     def hint_rights(self) -> str:
         """Which rights our user needs."""
-        return f"Let the user of [{self.account}] read, create and write parties and contact mechanisms."
+        what = "parties and contact mechanisms, and attachments for appointments"
+        return f"Let the user of [{self.account}] read, create and write {what}."
 
     def administrator(self, what: str) -> ActionRefused:
         """Our user is no administrator: Tryton's REST API lets nobody else change an attachment (measured)."""

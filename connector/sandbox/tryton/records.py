@@ -159,6 +159,8 @@ class Records:
     def _mechanisms(self, party: Json, commands: Sequence[Sequence[Any]]) -> list[Json]:
         """The contact mechanisms that the commands of a one2many field make; only `create` is understood."""
         made = []
+        if commands:
+            self._allow(MECHANISM, "create")
         for command, values in commands:
             if command != "create":
                 raise ValueError(command)

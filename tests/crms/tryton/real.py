@@ -19,7 +19,7 @@ from connector.model.persons import NewCustomer
 from connector.sandbox.kit.faults import FaultInjector, Faults
 from connector.sandbox.tryton.app import method_of
 
-PARTY, ATTACHMENT = "party.party", "ir.attachment"
+PARTY, MECHANISM, ATTACHMENT = "party.party", "party.contact_mechanism", "ir.attachment"
 ALL = {"active_test": False}
 #: Headers that belong to one connection.
 HOP = ("connection", "content-length", "transfer-encoding", "host", "accept-encoding")
@@ -136,7 +136,7 @@ class Account(CrmAccount):
         """Undo `take_right`."""
         model = "model.ir.model.access"
         ours = [
-            ["model", "=", PARTY],
+            ["model", "in", [PARTY, MECHANISM]],
             ["group", "=", None],
             ["OR", *([f"perm_{name}", "=", False] for name in ("read", "write", "create"))],
         ]

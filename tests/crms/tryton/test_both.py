@@ -18,7 +18,7 @@ from connector.model.errors import AccountPaused, ActionRefused, Conflict, Rejec
 from connector.model.persons import Customer, NewCustomer
 from connector.remote.rate_limit import Quota
 from connector.sandbox.tryton.app import TrytonSandbox
-from connector.sandbox.tryton.records import PARTY
+from connector.sandbox.tryton.records import MECHANISM, PARTY
 
 from .real import Account as RealAccount
 
@@ -167,6 +167,19 @@ async def test_a_person_of_whom_nothing_would_be_left_is_refused_and_nobody_is_m
     assert account.customers() == []
 
 
+async def test_a_number_costs_one_more_create_and_no_look_up(crm, transport):
+    await crm.create(ADA.model_copy(update={"phone": "+1514555"}), KEY)
+    assert [request.url.path.rpartition("/")[2] for request, _ in transport.seen] == [PARTY, PARTY]
+
+
+@pytest.mark.parametrize("kept", [{"email": "ada@example.com"}, {"mobile_phone": "+15145550123"}], ids=["address", "number"])
+async def test_a_party_without_a_name_is_made_without_the_number_that_is_refused(crm, kept):
+    """The refusal quotes the party's name, which is the address or the other number."""
+    made = await crm.create(NewCustomer(phone="+1514555", **kept), KEY)
+    assert made.refused == ("phone",)
+    assert (made.emails, made.mobile_phone) == (tuple([kept["email"]] if "email" in kept else []), kept.get("mobile_phone", ""))
+
+
 async def test_a_fill_goes_on_without_a_number_that_is_refused(account, crm):
     customer = await crm.get(account.add(NewCustomer(email="ada@example.com")))
     written = await crm.fill(customer, ADA.model_copy(update={"phone": "+1514555"}))
@@ -228,6 +241,18 @@ async def test_a_missing_right_is_answered_400_and_named(account, crm, right, sa
         await crm.probe()
     assert said in str(caught.value).replace(", ", " may not ")
     assert [check.level for check in await crm.checks()] == ["error", "warning"]
+
+
+@NOBODY_SPECIAL
+async def test_a_missing_right_to_contact_mechanisms_is_named(account, crm):
+    customer = await crm.get(account.add(NewCustomer(first_name="Ada")))
+    account.take_right(MECHANISM, "create")
+    for write, *given in ((crm.create, ADA, KEY), (crm.fill, customer, ADA)):
+        with pytest.raises(ActionRefused) as caught:
+            await write(*given)
+        assert caught.value.certain
+        assert "may not create party.contact_mechanism" in str(caught.value)
+    assert account.customers() == [customer.id]
 
 
 @NOBODY_SPECIAL
