@@ -163,6 +163,12 @@ class Server:
         self.stop()
         self._http.close()
 
+    def ids(self, model: str, where: str = "1") -> list[int]:
+        """The ids of a model's records, as they stand in the database: a question to the server takes ten times as long."""
+        with closing(sqlite3.connect(f"{self.file.as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute(f"SELECT id FROM {model.replace('.', '_')} WHERE {where} ORDER BY id")
+            return [identity for (identity,) in found]
+
     def rpc(self, method: str, *params: Any) -> Any:
         """Call a method as an administrator, as Tryton's own clients do."""
         if not self._session:

@@ -21,4 +21,4 @@ def real(tryton: tryton_server.Server) -> Iterator[Account]:
     """An account there, with an empty database and a key that is valid."""
     account = Account(tryton)
     yield account
-    account.accept_key()
+    account.restore()

@@ -19,8 +19,7 @@ from connector.model.persons import NewCustomer
 from connector.sandbox.kit.faults import FaultInjector, Faults
 from connector.sandbox.tryton.app import method_of
 
-PARTY, MECHANISM, ATTACHMENT = "party.party", "party.contact_mechanism", "ir.attachment"
-ALL = {"active_test": False}
+PARTY, ATTACHMENT = "party.party", "ir.attachment"
 #: Headers that belong to one connection.
 HOP = ("connection", "content-length", "transfer-encoding", "host", "accept-encoding")
 
@@ -68,8 +67,10 @@ class Account(CrmAccount):
 
     def __init__(self, server: tryton_server.Server) -> None:
         self.server = server
+        self._refused: list[int] = []
+        self._taken: list[int] = []
         for model in (ATTACHMENT, PARTY):
-            if found := self._ids(model, ALL):
+            if found := server.ids(model):
                 server.rpc(f"model.{model}.delete", found, {})
         self.sandbox = Through(server.url)
         self.app = self.sandbox.app
@@ -85,20 +86,18 @@ class Account(CrmAccount):
         return {**account, "limits": {"per_second": 0}, "timeout_seconds": 10}
 
     def refuse_key(self) -> None:
-        self.server.rpc("model.res.user.application.cancel", self._application(), {})
+        application = "model.res.user.application"
+        key = tryton_server.KEYS[self.login]
+        self._refused = self.server.rpc(f"{application}.search", [["key", "=", key]], 0, 1, None, {})
+        self.server.rpc(f"{application}.cancel", self._refused, {})
 
-    def accept_key(self) -> None:
-        """Undo `refuse_key`: a key that was cancelled is cancelled for good, so it is made anew."""
-        application = self._application()
-        if self.server.rpc("model.res.user.application.read", application, ["state"], {})[0]["state"] == "cancelled":
-            self.server.rpc("model.res.user.application.delete", application, {})
+    def restore(self) -> None:
+        """Undo `refuse_key`, where a key is cancelled for good and so is made anew, and `take_right`."""
+        if self._refused:
+            self.server.rpc("model.res.user.application.delete", self._refused, {})
             self.server.make_key(self.login)
-
-    def _application(self) -> list[int]:
-        found: list[int] = self.server.rpc(
-            "model.res.user.application.search", [["key", "=", tryton_server.KEYS[self.login]]], 0, 1, None, {}
-        )
-        return found
+        if self._taken:
+            self.server.rpc("model.ir.model.access.delete", self._taken, {})
 
     def effects(self) -> int:
         return self.sandbox.written
@@ -130,37 +129,22 @@ class Account(CrmAccount):
     def take_right(self, model: str, right: str) -> None:
         """Take a right to a model's records from everybody."""
         values = {f"perm_{name}": name != right for name in ("read", "write", "create", "delete")}
-        self.server.rpc("model.ir.model.access.create", [{"model": model, **values}], {})
-
-    def give_rights(self) -> None:
-        """Undo `take_right`."""
-        model = "model.ir.model.access"
-        ours = [
-            ["model", "in", [PARTY, MECHANISM]],
-            ["group", "=", None],
-            ["OR", *([f"perm_{name}", "=", False] for name in ("read", "write", "create"))],
-        ]
-        if found := self.server.rpc(f"{model}.search", ours, 0, None, None, {}):
-            self.server.rpc(f"{model}.delete", found, {})
+        self._taken += self.server.rpc("model.ir.model.access.create", [{"model": model, **values}], {})
 
     def delete(self, customer_id: str) -> None:
         self.server.rpc(f"model.{PARTY}.delete", [int(customer_id)], {})
 
     def customers(self) -> list[str]:
-        return [str(identity) for identity in self._ids(PARTY, {})]
+        return [str(identity) for identity in self.server.ids(PARTY, "active")]
 
     def appointments(self) -> list[str]:
-        return [str(identity) for identity in self._ids(ATTACHMENT, {})]
+        return [str(identity) for identity in self.server.ids(ATTACHMENT)]
 
     def delete_appointment(self, record_id: str) -> None:
         self.server.rpc(f"model.{ATTACHMENT}.delete", [int(record_id)], {})
 
     def unprepare(self) -> None:
         raise AssertionError("nothing has to be prepared in Tryton")
-
-    def _ids(self, model: str, context: dict[str, Any]) -> list[int]:
-        found: list[int] = self.server.rpc(f"model.{model}.search", [], 0, None, [["id", "ASC"]], context)
-        return found
 
 
 def _is_valid(number: str) -> bool:

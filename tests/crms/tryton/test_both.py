@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import httpx
@@ -48,13 +48,9 @@ class Sandbox(SandboxAccount):
 
 
 @pytest.fixture(params=["real", "sandbox"])
-def account(request: pytest.FixtureRequest) -> Iterator[Sandbox | RealAccount]:
-    if request.param == "sandbox":
-        yield Sandbox()
-        return
-    real: RealAccount = request.getfixturevalue("real")
-    yield real
-    real.give_rights()
+def account(request: pytest.FixtureRequest) -> Sandbox | RealAccount:
+    real: RealAccount | None = request.getfixturevalue("real") if request.param == "real" else None
+    return real or Sandbox()
 
 
 class Recording(httpx.ASGITransport):
