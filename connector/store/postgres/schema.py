@@ -13,6 +13,7 @@ import psycopg
 
 from connector.model.errors import StoreError
 from connector.model.states import MOVES, STATES
+from connector.store.connection import Connection
 from connector.store.postgres.processes import others
 
 _TYPES = {
@@ -385,6 +386,13 @@ CHANGES = (
     (_KNOWN_SINCE, _SEVERAL_PROCESSES),
 )
 
+#: Columns whose values a sequence gives: table, column, the sequence's name as SQL.
+SEQUENCES = (
+    "SELECT table_name, column_name, pg_get_serial_sequence(quote_ident(table_name), column_name)"
+    " FROM information_schema.columns WHERE table_schema = current_schema()"
+    " AND pg_get_serial_sequence(quote_ident(table_name), column_name) IS NOT NULL"
+)
+
 
 def migrate(connection: psycopg.Connection[Any]) -> bool:
     """Bring the schema to this version's, within a transaction that holds the lock; returns whether there was none before.
@@ -411,6 +419,13 @@ def migrate(connection: psycopg.Connection[Any]) -> bool:
         connection.execute(_typed(script).encode())
         connection.execute("INSERT INTO schema_changes VALUES (%s, now())", (name,))
     return new
+
+
+def changes_apart(connection: Connection) -> tuple[set[str], set[str]]:
+    """The changes that the tables have been through and this version does not know; and those that they lack."""
+    applied = {row[0] for row in connection.execute("SELECT name FROM schema_changes")}
+    known = {name for name, _ in CHANGES}
+    return applied - known, known - applied
 
 
 def _typed(script: str) -> str:

@@ -11,6 +11,7 @@ from sqlite_utils import Migrations
 
 from connector.model.errors import StoreError
 from connector.model.states import MOVES, STATES
+from connector.store.connection import Connection
 
 migrations = Migrations("connector")
 
@@ -415,11 +416,23 @@ def migrate(connection: sqlite3.Connection, keyed: Callable[[str], str]) -> None
     migrations.apply(SqliteUtilsDatabase(connection))
 
 
-def unknown_migrations(connection: sqlite3.Connection) -> set[str]:
+def unknown_migrations(connection: Connection) -> set[str]:
     """Which changes of a newer version the file has been through; changes nothing."""
+    return _applied(connection) - _known()
+
+
+def missing_migrations(connection: Connection) -> set[str]:
+    """Which changes of this version the file has not been through; changes nothing."""
+    return _known() - _applied(connection)
+
+
+def _applied(connection: Connection) -> set[str]:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
         return set()
     applied = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'connector'").fetchall()
+    return {row[0] for row in applied}
+
+
+def _known() -> set[str]:
     with closing(sqlite3.connect(":memory:")) as empty:
-        known = {migration.name for migration in migrations.pending(SqliteUtilsDatabase(empty))}
-    return {row[0] for row in applied} - known
+        return {migration.name for migration in migrations.pending(SqliteUtilsDatabase(empty))}
