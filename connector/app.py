@@ -18,11 +18,13 @@ import uvicorn
 from prometheus_client import Histogram
 
 from connector import __version__
+from connector.booking_systems.base import BookingCapability
 from connector.config.addresses import is_any
 from connector.config.settings import Config
 from connector.model.deliveries import Delivery
 from connector.model.errors import ConfigError, StoreError
 from connector.model.measures import STORING
+from connector.operations import checks
 from connector.operations.engine import Engine
 from connector.operations.operations import Operations
 from connector.operations.status import Overview
@@ -100,6 +102,8 @@ class Service:
         if self.engine.store.database.new:
             hint = "Right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
             self._log.warning("new database", file=self.engine.store.database.name, hint=hint)
+        for check in checks.modes(self.config.database.path):
+            self._log.warning(check.message, hint=check.hint)
         token = secrets.token_urlsafe(32)
         listener = _listen(self.config)
         port = listener.getsockname()[1]
@@ -212,7 +216,7 @@ class Service:
                 continue
             if verifier is not None:
                 keep = kept_headers(adapter.reads_headers, settings.webhook.header if settings.webhook else None)
-                found[name] = Source(name, adapter.read_delivery, verifier, keep, adapter.accepts_forms)
+                found[name] = Source(name, adapter.read_delivery, verifier, keep, adapter.can(BookingCapability.FORMS))
         if faults:
             raise ConfigError([f"{self.config.path}: {fault}" for fault in faults])
         return found
