@@ -99,6 +99,10 @@ class CrmAccount(SandboxAccount):
     def enforce_limits(self) -> None:
         """Refuse too many calls from now on, where the product publishes how many and the sandbox does not already."""
 
+    def forbid_duplicates(self) -> bool:
+        """Switch on the product's own rules against duplicates, as its administrators do; False: it has none to switch on."""
+        return False
+
     @abstractmethod
     def add(self, new: NewCustomer) -> str:
         """Add a customer by hand; returns the id."""

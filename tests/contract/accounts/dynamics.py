@@ -54,6 +54,10 @@ class Account(CrmAccount):
         login = base_url.replace("http://far.test", "https://far.test")
         return {"system": "dynamics", "base_url": base_url, "login_url": login, "timeout_seconds": 2, **keys}
 
+    def forbid_duplicates(self) -> bool:
+        self.sandbox.rules.duplicate_rule = True
+        return True
+
     def refuse_key(self) -> None:
         self.sandbox.client_secret = "another"
         self.sandbox.expire_tokens()

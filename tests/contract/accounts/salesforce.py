@@ -58,6 +58,10 @@ class Account(CrmAccount):
             "timeout_seconds": 2,
         }
 
+    def forbid_duplicates(self) -> bool:
+        self.sandbox.rules.duplicate_rule = "block"
+        return True
+
     def refuse_key(self) -> None:
         self.sandbox.client_secret = "another"
         self.sandbox.expire_tokens()
