@@ -8,12 +8,14 @@ import os
 import secrets
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
 import uvicorn
+from prometheus_client import Histogram
 
 from connector import __version__
 from connector.config.addresses import is_any
@@ -45,22 +47,32 @@ class Intake:
         self._accept = engine.store.inbox.accept
         self._wake = engine.worker.wake
         self._repair = repair
+        self._storing: dict[str, Histogram] = {}
 
     async def accept(self, delivery: Delivery) -> str:
         """Store durably; see `connector.store.inbox.Inbox.accept`."""
-        with STORING.labels(delivery.source).time():
+        begun = time.perf_counter()
+        try:
             status = await self._accept(delivery)
+        finally:
+            self._seconds(delivery.source).observe(time.perf_counter() - begun)
         if status == "queued":
             self._wake()
         if delivery.reading.lost_before and status != "duplicate":
             self._repair(delivery.source)
         return status
 
+    def _seconds(self, source: str) -> Histogram:
+        """The histogram of one source, looked up once."""
+        if (found := self._storing.get(source)) is None:
+            found = self._storing[source] = STORING.labels(source)
+        return found
+
 
 class Service:
     """Made by `open`; `start`, then `stop`. `url` is known once started."""
 
-    def __init__(self, config: Config, engine: Engine, *, works: bool = True) -> None:
+    def __init__(self, config: Config, engine: Engine, *, works: bool = True, receives: bool = True) -> None:
         self.config = config
         self.engine = engine
         self._stats = ReceiverStats()
@@ -68,13 +80,16 @@ class Service:
         self._overview = Overview(engine, self._stats, works=works)
         self.operations = Operations(engine, works=works, problems=self._overview.problems)
         self.url = ""
-        self._works = works
+        self._works, self._receives = works, receives
         self._log = structlog.get_logger("connector.app").bind()
 
     @classmethod
-    async def open(cls, config: Config, *, works: bool = True, transports: Transports | None = None) -> Service:
+    async def open(
+        cls, config: Config, *, works: bool = True, receives: bool = True, transports: Transports | None = None
+    ) -> Service:
         """Open the database and connect the accounts. Raises StoreError."""
-        return cls(config, await Engine.open(config, transports=transports), works=works)
+        role = "all" if works and receives else "worker" if works else "receiver"
+        return cls(config, await Engine.open(config, transports=transports, role=role), works=works, receives=receives)
 
     async def start(self) -> None:
         """Listen first, then work: what arrives during the start is stored.
@@ -104,6 +119,9 @@ class Service:
         if self._works:
             await self.engine.start()
             await self.operations.resume()
+            self.engine.taking_part.on_leading.append(self.operations.resume)
+        else:
+            await self.engine.follow_others()
         self._log.info("listening", url=self.url, version=__version__, worker=self._works)
 
     def _announce(self, details: dict[str, Any]) -> None:
@@ -158,7 +176,7 @@ class Service:
     def _uvicorn_config(self, token: str) -> uvicorn.Config:
         config, overview = self.config, self._overview
         app = build_app(
-            sources=self._sources(),
+            sources=self._sources() if self._receives else {},
             intake=Intake(self.engine, self.operations.repair),
             stats=self._stats,
             data=overview,

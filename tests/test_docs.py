@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from remote.authority import Authority
+from rsa_key import PEM
 
 from connector import registry
 from connector.config import settings
@@ -47,6 +48,9 @@ ALTERNATIVES = {
     "crm.customers.solution",
     "database.password",
     "crm.sales.account_id",
+    "crm.sales.audience",
+    "crm.sales.private_key",
+    "crm.sales.username",
     "crm.office.accounts_url",
     "crm.office.base_url",
     "crm.contacts.api_key_expires",
@@ -55,6 +59,7 @@ ALTERNATIVES = {
     "crm.contacts.login",
     "crm.contacts.mobile_field",
     "crm.main.record_url",
+    "sync.appointment_text",
     "sync.appointment_title",
     *(f"outbound.{key}" for key in OutboundSettings.model_fields),
 }
@@ -65,6 +70,9 @@ TOGETHER = {
     "client_key_password": ("client_cert", "client_key", "client_key_password"),
     "proxy_user": ("proxy", "proxy_user"),
     "proxy_password": ("proxy", "proxy_user", "proxy_password"),
+    "private_key": ("private_key", "username"),
+    "username": ("private_key", "username"),
+    "audience": ("private_key", "username", "audience"),
 }
 LINKED = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("connector/**/README.md")]
 
@@ -117,6 +125,10 @@ def test_a_commented_line_of_the_example_is_the_default_or_an_alternative(tmp_pa
         client = authority.issue("client")
         for file, given in (("company-ca.pem", authority.ca.cert), ("client.pem", client.cert), ("client.key", client.key)):
             given.rename(tmp_path / file)
+    if table == "crm.sales" and key in TOGETHER:
+        (tmp_path / "salesforce.pem").write_text(PEM, encoding="ascii")
+        toml = re.sub(r"(?m)^client_secret = .*SALESFORCE.*\n", "", toml)
+    if table in ("outbound", "crm.sales"):
         for other in TOGETHER.get(key, ()):
             toml = re.sub(rf"(?m)^# ({other} = )", r"\1", toml)
     if (table, key) == ("booking.stores", "base_url"):

@@ -18,6 +18,8 @@ class DatabaseSettings(Section):
     password: SecretStr | None = None
     #: Days without `connector backup` after which it is missed; 0: something else backs the file up.
     backup_warning_days: Annotated[float, Field(ge=0, le=3650)] = 7.0
+    #: With PostgreSQL: seconds after which other processes take over the work of one that is not heard of.
+    lease_seconds: Annotated[float, Field(ge=2, le=600)] = 10.0
     _base: Path = PrivateAttr(default=Path())
 
     def model_post_init(self, context: Any) -> None:

@@ -103,7 +103,8 @@ def set_up(*, json: bool | None, level: str = "info", stream: TextIO | None = No
     ]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
+        # What is below the level is a call of an empty function; otherwise each line would be put together and thrown away.
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )

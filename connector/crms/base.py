@@ -42,6 +42,8 @@ class CRM(Integration):
     #: Whether `get` of a record that was merged into another one leads there. False: it reads as gone (None), because the
     #: CRM does not say which one goes on.
     follows_merges: ClassVar[bool] = True
+    #: Seconds after a try without a clear answer in which the record may still appear there: none is made again before.
+    settle_seconds: float = 0.0
     #: Whether every customer has an owner from the start, so that one is only chosen for a customer who is made.
     always_owned: ClassVar[bool] = False
     #: The name of the owner's field; None: owners cannot be chosen there.

@@ -20,7 +20,7 @@ from connector.model.errors import LimitReached, RemoteError
 from connector.model.problems import Check, Level
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.integration import Integration
-from connector.store import Store, views
+from connector.store import Store, shared, views
 from connector.store.backup import last_backup, without_backup
 from connector.store.database import Database
 from connector.store.modes import readable_by_others
@@ -80,6 +80,19 @@ def modes(path: Path) -> list[Check]:
         )
         for file, mode in readable_by_others(path)
     ]
+
+
+async def processes(store: Store) -> list[Check]:
+    """Who works on the database, where several processes may."""
+    if not store.database.shared:
+        return []
+    alive = [one for one in await store.read(shared.processes) if one["role"] != "command"]
+    said = ", ".join(f"{one['role']} on {one['host']} ({one['pid']})" for one in alive)
+    if any(one["role"] != "receiver" for one in alive):
+        return [Check(id="processes", level="ok", message=said)]
+    hint = "Start `connector serve` with `--role worker`, or without --role and --no-worker."
+    text = f"no process with a worker is alive: deliveries are stored and wait ({said or 'nor any other'})"
+    return [Check(id="processes", level="warning", message=text, hint=hint)]
 
 
 async def restored(store: Store, sources: Iterable[str]) -> list[Check]:

@@ -5,12 +5,12 @@ Arguments and results are JSON-able, because they may travel between two process
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from connector.model.backfills import Mode, Request
 from connector.model.problems import Check
 from connector.operations import checks
 from connector.operations.backfill import Backfill
@@ -59,6 +59,7 @@ class Operations(People):
         self._patient = patient
         self._problems = problems
         self.runner = Runner()
+        engine.taking_part.on_replaced.append(self.runner.cancel)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Do one operation by name. Raises KeyError for an unknown one, TypeError for unknown arguments."""
@@ -67,16 +68,21 @@ class Operations(People):
         return await getattr(self, name)(**arguments)
 
     async def resume(self) -> None:
-        """Go on with the backfills that an earlier service was doing, and begin the repairs that it could not begin."""
-        for source, asked, _since, _until in await self._store.backfills.unfinished():
-            if source in self._engine.syncs:
-                since, until, *changes = json.loads(asked)
-                if changes:
-                    self.runner.start_or_join(source, self._repair_of(source, since, until))
-                else:
-                    await self.backfill(source, since, until)
+        """Go on with the backfills that an earlier service was doing, and begin the repairs that it could not begin.
+
+        Where several processes work, the one that leads does so whenever another one has ended.
+        """
+        for source, asked in await self._store.backfills.unfinished():
+            if source in self._engine.syncs and not await self._is_running("backfill", source):
+                self.runner.start_or_join(source, self._backfill(source, asked))
         for source, lost_at in (await self._store.backfills.unrepaired()).items():
-            self.repair(source, lost_at)
+            if not await self._is_running("backfill", source):
+                self.repair(source, lost_at)
+
+    async def _is_running(self, kind: Kind, source: str) -> bool:
+        if self.runner.is_running(kind, source):
+            return True
+        return self._store.database.shared and await self._store.locks.are_held([f"{kind} {source}"])
 
     async def stop(self) -> None:
         """Stop the backfills, each of which goes on where it was, and the comparisons, which begin anew."""
@@ -122,6 +128,7 @@ class Operations(People):
             *await checks.restored(self._store, self._engine.syncs),
             *checks.backup(self._engine.config.database, self._engine.clock()),
             *await checks.ids(self._store),
+            *await checks.processes(self._store),
             *await checks.long_held(self._store, self._engine.config.worker.held_warning_days, self._engine.clock()),
         ]
         if self._problems is not None:
@@ -136,14 +143,11 @@ class Operations(People):
 
     async def backfill(self, source: str, since: str | None, until: str | None, dry_run: bool = False) -> dict[str, Any]:
         """Start a backfill, or join the same one where it runs already. Raises Refused where that cannot be."""
+        asked = Request(since, until, Mode.DRY_RUN if dry_run else Mode.BOOKINGS)
         if not dry_run:
             self._need_worker()
         try:
-            operation: LongOperation = (
-                DryRun(self._engine, source, since, until)
-                if dry_run
-                else Backfill(self._engine, source, since, until, patient=self._patient)
-            )
+            operation: LongOperation = DryRun(self._engine, source, asked) if dry_run else self._backfill(source, asked)
         except ValueError as error:
             raise Refused(str(error)) from None
         return self.runner.start_or_join(source, operation)
@@ -160,10 +164,10 @@ class Operations(People):
         now = datetime.now(UTC)
         lost = now if lost_at is None else min(now, datetime.fromtimestamp(lost_at, UTC))
         since = (lost - REPAIR).isoformat(timespec="seconds")
-        return self._repair_of(source, since, now.isoformat(timespec="seconds"))
+        return self._backfill(source, Request(since, now.isoformat(timespec="seconds"), Mode.CHANGES))
 
-    def _repair_of(self, source: str, since: str, until: str) -> Backfill:
-        return Backfill(self._engine, source, since, until, patient=self._patient, changes=True)
+    def _backfill(self, source: str, asked: Request) -> Backfill:
+        return Backfill(self._engine, source, asked, patient=self._patient)
 
     async def drift(self, source: str, sample: int | None = None, fix: bool = False) -> dict[str, Any]:
         """Start to compare the links of a source with both sides, or join who does. Raises Refused where that cannot be."""

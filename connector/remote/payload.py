@@ -12,6 +12,8 @@ import zlib
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
+from pydantic_core import from_json
+
 FORM = "application/x-www-form-urlencoded"
 #: A form with more fields than this is nobody's appointment.
 MOST_FIELDS = 1000
@@ -115,6 +117,19 @@ def parse(body: bytes, content_type: str = "") -> Any:
         BadPayload: empty, not in UTF-8 or the declared charset, not JSON, NaN or Infinity, nested too deeply, or an integer
             of thousands of digits.
     """
+    declared = content_type.lower()
+    if "charset" not in declared or "charset=utf-8" in declared:
+        try:
+            # Of names only: the texts between them are people's, and of no use a second time.
+            return from_json(body, allow_inf_nan=False, cache_strings="keys")
+        except ValueError:
+            # It refuses more than we do, but accepts nothing that we refuse; why is found out below.
+            pass
+    return _parse_carefully(body, content_type)
+
+
+def _parse_carefully(body: bytes, content_type: str) -> Any:
+    """Parse with the standard library: slower, and it tells one fault from another."""
     try:
         text = _text(content_type, body)
         if not text.strip():

@@ -61,6 +61,9 @@ class Quota:
         self._changed = asyncio.Event()
         self._blocked_until = 0.0
 
+    async def close(self) -> None:
+        """Nothing more will be called."""
+
     def restore(self, calls: Iterable[tuple[float, int]]) -> None:
         """Count calls that an earlier process made: `(age in seconds, cost)` each."""
         now = self._clock()

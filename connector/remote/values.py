@@ -65,7 +65,10 @@ def clean(value: str) -> str:
 
 def read_text(value: Any, limit: int = MAX_TEXT) -> str:
     """The text, cleaned, trimmed and cut; empty when it is not a text."""
-    return clean(value[:limit]).strip() if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    text = value[:limit]
+    return (text if text.isascii() and "\x00" not in text else clean(text)).strip()
 
 
 def read_number(value: Any) -> str:

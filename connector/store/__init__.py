@@ -18,6 +18,7 @@ from connector.store.lock import read_lock
 from connector.store.maintenance import Upkeep
 from connector.store.opening import Location, look, open_database, stream
 from connector.store.reviews.decisions import Reviews
+from connector.store.shared import Ledger, Locks, SharedStates
 
 T = TypeVar("T")
 
@@ -37,11 +38,15 @@ class Store:
         self.follow_ups = FollowUps(database)
         self.upkeep = Upkeep(database)
         self.backfills = Backfills(database)
+        #: Only where several processes work on the database.
+        self.locks = Locks(database)
+        self.ledger = Ledger(database)
+        self.states = SharedStates(database)
 
     @classmethod
-    def open(cls, where: Path | Location) -> Store:
-        """Open for this process alone. Raises StoreError; see `open_database`."""
-        return cls(open_database(where))
+    def open(cls, where: Path | Location, *, role: str = "all") -> Store:
+        """Open, made where there is none yet. Raises StoreError; see `open_database`."""
+        return cls(open_database(where, role))
 
     async def read(self, view: Callable[..., T], *args: Any, budget: float = 10.0, **kwargs: Any) -> T:
         """Run a view; raises StoreError when it takes longer than `budget` seconds."""

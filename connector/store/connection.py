@@ -13,8 +13,8 @@ T = TypeVar("T")
 Values = Sequence[Any] | Mapping[str, Any]
 
 
-#: Rows of one statement: SQLite's own limit is 32,766 values, and one delivery may name thousands of clients.
-ROWS = 500
+#: Rows of one statement, a power of two: SQLite's own limit is 32,766 values, and one delivery may name thousands of clients.
+ROWS = 256
 
 
 class Row(Protocol):
@@ -66,5 +66,12 @@ def marks(values: Sized) -> str:
 
 
 def in_portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The rows, no more at a time than one statement may have."""
-    return (rows[start : start + ROWS] for start in range(0, len(rows), ROWS))
+    """The rows, no more at a time than one statement may have, and always a power of two.
+
+    So a table has nine statements, which the database parses once; one for each number of rows would be parsed each time.
+    """
+    start = 0
+    while left := len(rows) - start:
+        size = min(ROWS, 1 << (left.bit_length() - 1))
+        yield rows[start : start + size]
+        start += size

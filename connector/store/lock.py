@@ -14,6 +14,10 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from connector.model.errors import StoreError
 
 
+class InUse(StoreError):
+    """Another process holds the lock file."""
+
+
 def read_lock(path: Path) -> dict[str, Any] | None:
     """How to reach the process that holds the database; None when no process does; {} when it does not say.
 
@@ -52,7 +56,8 @@ def lock(path: Path) -> int:
     """Hold the database for this process until it ends, however it ends; returns the open file.
 
     Raises:
-        StoreError: another process holds it, or the folder cannot be written.
+        InUse: another process holds it.
+        StoreError: the folder cannot be written.
     """
     try:
         handle = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
@@ -70,7 +75,7 @@ def lock(path: Path) -> int:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        raise StoreError(
+        raise InUse(
             f"The database {path.name} is in use by another connector.",
             hint="Stop the running service first, or give this one a database of its own.",
         ) from None

@@ -30,15 +30,24 @@ class Location(Protocol):
         """SQLite's file; for PostgreSQL, what the key file and the lock file on this machine are named after."""
         ...
 
+    @property
+    def lease_seconds(self) -> float:
+        """For PostgreSQL: how long others wait for a process that is not heard of."""
+        ...
 
-def open_database(where: Path | Location) -> Database:
-    """Open for this process alone; made where there is none yet. Raises StoreError."""
+
+def open_database(where: Path | Location, role: str = "all") -> Database:
+    """Open a file for this process alone, or take part as `role` in what works on a server; made where there is none yet.
+
+    Raises:
+        StoreError: it cannot be used.
+    """
     if isinstance(where, Path) or not _on_server(where):
         return SqliteDatabase.open(where if isinstance(where, Path) else where.path)
     _needs_psycopg()
     from connector.store.postgres.database import PostgresDatabase
 
-    return PostgresDatabase.open(where.address, where.path)
+    return PostgresDatabase.open(where.address, where.path, role=role, lease=where.lease_seconds)
 
 
 def look(where: Path | Location, view: Callable[..., T], *args: Any, **kwargs: Any) -> T:

@@ -21,7 +21,7 @@ from connector.model.links import Link
 from connector.model.persons import Customer, NewCustomer
 from connector.remote.fields import Changes
 from connector.sync.effects import effect
-from connector.sync.fields import titled, wanted
+from connector.sync.fields import wanted, worded
 from connector.sync.locks import IdentityLocks
 from connector.sync.matching.case import Parts, Seen
 from connector.sync.matching.evidence import CHOOSE, may_fill, missing_fields, new_customer, one_person
@@ -209,7 +209,8 @@ class Sync:
     async def record(self, work: Work) -> None:
         """Keep one record per appointment and client, brought up to date by newer statements only."""
         if self.settings.record_appointments and (appointment := await self.booking.appointment(work.event)) is not None:
-            appointment = titled(self.settings.appointment_title, work.event.client, appointment)
+            title, text = self.settings.appointment_title, self.settings.appointment_text
+            appointment = worded(title, text, work.event.client, appointment)
             await self.recorder.record(work, self._link(work), appointment)
 
     def _link(self, work: Work) -> Link:

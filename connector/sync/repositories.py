@@ -30,7 +30,7 @@ class LinksMemory(Protocol):
     async def shared(self, crm: str, keys: Sequence[str], person: str | None) -> set[str]:
         """Answer those keys that belong to several people, as was noticed or decided; see `connector.store.links.Links`."""
 
-    async def notice(self, crm: str, key: str, people: int, now: float, *, person: str | None = None) -> None:
+    async def notice(self, crm: str, key: str, people: int, *, person: str | None = None) -> None:
         """Remember that a key was seen with so many plainly different people; `person` is asked about because of it."""
 
     async def different(self, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
@@ -55,6 +55,9 @@ class EffectsJournal(Protocol):
 
     async def is_open(self, key: str) -> bool:
         """Answer whether the intent was begun and never settled."""
+
+    async def tried_at(self, key: str) -> float | None:
+        """Answer when the effect of an open intent was last tried; None where the intent is not open."""
 
     async def undone(self, key: str) -> None:
         """Note that the effect did not happen."""

@@ -50,7 +50,8 @@ class Front:
     ) -> None:
         self._receiver = receiver
         self._pages = pages
-        self._added = (*_EVERY, _HSTS) if https else _EVERY
+        self._added = [*_EVERY, _HSTS] if https else list(_EVERY)
+        self._names = frozenset(name for name, _ in self._added)
         self._unmatched = unmatched or Unmatched()
         self._clock = clock
         self._now = now
@@ -95,8 +96,9 @@ class Front:
     def _completed(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """The headers, with those that every answer has; one that the answer has itself stays."""
         given = list(headers)
-        names = {name.lower() for name, _ in given}
-        return given + [pair for pair in self._added if pair[0] not in names]
+        # Names are lower-case in ASGI; only that of a careless application is not.
+        own = self._names.intersection([name.lower() for name, _ in given])
+        return given + ([pair for pair in self._added if pair[0] not in own] if own else self._added)
 
     def _report(self, error: Exception) -> None:
         """Log type and place, at most one line every `QUIET` seconds; not the text, which may quote the request."""

@@ -39,6 +39,7 @@ from connector.model.jobs import StaleClaim, Verdict, Work
 from connector.model.measures import OUTCOMES
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.store import Store
+from connector.store.tallies import Tally
 
 #: Seconds: the first retry comes within two, the later ones within an hour of each other.
 FIRST_RETRY, LAST_RETRY = 2.0, 3600.0
@@ -93,7 +94,7 @@ class Worker:
         self._running: dict[asyncio.Task[None], str] = {}
         #: One source gets no more slots than this: it may sleep in all of them until its quota has room, and others would wait.
         self._share = max(1, concurrency - len(syncs) + 1)
-        self._stopping = False
+        self._stopping = self._paused = False
         self._watchers: set[asyncio.Event] = set()
         #: What the clock says beyond the loop's own time, which nobody sets.
         self._ahead: float | None = None
@@ -161,9 +162,22 @@ class Worker:
         if late:
             self._log.warning("stopped before everything had ended", put_back=len(late))
 
+    async def let_go(self) -> None:
+        """Drop what runs: others have taken it over. Nothing more is claimed until `go_on`."""
+        self._paused = True
+        running = set(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def go_on(self) -> None:
+        """Claim again."""
+        self._paused = False
+        self.wake()
+
     async def _fill(self) -> bool:
         """Start what is due; True when every slot is taken."""
-        while not self._stopping and (free := self.concurrency - len(self._running)) > 0:
+        while not (self._stopping or self._paused) and (free := self.concurrency - len(self._running)) > 0:
             served, busy = self._served(), Counter(self._running.values())
             most = max((number for source, number in busy.items() if source not in served), default=0)
             limit = min(free, self._share - most)
@@ -230,7 +244,7 @@ class Worker:
         for event in self._watchers:
             event.set()
 
-    async def _verdict(self, work: Work, log: structlog.stdlib.BoundLogger) -> Verdict:
+    async def _verdict(self, work: Work, log: structlog.typing.FilteringBoundLogger) -> Verdict:
         sync = self._syncs.get(work.source)
         if sync is None:
             hint = f'Add a [[sync]] with booking = "{work.source}" (or discard the event), restart, then retry it.'
@@ -258,7 +272,7 @@ class Worker:
             if isinstance(error, NeedsReview):
                 return await self._ask(work, error)
             if isinstance(error, NothingToIdentify):
-                await self._store.upkeep.count("without_identity")
+                await self._store.upkeep.count(Tally.WITHOUT_IDENTITY)
                 work.outcome = "skipped"
             elif isinstance(error, AccountPaused) and (account := self._accounts.get(error.account)) is not None:
                 if not isinstance(error, ActionRefused):
@@ -333,7 +347,7 @@ class Worker:
         breaker = self._accounts.get(account)
         return breaker is not None and (breaker.is_stopped(action) if action else breaker.error is not None)
 
-    async def _conclude(self, work: Work, verdict: Verdict, log: structlog.stdlib.BoundLogger) -> None:
+    async def _conclude(self, work: Work, verdict: Verdict, log: structlog.typing.FilteringBoundLogger) -> None:
         """Store the verdict, however long the database cannot: until then the lane is ours and stands still."""
         lanes = self._store.lanes
         await self._stubbornly(lambda: lanes.conclude(work, verdict, self._clock()), log)
@@ -346,7 +360,7 @@ class Worker:
             OUTCOMES.labels(work.source, verdict.state).observe(max(self._clock() - work.received_at, 0.0))
         tell("event " + verdict.state, outcome=work.outcome, attempts=work.attempts, reason=verdict.reason)
 
-    async def _stubbornly(self, write: Callable[[], Awaitable[object]], log: structlog.stdlib.BoundLogger) -> None:
+    async def _stubbornly(self, write: Callable[[], Awaitable[object]], log: structlog.typing.FilteringBoundLogger) -> None:
         """Write until the database has taken it, or until we stop."""
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, StoreError) and not isinstance(error, StaleClaim)),

@@ -132,6 +132,7 @@ class Service:
     """One `connector serve`. Its log lines arrive in `lines`; `url` is known once it listens."""
 
     def __init__(self, file: Path, *arguments: str, before: Callable[[], None] | None = None) -> None:
+        self.file = file
         self.database = file.parent / "connector.db"
         self.lines: list[dict[str, Any]] = []
         self.text: list[str] = []

@@ -181,6 +181,13 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_a_line_below_the_level_costs_nothing(lines, monkeypatch):
+    log = structlog.get_logger("connector.web").bind(source="stores")
+    monkeypatch.setattr(type(log), "_process_event", lambda *_args: pytest.fail("the line was put together"))
+    log.debug("delivery", delivery="e-1")
+    assert lines() == []
+
+
 @pytest.mark.parametrize(("stream", "is_json"), [(io.StringIO(), True), (Terminal(), False)])
 def test_a_terminal_gets_lines_for_people_and_everything_else_json(stream, is_json):
     set_up(json=None, stream=stream)

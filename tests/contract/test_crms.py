@@ -241,6 +241,23 @@ async def test_every_status_can_be_recorded_and_taken_back(far, crm):
     assert far.appointments() == [record]
 
 
+async def test_the_text_of_a_record_says_who_serves_or_what_the_template_says(far, crm):
+    ada, served = far.add(ADA), FITTING.model_copy(update={"staff": " Kim "})
+    assert "With Kim" in far.text(await crm.record_appointment(ada, served, "m1", None))
+    own = served.model_copy(update={"text": 'Fitting at Downtown\n"<b>" & more'})
+    said = far.text(await crm.record_appointment(ada, own, "m2", None))
+    assert own.text in said
+    assert "With Kim" not in said
+
+
+async def test_a_text_that_is_too_long_is_cut_and_the_marker_is_still_found(far, crm):
+    ada, long = far.add(ADA), FITTING.model_copy(update={"text": "long " * 300_000})
+    record = await crm.record_appointment(ada, long, "m1", None)
+    assert "long long" in far.text(record)
+    assert len(far.text(record)) <= far.room
+    assert await crm.find_appointment(ada, "m1") == record
+
+
 async def test_an_appointment_of_which_little_is_known(far, crm):
     assert await crm.record_appointment(far.add(ADA), Appointment(id="B2"), "m1", None) in far.appointments()
 

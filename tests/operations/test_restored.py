@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from store.samples import NOW, opened
 
+from connector.model.backfills import Request
 from connector.operations.checks import DAY, restored
 from connector.store import Store
 from connector.store.backup import back_up, restore
 
 
 async def _backfill(store: Store, source: str, since: float, at: float) -> None:
-    run = await store.backfills.begin(source, f"{source} {since}", since, at, False, at)
+    run = await store.backfills.begin(source, Request(), since, at, False, at)
     await store.backfills.move(run, "done", at + 60)
 
 

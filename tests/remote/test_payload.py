@@ -8,7 +8,10 @@ import tracemalloc
 import zlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from connector.remote import payload
 from connector.remote.payload import BadPayload, TooLong, parse, read, unpack
 
 NAME = "Zoë Łęcka"
@@ -33,6 +36,54 @@ BODY = json.dumps({"name": NAME}, ensure_ascii=False)
 )
 def test_a_byte_order_mark_and_a_declared_charset_are_understood(content_type: str, body: bytes) -> None:
     assert read(content_type, body, forms=False)["name"] in (NAME, "Zoe Łęcka")
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=12,
+)
+_TEXTS = st.builds(lambda value, pure: json.dumps(value, ensure_ascii=pure), _VALUES, st.booleans()) | st.text(
+    '{}[]",:\\/ \t\n\x00\x7f\ufeff0123456789-+.eEuUdDaAfFxNnIity\ud800', max_size=24
+)
+
+
+def _outcome(parser, body: bytes) -> str:
+    """What came of it; `repr` also tells 0 from 0.0 and -0.0, and the order of an object's names."""
+    try:
+        return repr(parser(body, ""))
+    except BadPayload:
+        return "refused"
+
+
+@given(_TEXTS, st.binary(max_size=3), st.floats(0, 1))
+def test_the_fast_parser_never_says_anything_else_than_the_careful_one(text: str, noise: bytes, place: float) -> None:
+    whole = text.encode("utf-8", "surrogatepass")
+    at = round(place * len(whole))
+    for body in (whole, whole[:at] + noise + whole[at:]):
+        assert _outcome(parse, body) == _outcome(payload._parse_carefully, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"a": 1, "b": 2, "a": 3}', {"a": 3, "b": 2}),
+        (b"1e400", float("inf")),
+        (b"1" * 4300, int("1" * 4300)),
+        (b'"\\ud83d\\ude00"', "\U0001f600"),
+        (b'"x\\ud83d"', "x\ufffd"),
+        (b"\xef\xbb\xbf[1]", [1]),
+    ],
+)
+def test_what_is_rare_in_json_is_read_as_the_standard_library_does(body: bytes, value: object) -> None:
+    assert parse(body) == parse(body, "application/json; charset=utf-8") == value
+
+
+def test_lists_deeper_than_the_fast_parser_goes_are_read_too() -> None:
+    found = parse(b"[" * 300 + b"]" * 300)
+    for _ in range(299):
+        (found,) = found
+    assert found == []
 
 
 def test_text_of_one_byte_a_letter_is_read_as_declared() -> None:

@@ -22,7 +22,7 @@ def insert(connection: sqlite3.Connection, state: str, *, lane: int | None = 1) 
         (lane, state, NOW, NOW),
     ).fetchone()
     connection.execute(
-        "INSERT INTO tallies VALUES (0, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
+        "INSERT INTO tallies (kind, n) VALUES (?, 1) ON CONFLICT DO UPDATE SET n = n + 1",
         (state,),
     )
     return row[0]
@@ -85,7 +85,7 @@ def test_the_tallies_follow_every_move(connection):
     connection.execute("UPDATE events SET state = 'discarded' WHERE id IN (?, ?)", ids[:2])
     connection.execute("UPDATE events SET state = 'running' WHERE id = ?", (ids[2],))
     connection.execute("UPDATE events SET state = 'running' WHERE id = ?", (ids[2],))
-    counted = dict(connection.execute("SELECT name, n FROM tallies WHERE hour = 0 AND n > 0"))
+    counted = dict(connection.execute("SELECT kind, n FROM tallies WHERE hour = 0 AND n > 0"))
     assert counted == {"discarded": 2, "running": 1, "queued": 1}
 
 
@@ -94,8 +94,8 @@ def test_the_tallies_follow_every_move(connection):
     [
         "INSERT INTO deliveries (source, event, derived, type, received_at) VALUES ('stores', 'e-1', 0, 'x', 0)",
         "INSERT INTO lanes (source, client_id) VALUES ('stores', 'c-1')",
-        "INSERT INTO intents VALUES ('k', 'guess', 'intent', 's', 'c', 1, NULL, 0, 0)",
-        "INSERT INTO intents VALUES ('k', 'create', 'perhaps', 's', 'c', 1, NULL, 0, 0)",
+        "INSERT INTO intents VALUES ('k', 'guess', 'intent', 's', 'c', 1, 0, 0)",
+        "INSERT INTO intents VALUES ('k', 'create', 'perhaps', 's', 'c', 1, 0, 0)",
         "INSERT INTO claims VALUES ('main', 'email:1', 'no such intent')",
         "INSERT INTO links (source, client_id, crm, customer_id, origin, linked_at) VALUES ('s', 'c', 'm', '1', 'guess', 0)",
         "INSERT INTO lanes (source, client_id, due) VALUES ('stores', 'c-9', 'soon')",

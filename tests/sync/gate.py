@@ -39,12 +39,14 @@ class Rule:
 
 
 class Gate(httpx.AsyncBaseTransport):
-    """Passes requests on to a sandbox's application."""
+    """Passes requests on to a sandbox's application; `checked` holds the exchanges to the product's published shapes."""
 
-    def __init__(self, sandbox: Any) -> None:
+    def __init__(
+        self, sandbox: Any, checked: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] = lambda inner: inner
+    ) -> None:
         self.sandbox = sandbox
         self.sent: list[str] = []
-        self._inner = httpx.ASGITransport(sandbox.app)
+        self._inner = checked(httpx.ASGITransport(sandbox.app))
         self._rules: list[Rule] = []
 
     def on(self, method: str, path: str, mishap: Mishap, *, times: int = 1, skip: int = 0) -> None:

@@ -6,8 +6,8 @@ expected is held with a reason; a field that does not is "not said".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from connector.booking_systems.booxi.settings import Fields
 from connector.booking_systems.booxi.values import (
@@ -24,11 +24,19 @@ from connector.booking_systems.booxi.values import (
 )
 from connector.model.bookings import Appointment, Client, Event, Kind, Reading, Status
 
+T = TypeVar("T")
+
 #: The event types named on Booxi's public pages that this adapter acts on.
 KINDS = {
     f"{what}.{action}": kind
     for what in ("appointment", "reservation")
     for action, kind in (("created", Kind.CREATED), ("updated", Kind.UPDATED), ("status_updated", Kind.STATUS))
+}
+#: What the booking's own status means where nothing more is said.
+_OF_BOOKING = {
+    "PendingClientApproval": Status.PENDING,
+    "PendingStaffApproval": Status.PENDING,
+    "Approved": Status.SCHEDULED,
 }
 _HINT = (
     "Look at the body (`connector events show ID --body`);"
@@ -39,18 +47,34 @@ _NOBODY_HINT = "Without a client id there is nobody to link; look at the booking
 
 def read(data: Any, fields: Fields, module_id: str, zone: str | None = None) -> Reading:
     """Read one delivery; times without an offset are in `zone`. Unknown event types are ignored, others held in doubt."""
-    event_id = next((found for path in fields.event_id if (found := read_event_id(at(data, path)))), None)
-    type_ = next((found for path in fields.type if (found := read_text(at(data, path), 100))), "")
+    event_id = _first(data, fields.event_id, read_event_id)
+    type_ = _first(data, fields.type, _read_type)
     if not isinstance(data, dict):
         return Reading(held="the body is not a JSON object", hint=_HINT)
     if not type_:
         return Reading(event_id=event_id, held="the delivery does not say its event type", hint=_HINT)
     if type_ not in KINDS:
         return Reading(event_id=event_id, type=type_, ignored="unknown event type; nothing to do for it")
-    content = next((found for path in fields.content if isinstance(found := at(data, path), dict)), None)
+    content = _first(data, fields.content, _as_object)
     if content is None:
         return Reading(event_id=event_id, type=type_, held="the delivery has no content", hint=_HINT)
     return _read_content(content, module_id, event_id, type_, zone)
+
+
+def _first(data: Any, pointers: Sequence[str], reader: Callable[[Any], T | None]) -> T | None:
+    """What the reader finds at the first of the paths where it finds something."""
+    for pointer in pointers:
+        if (found := reader(at(data, pointer))) is not None:
+            return found
+    return None
+
+
+def _read_type(value: Any) -> str | None:
+    return read_text(value, 100) or None
+
+
+def _as_object(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
 
 
 def _read_content(content: dict[str, Any], module_id: str, event_id: str | None, type_: str, zone: str | None) -> Reading:
@@ -170,12 +194,12 @@ def read_status(booking: dict[str, Any], person: dict[str, Any]) -> Status:
     https://help.booxi.com/en/articles/10302349-how-to-update-an-appointment-using-the-booxi-api
     """
     status, presence = booking.get("status"), person.get("presence")
-    rules: Sequence[tuple[bool, Status]] = (
-        (status == "Cancelled", Status.CANCELLED),
-        (presence == "NoShow", Status.NO_SHOW),
-        (booking.get("isCompleted") is True, Status.COMPLETED),
-        (presence == "Arrived", Status.ARRIVED),
-        (status in ("PendingClientApproval", "PendingStaffApproval"), Status.PENDING),
-        (status == "Approved", Status.SCHEDULED),
-    )
-    return next((meaning for applies, meaning in rules if applies), Status.UNKNOWN)
+    if status == "Cancelled":
+        return Status.CANCELLED
+    if presence == "NoShow":
+        return Status.NO_SHOW
+    if booking.get("isCompleted") is True:
+        return Status.COMPLETED
+    if presence == "Arrived":
+        return Status.ARRIVED
+    return _OF_BOOKING.get(status, Status.UNKNOWN) if isinstance(status, str) else Status.UNKNOWN

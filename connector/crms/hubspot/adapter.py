@@ -164,6 +164,8 @@ class HubSpot(CRM):
         try:
             return await self._client.create_contact(properties), ()
         except Rejected as refusal:
+            if refusal.fields and not properties.keys() & set(refusal.fields):
+                raise  # what was not sent cannot be left out
             kept = contacts.retried(properties, refusal.fields, further)
             if kept == properties or self._key not in kept or not contacts.identifies(properties, kept, mapping.FIELDS):
                 raise

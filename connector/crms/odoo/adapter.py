@@ -262,7 +262,7 @@ class Odoo(CRM):
 
     async def users(self) -> Mapping[str, str]:
         """Read the active users who are not only guests of the portal, by e-mail address or else by login."""
-        rows = await self._client.search("list the users", USERS, [["share", "=", False]], ["email", "login"], probe=True)
+        rows = await self._client.search("list the users", USERS, [["share", "=", False]], ["email", "login"])
         return {str(row["id"]): read_text(row.get("email")) or read_text(row.get("login")) for row in rows}
 
     # ---- appointments ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -12,6 +13,7 @@ import phonenumbers
 from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.salesforce import mapping, soql
 from connector.crms.salesforce.api import TOKEN, Client, DayCalls
+from connector.crms.salesforce.login import login_of
 from connector.crms.salesforce.refusals import Gone, Refusals, Similar
 from connector.crms.salesforce.settings import SalesforceSettings
 from connector.crms.salesforce.setup import Setup
@@ -73,10 +75,9 @@ class Salesforce(CRM):
         cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> Self:
         """Build the adapter; makes no request."""
-        secret, account = settings.client_secret.get_secret_value(), f"crm.{name}"
-        form = {"grant_type": "client_credentials", "client_id": settings.client_id, "client_secret": secret}
-        hint = f"Check client_id, client_secret and base_url in [{account}], and that the app's client credentials have a user."
-        tokens = TokenSource(lambda probe: request_token(remote, TOKEN, form, probe=probe, hint=hint))
+        account = f"crm.{name}"
+        login = login_of(settings, account)
+        tokens = TokenSource(lambda probe: request_token(remote, TOKEN, login.form(time.time()), probe=probe, hint=login.hint))
         quota = quota_for(f"{settings.base_url} {settings.client_id}", ())
         remote = Remote(
             account,
@@ -280,7 +281,7 @@ class Salesforce(CRM):
         """Read the active users, as far as our user sees them."""
         query = soql.select(("Id", "Email"), "User", "IsActive = true")
         found: dict[str, str] = {}
-        async for rows, _ in self._client.pages("list the users", query, most=CONTACT_PAGES, probe=True):
+        async for rows, _ in self._client.pages("list the users", query, most=CONTACT_PAGES):
             ids = ((mapping.whole_id(row.get("Id"), mapping.USER), read_text(row.get("Email"))) for row in rows)
             found |= {identity: email for identity, email in ids if identity is not None}
         return found

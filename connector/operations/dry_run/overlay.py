@@ -210,7 +210,7 @@ class DryMemory:
         noticed = {key for key in keys if self._noticed.get((crm, key), person or "") != (person or "")}
         return await self._store.links.shared(crm, keys, person) | noticed
 
-    async def notice(self, crm: str, key: str, people: int, now: float, *, person: str | None = None) -> None:
+    async def notice(self, crm: str, key: str, people: int, *, person: str | None = None) -> None:
         """Remember it for the rest of the dry run."""
         self._noticed.setdefault((crm, key), person or "nobody")
 
@@ -239,6 +239,10 @@ class DryMemory:
     async def is_open(self, key: str) -> bool:
         """As `begin`."""
         return await self._store.journal.is_open(key)
+
+    async def tried_at(self, key: str) -> float | None:
+        """What the store says."""
+        return await self._store.journal.tried_at(key)
 
     async def undone(self, key: str) -> None:
         """Nothing to note."""

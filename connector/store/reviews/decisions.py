@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -184,7 +184,7 @@ def _decide(
         before = link_of(connection, client["source"], client["client_id"])
         connection.execute(
             "UPDATE review_clients SET told = ?, replaced = ? WHERE id = ?",
-            (told, json.dumps(astuple(before)) if before else None, client["id"]),
+            (told, json.dumps(asdict(before)) if before else None, client["id"]),
         )
         _carry_out(connection, action, told, client["source"], client["client_id"])
     return None
@@ -226,7 +226,7 @@ def _answer(
     connection.execute(
         "INSERT INTO review_clients (review_id, source, client_id, candidates, told, replaced)"
         " VALUES (?, ?, ?, '[]', 'link', ?)",
-        (row["id"], source, client_id, json.dumps(astuple(before)) if before else None),
+        (row["id"], source, client_id, json.dumps(asdict(before)) if before else None),
     )
     action = _Action(row["id"], crm, row["customer_id"], row["decided_by"], now, follow_ups=False)
     _carry_out(connection, action, "link", source, client_id)

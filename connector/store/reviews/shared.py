@@ -19,8 +19,7 @@ def share(connection: Connection, review_id: int, by: str, now: float) -> tuple[
     if row["key"] is None:
         return f"Review {review_id} is not about one e-mail address or phone number.", []
     connection.execute(
-        "INSERT INTO shared_keys (crm, key, people, noticed_at, decided_by, decided_at)"
-        " VALUES (:crm, :key, 2, :now, :by, :now)"
+        "INSERT INTO shared_keys (crm, key, people, decided_by, decided_at) VALUES (:crm, :key, 2, :by, :now)"
         " ON CONFLICT (crm, key) DO UPDATE SET"
         " people = CASE WHEN shared_keys.people > 2 THEN shared_keys.people ELSE 2 END, decided_by = excluded.decided_by,"
         " decided_at = excluded.decided_at",

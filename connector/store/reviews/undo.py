@@ -73,7 +73,7 @@ def _take_back(connection: Connection, review: Row, client: Row, now: float) -> 
     source, client_id, told = client["source"], client["client_id"], client["told"]
     who = f"Client {client_id} of {source}"
     link = link_of(connection, source, client_id)
-    before = Link(*json.loads(client["replaced"])) if client["replaced"] else None
+    before = Link(**json.loads(client["replaced"])) if client["replaced"] else None
     if told == "dismiss":
         return _welcome_back(connection, link or before, restored=link is None, who=who, now=now)
     if told == "wait":

@@ -85,6 +85,11 @@ class SqliteDatabase(Database):
             return None
         return Overloaded("The disk is nearly full.", hint=f"Free space on the disk that holds {self.name}.")
 
+    def ended(self, connection: Connection) -> list[str]:
+        """Every process but this one: the lock file says so."""
+        rows = connection.execute("SELECT DISTINCT boot FROM lanes WHERE boot IS NOT NULL AND boot <> ?", (self.boot,))
+        return [row[0] for row in rows]
+
     def blank(self, connection: Connection, table: str, key: str, ids: Sequence[int], columns: Sequence[str]) -> None:
         """See `connector.store.sqlite.pruning`."""
         blank(connection, table, key, ids, columns)

@@ -342,6 +342,54 @@ def m011_keyed(db: SqliteUtilsDatabase) -> None:
         db.execute(f"UPDATE {table} SET {column} = keyed({column}) WHERE {column} IS NOT NULL AND {column} NOT LIKE 'client:%'")
 
 
+@migrations()
+def m012_typed_tallies(db: SqliteUtilsDatabase) -> None:
+    """What a counter counts, and of which source, in columns of their own instead of one name with a prefix."""
+    db.execute("DROP TRIGGER tally_update")
+    db.execute("ALTER TABLE tallies RENAME TO tallies_before")
+    db.execute(
+        "CREATE TABLE tallies (kind TEXT NOT NULL, source TEXT NOT NULL DEFAULT '', hour INTEGER NOT NULL DEFAULT 0,"
+        " n INTEGER NOT NULL, PRIMARY KEY (kind, source, hour)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "INSERT INTO tallies (kind, source, hour, n) SELECT"
+        " CASE substr(name, 1, 5) WHEN 'last:' THEN 'last_delivery' WHEN 'lost:' THEN 'lost_delivery' ELSE"
+        "  CASE WHEN substr(name, 1, 7) = 'reused:' THEN 'reused_id'"
+        "   WHEN name = 'readiness checks' THEN 'readiness_check' ELSE name END END,"
+        " CASE WHEN substr(name, 1, 5) IN ('last:', 'lost:') THEN substr(name, 6)"
+        "  WHEN substr(name, 1, 7) = 'reused:' THEN substr(name, 8) ELSE '' END, hour, n FROM tallies_before"
+    )
+    db.execute("DROP TABLE tallies_before")
+    db.execute(
+        "CREATE TRIGGER tally_update AFTER UPDATE OF state ON events WHEN OLD.state <> NEW.state BEGIN"
+        " UPDATE tallies SET n = n - 1 WHERE kind = OLD.state AND source = '' AND hour = 0;"
+        " INSERT INTO tallies (kind, n) VALUES (NEW.state, 1) ON CONFLICT DO UPDATE SET n = n + 1; END"
+    )
+
+
+@migrations()
+def m013_typed_requests(db: SqliteUtilsDatabase) -> None:
+    """What a backfill was asked for in columns, instead of a list whose length says its kind; links by their names."""
+    db.execute("ALTER TABLE backfills ADD COLUMN asked_since TEXT")
+    db.execute("ALTER TABLE backfills ADD COLUMN asked_until TEXT")
+    db.execute("ALTER TABLE backfills ADD COLUMN mode TEXT NOT NULL DEFAULT 'bookings' CHECK (mode IN ('bookings', 'changes'))")
+    db.execute(
+        "UPDATE backfills SET asked_since = json_extract(asked, '$[0]'), asked_until = json_extract(asked, '$[1]'),"
+        " mode = CASE WHEN json_array_length(asked) > 2 THEN 'changes' ELSE 'bookings' END"
+    )
+    db.execute("ALTER TABLE backfills DROP COLUMN asked")
+    fields = ("source", "client_id", "crm", "customer_id", "origin", "stored_id", "written_back_at")
+    named = ", ".join(f"'{name}', json_extract(replaced, '$[{place}]')" for place, name in enumerate(fields))
+    db.execute(f"UPDATE review_clients SET replaced = json_object({named}) WHERE replaced IS NOT NULL")
+
+
+@migrations()
+def m014_never_read(db: SqliteUtilsDatabase) -> None:
+    """Columns that nothing has ever read."""
+    db.execute("ALTER TABLE intents DROP COLUMN result")
+    db.execute("ALTER TABLE shared_keys DROP COLUMN noticed_at")
+
+
 def _statements(script: str) -> list[str]:
     found, pending = [], ""
     for line in script.splitlines(keepends=True):

@@ -18,6 +18,8 @@ HEAD_TIMEOUT = 10.0
 KEEP_ALIVE = 130
 #: Bytes; reverse proxies allow half of this.
 MAX_HEAD = 65_536
+#: The key of an ASGI scope that is true once the whole body has arrived: who reads it then need not watch the time.
+ARRIVED = "connector.arrived"
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -80,6 +82,8 @@ class BoundedConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The body has ended."""
         self._inside = False
+        scope: Any = self.scope
+        scope[ARRIVED] = True
         super().on_message_complete()
 
     def on_header(self, name: bytes, value: bytes) -> None:

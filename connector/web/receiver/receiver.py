@@ -26,6 +26,7 @@ from connector.remote.payload import BadPayload, TooLong
 from connector.remote.signatures import VerificationFailed, Verified
 from connector.web.interfaces import Intake, Source
 from connector.web.receiver.body import BodyTooLarge, Disconnected, check_length, discard, read_body
+from connector.web.receiver.connection import ARRIVED
 from connector.web.receiver.room import Arriving, NoRoom, Room
 from connector.web.receiver.stats import NO_SOURCE, ReceiverStats
 
@@ -42,6 +43,7 @@ QUIET = 10.0
 #: Characters; longer values of ids and kept headers are hashed or cut.
 MAX_ID = 256
 MAX_HEADER = 500
+_JSON = (b"content-type", b"application/json")
 #: The query parameter by which a sender shows that it knows our whole address.
 _KEY_IN_QUERY = re.compile(r"([?&]key=)[^&]*")
 
@@ -97,7 +99,7 @@ class Receiver:
         except Disconnected:
             self._stats.refuse(self._label(scope), "disconnected")
         else:
-            await _send(send, 202, {"status": status, "event": event}, {})
+            await _answer(send, status, event)
 
     async def _receive(self, scope: Scope, receive: Receive) -> tuple[str, str]:
         """Take the request through every step; answers (status, event id)."""
@@ -128,6 +130,8 @@ class Receiver:
         return self._verify(lambda: source.verifier.before_body(headers, now=self._clock()))
 
     async def _body(self, scope: Scope, headers: Mapping[str, str], receive: Receive, *, proven: bool) -> bytes:
+        if ARRIVED in scope:
+            return await self._arrived(headers, receive)
         peer = (scope.get("client") or ("",))[0]
         arriving: Arriving | None = None
         try:
@@ -141,6 +145,13 @@ class Receiver:
                 raise Refused(408, "too_slow", "The body did not arrive in time.", connection="close") from None
             message = "Too much is arriving; please send again."
             raise Refused(503, "overloaded", message, retry_after="1", connection="close") from None
+
+    async def _arrived(self, headers: Mapping[str, str], receive: Receive) -> bytes:
+        """Take a body that is already here: it cannot be too slow, and needs no room while it arrives."""
+        try:
+            return await read_body(headers, receive, self._max_body)
+        except BodyTooLarge:
+            raise self._too_large() from None
 
     def _too_large(self) -> Refused:
         message = f"The body is larger than {self._max_body} bytes (server.max_body_bytes)."
@@ -255,11 +266,19 @@ def _event_id(reading: Reading, verified: Verified, body: bytes, now: float) -> 
     return given, False
 
 
+async def _answer(send: Send, status: str, event: str) -> None:
+    """Send the 202."""
+    body = f'{{"status": "{status}", "event": {json.dumps(event)}}}'.encode()
+    headers = [_JSON, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 202, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
 async def _send(send: Send, status: int, answer: Mapping[str, str], headers: Mapping[str, str], *, more: bool = False) -> None:
     """Send a small JSON answer without the cost of a response object; `more` leaves it open."""
     body = json.dumps(answer).encode()
     raw = [
-        (b"content-type", b"application/json"),
+        _JSON,
         (b"content-length", str(len(body)).encode()),
         *((name.encode(), value.encode()) for name, value in headers.items()),
     ]

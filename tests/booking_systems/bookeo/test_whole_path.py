@@ -112,7 +112,7 @@ class World:
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.operations.backfill.LOOK_AGAIN", 0.04)
+    monkeypatch.setattr("connector.operations.waiting.LOOK_AGAIN", 0.04)
 
 
 async def test_a_booking_becomes_a_linked_customer(tmp_path):

@@ -23,6 +23,7 @@ class Account(CrmAccount):
     """Dynamics 365."""
 
     system = "dynamics"
+    room = 1_048_576
     #: A refusal says which column does not exist, and nothing of values.
     unnamed = frozenset({"text", "number", "date", "option", "options"})
     written: ClassVar[Mapping[str, Any]] = {
@@ -68,6 +69,10 @@ class Account(CrmAccount):
 
     def appointments(self) -> list[str]:
         return [appointment["id"] for appointment in self.sandbox.appointments()]
+
+    def text(self, record_id: str) -> str:
+        found = (one for one in self.sandbox.appointments() if one["id"] == record_id)
+        return str(next(found).get("description", ""))
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete(record_id)

@@ -23,6 +23,7 @@ class Account(CrmAccount):
     """Salesforce."""
 
     system = "salesforce"
+    room = 32_000
     nobody = "0035g0000000zzzAAA"
     #: A body that cannot be read into the types of its fields is refused as a whole.
     unnamed = frozenset({"number", "date"})
@@ -73,6 +74,9 @@ class Account(CrmAccount):
 
     def appointments(self) -> list[str]:
         return [event["Id"] for event in self.sandbox.events()]
+
+    def text(self, record_id: str) -> str:
+        return next(str(event.get("Description", "")) for event in self.sandbox.events() if event["Id"] == record_id)
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete_event(record_id)

@@ -25,6 +25,7 @@ class Account(CrmAccount):
     """Zoho CRM."""
 
     system = "zoho"
+    room = 2_000
     nobody = "554023000000999999"
     ignored = frozenset({"fixed", "unknown"})
     starts_with_no = True
@@ -73,6 +74,9 @@ class Account(CrmAccount):
 
     def appointments(self) -> list[str]:
         return [event["id"] for event in self.sandbox.events()]
+
+    def text(self, record_id: str) -> str:
+        return next(str(event.get("Description", "")) for event in self.sandbox.events() if event["id"] == record_id)
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete("Events", record_id)

@@ -236,6 +236,15 @@ async def test_a_name_that_only_stands_in_for_one_is_filled(sandbox, connect):
     assert (await crm.get(made.id)).first_name == "Ada Byron"
 
 
+async def test_a_name_of_which_one_part_was_known_is_completed(sandbox, connect):
+    crm = connect(sandbox)
+    made = await crm.create(NewCustomer(last_name="Byron", email="ada@example.com"), KEY)
+    assert await crm.fill(made, NewCustomer(first_name="Ada", last_name="Byron")) == ("first_name", "last_name")
+    completed = await crm.get(made.id)
+    assert (completed.first_name, completed.one_name) == ("Ada Byron", True)
+    assert await crm.fill(completed, NewCustomer(first_name="Augusta Ada", last_name="Byron")) == ()
+
+
 # ---- appointments ----
 
 

@@ -16,6 +16,7 @@ import httpx
 
 from connector import registry
 from connector.config import settings as config
+from connector.model.backfills import Mode, Request
 from connector.model.deliveries import Delivery
 from connector.operations.backfill import Backfill
 from connector.operations.dry_run.run import DryRun
@@ -153,20 +154,20 @@ class World:
     # ---- runs ----
 
     def job(self, *, since: str = SINCE, until: str = UNTIL, patient: bool = False) -> Backfill:
-        return Backfill(self.engine, "stores", since, until, patient=patient)
+        return Backfill(self.engine, "stores", Request(since, until), patient=patient)
 
     async def backfill(self, **asked: Any) -> dict[str, Any]:
         """One run to its end; answers its progress."""
         job = self.job(**asked)
         async with asyncio.timeout(30):
             await job.run()
-        return job.progress.as_dict()
+        return job.as_dict()
 
     async def dry_run(self, since: str = SINCE, until: str = UNTIL) -> dict[str, Any]:
-        job = DryRun(self.engine, "stores", since, until)
+        job = DryRun(self.engine, "stores", Request(since, until, Mode.DRY_RUN))
         async with asyncio.timeout(30):
             await job.run()
-        return job.progress.as_dict()
+        return job.as_dict()
 
     async def deliver(self) -> None:
         """Accept the webhooks that wait in the sandbox, and wake the worker, as the service does."""

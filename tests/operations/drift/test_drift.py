@@ -36,7 +36,7 @@ async def test_one_that_was_stopped_is_continued_where_it_was(town: Town) -> Non
     running = asyncio.create_task(job.run())
     async with asyncio.timeout(10):
         await reached.wait()
-        while job.checked < 2:
+        while job.progress.counts["seen"] - job.progress.open < 2:
             await asyncio.sleep(0)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -220,7 +220,7 @@ async def test_a_sample_is_a_sample(town: Town) -> None:
 
 
 async def test_passing_problem_is_waited_out(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.operations.drift.run.wait_random_exponential", lambda *_, **__: lambda _state: 0.01)
+    monkeypatch.setattr("connector.operations.waiting.wait_random_exponential", lambda *_, **__: lambda _state: 0.01)
     town.forget(town.ada)
     town.booxi.faults = Faults(error_500=0.5, seed=3)
     assert await town.found() == [(town.ada, "id_missing", "reported")]

@@ -10,14 +10,17 @@ import pytest
 import uvicorn
 
 from connector.web.receiver import connection as bounded
-from connector.web.receiver.connection import MAX_HEAD, BoundedConnection
+from connector.web.receiver.connection import ARRIVED, MAX_HEAD, BoundedConnection
 
 pytestmark = pytest.mark.anyio
 HEADERS: list[list[tuple[bytes, bytes]]] = []
 GONE: list[str] = []
+#: Whether the whole body had arrived when the application was called.
+COMPLETE: list[bool] = []
 
 
 async def _app(scope, receive, send) -> None:
+    COMPLETE.append(ARRIVED in scope)
     if scope["path"] == "/waits":
         while (await receive())["type"] != "http.disconnect":
             pass
@@ -35,6 +38,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "HEAD_TIMEOUT", 0.3)
     HEADERS.clear()
     GONE.clear()
+    COMPLETE.clear()
 
 
 @pytest.fixture
@@ -116,6 +120,14 @@ async def test_a_request_before_another_one_learns_that_its_sender_is_gone(port)
         while not GONE:
             await asyncio.sleep(0.01)
     assert GONE == ["/waits"]
+
+
+async def test_it_is_known_whether_the_whole_body_is_here(port):
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+    await said(
+        port, head + b"{}" + head + b"{}", head + b"{", b"}", head, b"{}", GET.replace(b"Host", b"Connection: close\r\nHost")
+    )
+    assert COMPLETE == [True, True, False, False, True]
 
 
 async def _spoken(port: int, *exchanges: tuple[bytes, float]) -> list[bytes]:

@@ -18,6 +18,7 @@ from connector.model.errors import Overloaded, StoreError
 from connector.remote.signatures import Verified
 from connector.web.interfaces import Source
 from connector.web.receiver import receiver as receiver_module
+from connector.web.receiver.connection import ARRIVED
 from connector.web.receiver.receiver import Receiver
 from connector.web.receiver.stats import ReceiverStats
 
@@ -249,7 +250,11 @@ def body(chunk: bytes, *, more: bool = False) -> dict[str, Any]:
 
 
 async def drive(
-    app: Receiver, messages: list[dict[str, Any]], headers: list[tuple[bytes, bytes]] | None = None
+    app: Receiver,
+    messages: list[dict[str, Any]],
+    headers: list[tuple[bytes, bytes]] | None = None,
+    *,
+    arrived: bool = False,
 ) -> tuple[int | None, list[dict[str, Any]]]:
     """Feed `messages`, then silence; answers (status, everything sent)."""
     sent: list[dict[str, Any]] = []
@@ -265,7 +270,7 @@ async def drive(
 
     auth = [(b"authorization", SECRET.encode())]
     scope = {"type": "http", "method": "POST", "headers": [*auth, *(headers or [])], "path_params": {"source": "stores"}}
-    await app(scope, receive, send)
+    await app(scope | ({ARRIVED: True} if arrived else {}), receive, send)
     return (sent[0]["status"] if sent else None), sent
 
 
@@ -289,6 +294,12 @@ async def test_a_lying_length_does_not_help() -> None:
         messages = [body(b"x" * 60, more=True), body(b"x" * 60, more=True), body(b"x" * 5000, more=True)]
         status, _ = await drive(receiver(body_timeout=0.02), messages, [(b"content-length", length)])
         assert status == 413
+
+
+@pytest.mark.parametrize(("size", "status"), [(100, 202), (101, 413)])
+async def test_a_body_that_is_already_here_is_bounded_too(size: int, status: int) -> None:
+    text = b'"' + b"x" * (size - 2) + b'"'
+    assert (await drive(receiver(), [body(text)], arrived=True))[0] == status
 
 
 async def test_a_slow_body_is_408() -> None:
