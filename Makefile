@@ -17,7 +17,7 @@ VERSIONS ?= 3.11 3.12 3.13 3.14
 SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-others check bench peers torture hostile identity systems new-crm new-booking-system check-skeletons lock licences sbom clean
+.PHONY: help demo test test-all test-others check bench peers torture hostile identity systems crms new-crm new-booking-system check-skeletons lock licences sbom clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -71,11 +71,14 @@ N ?= 20000
 hostile: .venv/.installed-dev ## hostile requests on every route of a real service, counted (make hostile N=1000000 HOSTILE_ARGS="--seed 7")
 	@$(BIN)/python -m tests.hostile -n $(N) $(HOSTILE_ARGS)
 
-identity: .venv/.installed-dev ## who is who on real kinds of booking data: wrong links, duplicates, drops, reviews, as one table
-	@$(BIN)/python -m tests.identity $(IDENTITY_ARGS)
+identity: .venv/.installed-dev ## who is who on real kinds of booking data, as one table; CRM=odoo for another CRM, CRM=all for each
+	@$(BIN)/python -m tests.identity $(if $(CRM),--crm $(CRM)) $(IDENTITY_ARGS)
 
 systems: .venv/.installed-dev ## every booking system through its sandbox with faults on, as one table
 	@$(BIN)/python -m tests.systems
+
+crms: .venv/.installed-dev ## every CRM through its sandbox: one person many times at once, lost answers, kills, calls, as one table
+	@$(BIN)/python -m tests.every_crm $(foreach name,$(CRM),--crm $(name))
 
 new-crm: .venv/.installed ## the skeleton of a CRM's integration: make new-crm NAME=acme_crm
 	@$(BIN)/python scripts/new_integration.py crm "$(NAME)"

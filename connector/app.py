@@ -18,6 +18,7 @@ import uvicorn
 from prometheus_client import Histogram
 
 from connector import __version__
+from connector.booking_systems.base import BookingCapability
 from connector.config.addresses import is_any
 from connector.config.settings import Config
 from connector.model.deliveries import Delivery
@@ -215,7 +216,7 @@ class Service:
                 continue
             if verifier is not None:
                 keep = kept_headers(adapter.reads_headers, settings.webhook.header if settings.webhook else None)
-                found[name] = Source(name, adapter.read_delivery, verifier, keep, adapter.accepts_forms)
+                found[name] = Source(name, adapter.read_delivery, verifier, keep, adapter.can(BookingCapability.FORMS))
         if faults:
             raise ConfigError([f"{self.config.path}: {fault}" for fault in faults])
         return found

@@ -19,6 +19,7 @@ NAMING = 60
 
 #: Nothing in the package reads these by name, for a reason.
 CALLED_BY_OTHERS = {
+    "by_setting": "the tables of docs/integrations.md and the contract suite compare it",
     "emit": "logging calls it",
     "handle_async_request": "httpx calls it",
     "startup": "uvicorn calls it",
@@ -30,8 +31,8 @@ CALLED_BY_OTHERS = {
     "redirect_slashes": "starlette reads it",
     "propagate": "logging reads it",
     "row_factory": "sqlite3 reads it",
+    "itersize": "psycopg reads it",
     "dropped_before": "a record's attribute, read by the formatter of logs",
-    "follows_merges": "the contract suite asks every CRM",
     "run_once": "tests run the worker step by step",
 }
 

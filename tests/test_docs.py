@@ -15,10 +15,13 @@ from remote.authority import Authority
 from rsa_key import PEM
 
 from connector import registry
+from connector.booking_systems.base import BookingCapability
 from connector.config import settings
 from connector.config.operators import OperatorSettings, StatusSettings
 from connector.config.outbound import OutboundSettings
 from connector.config.reader import _nested
+from connector.crms.base import CrmCapability, Uniqueness
+from connector.remote.integration import Capability, Integration
 
 ROOT = Path(__file__).parent.parent
 
@@ -263,6 +266,35 @@ def test_every_integration_is_in_the_example(family, name):
 def test_every_integration_is_documented(family, name):
     assert text(f"connector/{family}/{name}/README.md"), f"{name} has no README.md"
     assert f"| `{name}` | [" in text("docs/integrations.md"), f"docs/integrations.md has no row for {name}"
+
+
+def table_behind(page: str, head: str) -> list[str]:
+    """The rows of the table that begins with this line."""
+    rest = text(page).partition(f"\n{head}\n")[2]
+    return rest.partition("\n\n")[0].splitlines()[1:]
+
+
+def row(adapter: type[Integration], capabilities: type[Capability], *cells: str) -> str:
+    """The line that says what a class declares."""
+    words = [["yes"] * (one in adapter.capabilities) + ["a setting"] * (one in adapter.by_setting) for one in capabilities]
+    return f"| {' | '.join([adapter.title, *cells, *(', '.join(word) or '–' for word in words)])} |"
+
+
+def test_what_each_booking_system_can_do_is_documented_for_every_integration():
+    head = f"| booking system | {' | '.join(one.value for one in BookingCapability)} |"
+    wanted = [row(registry.booking_system(name), BookingCapability) for name in registry.BOOKING_SYSTEMS]
+    assert sorted(table_behind("docs/integrations.md", head)) == sorted(wanted)
+
+
+def test_what_each_crm_can_do_is_documented_for_every_integration():
+    first = "| CRM | refuses a second record with the same | takes an owner"
+    grades = {Uniqueness.KEY: "key", Uniqueness.EMAIL: "e-mail", Uniqueness.NONE: "–"}
+    wanted = [
+        row(one, CrmCapability, grades[one.uniqueness], "yes" if one.settings_model.owner_field else "–")
+        for one in map(registry.crm, registry.CRMS)
+    ]
+    head = f"{first} | {' | '.join(one.value for one in CrmCapability)} |"
+    assert sorted(table_behind("docs/integrations.md", head)) == sorted(wanted)
 
 
 @pytest.mark.parametrize(("family", "name"), FOLDERS)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Model, Reading
-from connector.remote.integration import Integration
+from connector.remote.integration import Capability, Integration
 from connector.remote.signatures import Verifier
 
 
@@ -40,24 +40,30 @@ class Page(Model):
     fraction: float = 0.0
 
 
+class BookingCapability(Capability):
+    """What a booking system can do or not."""
+
+    #: There is a place for a customer id. Without it `write_link` is never called.
+    WRITES_LINKS = "stores a customer's id"
+    #: Without it nobody compares what is stored with our links.
+    READS_LINKS = "shows what is stored"
+    #: Each booking carries its own link: a known client's next booking is written as well.
+    LINKS_APPOINTMENTS = "stores it with each booking"
+    #: A client's id is made of the e-mail address, which may come to belong to somebody else.
+    MOVING_IDS = "knows clients by their address only"
+    #: Deliveries may be HTML forms as well as JSON.
+    FORMS = "sends HTML forms"
+
+
 class BookingSystem(Integration):
     """One configured account of a booking system: a *source*."""
 
     #: The table's keys in the configuration.
     settings_model: ClassVar[type[BookingSettings]]
-    #: False where the product has no place for a customer id; then `write_link` is never called.
-    writes_links: bool = True
-    #: False where what was written cannot be read again: then nobody compares it with our links.
-    reads_links: bool = True
-    #: True where each booking carries its own link: then a known client's next booking is written as well.
-    links_appointments: bool = False
-    #: True where a client's id is made of the e-mail address, which may come to belong to somebody else.
-    ids_may_move: bool = False
+    capabilities: frozenset[Capability] = frozenset({BookingCapability.WRITES_LINKS, BookingCapability.READS_LINKS})
     #: What `read_delivery` looks at (lower-case names, and `:path`): it is stored with a delivery, so that a held one can be
     #: read again. What proves a delivery is never stored, whatever is named here.
     reads_headers: frozenset[str] = frozenset()
-    #: Whether deliveries may be HTML forms as well as JSON.
-    accepts_forms: ClassVar[bool] = False
     #: Our webhook's address as the product sees it, `https://…/webhooks/NAME`; None: no public_url is configured.
     address: str | None = None
 

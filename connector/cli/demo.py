@@ -17,6 +17,7 @@ import click
 
 from connector import registry
 from connector.app import Service
+from connector.booking_systems.base import BookingCapability
 from connector.cli import output as terminal
 from connector.config import logs
 from connector.config import settings as config
@@ -173,7 +174,11 @@ class Play:
         click.echo(f"Delivered twice: {duplicates} delivery recognised as a duplicate, and not worked on again.\n")
         links = await self._read(views.links)
         columns = ("client_id", "customer_id", "origin", "written_back_at")
-        there = "(was there)" if self._service.engine.connections.booking["stores"].writes_links else "(no place)"
+        there = (
+            "(was there)"
+            if self._service.engine.connections.booking["stores"].can(BookingCapability.WRITES_LINKS)
+            else "(no place)"
+        )
         terminal.table(columns, [[link[column] or there for column in columns] for link in links], empty="No links.")
         click.echo(f"\n{self._stage.stored()}")
         click.echo(self._crm.stored())

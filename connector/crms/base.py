@@ -16,7 +16,7 @@ from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote.fields import Changes, Field, Kind, fault, is_user, plan
 from connector.remote.http import Remote
-from connector.remote.integration import Integration
+from connector.remote.integration import Capability, Integration
 
 #: No further fields.
 NOTHING: Mapping[str, Value] = {}
@@ -33,21 +33,25 @@ class Uniqueness(Enum):
     NONE = "none"
 
 
+class CrmCapability(Capability):
+    """What a CRM can do or not."""
+
+    #: `get` of a record that was merged into another one leads there. Without it the record reads as gone (None), because
+    #: the CRM does not say which one goes on.
+    FOLLOWS_MERGES = "a merged customer leads to the one that goes on"
+    #: An owner is only chosen for a customer who is made.
+    ALWAYS_OWNED = "every customer has an owner from the start"
+
+
 class CRM(Integration):
     """One configured CRM account. An answer of None or [] means *answered and empty*; anything else raises."""
 
     settings_model: ClassVar[type[CrmSettings]]
     #: What makes a second record of one person impossible there.
     uniqueness: ClassVar[Uniqueness]
-    #: Whether `get` of a record that was merged into another one leads there. False: it reads as gone (None), because the
-    #: CRM does not say which one goes on.
-    follows_merges: ClassVar[bool] = True
+    capabilities: frozenset[Capability] = frozenset({CrmCapability.FOLLOWS_MERGES})
     #: Seconds after a try without a clear answer in which the record may still appear there: none is made again before.
     settle_seconds: float = 0.0
-    #: Whether every customer has an owner from the start, so that one is only chosen for a customer who is made.
-    always_owned: ClassVar[bool] = False
-    #: The name of the owner's field; None: owners cannot be chosen there.
-    owner_field: str | None = None
     #: Whether some sync records appointments here; what only these need is checked only then.
     records: bool = False
     #: Whether some sync chooses owners.
@@ -67,7 +71,7 @@ class CRM(Integration):
 
     @abstractmethod
     async def get(self, customer_id: str) -> Customer | None:
-        """Read by record id; follows merges (the answer's id differs), if `follows_merges`.
+        """Read by record id; follows merges (the answer's id differs), if it can (`FOLLOWS_MERGES`).
 
         None: deleted, archived or never there.
         """
@@ -118,9 +122,14 @@ class CRM(Integration):
         self.schema = None
 
     @property
+    def owner_field(self) -> str | None:
+        """The name of the owner's field; None: owners cannot be chosen there."""
+        return self.settings_model.owner_field
+
+    @property
     def kept(self) -> tuple[str, ...]:
         """The names of the fields that are read with every customer beside our own."""
-        owner = (self.owner_field,) if self.owned and self.owner_field and not self.always_owned else ()
+        owner = (self.owner_field,) if self.owned and self.owner_field and not self.can(CrmCapability.ALWAYS_OWNED) else ()
         return (*dict.fromkeys(rule.name for rule in self.rules), *owner)
 
     async def readable(self) -> tuple[str, ...]:

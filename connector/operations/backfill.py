@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar
 
+from connector.booking_systems.base import BookingCapability
 from connector.model.backfills import Mode, Request
 from connector.model.dates import moment
 from connector.model.errors import PASSING, AccountPaused, ActionRefused, LimitReached, RemoteError, StoreError
@@ -117,7 +118,7 @@ class Backfill(LongOperation):
         await self._ready()
         store, begun = self._engine.store, cursor
         since, until = datetime.fromtimestamp(run.since, UTC), datetime.fromtimestamp(run.until, UTC)
-        every = self._sync.settings.record_appointments or self._booking.links_appointments
+        every = self._sync.settings.record_appointments or self._booking.can(BookingCapability.LINKS_APPOINTMENTS)
         # What a page says is as old as the moment it was asked for: a webhook received since knows better.
         asked_at = self._engine.clock()
         try:

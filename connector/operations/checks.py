@@ -71,19 +71,6 @@ def database(opened: Database) -> list[Check]:
     return found
 
 
-def modes(path: Path) -> list[Check]:
-    """Files beside the database at `path` that others on this machine can read: they hold personal data, or what lets in."""
-    return [
-        Check(
-            id="database.mode",
-            level="warning",
-            message=f"other users of this machine can read {file.name} (mode {mode:04o})",
-            hint=f"Run `chmod 600 {file}`.",
-        )
-        for file, mode in readable_by_others(path)
-    ]
-
-
 async def processes(store: Store) -> list[Check]:
     """Who works on the database, where several processes may."""
     if not store.database.shared:
@@ -95,6 +82,19 @@ async def processes(store: Store) -> list[Check]:
     hint = "Start `connector serve` with `--role worker`, or without --role and --no-worker."
     text = f"no process with a worker is alive: deliveries are stored and wait ({said or 'nor any other'})"
     return [Check(id="processes", level="warning", message=text, hint=hint)]
+
+
+def modes(path: Path) -> list[Check]:
+    """Files beside the database at `path` that others on this machine can read: they hold personal data, or what lets in."""
+    return [
+        Check(
+            id="database.mode",
+            level="warning",
+            message=f"other users of this machine can read {file.name} (mode {mode:04o})",
+            hint=f"Run `chmod 600 {file}`.",
+        )
+        for file, mode in readable_by_others(path)
+    ]
 
 
 async def restored(store: Store, sources: Iterable[str]) -> list[Check]:

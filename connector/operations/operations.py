@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from connector.booking_systems.base import BookingCapability
 from connector.model.backfills import Mode, Request
 from connector.model.problems import Check
 from connector.operations import checks
@@ -209,7 +210,7 @@ class Operations(People):
         if adapter is None:
             return False
         try:
-            data = payload.read(headers.get("content-type", ""), body, forms=adapter.accepts_forms)
+            data = payload.read(headers.get("content-type", ""), body, forms=adapter.can(BookingCapability.FORMS))
             reading = adapter.read_delivery(headers, data)
         except Exception as error:  # a delivery that is still unreadable must not keep the others from being read
             self._log.error("adapter failed", source=source, event_id=event_id, error=type(error).__name__)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from enum import Enum
 from typing import Any, ClassVar, Self
 
 import httpx
 
 from connector.model.errors import RemoteError
 from connector.model.problems import Check, Level
+from connector.model.renewed import RenewedSecrets
 from connector.remote.http import Remote
 from connector.remote.rate_limit import QuotaFor
+
+
+class Capability(Enum):
+    """Something that one product can do and another cannot. Each family lists its own; the value says it in words."""
 
 
 class Integration(ABC):
@@ -24,9 +30,17 @@ class Integration(ABC):
     #: The keys of the account's table in the configuration.
     settings_model: ClassVar[type[Any]]
 
+    #: What the account can do; the class says what it is by default, and `by_setting` what the settings may change of that.
+    capabilities: frozenset[Capability] = frozenset()
+    by_setting: ClassVar[frozenset[Capability]] = frozenset()
+
     def __init__(self, name: str, remote: Remote) -> None:
         self.name = name
         self.remote = remote
+
+    def can(self, capability: Capability) -> bool:
+        """Whether the account, as it is configured, can do something."""
+        return capability in self.capabilities
 
     @classmethod
     @abstractmethod
@@ -45,6 +59,16 @@ class Integration(ABC):
 
     async def fix(self) -> list[str]:
         """Create or repair what is ours in the remote system; one sentence for each thing done."""
+        return []
+
+    def remember(self, memory: RenewedSecrets) -> None:  # noqa: B027 - most accounts renew nothing
+        """Take a secret that was renewed earlier from `memory`, and keep the next one there. Raises StoreError."""
+
+    async def renew(self) -> list[str]:
+        """Renew secrets that end soon, once an hour while the account works; one sentence for each.
+
+        A new one is kept before it is used. What fails is said by `checks`. Raises StoreError where one cannot be kept.
+        """
         return []
 
     async def check(self, name: str, well: str, act: Callable[[], Awaitable[Any]], *, level: Level = "error") -> Check:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from connector.config.owner import OwnerSettings
 from connector.config.settings import SyncSettings
-from connector.crms.base import CRM
+from connector.crms.base import CRM, CrmCapability
 from connector.model.bookings import Appointment, Client, Status
 from connector.model.dates import moment_of
 from connector.model.fields import NAMED, OPTIONAL, FieldRule, FieldValue, Value
@@ -61,7 +61,7 @@ def wanted(settings: SyncSettings, crm: CRM, client: Client, appointment: Appoin
     owner = owner_of(settings.owner, appointment) if settings.owner is not None else None
     if owner is None or crm.owner_field is None:
         return found
-    return (*found, FieldValue(crm.owner_field, owner, "on_create" if crm.always_owned else "if_empty"))
+    return (*found, FieldValue(crm.owner_field, owner, "on_create" if crm.can(CrmCapability.ALWAYS_OWNED) else "if_empty"))
 
 
 def worded(title: str | None, text: str | None, client: Client, appointment: Appointment) -> Appointment:

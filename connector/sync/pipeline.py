@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from connector.booking_systems.base import BookingSystem, ClientLink
+from connector.booking_systems.base import BookingCapability, BookingSystem, ClientLink
 from connector.config.settings import SyncSettings
 from connector.crms.base import CRM
 from connector.model.bookings import Client
@@ -88,7 +88,7 @@ class Sync:
             work.step = "fill"
             return
         stored = seen.stored or await self.booking.read_link(work.client_id, appointment_id)
-        place = appointment_id if self.booking.links_appointments else work.client_id
+        place = appointment_id if self.booking.can(BookingCapability.LINKS_APPOINTMENTS) else work.client_id
         intent = f"write_back:{work.source}:{place}:{link.customer_id}"
         if stored.customer_id == link.customer_id:
             ours = intent if await self.journal.is_open(intent) else None
@@ -111,10 +111,10 @@ class Sync:
 
     def _must_write(self, work: Work, link: Link, appointment_id: str | None) -> bool:
         """Whether the booking system has a place for the id that may not hold it yet."""
-        if self.booking.links_appointments:
+        if self.booking.can(BookingCapability.LINKS_APPOINTMENTS):
             told = work.event.linked_customer_id == link.customer_id
-            return self.booking.writes_links and appointment_id is not None and not told
-        return self.booking.writes_links and link.stored_id != link.customer_id
+            return self.booking.can(BookingCapability.WRITES_LINKS) and appointment_id is not None and not told
+        return self.booking.can(BookingCapability.WRITES_LINKS) and link.stored_id != link.customer_id
 
     async def _write(self, work: Work, intent: str, stored: ClientLink, customer_id: str) -> None:
         async with effect(self.journal, work, intent, "write_back", self.clock()):

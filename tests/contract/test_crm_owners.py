@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from connector import registry
-from connector.crms.base import CRM
+from connector.crms.base import CRM, CrmCapability
 from connector.model.errors import ActionRefused
 from connector.model.fields import FieldValue
 from connector.model.persons import Customer, NewCustomer
@@ -60,7 +60,7 @@ class Refusing(httpx.AsyncBaseTransport):
 
 
 def chosen(crm: CRM, user: str) -> list[FieldValue]:
-    return [FieldValue(crm.owner_field, user, "on_create" if crm.always_owned else "if_empty")]
+    return [FieldValue(crm.owner_field, user, "on_create" if crm.can(CrmCapability.ALWAYS_OWNED) else "if_empty")]
 
 
 async def made(crm: CRM, user: str) -> Customer:
@@ -90,7 +90,7 @@ async def test_a_customer_without_an_owner_gets_one_later(far, crm, kim):
     found = await crm.get(far.add(NewCustomer(last_name="Byron", email="ada@example.com")))
     before = far.effects()
     changes = await crm.changes(chosen(crm, KIM), found)
-    if crm.always_owned:
+    if crm.can(CrmCapability.ALWAYS_OWNED):
         assert changes.values == {}
         return
     assert await crm.fill(found, NewCustomer(mobile_phone=ADA.mobile_phone), changes.values)

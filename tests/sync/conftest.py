@@ -17,7 +17,7 @@ from .harness import World
 WRITTEN = {
     "events": "trace, reason, hint, outcome, client_id, type",
     "reviews": "reason, candidates, decided_by",
-    "intents": "key, result",
+    "intents": "key",
     "claims": "key",
     "identities": "key, customer_id",
     "links": "client_id, customer_id, stored_id",

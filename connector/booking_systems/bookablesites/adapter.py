@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.booking_systems.base import BookingSystem, ClientLink, Page
+from connector.booking_systems.base import BookingCapability, BookingSystem, ClientLink, Page
 from connector.booking_systems.bookablesites import webhook
 from connector.booking_systems.bookablesites.api import BookablesitesClient
 from connector.booking_systems.bookablesites.appointments import Appointments
@@ -20,6 +20,7 @@ from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Reading
 from connector.model.errors import Rejected
 from connector.model.problems import Check
+from connector.remote.integration import Capability
 from connector.remote.keyed_address import keyed_verifier
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.signatures import Verifier
@@ -33,14 +34,14 @@ class Bookablesites(BookingSystem):
     title: ClassVar[str] = "Bookablesites"
     settings_model: ClassVar[type[BookingSettings]] = BookablesitesSettings
     reads_headers = frozenset({":path"})
-    accepts_forms: ClassVar[bool] = True
-    ids_may_move = True
-    #: The description is not shown by any read.
-    reads_links = False
+    #: The description, where an id can be written, is not shown by any read.
+    capabilities = frozenset({BookingCapability.MOVING_IDS, BookingCapability.FORMS})
+    by_setting: ClassVar[frozenset[Capability]] = frozenset({BookingCapability.WRITES_LINKS})
 
     def __init__(self, name: str, settings: BookablesitesSettings, client: BookablesitesClient) -> None:
         super().__init__(name, client.remote)
-        self.writes_links = settings.write_back == "description"
+        if settings.write_back == "description":
+            self.capabilities = self.capabilities | {BookingCapability.WRITES_LINKS}
         self._settings = settings
         self._client = client
         self._customers = Customers(client, name, settings.page_size)
@@ -143,7 +144,7 @@ class Bookablesites(BookingSystem):
 
     def _write_back_check(self) -> Check:
         id_ = f"booking.{self.name}.write_back"
-        if not self.writes_links:
+        if not self.can(BookingCapability.WRITES_LINKS):
             return Check(id=id_, level="ok", message="links are kept here only: Bookablesites has no place of its own for them")
         text = 'write_back = "description" overwrites the note that staff may keep on a customer: it cannot be read before'
         return Check(id=id_, level="warning", message=text, hint='Set write_back = "none" unless nobody uses that note.')

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import httpx
 
-from connector.booking_systems.base import BookingSystem, ClientLink, Page
+from connector.booking_systems.base import BookingCapability, BookingSystem, ClientLink, Page
 from connector.booking_systems.bookeo import webhook
 from connector.booking_systems.bookeo.api import ABSENT, BookeoClient
 from connector.booking_systems.bookeo.hooks import Hooks
@@ -20,6 +20,7 @@ from connector.config.settings import BookingSettings
 from connector.model.bookings import Client, Reading
 from connector.model.errors import Rejected, RemoteError
 from connector.model.problems import Check
+from connector.remote.integration import Capability
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.signatures import Verifier
 from connector.remote.values import read_object, read_text
@@ -31,6 +32,9 @@ class Bookeo(BookingSystem):
     system: ClassVar[str] = "bookeo"
     title: ClassVar[str] = "Bookeo"
     settings_model: ClassVar[type[BookingSettings]] = BookeoSettings
+    by_setting: ClassVar[frozenset[Capability]] = frozenset(
+        {BookingCapability.WRITES_LINKS, BookingCapability.LINKS_APPOINTMENTS}
+    )
     reads_headers = frozenset({":path", MESSAGE_ID, webhook.MESSAGE_LOST})
 
     def __init__(self, name: str, settings: BookeoSettings, client: BookeoClient) -> None:
@@ -42,10 +46,11 @@ class Bookeo(BookingSystem):
             self._links = FieldLinks(client, settings)
         elif settings.write_back == "external_ref":
             self._links = ReferenceLinks(client, settings)
-        self.writes_links = settings.write_back != "none"
-        self.links_appointments = settings.write_back == "external_ref"
+            self.capabilities = self.capabilities | {BookingCapability.LINKS_APPOINTMENTS}
+        else:
+            self.capabilities = self.capabilities - {BookingCapability.WRITES_LINKS}
         #: External references that begin with this are customer ids of ours.
-        self._prefix = settings.external_ref_prefix if self.links_appointments else None
+        self._prefix = settings.external_ref_prefix if self.can(BookingCapability.LINKS_APPOINTMENTS) else None
         self._hooks = Hooks(client, f"booking.{name}.webhooks")
 
     @classmethod

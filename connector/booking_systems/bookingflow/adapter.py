@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.booking_systems.base import BookingSystem, ClientLink, Page
+from connector.booking_systems.base import BookingCapability, BookingSystem, ClientLink, Page
 from connector.booking_systems.bookingflow import webhook
 from connector.booking_systems.bookingflow.api import ABSENT, BookingFlowClient
 from connector.booking_systems.bookingflow.bookings import booking_in, read_appointment, read_client
@@ -22,6 +22,7 @@ from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Reading, Status
 from connector.model.errors import Rejected, Transient
 from connector.model.problems import Check
+from connector.remote.integration import Capability
 from connector.remote.keyed_address import keyed_verifier
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.signatures import Verifier
@@ -34,10 +35,13 @@ class BookingFlow(BookingSystem):
     system: ClassVar[str] = "bookingflow"
     title: ClassVar[str] = "BookingFlow"
     settings_model: ClassVar[type[BookingSettings]] = BookingFlowSettings
+    capabilities = frozenset({BookingCapability.READS_LINKS})
+    by_setting: ClassVar[frozenset[Capability]] = frozenset({BookingCapability.WRITES_LINKS})
 
     def __init__(self, name: str, settings: BookingFlowSettings, client: BookingFlowClient) -> None:
         super().__init__(name, client.remote)
-        self.writes_links = settings.write_back_field is not None
+        if settings.write_back_field is not None:
+            self.capabilities = self.capabilities | {BookingCapability.WRITES_LINKS}
         named = (settings.fields.type_header, settings.fields.event_id_header)
         self.reads_headers = frozenset(name.lower() for name in named if name)
         self._settings = settings

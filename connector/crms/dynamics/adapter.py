@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, NOTHING, Uniqueness
+from connector.crms.base import CRM, NOTHING, CrmCapability, Uniqueness
 from connector.crms.dynamics import columns, mapping
 from connector.crms.dynamics.api import Client
 from connector.crms.dynamics.appointments import Appointments
@@ -45,8 +45,7 @@ class Dynamics(CRM):
     system = "dynamics"
     title = "Dynamics 365"
     settings_model = DynamicsSettings
-    owner_field = DynamicsSettings.owner_field
-    always_owned = True
+    capabilities = frozenset({CrmCapability.FOLLOWS_MERGES, CrmCapability.ALWAYS_OWNED})
     uniqueness = Uniqueness.KEY
 
     def __init__(

@@ -45,7 +45,6 @@ class HubSpot(CRM):
     system = "hubspot"
     title = "HubSpot"
     settings_model = HubSpotSettings
-    owner_field = HubSpotSettings.owner_field
     uniqueness = Uniqueness.KEY
 
     def __init__(

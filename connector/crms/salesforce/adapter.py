@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, NOTHING, Uniqueness
+from connector.crms.base import CRM, NOTHING, CrmCapability, Uniqueness
 from connector.crms.salesforce import mapping, soql
 from connector.crms.salesforce.api import TOKEN, Client, DayCalls
 from connector.crms.salesforce.login import login_of
@@ -55,8 +55,7 @@ class Salesforce(CRM):
     system = "salesforce"
     title = "Salesforce"
     settings_model = SalesforceSettings
-    owner_field = SalesforceSettings.owner_field
-    always_owned = True
+    capabilities = frozenset({CrmCapability.FOLLOWS_MERGES, CrmCapability.ALWAYS_OWNED})
     uniqueness = Uniqueness.KEY
 
     def __init__(

@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, NOTHING, Uniqueness
+from connector.crms.base import CRM, NOTHING, CrmCapability, Uniqueness
 from connector.crms.zoho import mapping
 from connector.crms.zoho.api import TOKEN_SECONDS, TOKENS, Client, unexpected
 from connector.crms.zoho.own_fields import OwnFields
@@ -44,10 +44,8 @@ class Zoho(CRM):
     system = "zoho"
     title = "Zoho CRM"
     settings_model = ZohoSettings
-    owner_field = ZohoSettings.owner_field
-    always_owned = True
     uniqueness = Uniqueness.KEY
-    follows_merges = False
+    capabilities = frozenset({CrmCapability.ALWAYS_OWNED})
 
     def __init__(
         self, name: str, remote: Remote, client: Client, settings: ZohoSettings, *, clock: Callable[[], datetime] = _now

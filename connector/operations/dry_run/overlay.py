@@ -31,10 +31,7 @@ class DryBooking(BookingSystem):
 
     def __init__(self, real: BookingSystem) -> None:
         super().__init__(real.name, real.remote)
-        self.writes_links = real.writes_links
-        self.reads_links = real.reads_links
-        self.links_appointments = real.links_appointments
-        self.ids_may_move = real.ids_may_move
+        self.capabilities = real.capabilities
         self._real = real
         self._written: dict[str, str] = {}
 
@@ -78,9 +75,8 @@ class DryCRM(CRM):
     def __init__(self, real: CRM) -> None:
         super().__init__(real.name, real.remote)
         self.title = real.title  # type: ignore[misc]
-        self.follows_merges = real.follows_merges  # type: ignore[misc]
-        self.always_owned = real.always_owned  # type: ignore[misc]
-        self.owner_field = real.owner_field
+        self.settings_model = real.settings_model  # type: ignore[misc]
+        self.capabilities = real.capabilities
         self._real = real
         self._changed: dict[str, Customer] = {}
         self._numbers = itertools.count(1)

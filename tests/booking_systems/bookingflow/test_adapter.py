@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from connector.booking_systems.base import ClientLink
+from connector.booking_systems.base import BookingCapability, ClientLink
 from connector.booking_systems.bookingflow.bookings import booking_in, read_event, read_status
 from connector.model.bookings import Appointment, Client, Event, Status
 from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, UnknownOutcome
@@ -150,7 +150,7 @@ def test_odd_bookings_are_read():
 
 async def test_by_default_nothing_is_read_or_written(connect, sandbox):
     adapter = connect(sandbox)
-    assert not adapter.writes_links
+    assert not adapter.can(BookingCapability.WRITES_LINKS)
     assert await adapter.read_link("booking:b1") == ClientLink(client_id="booking:b1")
     with pytest.raises(Rejected, match="no field"):
         await adapter.write_link(ClientLink(client_id="booking:b1"), "6001")

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from connector.booking_systems.base import BookingCapability
 from connector.model.errors import ConnectorError
 from connector.operations.drift.run import Drift
 from connector.operations.operations import Refused
@@ -242,11 +243,9 @@ async def test_lines_hold_ids_only(town: Town) -> None:
         assert word not in str(drift)
 
 
-@pytest.mark.parametrize(("setting", "value"), [("writes_links", False), ("links_appointments", True)])
-async def test_a_system_without_a_place_for_the_client_s_id_is_not_asked(
-    town: Town, monkeypatch: pytest.MonkeyPatch, setting: str, value: bool
-) -> None:
-    monkeypatch.setattr(town.engine.connections.booking["stores"], setting, value, raising=False)
+@pytest.mark.parametrize("changed", [BookingCapability.WRITES_LINKS, BookingCapability.LINKS_APPOINTMENTS])
+async def test_a_system_without_a_place_for_the_client_s_id_is_not_asked(town: Town, changed: BookingCapability) -> None:
+    town.engine.connections.booking["stores"].capabilities ^= {changed}
     town.forget(town.ada)
     town.hubspot.archive(await town.customer(town.ben))
     assert await town.found() == [(town.ben, "customer_gone", "reported")]
