@@ -217,6 +217,27 @@ def test_every_list_fits(reader: tuple[World, str, Page, list[str]], width: int,
     assert wrong == []
 
 
+def test_on_a_phone_the_search_is_closed_and_the_list_begins_on_the_first_screen(browser: Browser) -> None:
+    world = World()
+    world.data.found["rows"] = [event_row(5)]
+    with served(world) as url, opened(browser, 390) as (page, wrong):
+        page.goto(f"{url}{world.access.login_path}")
+        page.wait_for_url("**/status")
+        page.goto(f"{url}/status/events?state=held")
+        box, row = page.get_by_role("button", name="Search"), page.locator("tbody tr").first
+        assert not box.is_visible()
+        assert row.evaluate("element => element.getBoundingClientRect().bottom") < 400
+        page.get_by_text("Search: 1 field set").click()
+        assert box.is_visible()
+        page.get_by_label("Client").fill("5")
+        box.click()
+        page.wait_for_url("**/status/events?state=held&source=&client=5*")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        assert box.is_visible()
+        assert not page.get_by_text("fields set").is_visible()
+        assert wrong == []
+
+
 def test_login_and_logout(browser: Browser) -> None:
     with served(World()) as url, opened(browser, 390) as (page, wrong):
         page.goto(f"{url}/")
