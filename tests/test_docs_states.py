@@ -40,9 +40,9 @@ def test_every_state_is_explained(state):
 
 
 def test_the_steps_are_those_of_the_database():
-    from connector.store.sqlite import schema
+    from connector.store.sqlite.tables import TABLES
 
-    allowed = re.search(r"CHECK \(step IN \(([^)]*)\)\)", schema._TABLES)
+    allowed = re.search(r"CHECK \(step IN \(([^)]*)\)\)", TABLES)
     assert allowed is not None
     section = PAGE.partition("\n## Steps\n")[2].partition("\n## ")[0]
     assert re.findall(r"(?m)^\| `(\w+)` \|", section) == re.findall(r"\w+", allowed[1])

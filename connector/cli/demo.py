@@ -17,10 +17,10 @@ import click
 
 from connector import registry
 from connector.app import Service
-from connector.booking_systems.base import BookingCapability
 from connector.cli import output as terminal
 from connector.config import logs
 from connector.config import settings as config
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import ConnectorError
 from connector.sandbox.kit.server import Server
 from connector.sandbox.kit.stage import BookingStage, CrmStage, LinkingStage, find_stage

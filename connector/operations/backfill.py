@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar
 
-from connector.booking_systems.base import BookingCapability
 from connector.model.backfills import Mode, Request
+from connector.model.capabilities import BookingCapability
 from connector.model.dates import moment
 from connector.model.errors import PASSING, AccountPaused, ActionRefused, LimitReached, RemoteError, StoreError
 from connector.operations.engine import Engine

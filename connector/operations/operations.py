@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector.booking_systems.base import BookingCapability
 from connector.model.backfills import Mode, Request
+from connector.model.capabilities import BookingCapability
 from connector.model.problems import Check
 from connector.operations import checks
 from connector.operations.backfill import Backfill

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import structlog
 
-from connector.booking_systems.base import BookingCapability, BookingSystem, ClientLink
+from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.model.bookings import Client
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import ConnectorError
 from connector.model.links import Link
 from connector.operations.engine import Engine

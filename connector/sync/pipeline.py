@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from connector.booking_systems.base import BookingCapability, BookingSystem, ClientLink
+from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.config.settings import SyncSettings
 from connector.crms.base import CRM
 from connector.model.bookings import Client
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import Conflict, Hold, Ignore, NeedsReview, Rejected
 from connector.model.jobs import Work
 from connector.model.links import Link

@@ -168,7 +168,7 @@ def test_another_program_s_migrations_are_not_ours(connection):
 def test_a_migration_that_fails_half_way_leaves_nothing_and_can_be_done_again(monkeypatch):
     connection = sqlite3.connect(":memory:", isolation_level=None)
     with monkeypatch.context() as patched:
-        patched.setattr(schema, "_TALLY", "CREATE TRIGGER broken AFTER UPDATE ON nothing BEGIN SELECT 1; END;")
+        patched.setattr(schema, "TALLY", "CREATE TRIGGER broken AFTER UPDATE ON nothing BEGIN SELECT 1; END;")
         with pytest.raises(sqlite3.Error):
             migrate(connection, str)
     tables = connection.execute("SELECT name FROM sqlite_master WHERE name IN ('events', 'deliveries', 'lanes')").fetchall()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from connector.booking_systems.base import BookingCapability
+from connector.model.capabilities import BookingCapability
 from connector.store import views
 from connector.worker.worker import Worker
 
