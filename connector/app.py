@@ -24,6 +24,7 @@ from connector.model.capabilities import BookingCapability
 from connector.model.deliveries import Delivery
 from connector.model.errors import ConfigError, StoreError
 from connector.model.measures import STORING
+from connector.operations import checks
 from connector.operations.engine import Engine
 from connector.operations.operations import Operations
 from connector.operations.status import Overview
@@ -101,6 +102,8 @@ class Service:
         if self.engine.store.database.new:
             hint = "Right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
             self._log.warning("new database", file=self.engine.store.database.name, hint=hint)
+        for check in checks.modes(self.config.database.path):
+            self._log.warning(check.message, hint=check.hint)
         token = secrets.token_urlsafe(32)
         listener = _listen(self.config)
         port = listener.getsockname()[1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +16,8 @@ from urllib.parse import unquote
 import httpx
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+#: Something that is put in front of a transport.
+Checked = Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
 #: What `connector.sandbox.kit.faults` answers in place of the product.
 INJECTED = (
     b'{"status":"error","message":"internal error"}',
@@ -58,6 +60,8 @@ class Call:
     query: Any = NoQuery
     #: What else a body must be sent as.
     content_type: str = "application/json"
+    #: Whether a success may also be answered without a body.
+    may_be_empty: bool = False
     #: Headers that the request must have, by lower-case name, as patterns.
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -110,6 +114,8 @@ class Conforming(httpx.AsyncBaseTransport):
         """Hold an answer to its call."""
         shape = call.answers.get(status, self._refusal)
         what = f"{call.method} {call.path}: the answer {status}"
+        if status < 300 and not content and call.may_be_empty:
+            return
         if shape is None:
             if content:
                 raise Nonconforming(f"{what} has no body")

@@ -31,6 +31,7 @@ CALLED_BY_OTHERS = {
     "redirect_slashes": "starlette reads it",
     "propagate": "logging reads it",
     "row_factory": "sqlite3 reads it",
+    "itersize": "psycopg reads it",
     "dropped_before": "a record's attribute, read by the formatter of logs",
     "run_once": "tests run the worker step by step",
 }
@@ -84,7 +85,7 @@ def _queries() -> list[str]:
     texts = [
         node.value if isinstance(node, ast.Constant) else ast.unparse(node)
         for path, tree in TREES.items()
-        if path.startswith("store/") and not path.endswith(("/schema.py", "/tables.py"))
+        if path.startswith("store/") and not path.endswith(("/schema.py", "/first_tables.py"))
         for node in ast.walk(tree)
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
     ]

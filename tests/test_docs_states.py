@@ -40,7 +40,7 @@ def test_every_state_is_explained(state):
 
 
 def test_the_steps_are_those_of_the_database():
-    from connector.store.sqlite.tables import TABLES
+    from connector.store.sqlite.first_tables import TABLES
 
     allowed = re.search(r"CHECK \(step IN \(([^)]*)\)\)", TABLES)
     assert allowed is not None

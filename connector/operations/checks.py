@@ -23,6 +23,7 @@ from connector.remote.integration import Integration
 from connector.store import Store, shared, views
 from connector.store.backup import last_backup, without_backup
 from connector.store.database import Database
+from connector.store.modes import readable_by_others
 from connector.sync.pipeline import Sync
 from connector.worker.accounts import Connections
 
@@ -79,6 +80,19 @@ async def processes(store: Store) -> list[Check]:
     hint = "Start `connector serve` with `--role worker`, or without --role and --no-worker."
     text = f"no process with a worker is alive: deliveries are stored and wait ({said or 'nor any other'})"
     return [Check(id="processes", level="warning", message=text, hint=hint)]
+
+
+def modes(path: Path) -> list[Check]:
+    """Files beside the database at `path` that others on this machine can read: they hold personal data, or what lets in."""
+    return [
+        Check(
+            id="database.mode",
+            level="warning",
+            message=f"other users of this machine can read {file.name} (mode {mode:04o})",
+            hint=f"Run `chmod 600 {file}`.",
+        )
+        for file, mode in readable_by_others(path)
+    ]
 
 
 async def restored(store: Store, sources: Iterable[str]) -> list[Check]:

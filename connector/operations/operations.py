@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from connector.model.backfills import Mode, Request
@@ -21,7 +22,7 @@ from connector.operations.engine import Engine
 from connector.operations.people import People
 from connector.operations.running import Kind, LongOperation, Refused, Runner
 from connector.remote import payload
-from connector.store import views
+from connector.store import lists, views
 
 #: Events that one command can act on at most.
 MANY = 100_000
@@ -89,10 +90,22 @@ class Operations(People):
         await self.runner.stop()
 
     async def retry(
-        self, ids: list[int] | None = None, state: str = "held", source: str | None = None, reason: str | None = None
+        self,
+        ids: list[int] | None = None,
+        state: str = "held",
+        source: str | None = None,
+        reason: str | None = None,
+        client_id: str | None = None,
+        customer_id: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
     ) -> list[int]:
-        """Queue events again: those of `ids`, or all in a state (with `reason` in theirs). Answers the ids that could be."""
-        ids = await self._ids(ids, state, source, reason)
+        """Queue events again: those of `ids`, or all in a state that the rest does not leave out. Answers which could be.
+
+        `reason` is a part of theirs; `since` and `until` are Unix time, of when they were received.
+        """
+        if ids is None:
+            ids = await self._ids(lists.Wanted(state, source, client_id, customer_id, reason, since, until))
         done = await self._store.upkeep.retry(ids, self._engine.clock())
         for event_id in sorted(set(ids) - set(done)):
             if await self._read_again(event_id):
@@ -112,6 +125,7 @@ class Operations(People):
         found = [
             *checks.configuration(self._engine.config),
             *checks.database(self._store.database),
+            *checks.modes(self._engine.config.database.path),
             *await checks.restored(self._store, self._engine.syncs),
             *checks.backup(self._engine.config.database, self._engine.clock()),
             *await checks.ids(self._store),
@@ -181,11 +195,9 @@ class Operations(People):
         if source not in self._engine.syncs:
             raise Refused(f"No [[sync]] uses the source {source}.", hint="Only linked sources can be compared.")
 
-    async def _ids(self, ids: list[int] | None, state: str, source: str | None, reason: str | None) -> list[int]:
-        if ids is not None:
-            return ids
-        events = await self._store.read(views.events, state=state, source=source, reason=reason, limit=MANY)
-        return [event["id"] for event in events]
+    async def _ids(self, wanted: lists.Wanted) -> list[int]:
+        """The ids of the events that a list would show, at most `MANY`."""
+        return await self._store.read(lambda connection: [id_ for id_, _ in islice(lists.events(connection, wanted), MANY)])
 
     async def _read_again(self, event_id: int) -> bool:
         """A delivery that could not be read may be readable by now: after an update, or with other field settings."""

@@ -11,6 +11,7 @@ import httpx
 from connector.model.capabilities import Capability
 from connector.model.errors import RemoteError
 from connector.model.problems import Check, Level
+from connector.model.renewed import RenewedSecrets
 from connector.remote.http import Remote
 from connector.remote.rate_limit import QuotaFor
 
@@ -54,6 +55,16 @@ class Integration(ABC):
 
     async def fix(self) -> list[str]:
         """Create or repair what is ours in the remote system; one sentence for each thing done."""
+        return []
+
+    def remember(self, memory: RenewedSecrets) -> None:  # noqa: B027 - most accounts renew nothing
+        """Take a secret that was renewed earlier from `memory`, and keep the next one there. Raises StoreError."""
+
+    async def renew(self) -> list[str]:
+        """Renew secrets that end soon, once an hour while the account works; one sentence for each.
+
+        A new one is kept before it is used. What fails is said by `checks`. Raises StoreError where one cannot be kept.
+        """
         return []
 
     async def check(self, name: str, well: str, act: Callable[[], Awaitable[Any]], *, level: Level = "error") -> Check:

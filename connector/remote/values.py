@@ -80,7 +80,7 @@ def read_number(value: Any) -> str:
 
 def read_time(value: Any, zone: str | None = None) -> datetime | None:
     """An RFC 3339 date-time in UTC; one without an offset is in `zone`, or UTC; None when it is none."""
-    if not isinstance(value, str) or len(value) > 64:
+    if not isinstance(value, str) or len(value) > 64 or not value:
         return None
     try:
         moment = datetime.fromisoformat(value.strip().upper())

@@ -65,6 +65,11 @@ def marks(values: Sized) -> str:
     return ", ".join("?" * len(values)) or "NULL"
 
 
+def unfinished(table: str = "") -> str:
+    """The condition of events that are not final, in the words of the index that holds them; `table` is as in `e.`."""
+    return " AND ".join(f"{table}state <> '{state}'" for state in ("done", "ignored", "discarded"))
+
+
 def in_portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
     """The rows, no more at a time than one statement may have, and always a power of two.
 

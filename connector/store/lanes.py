@@ -36,7 +36,7 @@ class Lanes:
 
     async def recover(self, now: float) -> int:
         """Take back what earlier processes were running when they ended, and wake what waited for an account."""
-        return await self._database.write(lambda connection: _recover(connection, self._database.ended(connection), now))
+        return await self._database.write(lambda connection: recover(connection, self._database.ended(connection), now))
 
     async def take_over(self, now: float) -> int:
         """Take back what other processes were running that have ended meanwhile."""
@@ -90,7 +90,8 @@ def reach_step(connection: Connection, work: Work, step: str, now: float) -> Non
     )
 
 
-def _recover(connection: Connection, ended: Collection[str], now: float) -> int:
+def recover(connection: Connection, ended: Collection[str], now: float) -> int:
+    """Take back what was running under these boot ids, and wake what waits for an account; returns how many events ran."""
     newest = connection.execute("SELECT received_at FROM deliveries ORDER BY id DESC LIMIT 1").fetchone()
     if newest is not None and newest[0] > now:
         # What the clock said then was wrong, or is now; either way nothing may wait until it says so again.

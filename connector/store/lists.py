@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connector.store.connection import Connection, marks
+from connector.store.connection import Connection, marks, unfinished
 from connector.store.views import EVENT_ROWS, FINAL, LINK_ROWS, UNSETTLED, Row, event_row, link_row, review_rows
 
 #: Rows of one statement.
@@ -58,7 +58,7 @@ def events(connection: Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
         conditions.append(("e.state = ?", [wanted.state]))
         if wanted.state not in FINAL:
             # Said in the words of the index of open events, without which it reads all that are final.
-            conditions.append(("e.state NOT IN ('done', 'ignored', 'discarded')", ()))
+            conditions.append((unfinished("e."), ()))
     if wanted.client_id is not None:
         among = _among(connection, "lanes", wanted.source)
         found = f"SELECT id FROM lanes WHERE source IN ({marks(among)}) AND client_id = ?"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,9 @@ def lock(path: Path) -> int:
         ) from None
     # What a process that was killed has left there would send commands to an address where nobody is.
     os.ftruncate(handle, 0)
+    # It will hold a token. A file that belongs to somebody else and was opened to us on purpose stays as it is.
+    with suppress(PermissionError):
+        os.fchmod(handle, 0o600)
     return handle
 
 

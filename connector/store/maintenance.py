@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.store import tallies
-from connector.store.connection import Connection
+from connector.store.connection import Connection, unfinished
 from connector.store.database import Database
 from connector.store.intents import forget_open
 from connector.store.tallies import Tally
@@ -87,7 +87,7 @@ def _discard(connection: Connection, event_id: int, by: str, now: float) -> bool
 def _prune(database: Database, connection: Connection, before: float) -> int:
     rows = connection.execute(
         "SELECT d.id FROM deliveries d WHERE d.received_at < ? AND d.headers IS NOT NULL AND NOT EXISTS (SELECT 1 FROM events e"
-        " WHERE e.delivery_id = d.id AND e.state NOT IN ('done', 'ignored', 'discarded')) ORDER BY d.received_at LIMIT ?",
+        f" WHERE e.delivery_id = d.id AND {unfinished('e.')}) ORDER BY d.received_at LIMIT ?",
         (before, PRUNE_BATCH),
     ).fetchall()
     ids = [int(row[0]) for row in rows]

@@ -9,7 +9,7 @@ from typing import Any
 
 from connector.model.reviews import Decision
 from connector.store import tallies
-from connector.store.connection import Connection, in_portions, marks
+from connector.store.connection import Connection, in_portions, marks, unfinished
 from connector.store.connection import Row as StoredRow
 from connector.store.reviews.decisions import decision_of
 from connector.store.tallies import Tally
@@ -49,7 +49,7 @@ def events(
     conditions = list(given)
     if state is not None and state not in FINAL:
         # Said in the words of the index of open events, without which it reads all that are final.
-        conditions.append("e.state NOT IN ('done', 'ignored', 'discarded')")
+        conditions.append(unfinished("e."))
     where = " WHERE " + " AND ".join(conditions) if conditions else ""
     rows = connection.execute(f"{EVENT_ROWS}{where} ORDER BY e.id DESC LIMIT ?", (*given.values(), limit))
     return [event_row(row) for row in rows]
@@ -294,8 +294,7 @@ def oldest_waiting(connection: Connection, now: float) -> float | None:
     """Age in seconds of the oldest event that is not final and not held, snoozed ones included."""
     rows = [
         connection.execute(
-            "SELECT received_at FROM events WHERE state = ? AND state NOT IN ('done', 'ignored', 'discarded')"
-            " ORDER BY id LIMIT 1",
+            f"SELECT received_at FROM events WHERE state = ? AND {unfinished()} ORDER BY id LIMIT 1",
             (state,),
         ).fetchone()
         for state in ("queued", "running", "retrying")

@@ -85,6 +85,8 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
         customers.keep(sync.fields, owner=sync.owner.named if sync.owner else None)
         customers.records = customers.records or sync.record_appointments
     if store is not None and not store.database.shared:
+        for adapter in found.adapters():
+            adapter.remember(store.renewed)
         await _restore(found.quotas, store)
     return found
 

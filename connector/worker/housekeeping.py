@@ -54,6 +54,8 @@ class AccountChecks:
             if not adapter.remote.breaker.usable.is_set():
                 continue
             try:
+                for text in await adapter.renew():
+                    self._log.info("account was renewed", account=account, what=text)
                 found = [check for check in await adapter.checks() if check.level != "ok"]
             except ConnectorError as error:
                 # An account with a problem has a watcher of its own.

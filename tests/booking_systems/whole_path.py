@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from crms.hubspot.shapes import conforming
 
 from connector import registry
 from connector.app import Service
@@ -63,7 +64,7 @@ class World:
         loaded = config.load(self.file, systems=registry.Registry())
         transports = {
             "booking.salon": httpx.ASGITransport(self.sandbox.app),
-            "crm.main": httpx.ASGITransport(self.hubspot.app),
+            "crm.main": conforming(httpx.ASGITransport(self.hubspot.app)),
         }
         self.service = await Service.open(loaded, transports=transports)
         await self.service.start()

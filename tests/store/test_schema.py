@@ -9,6 +9,7 @@ from sqlite_utils import Database
 
 from connector.model.errors import StoreError
 from connector.model.states import MOVES, STATES
+from connector.store.connection import unfinished
 from connector.store.sqlite import schema
 from connector.store.sqlite.schema import migrate
 
@@ -112,13 +113,33 @@ def test_claiming_a_lane_reads_no_heap_of_events(connection):
         "SELECT id FROM events WHERE lane_id = 1 AND state IN ('queued', 'retrying') ORDER BY id LIMIT 1": "events_waiting",
         "SELECT min(due) FROM lanes WHERE priority = 0 AND due IS NOT NULL AND boot IS NULL": "lanes_due",
         "UPDATE lanes SET due = 1 WHERE waits_for = 'crm.main' AND boot IS NULL": "lanes_waiting",
-        "SELECT received_at FROM events WHERE state = 'queued' AND state NOT IN ('done', 'ignored', 'discarded')"
-        " ORDER BY id LIMIT 1": "events_open",
+        f"SELECT received_at FROM events WHERE state = 'queued' AND {unfinished()} ORDER BY id LIMIT 1": "events_open",
     }
     for query, index in plans.items():
         plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}"))
         assert index in plan, plan
         assert "TEMP B-TREE" not in plan, plan
+
+
+def test_no_table_of_values_is_built_for_each_event_that_is_written(connection):
+    values = "(1, 1, 'stores', 'c-1', 'x', 'queued', 0, 0)"
+    columns = "(delivery_id, lane_id, source, client_id, type, state, received_at, updated_at)"
+    for statement in (f"INSERT INTO events {columns} VALUES {values}", "UPDATE events SET step = 'fill' WHERE id = 1"):
+        steps = [row[1] for row in connection.execute(f"EXPLAIN {statement}")]
+        assert "Insert" in steps
+        assert "OpenEphemeral" not in steps
+
+
+def test_an_older_file_gets_the_index_that_the_queries_name():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.create_function("keyed", 1, str)
+    schema.migrations.apply(Database(connection), stop_before="m015_compared")
+    connection.execute("DROP INDEX events_open")
+    connection.execute("CREATE INDEX events_open ON events (state, id) WHERE state NOT IN ('done', 'ignored', 'discarded')")
+    migrate(connection, str)
+    query = f"SELECT id FROM events WHERE state = 'held' AND {unfinished()} ORDER BY id"
+    assert "events_open" in connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchone()[3]
+    connection.close()
 
 
 def test_migrating_again_changes_nothing(connection):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from conforming import Checked
 
 from connector.sandbox.kit.faults import Faults
 
@@ -41,9 +42,7 @@ class Rule:
 class Gate(httpx.AsyncBaseTransport):
     """Passes requests on to a sandbox's application; `checked` holds the exchanges to the product's published shapes."""
 
-    def __init__(
-        self, sandbox: Any, checked: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] = lambda inner: inner
-    ) -> None:
+    def __init__(self, sandbox: Any, checked: Checked = lambda inner: inner) -> None:
         self.sandbox = sandbox
         self.sent: list[str] = []
         self._inner = checked(httpx.ASGITransport(sandbox.app))

@@ -166,11 +166,15 @@ def read_appointment(booking: dict[str, Any], zone: str | None = None) -> Appoin
     if booking_id is None:
         return None
     span = read_object(booking.get("totalClientTimespan"))
-    staff = (read_text(booking.get("staffFirstName")), read_text(booking.get("staffLastName")))
     items = read_objects(booking.get("items"))
-    services = read_text(", ".join(name for item in items if (name := read_text(item.get("serviceName")))))
+    services = read_text(_joined([read_text(item.get("serviceName")) for item in items], ", "))
     starts_at = read_time(span.get("start"), zone) or read_time(booking.get("startsOn"), zone)
     ends_at = read_time(span.get("end"), zone)
+    missed = (
+        ()
+        if starts_at is not None and ends_at is not None
+        else unread(start=(span.get("start") or booking.get("startsOn"), starts_at), end=(span.get("end"), ends_at))
+    )
     return Appointment(
         id=booking_id,
         status=read_status(booking, read_object(booking.get("client"))),
@@ -178,14 +182,19 @@ def read_appointment(booking: dict[str, Any], zone: str | None = None) -> Appoin
         ends_at=ends_at,
         title=services,
         location=read_text(booking.get("locationText")) or read_text(booking.get("location")),
-        staff=" ".join(part for part in staff if part),
+        staff=_joined([read_text(booking.get("staffFirstName")), read_text(booking.get("staffLastName"))], " "),
         staff_id=read_number(booking.get("staffId")),
         service=services,
         service_id=read_number(items[0].get("serviceId")) if len(items) == 1 else "",
         store_id=read_number(booking.get("merchantId")),
         updated_at=read_time(booking.get("modifiedOn"), zone),
-        unread=unread(start=(span.get("start") or booking.get("startsOn"), starts_at), end=(span.get("end"), ends_at)),
+        unread=missed,
     )
+
+
+def _joined(texts: list[str], separator: str) -> str:
+    """The texts that say something, in one."""
+    return separator.join(filter(None, texts))
 
 
 def read_status(booking: dict[str, Any], person: dict[str, Any]) -> Status:

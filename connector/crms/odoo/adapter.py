@@ -18,12 +18,14 @@ from connector.crms.odoo.expiry import KeyExpiry
 from connector.crms.odoo.mapping import MODULE
 from connector.crms.odoo.protocols import Login, Server
 from connector.crms.odoo.refusals import Meaning, Refusals
+from connector.crms.odoo.renewal import KeyRenewal
 from connector.crms.odoo.settings import OdooSettings
 from connector.model.bookings import Appointment
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
+from connector.model.renewed import RenewedSecrets
 from connector.remote import contacts
 from connector.remote.fields import Field
 from connector.remote.http import Remote
@@ -55,6 +57,7 @@ class Odoo(CRM):
         remote: Remote,
         client: Client,
         refusals: Refusals,
+        login: Login,
         settings: OdooSettings,
         *,
         clock: Callable[[], datetime] = _now,
@@ -64,7 +67,8 @@ class Odoo(CRM):
         self._refusals = refusals
         self._mobile_field = settings.mobile_field
         self._minutes = settings.appointment_minutes
-        self._expiry = KeyExpiry(remote, client, settings, clock)
+        self._renewal = KeyRenewal(remote.account, client, login, settings, clock)
+        self._expiry = KeyExpiry(remote, client, settings, clock, self._renewal)
         self._clock = clock
         self._fields: dict[str, Any] | None = None
         self._creating: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -86,8 +90,9 @@ class Odoo(CRM):
             interpret=refusals.interpret,
             transport=transport,
         )
-        server = Server(remote, Login(key, settings.database, settings.login), refusals, settings.api)
-        return cls(name, remote, Client(server, refusals), refusals, settings)
+        login = Login(key, settings.database, settings.login)
+        client = Client(Server(remote, login, refusals, settings.api), refusals)
+        return cls(name, remote, client, refusals, login, settings)
 
     # ---- look-ups ----
 
@@ -347,6 +352,14 @@ class Odoo(CRM):
             well = "calendar events can be read, made and changed"
             found.append(await self.check("events", well, lambda: self._demand_rights(EVENT)))
         return [*found, await self._expiry.check()]
+
+    def remember(self, memory: RenewedSecrets) -> None:
+        """Go on with a key that was renewed earlier."""
+        self._renewal.remember(memory)
+
+    async def renew(self) -> list[str]:
+        """Let Odoo make a new API key two weeks before the present one ends."""
+        return await self._renewal.run(await self._expiry.ends())
 
     async def _demand_contacts(self) -> None:
         await self._demand_rights(PARTNER)

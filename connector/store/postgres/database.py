@@ -34,6 +34,7 @@ from connector.store.postgres.explained import explained, unreachable
 from connector.store.postgres.heartbeat import Heartbeat
 from connector.store.postgres.processes import Process, ended, join, leave, place_of
 from connector.store.postgres.schema import migrate
+from connector.store.unfinished import refuse_unfinished
 
 T = TypeVar("T")
 #: Seconds between two attempts to get the lost session back.
@@ -87,6 +88,7 @@ class PostgresDatabase(Database):
                 with session.transaction():
                     session.execute(sessions.LOCK.encode())
                     new = migrate(session)
+                    refuse_unfinished(Connection(session), sessions.name_of(url))
                     key = _key(session, beside)
                     join(Connection(session), process)
                 opened = cls(url, lock_file, session, key, new, process)

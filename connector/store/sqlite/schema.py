@@ -10,30 +10,20 @@ from sqlite_utils import Database as SqliteUtilsDatabase
 from sqlite_utils import Migrations
 
 from connector.model.errors import StoreError
-from connector.model.states import MOVES, STATES
-from connector.store.sqlite.tables import TABLES, TALLY
+from connector.model.states import STATES
+from connector.store.connection import Connection
+from connector.store.sqlite.first_tables import EVENTS_OPEN, TABLES, TALLY, compared, move_guard
 
 migrations = Migrations("connector")
-
-
-def _move_guard() -> str:
-    forbidden = " OR ".join(
-        f"(OLD.state = '{old}' AND NEW.state NOT IN ({', '.join(repr(new) for new in (old, *moves))}))"
-        for old, moves in MOVES.items()
-    )
-    return f"""
-CREATE TRIGGER legal_moves BEFORE UPDATE OF state ON events WHEN {forbidden} BEGIN
-    SELECT RAISE(ABORT, 'an event cannot move that way; see docs/events.md');
-END;
-"""
 
 
 @migrations()
 def m001_first(db: SqliteUtilsDatabase) -> None:
     """The tables of version 0.1."""
-    script = TABLES.replace("{states}", ", ".join(repr(s) for s in STATES)) + TALLY + _move_guard()
+    tables = TABLES.replace("{states}", ", ".join(repr(s) for s in STATES)).replace("{events_open}", EVENTS_OPEN)
+    script = tables + TALLY + move_guard()
     # executescript() would commit the migration's own transaction, so the statements run one by one.
-    for statement in _statements(script):
+    for statement in _statements(compared(script)):
         db.execute(statement)
 
 
@@ -115,7 +105,7 @@ def m009_body_digests(db: SqliteUtilsDatabase) -> None:
 def m010_ignored_again(db: SqliteUtilsDatabase) -> None:
     """An ignored event may be queued again by a person, after a setting was corrected."""
     db.execute("DROP TRIGGER legal_moves")
-    db.execute(_move_guard())
+    db.execute(move_guard())
 
 
 @migrations()
@@ -183,6 +173,15 @@ def m014_never_read(db: SqliteUtilsDatabase) -> None:
     db.execute("ALTER TABLE shared_keys DROP COLUMN noticed_at")
 
 
+@migrations()
+def m015_compared(db: SqliteUtilsDatabase) -> None:
+    """No table of values is built for each event that is written; the CHECKs of an older file stay as they are."""
+    db.execute("DROP INDEX events_open")
+    db.execute(EVENTS_OPEN)
+    db.execute("DROP TRIGGER legal_moves")
+    db.execute(move_guard())
+
+
 def _statements(script: str) -> list[str]:
     found, pending = [], ""
     for line in script.splitlines(keepends=True):
@@ -208,11 +207,23 @@ def migrate(connection: sqlite3.Connection, keyed: Callable[[str], str]) -> None
     migrations.apply(SqliteUtilsDatabase(connection))
 
 
-def unknown_migrations(connection: sqlite3.Connection) -> set[str]:
+def unknown_migrations(connection: Connection) -> set[str]:
     """Which changes of a newer version the file has been through; changes nothing."""
+    return _applied(connection) - _known()
+
+
+def missing_migrations(connection: Connection) -> set[str]:
+    """Which changes of this version the file has not been through; changes nothing."""
+    return _known() - _applied(connection)
+
+
+def _applied(connection: Connection) -> set[str]:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
         return set()
     applied = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'connector'").fetchall()
+    return {row[0] for row in applied}
+
+
+def _known() -> set[str]:
     with closing(sqlite3.connect(":memory:")) as empty:
-        known = {migration.name for migration in migrations.pending(SqliteUtilsDatabase(empty))}
-    return {row[0] for row in applied} - known
+        return {migration.name for migration in migrations.pending(SqliteUtilsDatabase(empty))}

@@ -94,6 +94,9 @@ class CrmAccount(SandboxAccount):
         transport = self.checked(httpx.ASGITransport(self.app)) if base_url == NOWHERE else None
         return adapter.connect("main", settings, Quota, transport=transport)
 
+    def enforce_limits(self) -> None:
+        """Refuse too many calls from now on, where the product publishes how many and the sandbox does not already."""
+
     @abstractmethod
     def add(self, new: NewCustomer) -> str:
         """Add a customer by hand; returns the id."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import httpx
+from crms.dynamics.shapes import Checked
+
 from connector.model.persons import NewCustomer
 from connector.sandbox.dynamics.app import DynamicsSandbox
 
@@ -41,6 +44,9 @@ class Account(CrmAccount):
     def __init__(self) -> None:
         self.sandbox = DynamicsSandbox(key_columns=("new_connectorkey",))
         self.app = self.sandbox.app
+
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return Checked(transport, further=r"new_my\w+|createdon|x_nowhere|ownerid@odata\.bind")
 
     def settings(self, base_url: str) -> dict[str, Any]:
         keys = {name: getattr(self.sandbox, name) for name in ("tenant_id", "client_id", "client_secret")}

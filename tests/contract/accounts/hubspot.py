@@ -42,6 +42,10 @@ class Account(CrmAccount):
         self.sandbox = HubSpotSandbox(per_10_seconds=None, search_per_second=None, unique_properties=("connector_person_key",))
         self.app = self.sandbox.app
 
+    def enforce_limits(self) -> None:
+        self.sandbox = HubSpotSandbox(unique_properties=("connector_person_key",))
+        self.app = self.sandbox.app
+
     def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
         return conforming(transport)
 

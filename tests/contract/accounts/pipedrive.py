@@ -29,6 +29,10 @@ class Account(CrmAccount):
         self.sandbox = PipedriveSandbox(per_2_seconds=None, searches_per_2_seconds=None, daily_tokens=None, fields=(MARKER,))
         self.app = self.sandbox.app
 
+    def enforce_limits(self) -> None:
+        self.sandbox = PipedriveSandbox(fields=(MARKER,))
+        self.app = self.sandbox.app
+
     def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
         return conforming(transport)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import httpx
+from crms.salesforce.shapes import Checked
+
 from connector.model.persons import NewCustomer
 from connector.sandbox.salesforce.app import SalesforceSandbox
 
@@ -42,6 +45,9 @@ class Account(CrmAccount):
     def __init__(self) -> None:
         self.sandbox = SalesforceSandbox(key_fields=("Connector_Key__c",))
         self.app = self.sandbox.app
+
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return Checked(transport, further=r"\w+__c|x_nowhere|OwnerId")
 
     def settings(self, base_url: str) -> dict[str, Any]:
         return {

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import httpx
+from crms.zoho.shapes import Checked
+
 from connector.model.persons import NewCustomer
 from connector.sandbox.zoho.app import ZohoSandbox
 from connector.sandbox.zoho.records import options
@@ -43,6 +46,9 @@ class Account(CrmAccount):
     def __init__(self) -> None:
         self.sandbox = ZohoSandbox(fields=FIELDS)
         self.app = self.sandbox.app
+
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return Checked(transport, further=r"My_\w+|Created_Time|x_nowhere|Owner")
 
     def settings(self, base_url: str) -> dict[str, Any]:
         keys = {name: getattr(self.sandbox, name) for name in ("client_id", "client_secret", "refresh_token")}

@@ -37,7 +37,7 @@ class PipedriveWorld(World):
         self.pipedrive.faults = Faults(search_lag_seconds=3600)
         self.gate = Gate(self.pipedrive)
         self.crm = self._adapter(self.gate)
-        self.crm._clock = lambda: datetime.fromtimestamp(self.clock(), UTC)
+        self.crm._window.clock = lambda: datetime.fromtimestamp(self.clock(), UTC)
 
     def fix(self):
         self.gate.open()

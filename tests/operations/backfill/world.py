@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from conforming import Checked
+from crms.hubspot.shapes import conforming
 
 from connector import registry
 from connector.config import settings as config
@@ -61,9 +63,9 @@ crm = "main"
 class Wire(httpx.AsyncBaseTransport):
     """The way to a sandbox. `sent` lists the requests; `on` says what comes before one that matches."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, checked: Checked = lambda inner: inner) -> None:
         self.sent: list[str] = []
-        self._inner = httpx.ASGITransport(app)
+        self._inner = checked(httpx.ASGITransport(app))
         self._before: list[tuple[re.Pattern[str], Callable[[], Awaitable[None]]]] = []
 
     def on(self, pattern: str, before: Callable[[], Awaitable[None]]) -> None:
@@ -96,7 +98,7 @@ class World:
         self.folder = folder
         self.booxi = BooxiSandbox(quota=None, page_size=page_size, merchants=merchants)
         self.hubspot = HubSpotSandbox(unique_properties=(KEY,), per_10_seconds=None, search_per_second=None)
-        self.to_booxi, self.to_hubspot = Wire(self.booxi.app), Wire(self.hubspot.app)
+        self.to_booxi, self.to_hubspot = Wire(self.booxi.app), Wire(self.hubspot.app, conforming)
         self.file = folder / "connector.toml"
         self.file.write_text(CONFIG.format(concurrency=concurrency, sync=sync), encoding="utf-8")
 

@@ -1,8 +1,12 @@
-"""The tables of the first version, as `schema` makes them before it changes them."""
+"""The SQL of the first version's tables, which later migrations change (`connector.store.sqlite.schema`)."""
 
 from __future__ import annotations
 
-#: Every table; `{states}` stands for the list of an event's states.
+import re
+
+from connector.model.states import MOVES
+from connector.store.connection import unfinished
+
 TABLES = """
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY,
@@ -55,7 +59,7 @@ CREATE TABLE events (
 ) STRICT;
 CREATE UNIQUE INDEX one_running_per_lane ON events (lane_id) WHERE state = 'running';
 CREATE INDEX events_waiting ON events (lane_id, id) WHERE state IN ('queued', 'retrying');
-CREATE INDEX events_open ON events (state, id) WHERE state NOT IN ('done', 'ignored', 'discarded');
+{events_open};
 CREATE INDEX events_lane ON events (lane_id, id);
 CREATE INDEX events_held ON events (source, client_id) WHERE state = 'held';
 CREATE INDEX events_delivery ON events (delivery_id);
@@ -204,10 +208,40 @@ CREATE TABLE backfill_clients (
 CREATE INDEX backfill_clients_event ON backfill_clients (event_id);
 """
 
-#: Keeps the counters of events by their state.
+#: Its condition is `connector.store.connection.unfinished`, word for word.
+EVENTS_OPEN = f"CREATE INDEX events_open ON events (state, id) WHERE {unfinished()}"
+
 TALLY = """
 CREATE TRIGGER tally_update AFTER UPDATE OF state ON events WHEN OLD.state <> NEW.state BEGIN
     UPDATE tallies SET n = n - 1 WHERE name = OLD.state AND hour = 0;
     INSERT INTO tallies (hour, name, n) VALUES (0, NEW.state, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+"""
+
+
+def compared(script: str) -> str:
+    """Write each `x IN (…)` of more than two values as comparisons of `x`.
+
+    In a CHECK and in the condition of an index SQLite builds a table of the values anew for each row that it writes.
+    """
+
+    def comparisons(found: re.Match[str]) -> str:
+        column, negated, values = found[1], found[2], found[3].split(", ")
+        if len(values) < 3:
+            return found[0]
+        return "(" + (" AND " if negated else " OR ").join(f"{column} {'<>' if negated else '='} {one}" for one in values) + ")"
+
+    return re.sub(r"([\w.]+) (NOT )?IN \(([^()]*)\)", comparisons, script)
+
+
+def move_guard() -> str:
+    """The trigger that refuses moves between states which `connector.model.states` does not allow."""
+    forbidden = " OR ".join(
+        f"(OLD.state = '{old}' AND NEW.state NOT IN ({', '.join(repr(new) for new in (old, *moves))}))"
+        for old, moves in MOVES.items()
+    )
+    return f"""
+CREATE TRIGGER legal_moves BEFORE UPDATE OF state ON events WHEN {compared(forbidden)} BEGIN
+    SELECT RAISE(ABORT, 'an event cannot move that way; see docs/events.md');
 END;
 """
