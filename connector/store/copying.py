@@ -95,13 +95,11 @@ class _Copying:
         new_key_file = share_key(self._path, self._beside)
         if not resumed:
             self._begin()
-        rows = self._copy_all()
-        wrong = self._check(rows)
+        rows, wrong = self._attempt(resumed)
         if wrong and resumed:
             # The source was used since the first attempt.
             self._begin()
-            rows = self._copy_all()
-            wrong = self._check(rows)
+            rows, wrong = self._attempt(False)
         if wrong:
             text = f"The copy in {self._target.name} differs from {self._source.name}: {', '.join(wrong)}."
             raise StoreError(text, hint="Run `connector database check` on the source, and the copy again.")
@@ -128,6 +126,18 @@ class _Copying:
                 self._target.ask(f"DELETE FROM {table}")
             self._target.ask(f"INSERT INTO {INSTALLATION} VALUES ('key', ?)", (self._key.fingerprint,))
             self._mark(None, None)
+
+    def _attempt(self, resumed: bool) -> tuple[dict[str, int], list[str]]:
+        """Copy what is missing and check all: the number of rows of each table, and what differs."""
+        rows: dict[str, int] = {}
+        try:
+            rows = self._copy_all()
+            return rows, self._check(rows)
+        except StoreError as error:
+            if not resumed:
+                raise
+            # What the source got since may not fit to what was copied before.
+            return rows, [str(error)]
 
     def _mark(self, table: str | None, after: Sequence[Any] | None) -> None:
         value = json.dumps({**self._who, "table": table, "after": after})

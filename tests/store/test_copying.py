@@ -226,6 +226,22 @@ async def test_a_source_that_was_used_between_two_attempts_is_copied_anew(make, 
     assert without_nul(whole(target)) == without_nul(whole(source))
 
 
+@pytest.mark.parametrize("other", ["sqlite", "postgres"])
+async def test_what_a_source_got_between_two_attempts_and_does_not_fit_is_copied_anew(make, small, other):
+    source, target = make("sqlite"), make(other)
+    await fill(source)
+    with pytest.raises(Stopped):
+        # Deliveries, lanes, and some of the events.
+        copied(source, target, stopping_after(7))
+    async with opened(source) as store:
+        await store.lanes.recover(NOW)
+        await accept(store, "e-new", client="c-new")
+    done = copied(source, target)
+    assert done.rows["events"] == 13
+    async with opened(target) as store:
+        assert len(await settle(store, NOW + 120)) == 13
+
+
 async def test_a_row_that_changed_on_the_way_is_noticed(make, monkeypatch):
     source, target = make("sqlite"), make("sqlite")
     await fill(source)
