@@ -157,7 +157,7 @@ class CRM(Integration):
         return found
 
     async def field_checks(self) -> list[Check]:
-        """Compare the rules with the live schema, which is read anew; an error for each rule that cannot be carried out."""
+        """Compare the rules with the live schema, which is read again; an error for each rule that cannot be carried out."""
         if not (self.rules or self.owned):
             return []
         identity = f"{self.remote.account}.fields"

@@ -17,7 +17,7 @@ from connector.operations.running import Kind, LongOperation, Progress
 from connector.operations.waiting import decided, retrying, usable
 from connector.store.backfills import COUNTS, Run
 
-#: How far back and ahead a backfill looks when it is not told.
+#: How far back and ahead a backfill looks when nothing is said.
 DEFAULT_PAST, DEFAULT_FUTURE = timedelta(days=365), timedelta(days=365)
 #: Seconds: a run that nobody goes on with later does not wait for the end of a limit that lasts as long.
 LONG_LIMIT = 900.0

@@ -52,7 +52,7 @@ class People:
         self._engine.worker.wake()
 
     async def share(self, review: int, by: str) -> list[int]:
-        """Treat the address or number of an item as shared by several; answers the events that are asked anew.
+        """Treat the address or number of an item as shared by several; answers the events that are asked again.
 
         Raises Refused where the item is not about one.
         """

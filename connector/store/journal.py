@@ -134,7 +134,7 @@ def _check_link(connection: Connection, work: Work, known: Link | None) -> None:
     """Raise Postponed where the client was linked to somebody else while its event ran: a decision is not written over."""
     there = link_of(connection, work.source, work.client_id)
     if there is not None and (known is None or (there.crm, there.customer_id) != (known.crm, known.customer_id)):
-        raise Postponed("the client was linked anew while this event ran", retry_after=LOOK_AGAIN)
+        raise Postponed("the client's link was changed while this event ran", retry_after=LOOK_AGAIN)
 
 
 def _settle(connection: Connection, work: Work, key: str, now: float) -> None:

@@ -133,7 +133,7 @@ class Bookablesites(BookingSystem):
         """What the account's settings leave open, and which addresses to enter there."""
         found = [self._write_back_check()]
         if self._settings.date_format is None:
-            text = "times in deliveries are not read, so that a client's appointments may not be told apart"
+            text = "times in deliveries are not read, so that a client's appointments may be taken for each other"
             hint = f"Set date_format and time_zone in [booking.{self.name}] as the account displays them."
             found.append(Check(id=f"booking.{self.name}.times", level="warning", message=text, hint=hint))
         if self.address is not None:
