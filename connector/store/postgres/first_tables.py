@@ -1,8 +1,7 @@
-"""The tables of the first version, as `schema` makes them before it changes them; its words for types are those of `schema`."""
+"""The SQL of the first tables in PostgreSQL, which later changes alter (`connector.store.postgres.schema`)."""
 
 from __future__ import annotations
 
-#: What PostgreSQL lacks of SQLite's functions, and the triggers' own.
 FUNCTIONS = r"""
 CREATE FUNCTION instr(text, text) RETURNS integer LANGUAGE sql IMMUTABLE STRICT AS 'SELECT strpos($1, $2)';
 
@@ -28,7 +27,6 @@ BEGIN
 END $$;
 """
 
-#: Every table.
 TABLES = """
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY,

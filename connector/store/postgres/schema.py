@@ -30,6 +30,41 @@ _TYPES = {
     ),
 }
 
+_SEVERAL_PROCESSES = """
+-- Unix seconds, the same for all who ask.
+CREATE FUNCTION unix_now() RETURNS double precision LANGUAGE sql VOLATILE
+    AS 'SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)';
+
+CREATE TABLE processes (
+    boot TEXT PRIMARY KEY,
+    role TEXT NOT NULL,
+    place TEXT NOT NULL,
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    started_at REAL NOT NULL,
+    seen_at REAL NOT NULL,
+    lease REAL NOT NULL
+);
+
+-- What one process at a time may do: a person's identity keys, an appointment, a backfill, to be the leader.
+CREATE TABLE locks (key TEXT PRIMARY KEY, boot TEXT NOT NULL);
+CREATE INDEX locks_boot ON locks (boot);
+
+-- What one process has found out and all others go by, as JSON: whether an account can be used, when a quota ends.
+CREATE TABLE shared_states (name TEXT PRIMARY KEY, value TEXT NOT NULL, at REAL NOT NULL);
+
+ALTER TABLE calls ADD COLUMN boot TEXT, ADD COLUMN done REAL;
+CREATE INDEX calls_in_progress ON calls (boot) WHERE done IS NULL;
+
+CREATE FUNCTION lane_is_due() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify(left('connector ' || TG_TABLE_SCHEMA, 63), '');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER lanes_due AFTER INSERT OR UPDATE OF due ON lanes FOR EACH ROW
+    WHEN (NEW.due IS NOT NULL AND NEW.boot IS NULL) EXECUTE FUNCTION lane_is_due();
+"""
+
 _TYPED_TALLIES = """
 ALTER TABLE tallies RENAME TO tallies_before;
 ALTER TABLE tallies_before RENAME CONSTRAINT tallies_pkey TO tallies_before_pkey;
@@ -72,41 +107,6 @@ UPDATE review_clients SET replaced = CAST(json_build_object(
 _NEVER_READ = """
 ALTER TABLE intents DROP COLUMN result;
 ALTER TABLE shared_keys DROP COLUMN noticed_at;
-"""
-
-_SEVERAL_PROCESSES = """
--- Unix seconds, the same for all who ask.
-CREATE FUNCTION unix_now() RETURNS double precision LANGUAGE sql VOLATILE
-    AS 'SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)';
-
-CREATE TABLE processes (
-    boot TEXT PRIMARY KEY,
-    role TEXT NOT NULL,
-    place TEXT NOT NULL,
-    host TEXT NOT NULL,
-    pid INTEGER NOT NULL,
-    started_at REAL NOT NULL,
-    seen_at REAL NOT NULL,
-    lease REAL NOT NULL
-);
-
--- What one process at a time may do: a person's identity keys, an appointment, a backfill, to be the leader.
-CREATE TABLE locks (key TEXT PRIMARY KEY, boot TEXT NOT NULL);
-CREATE INDEX locks_boot ON locks (boot);
-
--- What one process has found out and all others go by, as JSON: whether an account can be used, when a quota ends.
-CREATE TABLE shared_states (name TEXT PRIMARY KEY, value TEXT NOT NULL, at REAL NOT NULL);
-
-ALTER TABLE calls ADD COLUMN boot TEXT, ADD COLUMN done REAL;
-CREATE INDEX calls_in_progress ON calls (boot) WHERE done IS NULL;
-
-CREATE FUNCTION lane_is_due() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify(left('connector ' || TG_TABLE_SCHEMA, 63), '');
-    RETURN NULL;
-END $$;
-CREATE TRIGGER lanes_due AFTER INSERT OR UPDATE OF due ON lanes FOR EACH ROW
-    WHEN (NEW.due IS NOT NULL AND NEW.boot IS NULL) EXECUTE FUNCTION lane_is_due();
 """
 
 #: The change since which the tables know who works on them.
