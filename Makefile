@@ -92,12 +92,12 @@ check-skeletons: .venv/.installed-dev ## lint, types and imports of both skeleto
 	$$bin/python scripts/new_integration.py crm acme_crm && $$bin/python scripts/new_integration.py booking-system zeta_booking && \
 	$$bin/ruff check . && $$bin/ruff format --check . && $$bin/mypy && PYTHONPATH=. $$bin/lint-imports --no-cache
 
-lock: .venv/.installed-dev ## write both lock files anew from pyproject.toml
+lock: .venv/.installed-dev ## write both lock files again from pyproject.toml
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
 	$(COMPILE) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	@echo "Now run make licences: its list must fit the new lock files."
 
-licences: .venv/.installed-dev ## write docs/licences.md anew from the lock files; fails where a licence is unknown
+licences: .venv/.installed-dev ## write docs/licences.md again from the lock files; fails where a licence is unknown
 	@$(BIN)/python scripts/packages.py licences
 
 sbom: .venv/.installed-dev ## print what the image holds as CycloneDX (make -s sbom > sbom.json)

@@ -18,9 +18,9 @@ import uvicorn
 from prometheus_client import Histogram
 
 from connector import __version__
-from connector.booking_systems.base import BookingCapability
 from connector.config.addresses import is_any
 from connector.config.settings import Config
+from connector.model.capabilities import BookingCapability
 from connector.model.deliveries import Delivery
 from connector.model.errors import ConfigError, StoreError
 from connector.model.measures import STORING

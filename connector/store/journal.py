@@ -12,6 +12,7 @@ from dataclasses import replace
 from connector.model.errors import Postponed
 from connector.model.jobs import Work
 from connector.model.links import Link
+from connector.model.states import Step
 from connector.store.connection import Connection
 from connector.store.database import Database
 from connector.store.intents import forget
@@ -58,7 +59,7 @@ class Journal:
         self,
         work: Work,
         links: Sequence[Link],
-        step: str,
+        step: Step,
         now: float,
         *,
         keys: Sequence[str] = (),
@@ -75,7 +76,7 @@ class Journal:
             lambda connection: _linked(connection, work, links, step, now, new, all_, merged_from, intent)
         )
 
-    async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:
+    async def wrote_back(self, work: Work, link: Link, step: Step, now: float, *, intent: str | None) -> None:
         """Commit that the booking system holds the customer's id."""
         await self._database.write(lambda connection: _wrote_back(connection, work, link, step, now, intent))
 
@@ -134,7 +135,7 @@ def _check_link(connection: Connection, work: Work, known: Link | None) -> None:
     """Raise Postponed where the client was linked to somebody else while its event ran: a decision is not written over."""
     there = link_of(connection, work.source, work.client_id)
     if there is not None and (known is None or (there.crm, there.customer_id) != (known.crm, known.customer_id)):
-        raise Postponed("the client was linked anew while this event ran", retry_after=LOOK_AGAIN)
+        raise Postponed("the client's link was changed while this event ran", retry_after=LOOK_AGAIN)
 
 
 def _settle(connection: Connection, work: Work, key: str, now: float) -> None:
@@ -147,7 +148,7 @@ def _linked(
     connection: Connection,
     work: Work,
     links: Sequence[Link],
-    step: str,
+    step: Step,
     now: float,
     keys: Sequence[str],
     said: Sequence[str],
@@ -183,7 +184,7 @@ def _settle_creates(connection: Connection, link: Link, now: float) -> None:
     connection.executemany("DELETE FROM claims WHERE intent = ?", [(row[0],) for row in rows])
 
 
-def _wrote_back(connection: Connection, work: Work, link: Link, step: str, now: float, intent: str | None) -> None:
+def _wrote_back(connection: Connection, work: Work, link: Link, step: Step, now: float, intent: str | None) -> None:
     fence(connection, work)
     _check_link(connection, work, link)
     save_link(

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector import registry
-from connector.crms.base import CRM, CrmCapability
+from connector.crms.base import CRM
 from connector.model.bookings import Appointment, Status
+from connector.model.capabilities import CrmCapability
 from connector.model.errors import (
     AccountPaused,
     Conflict,
