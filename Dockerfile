@@ -2,7 +2,10 @@
 # docker run --read-only --tmpfs /tmp -p 127.0.0.1:8080:8080 -v ./data:/data -e BOOXI_PARTNER_KEY … connector
 # The folder mounted at /data holds connector.toml (host = "0.0.0.0") and gets the database; user 10001 must be able to write there.
 
-FROM python:3.13-slim-trixie AS build
+# A base image by its digest: --build-arg BASE=python:3.13-slim-trixie@sha256:… (docker buildx imagetools inspect shows it).
+ARG BASE=python:3.13-slim-trixie
+
+FROM ${BASE} AS build
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements.lock ./
@@ -14,7 +17,7 @@ RUN /opt/connector/bin/python -m pip install --quiet --no-deps --no-build-isolat
     && /opt/connector/bin/python -m compileall -q /opt/connector/lib \
     && /opt/connector/bin/connector --help > /dev/null
 
-FROM python:3.13-slim-trixie
+FROM ${BASE}
 COPY --from=build /opt/connector /opt/connector
 ENV PATH=/opt/connector/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 RUN install -d -o 10001 -g 10001 -m 0750 /data

@@ -17,7 +17,7 @@ VERSIONS ?= 3.11 3.12 3.13 3.14
 SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check bench peers torture identity systems new-crm new-booking-system check-skeletons lock clean
+.PHONY: help demo test test-all test-others check bench peers torture hostile identity systems crms new-crm new-booking-system check-skeletons lock licences sbom clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -28,7 +28,7 @@ demo: .venv/.installed ## both remote systems as sandboxes, sample webhooks, the
 	@$(BIN)/connector demo $(DEMO_ARGS)
 
 test: .venv/.installed-dev ## the whole test suite
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-all: ## a short suite on each Python from 3.11 that is found, each in an environment of its own (VERSIONS="3.12 3.13")
 	@found=0; for version in $(VERSIONS); do \
@@ -39,6 +39,17 @@ test-all: ## a short suite on each Python from 3.11 that is found, each in an en
 		$(MAKE) --no-print-directory .venv-$$version/.installed-dev PYTHON=$$python || exit 1; \
 		.venv-$$version/bin/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow and not browser" $(SHORT) || exit 1; \
 	done; [ $$found = 1 ] || { echo "none of $(VERSIONS) is on this machine" >&2; exit 1; }
+
+# At most so many of VERSIONS, in their order.
+MOST ?= 9
+test-others: .venv/.installed-dev ## as test-all, without the version of .venv; says so and ends well where there is no other
+	@mine=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	others=$$(for version in $(VERSIONS); do \
+		[ $$version = $$mine ] || for p in python$$version $$HOME/.pyenv/versions/$$version.*/bin/python; do \
+			$$p -c 'import venv' 2>/dev/null && echo $$version && break; done; \
+	done | head -n $(MOST)); \
+	if [ -z "$$others" ]; then echo "No other Python than $$mine is here: the short suite on others is left out"; \
+	else $(MAKE) --no-print-directory test-all VERSIONS="$$others"; fi
 
 check: .venv/.installed-dev ## lint, format, types, who may import whom, documentation
 	$(BIN)/ruff check .
@@ -56,11 +67,18 @@ peers: .venv/.installed-dev ## the same job by a flow in Node-RED, side by side 
 torture: .venv/.installed-dev ## kill real processes between unreliable remote systems, and count what was lost (TORTURE_ARGS=--help)
 	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
 
-identity: .venv/.installed-dev ## who is who on real kinds of booking data: wrong links, duplicates, drops, reviews, as one table
-	@$(BIN)/python -m tests.identity $(IDENTITY_ARGS)
+N ?= 20000
+hostile: .venv/.installed-dev ## hostile requests on every route of a real service, counted (make hostile N=1000000 HOSTILE_ARGS="--seed 7")
+	@$(BIN)/python -m tests.hostile -n $(N) $(HOSTILE_ARGS)
+
+identity: .venv/.installed-dev ## who is who on real kinds of booking data, as one table; CRM=odoo for another CRM, CRM=all for each
+	@$(BIN)/python -m tests.identity $(if $(CRM),--crm $(CRM)) $(IDENTITY_ARGS)
 
 systems: .venv/.installed-dev ## every booking system through its sandbox with faults on, as one table
 	@$(BIN)/python -m tests.systems
+
+crms: .venv/.installed-dev ## every CRM through its sandbox: one person many times at once, lost answers, kills, calls, as one table
+	@$(BIN)/python -m tests.every_crm $(foreach name,$(CRM),--crm $(name))
 
 new-crm: .venv/.installed ## the skeleton of a CRM's integration: make new-crm NAME=acme_crm
 	@$(BIN)/python scripts/new_integration.py crm "$(NAME)"
@@ -74,9 +92,16 @@ check-skeletons: .venv/.installed-dev ## lint, types and imports of both skeleto
 	$$bin/python scripts/new_integration.py crm acme_crm && $$bin/python scripts/new_integration.py booking-system zeta_booking && \
 	$$bin/ruff check . && $$bin/ruff format --check . && $$bin/mypy && PYTHONPATH=. $$bin/lint-imports --no-cache
 
-lock: .venv/.installed-dev ## write both lock files anew from pyproject.toml
+lock: .venv/.installed-dev ## write both lock files again from pyproject.toml
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
 	$(COMPILE) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@echo "Now run make licences: its list must fit the new lock files."
+
+licences: .venv/.installed-dev ## write docs/licences.md again from the lock files; fails where a licence is unknown
+	@$(BIN)/python scripts/packages.py licences
+
+sbom: .venv/.installed-dev ## print what the image holds as CycloneDX (make -s sbom > sbom.json)
+	@$(BIN)/python scripts/packages.py sbom
 
 clean: ## remove .venv and what the tools left
 	rm -rf .venv .venv-3.* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -93,7 +93,7 @@ def serving(folder: Path) -> Iterator[tuple[int, int]]:
     command = [sys.executable, "-m", "connector", "serve", "--no-worker", "--config", str(file)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        port = urlsplit(asyncio.run(_announced(folder / "connector.db.lock"))).port
+        port = urlsplit(asyncio.run(announced(folder / "connector.db.lock"))).port
         assert port is not None
         yield port, process.pid
     finally:
@@ -117,7 +117,7 @@ async def world(
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "connector", "serve", "--config", str(file), stderr=asyncio.subprocess.DEVNULL
         )
-        url = await _announced(folder / "connector.db.lock")
+        url = await announced(folder / "connector.db.lock")
         booxi.outbox.target = Target(f"{url}/webhooks/stores", token="benchmark")
         try:
             yield World(booxi, hubspot, folder, url, process)
@@ -126,7 +126,8 @@ async def world(
             await process.wait()
 
 
-async def _announced(lock: Path) -> str:
+async def announced(lock: Path) -> str:
+    """Where a service listens, once its lock file says so."""
     for _ in range(200):
         if lock.exists() and (text := lock.read_text()):
             return str(json.loads(text)["url"])

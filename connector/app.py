@@ -20,9 +20,11 @@ from prometheus_client import Histogram
 from connector import __version__
 from connector.config.addresses import is_any
 from connector.config.settings import Config
+from connector.model.capabilities import BookingCapability
 from connector.model.deliveries import Delivery
 from connector.model.errors import ConfigError, StoreError
 from connector.model.measures import STORING
+from connector.operations import checks
 from connector.operations.engine import Engine
 from connector.operations.operations import Operations
 from connector.operations.status import Overview
@@ -71,7 +73,7 @@ class Intake:
 class Service:
     """Made by `open`; `start`, then `stop`. `url` is known once started."""
 
-    def __init__(self, config: Config, engine: Engine, *, works: bool = True) -> None:
+    def __init__(self, config: Config, engine: Engine, *, works: bool = True, receives: bool = True) -> None:
         self.config = config
         self.engine = engine
         self._stats = ReceiverStats()
@@ -79,13 +81,16 @@ class Service:
         self._overview = Overview(engine, self._stats, works=works)
         self.operations = Operations(engine, works=works, problems=self._overview.problems)
         self.url = ""
-        self._works = works
+        self._works, self._receives = works, receives
         self._log = structlog.get_logger("connector.app").bind()
 
     @classmethod
-    async def open(cls, config: Config, *, works: bool = True, transports: Transports | None = None) -> Service:
+    async def open(
+        cls, config: Config, *, works: bool = True, receives: bool = True, transports: Transports | None = None
+    ) -> Service:
         """Open the database and connect the accounts. Raises StoreError."""
-        return cls(config, await Engine.open(config, transports=transports), works=works)
+        role = "all" if works and receives else "worker" if works else "receiver"
+        return cls(config, await Engine.open(config, transports=transports, role=role), works=works, receives=receives)
 
     async def start(self) -> None:
         """Listen first, then work: what arrives during the start is stored.
@@ -97,6 +102,8 @@ class Service:
         if self.engine.store.database.new:
             hint = "Right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
             self._log.warning("new database", file=self.engine.store.database.name, hint=hint)
+        for check in checks.modes(self.config.database.path):
+            self._log.warning(check.message, hint=check.hint)
         token = secrets.token_urlsafe(32)
         listener = _listen(self.config)
         port = listener.getsockname()[1]
@@ -113,6 +120,9 @@ class Service:
         if self._works:
             await self.engine.start()
             await self.operations.resume()
+            self.engine.taking_part.on_leading.append(self.operations.resume)
+        else:
+            await self.engine.follow_others()
         self._log.info("listening", url=self.url, version=__version__, worker=self._works)
 
     def _announce(self, details: dict[str, Any]) -> None:
@@ -167,7 +177,7 @@ class Service:
     def _uvicorn_config(self, token: str) -> uvicorn.Config:
         config, overview = self.config, self._overview
         app = build_app(
-            sources=self._sources(),
+            sources=self._sources() if self._receives else {},
             intake=Intake(self.engine, self.operations.repair),
             stats=self._stats,
             data=overview,
@@ -206,7 +216,7 @@ class Service:
                 continue
             if verifier is not None:
                 keep = kept_headers(adapter.reads_headers, settings.webhook.header if settings.webhook else None)
-                found[name] = Source(name, adapter.read_delivery, verifier, keep, adapter.accepts_forms)
+                found[name] = Source(name, adapter.read_delivery, verifier, keep, adapter.can(BookingCapability.FORMS))
         if faults:
             raise ConfigError([f"{self.config.path}: {fault}" for fault in faults])
         return found

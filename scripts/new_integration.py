@@ -45,6 +45,8 @@ _SYNC = """#
 # booking = "$name"
 # crm = "main"
 """
+_BOOKING_CAPABILITIES = "| $title | yes | yes | – | – | – |\n"
+_CRM_CAPABILITIES = "| $title | – | – | yes | – |\n"
 _ROW = "| `$name` | [$title](../connector/$room/$name/README.md) | – | – | – | – | – | not written yet |\n"
 INSERTS = {
     "crm": (
@@ -55,6 +57,7 @@ INSERTS = {
             "| system | product | find | create | fill blanks | appointments | watch | tried with |\n",
             _ROW,
         ),
+        Insert("docs/integrations.md", "| CRM | ", _CRM_CAPABILITIES),
         Insert("CHANGELOG.md", "### Added\n\n", "- **$title** as a CRM. Not written yet.\n"),
     ),
     "booking-system": (
@@ -65,6 +68,7 @@ INSERTS = {
         Insert(
             "docs/integrations.md", "| system | product | verify | parse | backfill | write-back | watch | tried with |\n", _ROW
         ),
+        Insert("docs/integrations.md", "| booking system | ", _BOOKING_CAPABILITIES),
         Insert("CHANGELOG.md", "### Added\n\n", "- **$title** as a booking system. Not written yet.\n"),
     ),
 }
@@ -89,7 +93,10 @@ def write(family: str, name: str, root: Path = ROOT) -> list[Path]:
     room, table = ("crms", "crm") if family == "crm" else ("booking_systems", "booking")
     cls = title.replace(" ", "")
     values = {"name": name, "title": title, "cls": cls, "env": name.upper(), "room": room, "table": table}
-    changed = {root / one.file: _inserted(one, root, values) for one in INSERTS[family]}
+    changed: dict[Path, str] = {}
+    for one in INSERTS[family]:
+        path = root / one.file
+        changed[path] = _inserted(one, changed.get(path) or path.read_text(encoding="utf-8"), values)
     made = {}
     for template in sorted((TEMPLATES / family).rglob("*.txt")):
         relative = template.relative_to(TEMPLATES / family).as_posix()
@@ -113,9 +120,8 @@ def _sorted_imports(block: re.Match[str]) -> str:
     return "".join(sorted(block[0].splitlines(keepends=True), key=lambda line: line.split()[1]))
 
 
-def _inserted(insert: Insert, root: Path, values: dict[str, str]) -> str:
-    """The shared file with its new part."""
-    text = (root / insert.file).read_text(encoding="utf-8")
+def _inserted(insert: Insert, text: str, values: dict[str, str]) -> str:
+    """The text of a shared file with its new part."""
     new = Template(insert.text).substitute(values)
     if insert.after is None:
         return text + new
@@ -123,8 +129,9 @@ def _inserted(insert: Insert, root: Path, values: dict[str, str]) -> str:
     if not place:
         raise ValueError(f"{insert.file} has no line {insert.after.strip()!r}")
     if insert.after.startswith("| "):
-        line, end, rest = rest.partition("\n")  # the line under a table's head
-        place += line + end
+        lines = rest.splitlines(keepends=True)
+        under = next(number for number, line in enumerate(lines) if line.startswith("|---"))  # the line under a table's head
+        place, rest = place + "".join(lines[: under + 1]), "".join(lines[under + 1 :])
     return head + place + new + rest
 
 

@@ -45,8 +45,9 @@ def missing() -> str | None:
 class Server:
     """A running server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fsync: bool) -> None:
         self.folder = folder
+        self._fsync = "on" if fsync else "off"
         self._user = USER if os.getuid() == 0 else None
         if self._user:
             shutil.chown(folder, self._user)
@@ -54,7 +55,7 @@ class Server:
 
     def start(self) -> None:
         """Start, or start again, and wait until it answers."""
-        settings = {"listen_addresses": "", "unix_socket_directories": self.folder, "fsync": "off", "max_connections": 40}
+        settings = {"listen_addresses": "", "unix_socket_directories": self.folder, "fsync": self._fsync, "max_connections": 40}
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         self._run("pg_ctl", "--wait", "--log", str(self.folder / "log"), "--options", options, "start")
 
@@ -95,11 +96,11 @@ class Server:
 
 
 @contextmanager
-def serving() -> Iterator[Server]:
-    """A server that runs as long as the block does."""
+def serving(*, fsync: bool = False) -> Iterator[Server]:
+    """A server that runs as long as the block does; without `fsync` it is fast, and a power cut may cost everything."""
     # The name of a socket may only have about a hundred characters.
     with tempfile.TemporaryDirectory(prefix="connector-pg-", ignore_cleanup_errors=True) as folder:
-        server = Server(Path(folder))
+        server = Server(Path(folder), fsync=fsync)
         server.start()
         try:
             yield server

@@ -12,12 +12,16 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from remote.authority import Authority
+from rsa_key import PEM
 
 from connector import registry
 from connector.config import settings
 from connector.config.operators import OperatorSettings, StatusSettings
 from connector.config.outbound import OutboundSettings
 from connector.config.reader import _nested
+from connector.crms.base import Uniqueness
+from connector.model.capabilities import BookingCapability, Capability, CrmCapability
+from connector.remote.integration import Integration
 
 ROOT = Path(__file__).parent.parent
 
@@ -47,6 +51,9 @@ ALTERNATIVES = {
     "crm.customers.solution",
     "database.password",
     "crm.sales.account_id",
+    "crm.sales.audience",
+    "crm.sales.private_key",
+    "crm.sales.username",
     "crm.office.accounts_url",
     "crm.office.base_url",
     "crm.contacts.api_key_expires",
@@ -55,6 +62,7 @@ ALTERNATIVES = {
     "crm.contacts.login",
     "crm.contacts.mobile_field",
     "crm.main.record_url",
+    "sync.appointment_text",
     "sync.appointment_title",
     *(f"outbound.{key}" for key in OutboundSettings.model_fields),
 }
@@ -65,6 +73,9 @@ TOGETHER = {
     "client_key_password": ("client_cert", "client_key", "client_key_password"),
     "proxy_user": ("proxy", "proxy_user"),
     "proxy_password": ("proxy", "proxy_user", "proxy_password"),
+    "private_key": ("private_key", "username"),
+    "username": ("private_key", "username"),
+    "audience": ("private_key", "username", "audience"),
 }
 LINKED = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("connector/**/README.md")]
 
@@ -117,6 +128,10 @@ def test_a_commented_line_of_the_example_is_the_default_or_an_alternative(tmp_pa
         client = authority.issue("client")
         for file, given in (("company-ca.pem", authority.ca.cert), ("client.pem", client.cert), ("client.key", client.key)):
             given.rename(tmp_path / file)
+    if table == "crm.sales" and key in TOGETHER:
+        (tmp_path / "salesforce.pem").write_text(PEM, encoding="ascii")
+        toml = re.sub(r"(?m)^client_secret = .*SALESFORCE.*\n", "", toml)
+    if table in ("outbound", "crm.sales"):
         for other in TOGETHER.get(key, ()):
             toml = re.sub(rf"(?m)^# ({other} = )", r"\1", toml)
     if (table, key) == ("booking.stores", "base_url"):
@@ -251,6 +266,35 @@ def test_every_integration_is_in_the_example(family, name):
 def test_every_integration_is_documented(family, name):
     assert text(f"connector/{family}/{name}/README.md"), f"{name} has no README.md"
     assert f"| `{name}` | [" in text("docs/integrations.md"), f"docs/integrations.md has no row for {name}"
+
+
+def table_behind(page: str, head: str) -> list[str]:
+    """The rows of the table that begins with this line."""
+    rest = text(page).partition(f"\n{head}\n")[2]
+    return rest.partition("\n\n")[0].splitlines()[1:]
+
+
+def row(adapter: type[Integration], capabilities: type[Capability], *cells: str) -> str:
+    """The line that says what a class declares."""
+    words = [["yes"] * (one in adapter.capabilities) + ["a setting"] * (one in adapter.by_setting) for one in capabilities]
+    return f"| {' | '.join([adapter.title, *cells, *(', '.join(word) or '–' for word in words)])} |"
+
+
+def test_what_each_booking_system_can_do_is_documented_for_every_integration():
+    head = f"| booking system | {' | '.join(one.value for one in BookingCapability)} |"
+    wanted = [row(registry.booking_system(name), BookingCapability) for name in registry.BOOKING_SYSTEMS]
+    assert sorted(table_behind("docs/integrations.md", head)) == sorted(wanted)
+
+
+def test_what_each_crm_can_do_is_documented_for_every_integration():
+    first = "| CRM | refuses a second record with the same | takes an owner"
+    grades = {Uniqueness.KEY: "key", Uniqueness.EMAIL: "e-mail", Uniqueness.NONE: "–"}
+    wanted = [
+        row(one, CrmCapability, grades[one.uniqueness], "yes" if one.settings_model.owner_field else "–")
+        for one in map(registry.crm, registry.CRMS)
+    ]
+    head = f"{first} | {' | '.join(one.value for one in CrmCapability)} |"
+    assert sorted(table_behind("docs/integrations.md", head)) == sorted(wanted)
 
 
 @pytest.mark.parametrize(("family", "name"), FOLDERS)

@@ -41,6 +41,18 @@ def project(tmp_path_factory) -> Path:
     return folder
 
 
+def test_each_family_changes_four_files_outside_its_own_folders(project):
+    """Everything else that knows of integrations finds them by itself."""
+    changed = {
+        path.relative_to(project).as_posix()
+        for path in project.rglob("*")
+        if path.is_file() and (old := ROOT / path.relative_to(project)).exists() and old.read_bytes() != path.read_bytes()
+    }
+    assert changed == {"connector/registry.py", "config.example.toml", "docs/integrations.md", "CHANGELOG.md"}
+    new = [p.relative_to(project) for p in project.rglob("*.*") if p.is_file() and not (ROOT / p.relative_to(project)).exists()]
+    assert [path for path in new if not set(NAMES.values()) & {*path.parts, path.stem}] == []
+
+
 def test_the_skeletons_pass_lint_and_format(project):
     paths = ["connector/registry.py", *(str(path) for name in NAMES.values() for path in project.rglob(f"*{name}*"))]
     for command in (("check", "-q", "--output-format", "concise"), ("format", "--check", "-q")):
@@ -56,8 +68,10 @@ def outcomes(project) -> dict[str, list[str]]:
     """The tests of the copy that concern the skeletons: their own, some of the contract, the documentation's; by outcome."""
     paths = ["tests/crms/acme_crm", "tests/booking_systems/zeta_booking", "tests/contract/test_crms.py"]
     paths += ["tests/contract/test_booking_systems.py", "tests/test_docs.py"]
+    paths += ["tests/acceptance/test_demo.py"]
     laws = " or ".join(LAWS)
-    chosen = f"(acme or zeta) and ({laws} or test_adapter or every) or test_docs and (integration or example_loads or gone)"
+    pages = "(test_docs or test_demo) and (integration or example_loads or gone)"
+    chosen = f"(acme or zeta) and ({laws} or test_adapter or every) or {pages}"
     answer = run(project, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--show-capture=no", *paths, "-k", chosen)
     lines = re.findall(r"(?m)^(PASSED|FAILED|ERROR|SKIPPED) (.+)$", answer.stdout)
     return {kind: [line for outcome, line in lines if outcome == kind] for kind in ("PASSED", "FAILED", "ERROR", "SKIPPED")}
@@ -73,6 +87,7 @@ def test_only_the_contract_of_a_skeleton_fails_and_says_what_is_not_written_yet(
 def test_the_own_tests_and_the_documentation_of_a_skeleton_pass(outcomes):
     for name in NAMES.values():
         assert any("test_adapter.py::test_a_probe_makes_one_call" in line and name in line for line in outcomes["PASSED"])
+        assert any("test_every_integration_has_a_stage" in line for line in outcomes["PASSED"])
         for page in ("registered", "in_the_example", "documented", "in_the_changelog"):
             assert any(f"test_every_integration_is_{page}" in line for line in outcomes["PASSED"]), page
         assert any("documented_with_its_default" in line and name in line for line in outcomes["PASSED"])

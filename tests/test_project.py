@@ -37,9 +37,10 @@ def step(name: str) -> str:
 
 
 def test_images_are_pinned_to_a_version():
-    images = [line.split()[1] for line in STEPS if line.startswith("FROM ")]
-    assert images
-    assert all(re.fullmatch(r"python:3\.\d+-slim-\w+", image) for image in images)
+    """Both stages on one base, which a builder can name by its digest."""
+    (base,) = [line.removeprefix("ARG BASE=") for line in STEPS if line.startswith("ARG BASE=")]
+    assert re.fullmatch(r"python:3\.\d+-slim-\w+(@sha256:[0-9a-f]{64})?", base)
+    assert [line.split()[1] for line in STEPS if line.startswith("FROM ")] == ["${BASE}", "${BASE}"]
 
 
 def test_what_is_copied_exists_and_is_let_through():
@@ -218,6 +219,16 @@ def test_a_python_that_will_not_do_is_named_with_the_remedy(elsewhere, script, s
     assert not (elsewhere / ".venv").exists()
 
 
+@needs_make
+def test_without_another_python_the_suite_on_others_is_left_out_with_a_line():
+    mine = f"{sys.version_info.major}.{sys.version_info.minor}"
+    # -o: what is installed stays as it is.
+    settings = (f"BIN={Path(sys.executable).parent}", f"VERSIONS={mine} 3.99")
+    answer = make(ROOT, "-o", ".venv/.installed-dev", "test-others", *settings)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout == f"No other Python than {mine} is here: the short suite on others is left out\n"
+
+
 # ---- .ci/run ----
 
 
@@ -230,7 +241,9 @@ def ci(tmp_path):
     tools.mkdir()
     for tool in ("make", "chromium"):
         (tools / tool).write_text(
-            '#!/bin/sh\necho "$(basename "$0") $* browser=$CONNECTOR_REQUIRE_BROWSER"\n[ "$1" != "$FAILS_AT" ]\n',
+            "#!/bin/sh\n"
+            'required="browser postgres=$CONNECTOR_TEST_POSTGRES nginx=$CONNECTOR_TEST_NGINX"\n'
+            'echo "$(basename "$0") $*" ${CONNECTOR_REQUIRE_BROWSER:+"$required"}\n[ "$1" != "$FAILS_AT" ]\n',
             encoding="utf-8",
         )
         (tools / tool).chmod(0o755)
@@ -246,14 +259,16 @@ def ci(tmp_path):
 def test_ci_runs_what_the_readme_tells_newcomers_to_run(ci):
     answer = ci("Run `make test`.")
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.splitlines() == ["make check browser=", "make test browser=1"]
+    check, test, others = answer.stdout.splitlines()
+    assert (check, test) == ("make check", "make test browser postgres=required nginx=required")
+    assert others.startswith("make test-others VERSIONS=3.14 3.13 3.12 3.11 MOST=1 SHORT=tests/")
 
 
-@pytest.mark.parametrize("target", ["check", "test"])
-def test_ci_does_both_and_fails_when_either_does(ci, target):
+@pytest.mark.parametrize("target", ["check", "test", "test-others"])
+def test_ci_does_all_and_fails_when_one_of_them_does(ci, target):
     answer = ci("Run `make test`.", make_fails_at=target)
     assert answer.returncode == 1
-    assert len(answer.stdout.splitlines()) == 2
+    assert len(answer.stdout.splitlines()) == 3
 
 
 def test_ci_fails_when_the_readme_says_something_else(ci):

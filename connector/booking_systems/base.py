@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Model, Reading
+from connector.model.capabilities import BookingCapability, Capability
 from connector.remote.integration import Integration
 from connector.remote.signatures import Verifier
 
@@ -45,19 +46,10 @@ class BookingSystem(Integration):
 
     #: The table's keys in the configuration.
     settings_model: ClassVar[type[BookingSettings]]
-    #: False where the product has no place for a customer id; then `write_link` is never called.
-    writes_links: bool = True
-    #: False where what was written cannot be read again: then nobody compares it with our links.
-    reads_links: bool = True
-    #: True where each booking carries its own link: then a known client's next booking is written as well.
-    links_appointments: bool = False
-    #: True where a client's id is made of the e-mail address, which may come to belong to somebody else.
-    ids_may_move: bool = False
+    capabilities: frozenset[Capability] = frozenset({BookingCapability.WRITES_LINKS, BookingCapability.READS_LINKS})
     #: What `read_delivery` looks at (lower-case names, and `:path`): it is stored with a delivery, so that a held one can be
     #: read again. What proves a delivery is never stored, whatever is named here.
     reads_headers: frozenset[str] = frozenset()
-    #: Whether deliveries may be HTML forms as well as JSON.
-    accepts_forms: ClassVar[bool] = False
     #: Our webhook's address as the product sees it, `https://…/webhooks/NAME`; None: no public_url is configured.
     address: str | None = None
 

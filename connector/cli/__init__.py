@@ -8,6 +8,7 @@ from connector import __version__
 from connector.cli.backfill import backfill
 from connector.cli.backup import backup, restore
 from connector.cli.check import check
+from connector.cli.database import database
 from connector.cli.events import events, links
 from connector.cli.first_config import config, init
 from connector.cli.review import review
@@ -21,5 +22,6 @@ def main() -> None:
     """Booking webhooks in, linked CRM customers out."""
 
 
-for command in (demo, init, config, serve, backfill, check, send_sample, events, review, links, backup, restore, sandbox):
+_STORED = (events, review, links, backup, restore, database)
+for command in (demo, init, config, serve, backfill, check, send_sample, *_STORED, sandbox):
     main.add_command(command)

@@ -39,7 +39,7 @@ async def operator(config: Config, *, work: bool = False) -> AsyncIterator[Opera
         StoreError: the database cannot be used, or another command has it.
     """
     held = read_lock(config.database.path)
-    if held is None:
+    if held is None or ("url" not in held and config.database.on_server):
         async with _own(config, work) as operations:
             yield operations
     elif "url" in held:

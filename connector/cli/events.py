@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from connector.cli.common import ID, config_option, ends_well, json_option, load_config, operate, read, whoami
-from connector.cli.lists import list_events, list_links
+from connector.cli.lists import filter_options, list_events, list_links, wanted_of
 
 
 @click.group()
@@ -46,28 +47,26 @@ def show_event(event_id: int, with_body: bool, config_path: Path, as_json: bool)
 @events.command("retry")
 @click.argument("ids", metavar="[ID]...", type=ID, nargs=-1)
 @config_option
-@click.option("--all", "everything", is_flag=True, help="All events in --state, instead of single ones.")
+@click.option("--all", "everything", is_flag=True, help="All events in --state; any of the options below means that too.")
 @click.option(
-    "--state", type=click.Choice(["held", "retrying", "ignored"]), default="held", show_default=True, help="With --all."
+    "--state", type=click.Choice(["held", "retrying", "ignored"]), default="held", show_default=True, help="Without ids."
 )
-@click.option("--source", help="With --all: only events of this source.")
-@click.option("--reason", metavar="TEXT", help="With --all: only events whose reason contains this.")
+@click.option("--reason", metavar="TEXT", help="Only events whose reason holds this text.")
+@filter_options
 @json_option
 @ends_well
-def retry_events(
-    ids: tuple[int, ...],
-    config_path: Path,
-    everything: bool,
-    state: str,
-    source: str | None,
-    reason: str | None,
-    as_json: bool,
-) -> None:
-    """Queue held, waiting or ignored events again, at once and with all their attempts."""
-    if everything == bool(ids):
-        raise click.UsageError("Give one or more event ids, or --all.")
+def retry_events(ids: tuple[int, ...], config_path: Path, everything: bool, as_json: bool, **options: Any) -> None:
+    """Queue held, waiting or ignored events again, at once and with all their attempts: single ones, or all of a kind."""
+    narrowed = any(value is not None for name, value in options.items() if name != "state")
+    if (everything or narrowed) == bool(ids):
+        raise click.UsageError("Give one or more event ids, or --all, or an option that says which.")
     config = load_config(config_path)
-    done = operate(config, lambda to: to.retry(None if everything else list(ids), state, source, reason))
+    wanted = wanted_of(config, options)
+    if ids:
+        done = operate(config, lambda to: to.retry(list(ids)))
+    else:
+        more = {name: getattr(wanted, name) for name in ("client_id", "customer_id", "since", "until")}
+        done = operate(config, lambda to: to.retry(None, options["state"], wanted.source, wanted.reason, **more))
     _report("queued again", done, ids, "no such event, or running, or final, or still not readable", as_json)
 
 

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 ORIGINS = ("delivery", "booking_system", "crm_key", "email", "phone", "created", "review")
 
-_OPTIONS = (
+_FILTERS = (
     click.option("--source", help="Only those of this source."),
     click.option("--client", "client_id", metavar="ID", help="Only those of this client."),
     click.option("--customer", "customer_id", metavar="ID", help="Only those of this customer."),
     click.option("--since", metavar="DATE", help="From this day or moment on: 2026-01-31, yesterday, 7d, 12h."),
     click.option("--until", metavar="DATE", help="Up to this day, which is included, or this moment."),
+)
+_OPTIONS = (
+    *_FILTERS,
     click.option("--cursor", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Go on where a list before ended."),
     json_option,
     click.option("--json-lines", is_flag=True, help="Print one JSON object a line and nothing else."),
@@ -36,6 +39,13 @@ _OPTIONS = (
 def _list_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that all lists share."""
     for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that narrow a list, for a command that acts on all that it would show."""
+    for option in reversed(_FILTERS):
         command = option(command)
     return command
 
@@ -115,7 +125,7 @@ def _show(kind: _Kind, config: Config, options: dict[str, Any], *, each: Callabl
 
     if options["as_json"] and options["json_lines"]:
         raise click.UsageError("Say --json or --json-lines, not both.")
-    wanted = _wanted(config, options)
+    wanted = wanted_of(config, options)
     limit = options["limit"]
     rest = _Rest(read_stream(config, getattr(lists, kind.view), wanted), limit, each)
     if options["as_json"]:
@@ -144,7 +154,7 @@ class _Rest:
             yield self._each(row) if self._each else row
 
 
-def _wanted(config: Config, options: dict[str, Any]) -> Wanted:
+def wanted_of(config: Config, options: Mapping[str, Any]) -> Wanted:
     """The options as the store takes them. Raises UsageError for a source that is not there, or what is no date."""
     from connector.model.dates import moment
     from connector.store import lists
@@ -163,11 +173,8 @@ def _wanted(config: Config, options: dict[str, Any]) -> Wanted:
         raise click.UsageError(str(error)) from None
     if since and until and since >= until:
         raise click.UsageError("--until lies before --since")
-    return lists.Wanted(
-        **{name: options[name] for name in ("state", "source", "client_id", "customer_id", "reason", "cursor")},
-        since=since.timestamp() if since else None,
-        until=until.timestamp() if until else None,
-    )
+    plain: Any = {name: options.get(name) for name in ("state", "source", "client_id", "customer_id", "reason", "cursor")}
+    return lists.Wanted(**plain, since=since.timestamp() if since else None, until=until.timestamp() if until else None)
 
 
 def _candidates(review: Row) -> str:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Self
 
 import click
 from rich.cells import cell_len
@@ -166,14 +166,12 @@ def counts(result: Mapping[str, Any]) -> None:
         click.echo("`connector events list --state held` says what waits, and why.")
 
 
-class Follow:
-    """Shows a backfill's progress on stderr: a bar on a terminal, a line now and then elsewhere."""
+class Bar:
+    """Shows on stderr how far something is: a bar on a terminal, a line now and then elsewhere."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
-        self._started = time.monotonic()
         self._last_line = 0.0
-        self._last_reason = ""
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -181,9 +179,9 @@ class Follow:
             TextColumn("{task.fields[more]}", markup=False),
         )
         self._bar = Progress(*columns, console=self._console, transient=True)
-        self._task = self._bar.add_task("backfill", total=1.0, more="")
+        self._task = self._bar.add_task("", total=1.0, more="")
 
-    def __enter__(self) -> Follow:
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._bar.start()
         return self
@@ -193,17 +191,31 @@ class Follow:
         if self._console.is_terminal:
             self._bar.stop()
 
-    def show(self, progress: Mapping[str, Any]) -> None:
-        """Show the newest figures."""
-        share, text = self._share(progress), visible(self._text(progress))
+    def put(self, what: str, share: float, text: str, *, news: bool = False) -> None:
+        """Show the newest figures; `news` are worth a line at once."""
+        text = visible(text)
         if self._console.is_terminal:
-            self._bar.update(self._task, completed=share, description=progress["state"], more=text)
+            self._bar.update(self._task, completed=share, description=what, more=text)
             return
         now = time.monotonic()
-        news = progress["reason"] != self._last_reason
         if news or now - self._last_line >= PLAIN_INTERVAL:
-            self._last_line, self._last_reason = now, progress["reason"]
-            click.echo(f"{progress['state']} {share:.0%}, {text}", err=True)
+            self._last_line = now
+            click.echo(f"{what} {share:.0%}, {text}", err=True)
+
+
+class Follow(Bar):
+    """Shows the progress of an operation that a service or this command runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started = time.monotonic()
+        self._last_reason = ""
+
+    def show(self, progress: Mapping[str, Any]) -> None:
+        """Show the newest figures."""
+        news = progress["reason"] != self._last_reason
+        self._last_reason = progress["reason"]
+        self.put(progress["state"], self._share(progress), self._text(progress), news=news)
 
     def _share(self, progress: Mapping[str, Any]) -> float:
         seen = progress["counts"]["seen"]

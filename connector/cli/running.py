@@ -45,8 +45,15 @@ def demo(once: bool, port: int, booking: str, crm: str) -> None:
 @click.command()
 @config_option
 @click.option("--no-worker", is_flag=True, help="Only receive and store; everything waits for a process with a worker.")
+@click.option(
+    "--role",
+    type=click.Choice(["all", "receiver", "worker"]),
+    default="all",
+    show_default=True,
+    help="What this one does, where several work on one PostgreSQL database.",
+)
 @ends_well
-def serve(config_path: Path, no_worker: bool) -> None:
+def serve(config_path: Path, no_worker: bool, role: str) -> None:
     """Run the webhook receiver, the worker and the status page in one process. SIGTERM drains and ends it."""
     from connector import registry
     from connector.app import Service
@@ -55,13 +62,17 @@ def serve(config_path: Path, no_worker: bool) -> None:
     from connector.operations.checks import raise_file_limit
 
     loaded = config.load(config_path, systems=registry.Registry())
+    if role != "all" and not loaded.database.on_server:
+        text = f"--role {role} needs PostgreSQL: an SQLite file belongs to one process."
+        raise click.UsageError(f"{text} Set database.url, or leave out --role.")
     as_json = {"auto": None, "json": True, "console": False}[loaded.log.format]
     logs.set_up(json=as_json, level=loaded.log.level, queued=True)
 
     raise_file_limit()
 
     async def job() -> None:
-        service = await Service.open(loaded, works=not no_worker)
+        works = not no_worker and role != "receiver"
+        service = await Service.open(loaded, works=works, receives=role != "worker")
 
         def listening() -> None:
             if loaded.status.token is None and not loaded.status.operators:

@@ -74,6 +74,13 @@ def read_template(given: str) -> str:
     return given
 
 
+def read_lines(given: str) -> str:
+    """Check a template of several lines, each for itself; raises ValueError."""
+    for line in given.split("\n"):
+        read_template(line)
+    return given
+
+
 def check_rules(tables: Tables, where: str, rules: Sequence[FieldRule], identity: Collection[str] | None) -> None:
     """Refuse fields that say who a customer is: matching writes those. `identity` None: this CRM takes no rules."""
     if rules and identity is None:

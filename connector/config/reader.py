@@ -27,6 +27,8 @@ M = TypeVar("M", bound=BaseModel)
 MAX_FILE = 1_048_576
 #: Bytes; a secret's file that is larger was named by mistake.
 MAX_SECRET_FILE = 65_536
+#: Secrets that are never sent, and have several lines.
+SEVERAL_LINES = frozenset({"private_key"})
 HOW_TO_GIVE = '{ env = "NAME" }, { file = "path" } or text in quotes'
 
 #: pydantic's error type → our sentence; `{…}` are the error's own context.
@@ -274,7 +276,7 @@ class Tables:
         """Whether the secret can be sent in a header at all; what cannot would only fail later and less clearly."""
         if not text.strip():
             self.fault(where, key, "is empty; give the secret")
-        elif not text.isprintable():
+        elif not (text.isprintable() or (key in SEVERAL_LINES and text.replace("\n", "").replace("\r", "").isprintable())):
             self.fault(where, key, "holds a line break or a control character; give the secret alone")
         elif not text.isascii() and key != "secrets":  # signing secrets are hashed, never sent
             self.fault(where, key, "holds a character that a header cannot carry; give the secret as it was issued")

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from connector.config.addresses import check_base_url, is_loopback, own_url
 from connector.config.database import DatabaseSettings
-from connector.config.fields import FieldRules, check_owner, check_rules, read_template
+from connector.config.fields import FieldRules, check_owner, check_rules, read_lines, read_template
 from connector.config.operators import StatusSettings, check_status, read_status
 from connector.config.outbound import OutboundSettings, Route
 from connector.config.owner import OwnerSettings
@@ -155,6 +155,7 @@ class SyncSettings(Section):
     minimum_identity: Literal["phone_and_name", "email", "email_and_name"] = "phone_and_name"
     #: The title of records of appointments, with sources such as {service.name}; None: what the booking system calls it.
     appointment_title: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(read_template)] | None = None
+    appointment_text: Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(read_lines)] | None = None
     #: What else is written to customers.
     fields: FieldRules = ()
     #: Who a customer belongs to.

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from connector.config.settings import CrmSettings
 from connector.model.bookings import Appointment
+from connector.model.capabilities import Capability, CrmCapability
 from connector.model.errors import RemoteError
 from connector.model.fields import FieldRule, FieldValue, Value
 from connector.model.persons import Customer, NewCustomer
@@ -39,13 +40,11 @@ class CRM(Integration):
     settings_model: ClassVar[type[CrmSettings]]
     #: What makes a second record of one person impossible there.
     uniqueness: ClassVar[Uniqueness]
-    #: Whether `get` of a record that was merged into another one leads there. False: it reads as gone (None), because the
-    #: CRM does not say which one goes on.
-    follows_merges: ClassVar[bool] = True
-    #: Whether every customer has an owner from the start, so that one is only chosen for a customer who is made.
-    always_owned: ClassVar[bool] = False
-    #: The name of the owner's field; None: owners cannot be chosen there.
-    owner_field: str | None = None
+    capabilities: frozenset[Capability] = frozenset({CrmCapability.FOLLOWS_MERGES})
+    #: Seconds after a try without a clear answer in which the record may still appear there: none is made again before.
+    settle_seconds: float = 0.0
+    #: Whether some sync records appointments here; what only these need is checked only then.
+    records: bool = False
     #: Whether some sync chooses owners.
     owned: bool = False
     #: The rules of `[sync.fields]` of every sync that leads here; `keep` adds to them.
@@ -63,7 +62,7 @@ class CRM(Integration):
 
     @abstractmethod
     async def get(self, customer_id: str) -> Customer | None:
-        """Read by record id; follows merges (the answer's id differs), if `follows_merges`.
+        """Read by record id; follows merges (the answer's id differs), if it can (`FOLLOWS_MERGES`).
 
         None: deleted, archived or never there.
         """
@@ -114,9 +113,14 @@ class CRM(Integration):
         self.schema = None
 
     @property
+    def owner_field(self) -> str | None:
+        """The name of the owner's field; None: owners cannot be chosen there."""
+        return self.settings_model.owner_field
+
+    @property
     def kept(self) -> tuple[str, ...]:
         """The names of the fields that are read with every customer beside our own."""
-        owner = (self.owner_field,) if self.owned and self.owner_field and not self.always_owned else ()
+        owner = (self.owner_field,) if self.owned and self.owner_field and not self.can(CrmCapability.ALWAYS_OWNED) else ()
         return (*dict.fromkeys(rule.name for rule in self.rules), *owner)
 
     async def readable(self) -> tuple[str, ...]:
@@ -153,7 +157,7 @@ class CRM(Integration):
         return found
 
     async def field_checks(self) -> list[Check]:
-        """Compare the rules with the live schema, which is read anew; an error for each rule that cannot be carried out."""
+        """Compare the rules with the live schema, which is read again; an error for each rule that cannot be carried out."""
         if not (self.rules or self.owned):
             return []
         identity = f"{self.remote.account}.fields"

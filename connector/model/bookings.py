@@ -1,4 +1,4 @@
-"""The canonical vocabulary: what a booking system told us, in words that belong to no vendor."""
+"""The canonical vocabulary: what a booking system said, in words that belong to no vendor."""
 
 from __future__ import annotations
 
@@ -67,6 +67,14 @@ class Appointment(Model):
     updated_at: datetime | None = None
     #: Of `start` and `end`, what the booking system says in a way that cannot be read.
     unread: tuple[str, ...] = ()
+    #: What the sync's template says of it; empty without one.
+    text: str = ""
+
+    @property
+    def description(self) -> str:
+        """The text of its record in a CRM: what the template says, or else who serves."""
+        staff = self.staff.strip()
+        return self.text or (f"With {staff}" if staff else "")
 
 
 class Event(Model):

@@ -24,6 +24,8 @@ class Customer(Model):
     #: When the record was made and when something last happened to it, where the CRM says so.
     created_at: datetime | None = None
     active_at: datetime | None = None
+    #: The CRM keeps the whole name in one field; it is in `first_name`, and where it would be divided is not known.
+    one_name: bool = Field(default=False, exclude=True)
     #: What stands in the fields of `[sync.fields]`, by the CRM's name; as the CRM answers it, without wrappings.
     properties: dict[str, Any] = Field(default_factory=dict, exclude=True)
     #: After a create: our fields that the CRM's own rules refused, so that they were left out.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import math
 import resource
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,9 +20,10 @@ from connector.model.errors import LimitReached, RemoteError
 from connector.model.problems import Check, Level
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.integration import Integration
-from connector.store import Store, views
+from connector.store import Store, shared, views
 from connector.store.backup import last_backup, without_backup
 from connector.store.database import Database
+from connector.store.modes import readable_by_others
 from connector.sync.pipeline import Sync
 from connector.worker.accounts import Connections
 
@@ -29,6 +31,8 @@ from connector.worker.accounts import Connections
 LARGE_WAL = 256 * 1024 * 1024
 #: Seconds.
 DAY = 86_400.0
+#: Seconds by which the newest delivery may lie ahead, as clocks are corrected in small steps.
+AHEAD = 300.0
 #: Held events of a source that one check reads again at most.
 MANY_HELD = 10_000
 
@@ -65,6 +69,70 @@ def database(opened: Database) -> list[Check]:
         text = f"new database: there was no {opened.name} when this process started"
         found.append(Check(id="database.new", level="warning", message=text, hint=hint))
     return found
+
+
+async def processes(store: Store) -> list[Check]:
+    """Who works on the database, where several processes may."""
+    if not store.database.shared:
+        return []
+    alive = [one for one in await store.read(shared.processes) if one["role"] != "command"]
+    said = ", ".join(f"{one['role']} on {one['host']} ({one['pid']})" for one in alive)
+    if any(one["role"] != "receiver" for one in alive):
+        return [Check(id="processes", level="ok", message=said)]
+    hint = "Start `connector serve` with `--role worker`, or without --role and --no-worker."
+    text = f"no process with a worker is alive: deliveries are stored and wait ({said or 'nor any other'})"
+    return [Check(id="processes", level="warning", message=text, hint=hint)]
+
+
+def modes(path: Path) -> list[Check]:
+    """Files beside the database at `path` that others on this machine can read: they hold personal data, or what lets in."""
+    return [
+        Check(
+            id="database.mode",
+            level="warning",
+            message=f"other users of this machine can read {file.name} (mode {mode:04o})",
+            hint=f"Run `chmod 600 {file}`.",
+        )
+        for file, mode in readable_by_others(path)
+    ]
+
+
+async def restored(store: Store, sources: Iterable[str]) -> list[Check]:
+    """Whether the database was once a backup, and of which sources the time since that backup was not looked through yet.
+
+    What was recorded meanwhile is looked for by its marker from then on, without end (`connector.sync.timeline`): a change of
+    an appointment that was booked in that time may come months later.
+    """
+    if (known := store.database.restored) is None:
+        return []
+    at, made = known
+    missing = sorted(set(sources) - await store.read(views.backfilled, made, at))
+    if not missing:
+        return []
+    text = (
+        f"the database is a backup of {moment_of(made)}, put in place {moment_of(at)}: what came between is not in it."
+        " Customers and appointments are looked for before they are made, from now on and without end, so that none is made"
+        " twice; reviews decided between are asked again, links changed between are the old ones"
+    )
+    day = f"{datetime.fromtimestamp(made, UTC):%Y-%m-%d}"
+    runs = " and ".join(f"`connector backfill {source} --since {day}`" for source in missing)
+    drift = " and ".join(f"`connector check --drift {source} --fix`" for source in missing)
+    hint = f"Run {runs}, then {drift}. This is said until the backfill is done."
+    return [Check(id="database.restored", level="warning", message=text, hint=hint)]
+
+
+async def clock(store: Store, now: float) -> list[Check]:
+    """Whether time went back since the newest delivery: what is due then waits until that time comes again."""
+    newest = await store.read(views.newest_delivery)
+    if newest is None or newest <= now + AHEAD:
+        return []
+    text = (
+        f"the newest delivery is of {moment_of(newest)}, and now it is {moment_of(now)}: the clock was set back, or was ahead"
+    )
+    hint = (
+        "Correct the clock of this machine. Retries that were planned meanwhile wait until their time, or for `events retry`."
+    )
+    return [Check(id="process.clock", level="warning", message=text, hint=hint)]
 
 
 def large_wal(opened: Database) -> list[Check]:

@@ -6,19 +6,23 @@ The service runs it beside the receiver; `connector backfill` runs it alone when
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 
 from connector.config.settings import Config
+from connector.model.errors import ConnectorError
+from connector.remote.integration import Integration
 from connector.store import Store
 from connector.sync.locks import IdentityLocks
 from connector.sync.pipeline import Sync
 from connector.worker.accounts import Connections, Transports, connect
 from connector.worker.housekeeping import AccountChecks, prune_forever
 from connector.worker.probes import Watcher
+from connector.worker.shared_accounts import SharedAccounts
+from connector.worker.taking_part import TakingPart
 from connector.worker.worker import Worker
 
 #: Seconds which the accounts get to answer their first probe before the worker begins anyway.
@@ -28,23 +32,32 @@ FIRST_PROBES = 5.0
 class Engine:
     """Made by `open`, run between `start` and `stop`. `clock` gives Unix time."""
 
-    def __init__(self, config: Config, store: Store, connections: Connections, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, config: Config, store: Store, connections: Connections, clock: Callable[[], float] | None = None
+    ) -> None:
         self.config = config
         self.store = store
         self.connections = connections
-        self.clock = clock
+        self.clock = clock = clock or store.database.now
         self.breakers = connections.breakers()
         self.syncs = self._build_syncs()
         self.worker = Worker(store, self.syncs, self.breakers, concurrency=config.worker.concurrency, clock=clock)
         self.watchers: list[Watcher] = []
         self.account_checks = AccountChecks(connections)
+        self.shared_accounts = SharedAccounts(store, self.breakers, self.account_checks, lambda: self.taking_part.leads)
+        self.taking_part = TakingPart(store, self.worker, self.shared_accounts, clock)
+        self.taking_part.on_replaced.append(self._lead_no_more)
         self._tasks: list[asyncio.Task[None]] = []
+        self._leading: list[asyncio.Task[None]] = []
         self._log = structlog.get_logger("connector.operations.engine").bind()
 
     @classmethod
-    async def open(cls, config: Config, *, transports: Transports | None = None) -> Engine:
-        """Open the database for this process and connect the accounts; makes no request yet. Raises StoreError."""
-        store = Store.open(config.database)
+    async def open(cls, config: Config, *, transports: Transports | None = None, role: str = "command") -> Engine:
+        """Open the database for this process and connect the accounts; makes no request yet. Raises StoreError.
+
+        `role` is what others on the same database see that this process does.
+        """
+        store = Store.open(config.database, role=role)
         try:
             return cls(config, store, await connect(config, store, transports=transports))
         except BaseException:
@@ -53,7 +66,7 @@ class Engine:
 
     def _build_syncs(self) -> dict[str, Sync]:
         # The locks are shared: clients of different sources may be one person.
-        locks = IdentityLocks()
+        locks = IdentityLocks(self.store.locks if self.store.database.shared else None)
         return {
             settings.booking: Sync(
                 settings,
@@ -73,13 +86,21 @@ class Engine:
         taken_back = await self.store.lanes.recover(self.clock())
         if taken_back:
             self._log.info("re-queued events interrupted by the last shutdown", events=taken_back)
-        adapters = self.connections.adapters()
-        self.watchers = [Watcher(a.remote.breaker, a.probe, self._recovered) for a in adapters]
+        if self.store.database.shared:
+            await self.taking_part.look()
+            self._spawn(self.taking_part.run())
+        self.watchers = [
+            Watcher(adapter.remote.breaker, self._probe(adapter), self._recovered) for adapter in self.connections.adapters()
+        ]
         for watcher in self.watchers:
             self._spawn(watcher.run())
         self._spawn(self._begin())
-        self._spawn(prune_forever(store=self.store, clock=self.clock))
-        self._spawn(self.account_checks.run(self.watchers))
+        if self.store.database.shared:
+            self.account_checks.then = self.shared_accounts.share_checks
+            self.taking_part.on_leading.append(self._housekeep)
+        else:
+            self._spawn(prune_forever(store=self.store, clock=self.clock))
+            self._spawn(self.account_checks.run(self.watchers))
 
     async def stop(self) -> None:
         """Drain the worker within `worker.drain_seconds`, then close everything."""
@@ -87,8 +108,52 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._lead_no_more()
         await self.connections.close()
         await self.store.close()
+
+    async def _housekeep(self) -> None:
+        """As the leader of several processes; what runs is not started twice, nor goes on where this one leads no more."""
+        if not self._leading:
+            self._leading = [
+                asyncio.create_task(prune_forever(store=self.store, clock=self.clock)),
+                asyncio.create_task(self.account_checks.run(self.watchers)),
+            ]
+
+    async def _lead_no_more(self) -> None:
+        for task in self._leading:
+            task.cancel()
+        await asyncio.gather(*self._leading, return_exceptions=True)
+        self._leading = []
+
+    def _probe(self, adapter: Integration) -> Callable[[], Awaitable[None]]:
+        if not self.store.database.shared:
+            return adapter.probe
+        return self.shared_accounts.probe(adapter.remote.account, adapter.probe)
+
+    @asynccontextmanager
+    async def alone(self, kind: str, source: str) -> AsyncIterator[None]:
+        """Do something long for a source that one process at a time may do.
+
+        Raises:
+            ConnectorError: another process does it.
+        """
+        if not self.store.database.shared:
+            yield
+            return
+        name = f"{kind} {source}"
+        if not await self.store.locks.take([name]):
+            hint = "Wait until it has ended; its log shows how far it is."
+            raise ConnectorError(f"Another connector process runs the {kind} of {source}.", hint=hint)
+        try:
+            yield
+        finally:
+            await asyncio.shield(self.store.locks.release([name]))
+
+    async def follow_others(self) -> None:
+        """For a process without a worker: stay one of those that work on the database."""
+        if self.store.database.shared:
+            self._spawn(self.taking_part.follow())
 
     def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(job))

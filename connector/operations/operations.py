@@ -5,11 +5,13 @@ Arguments and results are JSON-able, because they may travel between two process
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
+from connector.model.backfills import Mode, Request
+from connector.model.capabilities import BookingCapability
 from connector.model.problems import Check
 from connector.operations import checks
 from connector.operations.backfill import Backfill
@@ -20,7 +22,7 @@ from connector.operations.engine import Engine
 from connector.operations.people import People
 from connector.operations.running import Kind, LongOperation, Refused, Runner
 from connector.remote import payload
-from connector.store import views
+from connector.store import lists, views
 
 #: Events that one command can act on at most.
 MANY = 100_000
@@ -58,6 +60,7 @@ class Operations(People):
         self._patient = patient
         self._problems = problems
         self.runner = Runner()
+        engine.taking_part.on_replaced.append(self.runner.cancel)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """Do one operation by name. Raises KeyError for an unknown one, TypeError for unknown arguments."""
@@ -66,26 +69,43 @@ class Operations(People):
         return await getattr(self, name)(**arguments)
 
     async def resume(self) -> None:
-        """Go on with the backfills that an earlier service was doing, and begin the repairs that it could not begin."""
-        for source, asked, _since, _until in await self._store.backfills.unfinished():
-            if source in self._engine.syncs:
-                since, until, *changes = json.loads(asked)
-                if changes:
-                    self.runner.start_or_join(source, self._repair_of(source, since, until))
-                else:
-                    await self.backfill(source, since, until)
+        """Go on with the backfills that an earlier service was doing, and begin the repairs that it could not begin.
+
+        Where several processes work, the one that leads does so whenever another one has ended.
+        """
+        for source, asked in await self._store.backfills.unfinished():
+            if source in self._engine.syncs and not await self._is_running("backfill", source):
+                self.runner.start_or_join(source, self._backfill(source, asked))
         for source, lost_at in (await self._store.backfills.unrepaired()).items():
-            self.repair(source, lost_at)
+            if not await self._is_running("backfill", source):
+                self.repair(source, lost_at)
+
+    async def _is_running(self, kind: Kind, source: str) -> bool:
+        if self.runner.is_running(kind, source):
+            return True
+        return self._store.database.shared and await self._store.locks.are_held([f"{kind} {source}"])
 
     async def stop(self) -> None:
-        """Stop the backfills, each of which goes on where it was, and the comparisons, which begin anew."""
+        """Stop the backfills, each of which goes on where it was, and the comparisons, which begin again."""
         await self.runner.stop()
 
     async def retry(
-        self, ids: list[int] | None = None, state: str = "held", source: str | None = None, reason: str | None = None
+        self,
+        ids: list[int] | None = None,
+        state: str = "held",
+        source: str | None = None,
+        reason: str | None = None,
+        client_id: str | None = None,
+        customer_id: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
     ) -> list[int]:
-        """Queue events again: those of `ids`, or all in a state (with `reason` in theirs). Answers the ids that could be."""
-        ids = await self._ids(ids, state, source, reason)
+        """Queue events again: those of `ids`, or all in a state that the rest does not leave out. Answers which could be.
+
+        `reason` is a part of theirs; `since` and `until` are Unix time, of when they were received.
+        """
+        if ids is None:
+            ids = await self._ids(lists.Wanted(state, source, client_id, customer_id, reason, since, until))
         done = await self._store.upkeep.retry(ids, self._engine.clock())
         for event_id in sorted(set(ids) - set(done)):
             if await self._read_again(event_id):
@@ -100,13 +120,17 @@ class Operations(People):
         return done
 
     async def check(self, fix: bool) -> list[dict[str, Any]]:
-        """Ask both sides how they are, after creating what is missing if told to."""
+        """Ask both sides how they are, after creating what is missing if `fix`."""
         connections = self._engine.connections
         found = [
             *checks.configuration(self._engine.config),
             *checks.database(self._store.database),
+            *checks.modes(self._engine.config.database.path),
+            *await checks.restored(self._store, self._engine.syncs),
+            *await checks.clock(self._store, self._engine.clock()),
             *checks.backup(self._engine.config.database, self._engine.clock()),
             *await checks.ids(self._store),
+            *await checks.processes(self._store),
             *await checks.long_held(self._store, self._engine.config.worker.held_warning_days, self._engine.clock()),
         ]
         if self._problems is not None:
@@ -121,14 +145,11 @@ class Operations(People):
 
     async def backfill(self, source: str, since: str | None, until: str | None, dry_run: bool = False) -> dict[str, Any]:
         """Start a backfill, or join the same one where it runs already. Raises Refused where that cannot be."""
+        asked = Request(since, until, Mode.DRY_RUN if dry_run else Mode.BOOKINGS)
         if not dry_run:
             self._need_worker()
         try:
-            operation: LongOperation = (
-                DryRun(self._engine, source, since, until)
-                if dry_run
-                else Backfill(self._engine, source, since, until, patient=self._patient)
-            )
+            operation: LongOperation = DryRun(self._engine, source, asked) if dry_run else self._backfill(source, asked)
         except ValueError as error:
             raise Refused(str(error)) from None
         return self.runner.start_or_join(source, operation)
@@ -145,10 +166,10 @@ class Operations(People):
         now = datetime.now(UTC)
         lost = now if lost_at is None else min(now, datetime.fromtimestamp(lost_at, UTC))
         since = (lost - REPAIR).isoformat(timespec="seconds")
-        return self._repair_of(source, since, now.isoformat(timespec="seconds"))
+        return self._backfill(source, Request(since, now.isoformat(timespec="seconds"), Mode.CHANGES))
 
-    def _repair_of(self, source: str, since: str, until: str) -> Backfill:
-        return Backfill(self._engine, source, since, until, patient=self._patient, changes=True)
+    def _backfill(self, source: str, asked: Request) -> Backfill:
+        return Backfill(self._engine, source, asked, patient=self._patient)
 
     async def drift(self, source: str, sample: int | None = None, fix: bool = False) -> dict[str, Any]:
         """Start to compare the links of a source with both sides, or join who does. Raises Refused where that cannot be."""
@@ -175,11 +196,9 @@ class Operations(People):
         if source not in self._engine.syncs:
             raise Refused(f"No [[sync]] uses the source {source}.", hint="Only linked sources can be compared.")
 
-    async def _ids(self, ids: list[int] | None, state: str, source: str | None, reason: str | None) -> list[int]:
-        if ids is not None:
-            return ids
-        events = await self._store.read(views.events, state=state, source=source, reason=reason, limit=MANY)
-        return [event["id"] for event in events]
+    async def _ids(self, wanted: lists.Wanted) -> list[int]:
+        """The ids of the events that a list would show, at most `MANY`."""
+        return await self._store.read(lambda connection: [id_ for id_, _ in islice(lists.events(connection, wanted), MANY)])
 
     async def _read_again(self, event_id: int) -> bool:
         """A delivery that could not be read may be readable by now: after an update, or with other field settings."""
@@ -191,7 +210,7 @@ class Operations(People):
         if adapter is None:
             return False
         try:
-            data = payload.read(headers.get("content-type", ""), body, forms=adapter.accepts_forms)
+            data = payload.read(headers.get("content-type", ""), body, forms=adapter.can(BookingCapability.FORMS))
             reading = adapter.read_delivery(headers, data)
         except Exception as error:  # a delivery that is still unreadable must not keep the others from being read
             self._log.error("adapter failed", source=source, event_id=event_id, error=type(error).__name__)

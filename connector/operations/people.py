@@ -12,6 +12,7 @@ import structlog
 
 from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.model.bookings import Client
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import ConnectorError
 from connector.model.links import Link
 from connector.operations.engine import Engine
@@ -51,7 +52,7 @@ class People:
         self._engine.worker.wake()
 
     async def share(self, review: int, by: str) -> list[int]:
-        """Treat the address or number of an item as shared by several; answers the events that are asked anew.
+        """Treat the address or number of an item as shared by several; answers the events that are asked again.
 
         Raises Refused where the item is not about one.
         """
@@ -153,9 +154,9 @@ class People:
     async def _clear(self, link: Link) -> list[str]:
         """Take the customer's id out of the booking system; a sentence about what came of it, if there is anything to say."""
         adapter = self._engine.connections.booking.get(link.source)
-        if adapter is None or not adapter.writes_links:
+        if adapter is None or not adapter.can(BookingCapability.WRITES_LINKS):
             return []
-        if not adapter.reads_links:
+        if not adapter.can(BookingCapability.READS_LINKS):
             return [
                 f"What {adapter.title} holds for the client cannot be read: remove the id {link.customer_id} there by hand."
             ]
@@ -175,7 +176,7 @@ class People:
     async def _places(self, adapter: BookingSystem, link: Link) -> list[ClientLink]:
         """Where the booking system holds the customer's id, read fresh."""
         bookings: list[str | None] = [None]
-        if adapter.links_appointments:
+        if adapter.can(BookingCapability.LINKS_APPOINTMENTS):
             bookings = [*await self._store.read(views.written_to, link.source, link.client_id, link.customer_id, limit=MANY)]
         read = [await adapter.read_link(link.client_id, booking) for booking in bookings]
         return [place for place in read if place.customer_id == link.customer_id]

@@ -19,6 +19,8 @@ from connector.operations.listing import Lists
 from connector.remote.integration import Integration
 from connector.store import views
 from connector.store.backup import last_backup
+from connector.store.shared import processes
+from connector.store.tallies import Tally
 
 #: Seconds which the writer gets to show that it lives.
 WRITER_PATIENCE = 3.0
@@ -106,7 +108,7 @@ class Overview:
             "sources": {name: self._source(a, last.get(name)) for name, a in self._engine.connections.booking.items()},
             "crms": {name: self._account(a) for name, a in self._engine.connections.crms.items()},
             "links": await read(views.link_count),
-            "database": {**self._engine.store.database.sizes(), **self._backed_up()},
+            "database": {**self._engine.store.database.sizes(), **self._backed_up(), **await self._processes()},
             "unmatched": self._unmatched(),
             "checks": [check.model_dump() for check in await self.checks()],
         }
@@ -139,7 +141,7 @@ class Overview:
         try:
             async with asyncio.timeout(WRITER_PATIENCE):
                 # A write that writes nothing would also succeed on a disk that takes nothing.
-                await self._engine.store.upkeep.count("readiness checks")
+                await self._engine.store.upkeep.count(Tally.READINESS_CHECK)
         except TimeoutError:
             return [Check(id="database", level="error", message="The database's writer does not answer.")]
         except ConnectorError as error:
@@ -153,6 +155,12 @@ class Overview:
         settings = self._engine.config.database
         return {} if settings.on_server else {"last_backup_at": last_backup(settings.path)}
 
+    async def _processes(self) -> dict[str, Any]:
+        if not self._engine.store.database.shared:
+            return {}
+        found = await self._engine.store.read(processes)
+        return {"processes": [{**one, "started_at": views.moment(one["started_at"])} for one in found]}
+
     async def checks(self) -> list[Check]:
         """What is known of file, database and accounts, without asking a remote system."""
         seen = [check for checks_of_one in self._engine.account_checks.findings.values() for check in checks_of_one]
@@ -162,6 +170,7 @@ class Overview:
             *checks.large_wal(store.database),
             *checks.backup(settings, self._engine.clock()),
             *await checks.ids(store),
+            *await checks.processes(store),
         ]
         return [*await self.ready(), *self._found, *own, *checks.states(self._engine.connections), *seen]
 
@@ -171,7 +180,7 @@ class Overview:
 
     def _own(self) -> list[Check]:
         found = checks.open_files()
-        if not self._works:
+        if not self._works and not self._engine.store.database.shared:
             text = "the worker is off (--no-worker): deliveries are stored and wait"
             found.append(Check(id="worker", level="warning", message=text, hint="Start `connector serve` without --no-worker."))
         if (problem := self._engine.worker.problem) is not None:

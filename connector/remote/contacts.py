@@ -55,12 +55,22 @@ def shared(contact: Customer, email: str, person_key: str) -> frozenset[str]:
 
 
 def blanks(current: Customer, new: NewCustomer, fields: Iterable[str]) -> list[str]:
-    """Those of our fields that `new` knows and `current` does not."""
-    return [
-        field
-        for field in fields
-        if not (current.emails if field == "email" else getattr(current, field)) and str(getattr(new, field)).strip()
-    ]
+    """Those of our fields that `new` knows and `current` does not; a name in one field is blank as `whole_name` says."""
+
+    def is_blank(field: str) -> bool:
+        if current.one_name and field in ("first_name", "last_name"):
+            return bool(whole_name(current, new))
+        return not (current.emails if field == "email" else getattr(current, field))
+
+    return [field for field in fields if is_blank(field) and str(getattr(new, field)).strip()]
+
+
+def whole_name(current: Customer, new: NewCustomer) -> str:
+    """The name to write where the CRM keeps it in one field: `new`'s, if there is none, or only one of its two parts."""
+    parts = [part for part in (new.first_name.strip(), new.last_name.strip()) if part]
+    there = current.first_name.strip().casefold()
+    may = not there or (len(parts) == 2 and there in [part.casefold() for part in parts])
+    return " ".join(parts) if may else ""
 
 
 def identifies(wanted: Container[str], kept: Container[str], names: Mapping[str, str]) -> bool:

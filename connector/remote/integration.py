@@ -8,8 +8,10 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
+from connector.model.capabilities import Capability
 from connector.model.errors import RemoteError
 from connector.model.problems import Check, Level
+from connector.model.renewed import RenewedSecrets
 from connector.remote.http import Remote
 from connector.remote.rate_limit import QuotaFor
 
@@ -24,9 +26,17 @@ class Integration(ABC):
     #: The keys of the account's table in the configuration.
     settings_model: ClassVar[type[Any]]
 
+    #: What the account can do; the class says what it is by default, and `by_setting` what the settings may change of that.
+    capabilities: frozenset[Capability] = frozenset()
+    by_setting: ClassVar[frozenset[Capability]] = frozenset()
+
     def __init__(self, name: str, remote: Remote) -> None:
         self.name = name
         self.remote = remote
+
+    def can(self, capability: Capability) -> bool:
+        """Whether the account, as it is configured, can do something."""
+        return capability in self.capabilities
 
     @classmethod
     @abstractmethod
@@ -47,6 +57,16 @@ class Integration(ABC):
         """Create or repair what is ours in the remote system; one sentence for each thing done."""
         return []
 
+    def remember(self, memory: RenewedSecrets) -> None:  # noqa: B027 - most accounts renew nothing
+        """Take a secret that was renewed earlier from `memory`, and keep the next one there. Raises StoreError."""
+
+    async def renew(self) -> list[str]:
+        """Renew secrets that end soon, once an hour while the account works; one sentence for each.
+
+        A new one is kept before it is used. What fails is said by `checks`. Raises StoreError where one cannot be kept.
+        """
+        return []
+
     async def check(self, name: str, well: str, act: Callable[[], Awaitable[Any]], *, level: Level = "error") -> Check:
         """One check: ok with `well` when `act` returns, `level` with the error's text and hint when it raises RemoteError."""
         identity = f"{self.remote.account}.{name}"
@@ -55,3 +75,9 @@ class Integration(ABC):
         except RemoteError as error:
             return Check(id=identity, level=level, message=str(error), hint=error.hint)
         return Check(id=identity, level="ok", message=f"{self.title}: {well}")
+
+    def unchecked(self, what: str) -> Check:
+        """Say what cannot be known before it is done: the remote system has no way to ask for that permission."""
+        after = "A refusal stops only that kind of action, and is shown here"
+        text = f"{self.title}: cannot be checked without writing: {what}. {after}"
+        return Check(id=f"{self.remote.account}.writing", level="ok", message=text)

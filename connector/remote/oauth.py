@@ -74,8 +74,12 @@ class TokenSource:
         return {"Authorization": f"{self._scheme} {token}"}
 
 
-async def request_token(remote: Remote, path: str, form: Mapping[str, str], *, probe: bool, hint: str) -> Token:
+async def request_token(
+    remote: Remote, path: str, form: Mapping[str, str], *, probe: bool, hint: str | Callable[[str, str], str]
+) -> Token:
     """Fetch a token with an HTML form, as OAuth 2.0 has it.
+
+    `hint` says what to do about a refusal, or is asked for that with its `error` and `error_description`.
 
     Raises:
         AccountPaused: the credentials were refused; with the code of the refusal where it is a standard one, and `hint`.
@@ -90,7 +94,8 @@ async def request_token(remote: Remote, path: str, form: Mapping[str, str], *, p
         code = found.get("error")
         how = f"refused ({code})" if code in CODES else "refused"
         message = f"{remote.title}: {what}: {how}"
-        raise AccountPaused(message, account=remote.account, status=answer.status, hint=hint)
+        advice = hint if isinstance(hint, str) else hint(read_text(code), read_text(found.get("error_description")))
+        raise AccountPaused(message, account=remote.account, status=answer.status, hint=advice)
     return read_token(remote, found)
 
 

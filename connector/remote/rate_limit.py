@@ -19,7 +19,7 @@ from connector.model.errors import RateLimited
 
 #: Added to every window, in seconds: covers clocks that tick differently.
 MARGIN = 0.01
-#: A caller that would have to wait longer than this is told to come back instead.
+#: A caller that would have to wait longer than this is asked to come back instead.
 PATIENCE = 60.0
 
 Record = Callable[[str, float, int], Awaitable[None]]
@@ -60,6 +60,9 @@ class Quota:
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
         self._blocked_until = 0.0
+
+    async def close(self) -> None:
+        """Nothing more will be called."""
 
     def restore(self, calls: Iterable[tuple[float, int]]) -> None:
         """Count calls that an earlier process made: `(age in seconds, cost)` each."""

@@ -17,7 +17,9 @@ from connector.store.links import Links
 from connector.store.lock import read_lock
 from connector.store.maintenance import Upkeep
 from connector.store.opening import Location, look, open_database, stream
+from connector.store.renewed import RenewedFile
 from connector.store.reviews.decisions import Reviews
+from connector.store.shared import Ledger, Locks, SharedStates
 
 T = TypeVar("T")
 
@@ -27,7 +29,7 @@ __all__ = ["Store", "look", "read_lock", "stream"]
 class Store:
     """The open database, by subject. `read` runs one of `connector.store.views` on a read-only connection."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, path: Path) -> None:
         self.database = database
         self.inbox = Inbox(database)
         self.lanes = Lanes(database)
@@ -37,11 +39,16 @@ class Store:
         self.follow_ups = FollowUps(database)
         self.upkeep = Upkeep(database)
         self.backfills = Backfills(database)
+        self.renewed = RenewedFile(path)
+        #: Only where several processes work on the database.
+        self.locks = Locks(database)
+        self.ledger = Ledger(database)
+        self.states = SharedStates(database)
 
     @classmethod
-    def open(cls, where: Path | Location) -> Store:
-        """Open for this process alone. Raises StoreError; see `open_database`."""
-        return cls(open_database(where))
+    def open(cls, where: Path | Location, *, role: str = "all") -> Store:
+        """Open, made where there is none yet. Raises StoreError; see `open_database`."""
+        return cls(open_database(where, role), where if isinstance(where, Path) else where.path)
 
     async def read(self, view: Callable[..., T], *args: Any, budget: float = 10.0, **kwargs: Any) -> T:
         """Run a view; raises StoreError when it takes longer than `budget` seconds."""

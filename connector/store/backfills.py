@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from connector.model.backfills import Mode, Request
 from connector.model.bookings import Event
-from connector.store.connection import Connection
+from connector.store.connection import Connection, Row
 from connector.store.database import Database
 from connector.store.inbox import BACKFILL, next_delivery, queue_events
+from connector.store.tallies import Tally
 
 #: The counts of a run, in the order of the public contract.
 COUNTS = ("seen", "already_linked", "matched", "created", "written_back", "held", "failed", "skipped")
@@ -19,7 +21,7 @@ COUNTS = ("seen", "already_linked", "matched", "created", "written_back", "held"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One backfill. `asked` identifies the request, so that the same request goes on where it was interrupted."""
+    """One backfill."""
 
     id: int
     source: str
@@ -37,21 +39,26 @@ class Backfills:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, source: str, asked: str, since: float, until: float, by_service: bool, now: float) -> Run:
+    async def begin(self, source: str, asked: Request, since: float, until: float, by_service: bool, now: float) -> Run:
         """Go on with the unfinished run of the same request, or start one (which replaces another unfinished one)."""
         return await self._database.write(lambda connection: _begin(connection, source, asked, since, until, by_service, now))
 
-    async def unfinished(self) -> list[tuple[str, str, float, float]]:
-        """(source, asked, since, until) of the runs which a service was doing when it ended."""
-        query = "SELECT source, asked, since, until FROM backfills WHERE state IN ('walking', 'working') AND by_service = 1"
-        return await self._database.read(lambda connection: [tuple(row) for row in connection.execute(query)])
+    async def unfinished(self) -> list[tuple[str, Request]]:
+        """(source, request) of the runs which a service was doing when it ended."""
+        query = (
+            "SELECT source, asked_since, asked_until, mode FROM backfills"
+            " WHERE state IN ('walking', 'working') AND by_service = 1"
+        )
+        return await self._database.read(
+            lambda connection: [(row["source"], _request(row)) for row in connection.execute(query)]
+        )
 
     async def unrepaired(self) -> dict[str, float]:
         """Sources that said they had lost a delivery, and when: those for which no repair was begun since."""
         query = (
-            "SELECT substr(t.name, 6), t.n FROM tallies t WHERE t.hour = 0 AND t.name LIKE 'lost:%' AND NOT EXISTS ("
-            "SELECT 1 FROM backfills b WHERE b.source = substr(t.name, 6) AND b.state <> 'replaced'"
-            " AND b.asked LIKE '%\"changes\"]' AND b.started_at >= t.n)"
+            f"SELECT t.source, t.n FROM tallies t WHERE t.kind = '{Tally.LOST_DELIVERY}' AND NOT EXISTS ("
+            "SELECT 1 FROM backfills b WHERE b.source = t.source AND b.state <> 'replaced'"
+            f" AND b.mode = '{Mode.CHANGES}' AND b.started_at >= t.n)"
         )
         return await self._database.read(lambda connection: {row[0]: float(row[1]) for row in connection.execute(query)})
 
@@ -80,11 +87,17 @@ class Backfills:
         return await self._database.read(lambda connection: _waiting(connection, run))
 
 
-def _begin(connection: Connection, source: str, asked: str, since: float, until: float, by_service: bool, now: float) -> Run:
+def _request(row: Row) -> Request:
+    return Request(row["asked_since"], row["asked_until"], Mode(row["mode"]))
+
+
+def _begin(
+    connection: Connection, source: str, asked: Request, since: float, until: float, by_service: bool, now: float
+) -> Run:
     row = connection.execute(
         "SELECT * FROM backfills WHERE source = ? AND state IN ('walking', 'working')", (source,)
     ).fetchone()
-    if row is not None and row["asked"] == asked:
+    if row is not None and _request(row) == asked:
         connection.execute("UPDATE backfills SET by_service = ?, updated_at = ? WHERE id = ?", (by_service, now, row["id"]))
         cursor = json.loads(row["cursor"]) if row["cursor"] else None
         return Run(row["id"], source, row["since"], row["until"], row["state"], cursor, row["fraction"], resumed=True)
@@ -92,9 +105,9 @@ def _begin(connection: Connection, source: str, asked: str, since: float, until:
         "UPDATE backfills SET state = 'replaced' WHERE source = ? AND state IN ('walking', 'working')", (source,)
     )
     inserted = connection.execute(
-        "INSERT INTO backfills (source, asked, since, until, state, by_service, started_at, updated_at)"
-        " VALUES (?, ?, ?, ?, 'walking', ?, ?, ?) RETURNING id",
-        (source, asked, since, until, by_service, now, now),
+        "INSERT INTO backfills (source, asked_since, asked_until, mode, since, until, state, by_service, started_at,"
+        " updated_at) VALUES (?, ?, ?, ?, ?, ?, 'walking', ?, ?, ?) RETURNING id",
+        (source, asked.since, asked.until, str(asked.mode), since, until, by_service, now, now),
     ).fetchone()
     return Run(inserted[0], source, since, until, "walking", None, 0.0)
 

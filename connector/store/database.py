@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -63,11 +64,17 @@ class Database(ABC):
     #: (when it was put in place, when it was made) of the backup that this database once was; Unix time.
     restored: tuple[float, float] | None
 
+    #: Whether several processes may work on it at once.
+    shared = False
+    #: Called, in any thread, when a process has made a lane due.
+    on_due: Callable[[], None]
+
     #: Under which identity keys are stored.
     _key: Key
 
-    def __init__(self, lock_file: int) -> None:
+    def __init__(self, lock_file: int | None) -> None:
         self.boot = uuid4().hex
+        self.on_due = lambda: None
         self._lock_file = lock_file
         self._log = structlog.get_logger("connector.store.database").bind()
         self._loop = asyncio.get_running_loop()
@@ -91,6 +98,10 @@ class Database(ABC):
     @abstractmethod
     def refuses(self) -> Overloaded | None:
         """Why no delivery can be stored now, as far as is known without trying."""
+
+    @abstractmethod
+    def ended(self, connection: Connection) -> list[str]:
+        """Within a write: the boot ids of the processes that claim lanes and have ended."""
 
     @abstractmethod
     def blank(self, connection: Connection, table: str, key: str, ids: Sequence[int], columns: Sequence[str]) -> None:
@@ -120,11 +131,33 @@ class Database(ABC):
     def _let_go(self) -> None:
         """Close what is open beside the lock file; no thread uses it any more."""
 
-    # What does not.
+    # What one process alone needs not.
+
+    def now(self) -> float:
+        """Unix time, the same for all processes that work on this database."""
+        return time.time()
+
+    def check_lease(self) -> None:  # noqa: B027 - nothing to do is right where there is one process
+        """Raise StoreError unless what this process has claimed is certainly its own. Asked before every remote call."""
+
+    def takes_part(self, connection: Connection) -> bool:  # noqa: ARG002 - a file belongs to one process
+        """Within a write: whether this process may claim lanes, or others have already taken over from it."""
+        return True
+
+    @property
+    def replaced(self) -> bool:
+        """Whether others have taken over what this process was doing: it has to let go of it, and `begin_again`."""
+        return False
+
+    async def begin_again(self) -> None:  # noqa: B027 - as above
+        """Go on as if this process had just started."""
+
+    # What does not differ.
 
     def announce(self, details: dict[str, Any]) -> None:
-        """Tell the command line on this machine how to reach this process."""
-        announce(self._lock_file, details)
+        """Tell the command line on this machine how to reach this process, unless another process here has done so."""
+        if self._lock_file is not None:
+            announce(self._lock_file, details)
 
     def keyed(self, key: str) -> str:
         """The form in which an identity key (or a person's) is stored; see `connector.store.key`."""
@@ -159,8 +192,9 @@ class Database(ABC):
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._readers.shutdown)
-        self._let_go()
-        give_up(self._lock_file)
+        await asyncio.to_thread(self._let_go)
+        if self._lock_file is not None:
+            give_up(self._lock_file)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -11,8 +11,10 @@ from typing import Any
 
 from connector.model.bookings import Event, Reading
 from connector.model.deliveries import Delivery
+from connector.store import tallies
 from connector.store.connection import Connection, Row, in_portions
 from connector.store.database import Batched, Database
+from connector.store.tallies import Tally, TallyRow, hour_of
 
 #: Lanes with live events go before lanes that only the backfill filled.
 LIVE, BACKFILL = 0, 1
@@ -110,7 +112,7 @@ def _is_another(connection: Connection, delivery_id: int, delivery: Delivery, di
         event = f"{delivery.event}#{digest.hex()}"
         values = _columns(delivery_id, delivery, event, digest)
         if connection.execute(f"{_INSERT} VALUES {_rows_of(9, 1)} {_KEEP_FIRST}", values).rowcount:
-            tally(connection, 0, Counter({f"reused:{delivery.source}": 1}))
+            tallies.add(connection, [(Tally.REUSED_ID, delivery.source, 0, 1)])
             return True
     connection.execute(
         "UPDATE deliveries SET duplicates = duplicates + 1 WHERE source = ? AND event = ?", (delivery.source, event)
@@ -132,21 +134,17 @@ def _differs(known: Row, body: bytes, digest: bytes) -> bool:
 
 def _count(deliveries: Sequence[Delivery], events: Sequence[Any], connection: Connection) -> None:
     """Bring the counters up to date: of all time by state, of this hour, and when each source was heard last."""
-    added = [(0, name, number) for name, number in Counter(event[5] for event in events).items()]
-    hour = int(deliveries[-1].received_at // 3600)
-    added.append((hour, "received", len(deliveries)))
+    added: list[TallyRow] = [(state, "", 0, number) for state, number in Counter(event[5] for event in events).items()]
+    hour = hour_of(deliveries[-1].received_at)
+    added.append((Tally.RECEIVED, "", hour, len(deliveries)))
     if held := sum(event[5] == "held" for event in events):
-        added.append((hour, "held", held))
+        added.append(("held", "", hour, held))
     last = {delivery.source: int(delivery.received_at) for delivery in deliveries}
-    added += [(0, f"last:{source}", at) for source, at in last.items()]
+    added += [(Tally.LAST_DELIVERY, source, 0, at) for source, at in last.items()]
     # Committed with the delivery: what was lost before it has to be read also if the process ends now.
     lost = {delivery.source: int(delivery.received_at) for delivery in deliveries if delivery.reading.lost_before}
-    added += [(0, f"lost:{source}", at) for source, at in lost.items()]
-    connection.execute(
-        f"INSERT INTO tallies (hour, name, n) VALUES {_rows_of(3, len(added))} ON CONFLICT (name, hour) DO UPDATE SET"
-        " n = excluded.n + CASE WHEN tallies.name LIKE 'last:%' OR tallies.name LIKE 'lost:%' THEN 0 ELSE tallies.n END",
-        [value for row in added for value in row],
-    )
+    added += [(Tally.LOST_DELIVERY, source, 0, at) for source, at in lost.items()]
+    tallies.add(connection, added)
 
 
 @lru_cache(maxsize=64)
@@ -184,15 +182,6 @@ def _insert_events(connection: Connection, events: Sequence[Any]) -> None:
         )
 
 
-def tally(connection: Connection, at: float, counts: Counter[str]) -> None:
-    """Add to the counters of an hour (or, with `at` 0, of all time)."""
-    connection.executemany(
-        "INSERT INTO tallies (hour, name, n) VALUES (?, ?, ?)"
-        " ON CONFLICT (name, hour) DO UPDATE SET n = tallies.n + excluded.n",
-        [(int(at // 3600), name, n) for name, n in counts.items()],
-    )
-
-
 def _read_again(connection: Connection, event_id: int, reading: Reading) -> bool:
     row = connection.execute(
         "SELECT delivery_id, source, received_at FROM events WHERE id = ? AND state = 'held' AND lane_id IS NULL",
@@ -219,4 +208,4 @@ def queue_events(
         open_lanes(connection, [(source, event.client.id, at) for event in events], priority)
         rows = [(delivery_id, source, at, e.client.id, e.type, "queued", e.model_dump_json(), None, None) for e in events]
         _insert_events(connection, rows)
-        tally(connection, 0, Counter({"queued": len(events)}))
+        tallies.add(connection, [("queued", "", 0, len(events))])

@@ -1,4 +1,4 @@
-"""The journal: every foreign effect is written down as an intent before it is attempted, and settled with its result.
+"""The journal: every foreign effect is written down as an intent before it is attempted, and settled afterwards.
 
 An intent that is still open when its event runs again means: the effect may have happened. While a create is open it
 also claims the person's identity keys, so that no other client who is the same person can be created meanwhile.
@@ -12,6 +12,7 @@ from dataclasses import replace
 from connector.model.errors import Postponed
 from connector.model.jobs import Work
 from connector.model.links import Link
+from connector.model.states import Step
 from connector.store.connection import Connection
 from connector.store.database import Database
 from connector.store.intents import forget
@@ -44,6 +45,12 @@ class Journal:
         query = "SELECT 1 FROM intents WHERE key = ? AND state <> 'done'"
         return await self._database.read(lambda connection: connection.execute(query, (key,)).fetchone() is not None)
 
+    async def tried_at(self, key: str) -> float | None:
+        """When the last try of this effect was begun (Unix time), while it is not settled; None where nothing is open."""
+        query = "SELECT updated_at FROM intents WHERE key = ? AND state <> 'done'"
+        row = await self._database.read(lambda connection: connection.execute(query, (key,)).fetchone())
+        return None if row is None else float(row[0])
+
     async def undone(self, key: str) -> None:
         """The effect certainly did not happen: forget the intent and what it claims."""
         await self._database.write(lambda connection: forget(connection, key))
@@ -52,7 +59,7 @@ class Journal:
         self,
         work: Work,
         links: Sequence[Link],
-        step: str,
+        step: Step,
         now: float,
         *,
         keys: Sequence[str] = (),
@@ -69,13 +76,13 @@ class Journal:
             lambda connection: _linked(connection, work, links, step, now, new, all_, merged_from, intent)
         )
 
-    async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:
+    async def wrote_back(self, work: Work, link: Link, step: Step, now: float, *, intent: str | None) -> None:
         """Commit that the booking system holds the customer's id."""
         await self._database.write(lambda connection: _wrote_back(connection, work, link, step, now, intent))
 
     async def settled(self, work: Work, key: str, now: float) -> None:
         """Commit that an effect without further bookkeeping is done."""
-        await self._database.write(lambda connection: _settle(connection, work, key, "", now))
+        await self._database.write(lambda connection: _settle(connection, work, key, now))
 
     async def recorded(self, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float) -> None:
         """Commit which CRM record holds the appointment, and which statement about it was written last."""
@@ -128,12 +135,12 @@ def _check_link(connection: Connection, work: Work, known: Link | None) -> None:
     """Raise Postponed where the client was linked to somebody else while its event ran: a decision is not written over."""
     there = link_of(connection, work.source, work.client_id)
     if there is not None and (known is None or (there.crm, there.customer_id) != (known.crm, known.customer_id)):
-        raise Postponed("the client was linked anew while this event ran", retry_after=LOOK_AGAIN)
+        raise Postponed("the client's link was changed while this event ran", retry_after=LOOK_AGAIN)
 
 
-def _settle(connection: Connection, work: Work, key: str, result: str, now: float) -> None:
+def _settle(connection: Connection, work: Work, key: str, now: float) -> None:
     fence(connection, work)
-    connection.execute("UPDATE intents SET state = 'done', result = ?, updated_at = ? WHERE key = ?", (result, now, key))
+    connection.execute("UPDATE intents SET state = 'done', updated_at = ? WHERE key = ?", (now, key))
     connection.execute("DELETE FROM claims WHERE intent = ?", (key,))
 
 
@@ -141,7 +148,7 @@ def _linked(
     connection: Connection,
     work: Work,
     links: Sequence[Link],
-    step: str,
+    step: Step,
     now: float,
     keys: Sequence[str],
     said: Sequence[str],
@@ -162,7 +169,7 @@ def _linked(
     remember(connection, own, keys, now)
     give_up(connection, own, keys, said)
     if intent is not None:
-        _settle(connection, work, intent, own.customer_id, now)
+        _settle(connection, work, intent, now)
     _settle_creates(connection, own, now)
     reach_step(connection, work, step, now)
 
@@ -170,28 +177,28 @@ def _linked(
 def _settle_creates(connection: Connection, link: Link, now: float) -> None:
     """However the client came to be linked, an earlier attempt to create it must not block others for ever."""
     rows = connection.execute(
-        "UPDATE intents SET state = 'done', result = ?, updated_at = ?"
+        "UPDATE intents SET state = 'done', updated_at = ?"
         " WHERE source = ? AND client_id = ? AND kind = 'create' AND state <> 'done' RETURNING key",
-        (link.customer_id, now, link.source, link.client_id),
+        (now, link.source, link.client_id),
     ).fetchall()
     connection.executemany("DELETE FROM claims WHERE intent = ?", [(row[0],) for row in rows])
 
 
-def _wrote_back(connection: Connection, work: Work, link: Link, step: str, now: float, intent: str | None) -> None:
+def _wrote_back(connection: Connection, work: Work, link: Link, step: Step, now: float, intent: str | None) -> None:
     fence(connection, work)
     _check_link(connection, work, link)
     save_link(
         connection, replace(link, stored_id=link.customer_id, written_back_at=now if intent else link.written_back_at), now
     )
     if intent is not None:
-        _settle(connection, work, intent, link.customer_id, now)
+        _settle(connection, work, intent, now)
     reach_step(connection, work, step, now)
 
 
 def _recorded(
     connection: Connection, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float
 ) -> None:
-    _settle(connection, work, intent, record_id, now)
+    _settle(connection, work, intent, now)
     connection.execute(
         "INSERT INTO appointments VALUES (:source, :appointment, :client, :record, :version, :now,"
         " coalesce((SELECT crm FROM links WHERE source = :source AND client_id = :client), ''))"

@@ -15,6 +15,7 @@ import sqlite3
 from pathlib import Path
 
 from connector.model.errors import StoreError
+from connector.store.files import write_durably
 
 ENDING = ".key"
 _BYTES = 32
@@ -24,13 +25,13 @@ class Key:
     """The secret. `keyed` is what is stored and looked up in an identity key's place."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        self.secret = secret
         self.fingerprint = hmac.digest(secret, b"fingerprint", "sha256").hex()
 
     def keyed(self, key: str) -> str:
         """The stored form of a digest; what stands before its colon (`email`, `phone`) stays."""
         kind, colon, _ = key.rpartition(":")
-        return f"{kind}{colon}{hmac.digest(self._secret, b'identity:' + key.encode(), hashlib.sha256).hex()}"
+        return f"{kind}{colon}{hmac.digest(self.secret, b'identity:' + key.encode(), hashlib.sha256).hex()}"
 
 
 def key_file(path: Path) -> Path:
@@ -55,8 +56,27 @@ def load_key(path: Path, fingerprint: str | None) -> Key:
     """
     key = _read(key_file(path))
     if key is None and fingerprint is None:
-        return _make(key_file(path))
+        return _write(key_file(path), secrets.token_bytes(_BYTES))
     return check_key(path, key, fingerprint)
+
+
+def share_key(path: Path, other: Path) -> bool:
+    """Give the database at `other` the secret of the one at `path`, in a file of its own; returns whether it had none.
+
+    Raises:
+        StoreError: there is another secret already, or the file cannot be read or written.
+    """
+    key, there = _read(key_file(path)), _read(key_file(other))
+    if key is None:
+        raise StoreError(f"The key file {key_file(path).name} is missing.", hint="Put it beside the database again.")
+    if there is None:
+        _write(key_file(other), key.secret)
+        return True
+    if there.fingerprint != key.fingerprint:
+        name = key_file(other).name
+        text = f"The key file {name} is there already, and belongs to another database."
+        raise StoreError(text, hint=f"Move {name} to another place if no database needs it there, and run this again.")
+    return False
 
 
 def matches(path: Path, fingerprint: str | None) -> None:
@@ -94,23 +114,10 @@ def _read(file: Path) -> Key | None:
     return Key(secret)
 
 
-def _make(file: Path) -> Key:
-    """Write a new secret, on the disk before anything is stored under it."""
-    secret = secrets.token_bytes(_BYTES)
-    part = file.with_name(f".{file.name}.{os.getpid()}.partial")
+def _write(file: Path, secret: bytes) -> Key:
+    """Write a secret, on the disk before anything is stored under it."""
     try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(handle, secret.hex().encode() + b"\n")
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        part.replace(file)
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_durably(file, secret.hex().encode() + b"\n")
     except OSError as error:
         text = f"The key file {file.name} cannot be written: {error.strerror}."
         raise StoreError(text, hint="Check the folder: that it exists, may be written and has space.") from error

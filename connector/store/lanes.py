@@ -6,17 +6,19 @@ Every write of a running event is fenced: it applies only while the lane still c
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Collection
 
 from connector.model.bookings import Event
 from connector.model.jobs import StaleClaim, Verdict, Work
-from connector.store.connection import Connection, Row
+from connector.model.states import Step
+from connector.store import tallies
+from connector.store.connection import Connection, Row, marks
 from connector.store.database import Database
-from connector.store.inbox import BACKFILL, LIVE, tally
+from connector.store.inbox import BACKFILL, LIVE
 from connector.store.intents import forget_open
 from connector.store.links import link_of
 from connector.store.reviews.decisions import decision_of, follow
+from connector.store.tallies import hour_of
 
 #: Trace entries kept per event; the oldest go first.
 LONGEST_TRACE = 60
@@ -35,7 +37,11 @@ class Lanes:
 
     async def recover(self, now: float) -> int:
         """Take back what earlier processes were running when they ended, and wake what waited for an account."""
-        return await self._database.write(lambda connection: _recover(connection, self._database.boot, now))
+        return await self._database.write(lambda connection: recover(connection, self._database.ended(connection), now))
+
+    async def take_over(self, now: float) -> int:
+        """Take back what other processes were running that have ended meanwhile."""
+        return await self._database.write(lambda connection: _take_back(connection, self._database.ended(connection), now))
 
     async def claim(self, limit: int, now: float, *, without: Collection[str] = ()) -> list[Work]:
         """Take up to `limit` due lanes, live ones first; each comes with the event at its head, its attempt counted.
@@ -44,7 +50,10 @@ class Lanes:
         """
         boot = self._database.boot
         # A power cut may forget a claim: nothing has been done yet, and every effect is preceded by a durable intent.
-        return await self._database.write(lambda connection: _claim(connection, boot, limit, now, without), durable=False)
+        return await self._database.write(
+            lambda connection: _claim(connection, boot, limit, now, without) if self._database.takes_part(connection) else [],
+            durable=False,
+        )
 
     async def conclude(self, work: Work, verdict: Verdict, now: float) -> None:
         """Write down the verdict and free the lane. Raises StaleClaim when the lane is no longer ours."""
@@ -73,7 +82,7 @@ def fence(connection: Connection, work: Work) -> None:
         raise StaleClaim(f"Event {work.event_id} was taken over.")
 
 
-def reach_step(connection: Connection, work: Work, step: str, now: float) -> None:
+def reach_step(connection: Connection, work: Work, step: Step, now: float) -> None:
     """Note that the event has reached `step`, with its trace; fenced, for operations that commit more with it."""
     fence(connection, work)
     connection.execute(
@@ -82,13 +91,20 @@ def reach_step(connection: Connection, work: Work, step: str, now: float) -> Non
     )
 
 
-def _recover(connection: Connection, boot: str, now: float) -> int:
+def recover(connection: Connection, ended: Collection[str], now: float) -> int:
+    """Take back what was running under these boot ids, and wake what waits for an account; returns how many events ran."""
     newest = connection.execute("SELECT received_at FROM deliveries ORDER BY id DESC LIMIT 1").fetchone()
     if newest is not None and newest[0] > now:
         # What the clock said then was wrong, or is now; either way nothing may wait until it says so again.
         _set_back(connection, newest[0] - now, now)
     connection.execute("UPDATE lanes SET due = ?, waits_for = NULL WHERE waits_for IS NOT NULL AND boot IS NULL", (now,))
-    lanes = [row[0] for row in connection.execute("SELECT id FROM lanes WHERE boot IS NOT NULL AND boot <> ?", (boot,))]
+    return _take_back(connection, ended, now)
+
+
+def _take_back(connection: Connection, ended: Collection[str], now: float) -> int:
+    """Queue what was running under these boot ids; the tokens of their claims fit no lane any more."""
+    query = f"UPDATE lanes SET token = token + 1 WHERE boot IN ({marks(ended)}) RETURNING id"
+    lanes = [row[0] for row in connection.execute(query, tuple(ended))] if ended else []
     for lane in lanes:
         connection.execute(
             "UPDATE events SET state = 'retrying', reason = 'the process ended while it ran'"
@@ -195,7 +211,7 @@ def _conclude(connection: Connection, work: Work, verdict: Verdict, now: float) 
         ),
     )
     if verdict.state in ("done", "held", "ignored"):
-        tally(connection, now, Counter({verdict.state: 1}))
+        tallies.add(connection, [(verdict.state, "", hour_of(now), 1)])
     if verdict.state in ("done", "ignored"):
         forget_open(connection, work.source, work.client_id, work.event_id)
     follow(connection, work.decision, work.link, now)

@@ -51,13 +51,13 @@ class Links:
         shared = await self._database.read(lambda connection: _shared(connection, crm, list(wanted), who))
         return {wanted[key] for key in shared}
 
-    async def notice(self, crm: str, key: str, people: int, now: float, *, person: str | None = None) -> None:
+    async def notice(self, crm: str, key: str, people: int, *, person: str | None = None) -> None:
         """Remember that a key was seen with so many plainly different people. What somebody decided about it stands.
 
         `person` is who is asked about because of it: for that person's other clients it does not count (see `shared`).
         """
         stored, who = self._database.keyed(key), self._keyed(person)
-        await self._database.write(lambda connection: notice(connection, crm, stored, people, now, who))
+        await self._database.write(lambda connection: notice(connection, crm, stored, people, who))
 
     async def different(self, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
         """The customers that the client, or another client of this `person`, is not, survivors of merges included."""
@@ -81,7 +81,7 @@ class Links:
         return await self._database.write(lambda connection: _remove(connection, source, client_id, by, now))
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
-        """Whether the CRM once told us that `customer_id` was merged into `survivor_id`."""
+        """Whether the CRM once said that `customer_id` was merged into `survivor_id`."""
         return await self._database.read(lambda connection: survivor_of(connection, crm, customer_id) == survivor_id)
 
     async def compared(self, source: str, client_id: str, now: float) -> None:
@@ -133,13 +133,13 @@ def remember(connection: Connection, link: Link, keys: Iterable[str], now: float
     )
 
 
-def notice(connection: Connection, crm: str, key: str, people: int, now: float, person: str | None) -> None:
+def notice(connection: Connection, crm: str, key: str, people: int, person: str | None) -> None:
     """The statement behind `Links.notice`."""
     connection.execute(
-        "INSERT INTO shared_keys (crm, key, people, noticed_at, person) VALUES (?, ?, ?, ?, ?)"
+        "INSERT INTO shared_keys (crm, key, people, person) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (crm, key) DO UPDATE SET people = excluded.people"
         " WHERE shared_keys.decided_by IS NULL AND shared_keys.people < excluded.people",
-        (crm, key, people, now, person),
+        (crm, key, people, person),
     )
 
 
@@ -211,7 +211,7 @@ def set_apart(
 def unlink(connection: Connection, link: Link) -> None:
     """Drop a link with what is remembered of its client: identity keys, open effects, and which records it has there.
 
-    What is on its way begins anew.
+    What is on its way begins again.
     """
     who = (link.source, link.client_id)
     connection.execute("DELETE FROM links WHERE source = ? AND client_id = ?", who)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from connector.model.errors import StoreError
+
+
+class InUse(StoreError):
+    """Another process holds the lock file."""
 
 
 def read_lock(path: Path) -> dict[str, Any] | None:
@@ -51,7 +56,8 @@ def lock(path: Path) -> int:
     """Hold the database for this process until it ends, however it ends; returns the open file.
 
     Raises:
-        StoreError: another process holds it, or the folder cannot be written.
+        InUse: another process holds it.
+        StoreError: the folder cannot be written.
     """
     try:
         handle = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
@@ -69,12 +75,15 @@ def lock(path: Path) -> int:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        raise StoreError(
+        raise InUse(
             f"The database {path.name} is in use by another connector.",
             hint="Stop the running service first, or give this one a database of its own.",
         ) from None
     # What a process that was killed has left there would send commands to an address where nobody is.
     os.ftruncate(handle, 0)
+    # It will hold a token. A file that belongs to somebody else and was opened to us on purpose stays as it is.
+    with suppress(PermissionError):
+        os.fchmod(handle, 0o600)
     return handle
 
 

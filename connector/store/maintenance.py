@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from connector.store import tallies
 from connector.store.connection import Connection, unfinished
 from connector.store.database import Database
 from connector.store.intents import forget_open
+from connector.store.tallies import Tally
 
 #: Rows handled per commit while pruning, so that nobody waits long for the writer.
 PRUNE_BATCH = 500
@@ -47,14 +49,9 @@ class Upkeep:
         """Drop counted calls that no window reaches any more."""
         await self._database.write(lambda connection: connection.execute("DELETE FROM calls WHERE at < ?", (before,)))
 
-    async def count(self, name: str) -> None:
+    async def count(self, kind: Tally) -> None:
         """Add one to a counter of all time."""
-        await self._database.write(
-            lambda connection: connection.execute(
-                "INSERT INTO tallies (hour, name, n) VALUES (0, ?, 1) ON CONFLICT (name, hour) DO UPDATE SET n = tallies.n + 1",
-                (name,),
-            )
-        )
+        await self._database.write(lambda connection: tallies.add(connection, [(kind, "", 0, 1)]))
 
 
 def _retry(connection: Connection, event_id: int, now: float) -> bool:

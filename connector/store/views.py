@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from connector.model.reviews import Decision
-from connector.model.states import STATES
+from connector.store import tallies
 from connector.store.connection import Connection, in_portions, marks, unfinished
 from connector.store.connection import Row as StoredRow
 from connector.store.reviews.decisions import decision_of
+from connector.store.tallies import Tally
 
 Row = dict[str, Any]
 #: States that an event does not leave.
@@ -273,16 +274,26 @@ def held_before(connection: Connection, moment: float, *, limit: int) -> tuple[i
     return int(row[0]), row[1]
 
 
+def newest_delivery(connection: Connection) -> float | None:
+    """When the newest delivery was received; None where there is none."""
+    row = connection.execute("SELECT received_at FROM deliveries ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else float(row[0])
+
+
+def backfilled(connection: Connection, since: float, started_after: float) -> set[str]:
+    """Sources of which a backfill that began after `started_after` has looked at everything from `since` on, and is done."""
+    query = "SELECT DISTINCT source FROM backfills WHERE state = 'done' AND since <= ? AND started_at >= ?"
+    return {row[0] for row in connection.execute(query, (since, started_after))}
+
+
 def queue(connection: Connection) -> dict[str, int]:
     """How many events are in each state, zeros included."""
-    counts = dict(connection.execute("SELECT name, n FROM tallies WHERE hour = 0").fetchall())
-    return {state: counts.get(state, 0) for state in STATES}
+    return tallies.by_state(connection)
 
 
 def ignored_clients(connection: Connection) -> int:
     """Events of clients with nothing to identify them."""
-    row = connection.execute("SELECT n FROM tallies WHERE hour = 0 AND name = 'without_identity'").fetchone()
-    return int(row[0]) if row else 0
+    return tallies.total(connection, Tally.WITHOUT_IDENTITY)
 
 
 def oldest_waiting(connection: Connection, now: float) -> float | None:
@@ -300,25 +311,22 @@ def oldest_waiting(connection: Connection, now: float) -> float | None:
 
 def reused_ids(connection: Connection) -> dict[str, int]:
     """Source → deliveries that came under an id that was used before, with another body."""
-    rows = connection.execute("SELECT substr(name, 8), n FROM tallies WHERE hour = 0 AND name LIKE 'reused:%'")
-    return dict(rows.fetchall())
+    return tallies.by_source(connection, Tally.REUSED_ID)
 
 
 def last_deliveries(connection: Connection) -> dict[str, float]:
     """Unix time of the last webhook of each source."""
-    rows = connection.execute("SELECT substr(name, 6), n FROM tallies WHERE hour = 0 AND name LIKE 'last:%'")
-    return {row[0]: float(row[1]) for row in rows}
+    return {source: float(at) for source, at in tallies.by_source(connection, Tally.LAST_DELIVERY).items()}
 
 
 def last_day(connection: Connection, now: float) -> list[Row]:
     """24 hours, oldest first: `{"hour", "received", "linked", "held"}`."""
-    last = int(now // 3600)
-    rows = connection.execute("SELECT hour, name, n FROM tallies WHERE hour > ?", (last - 24,)).fetchall()
-    counts: Mapping[tuple[int, str], int] = {(row[0], row[1]): row[2] for row in rows}
+    last = tallies.hour_of(now)
+    counts = tallies.hourly(connection, (Tally.RECEIVED, "done", "held"), last - 24)
     return [
         {
             "hour": moment(hour * 3600.0),
-            "received": counts.get((hour, "received"), 0),
+            "received": counts.get((hour, Tally.RECEIVED), 0),
             "linked": counts.get((hour, "done"), 0),
             "held": counts.get((hour, "held"), 0),
         }

@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from connector.model.errors import ConnectorError, StoreError, UnknownOutcome
+from connector.model.errors import ConnectorError, Postponed, StoreError, UnknownOutcome
 from connector.model.jobs import Work
 from connector.sync.repositories import EffectsJournal
+
+
+async def wait_until_visible(journal: EffectsJournal, key: str, seconds: float, now: float) -> None:
+    """Hold back a second record while the first one, whose outcome is not known, may still appear in the remote system.
+
+    `seconds` is how long that may take from the try on; call it after a look that found nothing.
+
+    Raises:
+        Postponed: until then.
+    """
+    if not seconds or (tried := await journal.tried_at(key)) is None:
+        return
+    # A clock that was put back must not make it longer.
+    if (left := min(tried + seconds - now, seconds)) > 0:
+        text = "an earlier try may still have made it: looked for again before another one is made"
+        raise Postponed(text, retry_after=left)
 
 
 @asynccontextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from connector.config.owner import OwnerSettings
 from connector.config.settings import SyncSettings
 from connector.crms.base import CRM
 from connector.model.bookings import Appointment, Client, Status
+from connector.model.capabilities import CrmCapability
 from connector.model.dates import moment_of
 from connector.model.fields import NAMED, OPTIONAL, FieldRule, FieldValue, Value
 
@@ -61,23 +62,31 @@ def wanted(settings: SyncSettings, crm: CRM, client: Client, appointment: Appoin
     owner = owner_of(settings.owner, appointment) if settings.owner is not None else None
     if owner is None or crm.owner_field is None:
         return found
-    return (*found, FieldValue(crm.owner_field, owner, "on_create" if crm.always_owned else "if_empty"))
+    return (*found, FieldValue(crm.owner_field, owner, "on_create" if crm.can(CrmCapability.ALWAYS_OWNED) else "if_empty"))
 
 
-def titled(template: str | None, client: Client, appointment: Appointment) -> Appointment:
-    """The appointment with the title that the template says.
+def worded(title: str | None, text: str | None, client: Client, appointment: Appointment) -> Appointment:
+    """The appointment with the title and the text that the templates say.
 
-    A part in square brackets is left out where a source in it says nothing; without brackets the title stays what it is.
+    A part in square brackets is left out where a source in it says nothing, and with it a line that has nothing else. Where
+    another source says nothing, the title stays what it is, and the text is the CRM's usual one.
     """
     known = {name: _shown(value) for name, value in sources(client, appointment).items()}
+    said = {"title": _filled(title, known), "text": _filled(text, known)}
+    return appointment.model_copy(update={name: value for name, value in said.items() if value})
+
+
+def _filled(template: str | None, known: Mapping[str, str]) -> str:
+    """The template with its sources' values; empty where one that may not be left out says nothing."""
 
     def part(found: re.Match[str]) -> str:
         return found[1] if all(name in known for name in NAMED.findall(found[1])) else ""
 
-    text = OPTIONAL.sub(part, template or "")
-    if not text.strip() or not all(name in known for name in NAMED.findall(text)):
-        return appointment
-    return appointment.model_copy(update={"title": NAMED.sub(lambda found: known[found[1]], text).strip()})
+    lines = [(line, OPTIONAL.sub(part, line)) for line in (template or "").split("\n")]
+    kept = "\n".join(filled for line, filled in lines if filled.strip() or not line.strip())
+    if not all(name in known for name in NAMED.findall(kept)):
+        return ""
+    return NAMED.sub(lambda found: known[found[1]], kept).strip()
 
 
 def _shown(value: Value) -> str:

@@ -15,13 +15,14 @@ from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.config.settings import SyncSettings
 from connector.crms.base import CRM
 from connector.model.bookings import Client
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import Conflict, Hold, Ignore, NeedsReview, Rejected
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.persons import Customer, NewCustomer
 from connector.remote.fields import Changes
 from connector.sync.effects import effect
-from connector.sync.fields import titled, wanted
+from connector.sync.fields import wanted, worded
 from connector.sync.locks import IdentityLocks
 from connector.sync.matching.case import Parts, Seen
 from connector.sync.matching.evidence import CHOOSE, may_fill, missing_fields, new_customer, one_person
@@ -88,7 +89,7 @@ class Sync:
             work.step = "fill"
             return
         stored = seen.stored or await self.booking.read_link(work.client_id, appointment_id)
-        place = appointment_id if self.booking.links_appointments else work.client_id
+        place = appointment_id if self.booking.can(BookingCapability.LINKS_APPOINTMENTS) else work.client_id
         intent = f"write_back:{work.source}:{place}:{link.customer_id}"
         if stored.customer_id == link.customer_id:
             ours = intent if await self.journal.is_open(intent) else None
@@ -111,10 +112,10 @@ class Sync:
 
     def _must_write(self, work: Work, link: Link, appointment_id: str | None) -> bool:
         """Whether the booking system has a place for the id that may not hold it yet."""
-        if self.booking.links_appointments:
-            told = work.event.linked_customer_id == link.customer_id
-            return self.booking.writes_links and appointment_id is not None and not told
-        return self.booking.writes_links and link.stored_id != link.customer_id
+        if self.booking.can(BookingCapability.LINKS_APPOINTMENTS):
+            stated = work.event.linked_customer_id == link.customer_id
+            return self.booking.can(BookingCapability.WRITES_LINKS) and appointment_id is not None and not stated
+        return self.booking.can(BookingCapability.WRITES_LINKS) and link.stored_id != link.customer_id
 
     async def _write(self, work: Work, intent: str, stored: ClientLink, customer_id: str) -> None:
         async with effect(self.journal, work, intent, "write_back", self.clock()):
@@ -209,7 +210,8 @@ class Sync:
     async def record(self, work: Work) -> None:
         """Keep one record per appointment and client, brought up to date by newer statements only."""
         if self.settings.record_appointments and (appointment := await self.booking.appointment(work.event)) is not None:
-            appointment = titled(self.settings.appointment_title, work.event.client, appointment)
+            title, text = self.settings.appointment_title, self.settings.appointment_text
+            appointment = worded(title, text, work.event.client, appointment)
             await self.recorder.record(work, self._link(work), appointment)
 
     def _link(self, work: Work) -> Link:

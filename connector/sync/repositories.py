@@ -10,6 +10,7 @@ from typing import Protocol
 
 from connector.model.jobs import Work
 from connector.model.links import Link
+from connector.model.states import Step
 
 
 class LinksMemory(Protocol):
@@ -30,7 +31,7 @@ class LinksMemory(Protocol):
     async def shared(self, crm: str, keys: Sequence[str], person: str | None) -> set[str]:
         """Answer those keys that belong to several people, as was noticed or decided; see `connector.store.links.Links`."""
 
-    async def notice(self, crm: str, key: str, people: int, now: float, *, person: str | None = None) -> None:
+    async def notice(self, crm: str, key: str, people: int, *, person: str | None = None) -> None:
         """Remember that a key was seen with so many plainly different people; `person` is asked about because of it."""
 
     async def different(self, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
@@ -56,6 +57,9 @@ class EffectsJournal(Protocol):
     async def is_open(self, key: str) -> bool:
         """Answer whether the intent was begun and never settled."""
 
+    async def tried_at(self, key: str) -> float | None:
+        """Answer when the effect of an open intent was last tried; None where the intent is not open."""
+
     async def undone(self, key: str) -> None:
         """Note that the effect did not happen."""
 
@@ -63,7 +67,7 @@ class EffectsJournal(Protocol):
         self,
         work: Work,
         links: Sequence[Link],
-        step: str,
+        step: Step,
         now: float,
         *,
         keys: Sequence[str] = (),
@@ -73,7 +77,7 @@ class EffectsJournal(Protocol):
     ) -> None:
         """Commit the links, what is remembered with them, and the next step; `said` are all keys that the client has now."""
 
-    async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:
+    async def wrote_back(self, work: Work, link: Link, step: Step, now: float, *, intent: str | None) -> None:
         """Commit that the booking system holds the id."""
 
     async def settled(self, work: Work, key: str, now: float) -> None:

@@ -11,7 +11,7 @@ from connector.model.bookings import Appointment, Kind
 from connector.model.errors import Postponed, Rejected
 from connector.model.jobs import Work
 from connector.model.links import Link
-from connector.sync.effects import effect
+from connector.sync.effects import effect, wait_until_visible
 from connector.sync.locks import IdentityLocks
 from connector.sync.person.identity import person_key
 from connector.sync.repositories import EffectsJournal
@@ -67,6 +67,8 @@ class Recorder:
         if known is not None and known[1] > version:
             note(work, "record", "skipped", "a newer state of this appointment has been recorded already")
             return
+        if record_id is None:
+            await wait_until_visible(self.journal, intent, self.crm.settle_seconds, self.clock())
         async with effect(self.journal, work, intent, "record", self.clock()):
             try:
                 record_id = await self.crm.record_appointment(link.customer_id, appointment, marker, record_id)

@@ -36,20 +36,20 @@ def _from_here(request: Request) -> bool:
 
 
 def admin_route(token: str, operate: Operate) -> Route:
-    """Build the route; `token` is made anew at each start and never leaves the machine."""
+    """Build the route; a new `token` is made at each start and never leaves the machine."""
     expected = f"Bearer {token}".encode()
     log = structlog.get_logger("connector.admin")
 
     async def answer(request: Request) -> Response:
         given = request.headers.get("authorization", "").encode("latin-1")
-        # A stranger is told nothing, not even that there is something here.
+        # Whoever has no token learns nothing, not even that there is something here.
         if not hmac.compare_digest(given, expected) or not _from_here(request):
             return JSONResponse({"error": "not_found", "message": "Not Found."}, 404)
         name = request.path_params["name"]
         try:
             arguments = json.loads(await read_body(dict(request.headers), request.receive, MAX_BODY) or b"{}")
             return JSONResponse({"result": await operate(name, arguments)})
-        except (KeyError, TypeError, ValueError, BodyTooLarge) as error:
+        except (KeyError, TypeError, ValueError, RecursionError, BodyTooLarge) as error:
             log.error("operation not understood", operation=name, error=type(error).__name__, exc_info=True)
             text = "The running service does not understand this command; is it of another version? Restart it."
             return JSONResponse({"error": "not_understood", "message": text}, 400)

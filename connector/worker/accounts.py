@@ -18,7 +18,8 @@ from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.http import Remote
 from connector.remote.integration import Integration
 from connector.remote.rate_limit import Quota, Window
-from connector.remote.transport import AiohttpTransport
+from connector.remote.shared_quota import SharedQuota
+from connector.remote.transport import AiohttpTransport, CheckedTransport
 from connector.store import Store, views
 
 #: Instead of the network, by account name (`booking.stores`); for tests.
@@ -49,6 +50,8 @@ class Connections:
         """Close every connection."""
         for remote in self.remotes().values():
             await remote.aclose()
+        for quota in self.quotas.values():
+            await quota.close()
 
 
 async def connect(config: Config, store: Store | None, *, transports: Transports | None = None) -> Connections:
@@ -61,13 +64,13 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
 
     def transport(account: str) -> httpx.AsyncBaseTransport:
         # One for each account: one whose connections all hang must not use up those of the others.
-        return given.get(account) or AiohttpTransport(config.routes.get(account, Route()))
+        found = given.get(account) or AiohttpTransport(config.routes.get(account, Route()))
+        return CheckedTransport(found, store.database.check_lease) if store is not None and store.database.shared else found
 
     def quota_for(key: str, windows: Iterable[Window]) -> Quota:
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
         if name not in found.quotas:
-            record = store.upkeep.count_call if store else None
-            found.quotas[name] = Quota(name, windows, record=record)
+            found.quotas[name] = _quota(name, windows, store)
         return found.quotas[name]
 
     for name, booking in config.booking.items():
@@ -78,10 +81,20 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
     for name, crm in config.crm.items():
         found.crms[name] = registry.crm(crm.system).connect(name, crm, quota_for, transport=transport(f"crm.{name}"))
     for sync in config.sync:
-        found.crms[sync.crm].keep(sync.fields, owner=sync.owner.named if sync.owner else None)
-    if store is not None:
+        customers = found.crms[sync.crm]
+        customers.keep(sync.fields, owner=sync.owner.named if sync.owner else None)
+        customers.records = customers.records or sync.record_appointments
+    if store is not None and not store.database.shared:
+        for adapter in found.adapters():
+            adapter.remember(store.renewed)
         await _restore(found.quotas, store)
     return found
+
+
+def _quota(name: str, windows: Iterable[Window], store: Store | None) -> Quota:
+    if store is not None and store.database.shared:
+        return SharedQuota(name, windows, ledger=store.ledger)
+    return Quota(name, windows, record=store.upkeep.count_call if store else None)
 
 
 async def _restore(quotas: Mapping[str, Quota], store: Store) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -29,6 +29,8 @@ class AccountChecks:
     def __init__(self, connections: Connections) -> None:
         #: What the last check of each account found, by account name; checks that passed are left out.
         self.findings: dict[str, list[Check]] = {}
+        #: What follows a round of checks.
+        self.then: Callable[[], Awaitable[None]] | None = None
         self._connections = connections
         self._log = structlog.get_logger("connector.housekeeping").bind()
 
@@ -38,6 +40,11 @@ class AccountChecks:
             await watcher.checked.wait()
         while True:
             await self.check_all()
+            if self.then is not None:
+                try:
+                    await self.then()
+                except ConnectorError as error:
+                    self._log.warning("what the checks found could not be shared", error=str(error))
             await asyncio.sleep(CHECK_EVERY)
 
     async def check_all(self) -> None:
@@ -47,6 +54,8 @@ class AccountChecks:
             if not adapter.remote.breaker.usable.is_set():
                 continue
             try:
+                for text in await adapter.renew():
+                    self._log.info("account was renewed", account=account, what=text)
                 found = [check for check in await adapter.checks() if check.level != "ok"]
             except ConnectorError as error:
                 # An account with a problem has a watcher of its own.

@@ -39,6 +39,7 @@ from connector.model.jobs import StaleClaim, Verdict, Work
 from connector.model.measures import OUTCOMES
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.store import Store
+from connector.store.tallies import Tally
 
 #: Seconds: the first retry comes within two, the later ones within an hour of each other.
 FIRST_RETRY, LAST_RETRY = 2.0, 3600.0
@@ -93,7 +94,7 @@ class Worker:
         self._running: dict[asyncio.Task[None], str] = {}
         #: One source gets no more slots than this: it may sleep in all of them until its quota has room, and others would wait.
         self._share = max(1, concurrency - len(syncs) + 1)
-        self._stopping = False
+        self._stopping = self._paused = False
         self._watchers: set[asyncio.Event] = set()
         #: What the clock says beyond the loop's own time, which nobody sets.
         self._ahead: float | None = None
@@ -119,7 +120,7 @@ class Worker:
             self._looking.set()
 
     async def _look(self) -> float | None:
-        """Start what is due; when to look again. Whatever goes wrong is told, and nothing ends the loop."""
+        """Start what is due; when to look again. Whatever goes wrong is logged, and nothing ends the loop."""
         try:
             await self._follow_clock()
             full = await self._fill()
@@ -161,9 +162,22 @@ class Worker:
         if late:
             self._log.warning("stopped before everything had ended", put_back=len(late))
 
+    async def let_go(self) -> None:
+        """Drop what runs: others have taken it over. Nothing more is claimed until `go_on`."""
+        self._paused = True
+        running = set(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def go_on(self) -> None:
+        """Claim again."""
+        self._paused = False
+        self.wake()
+
     async def _fill(self) -> bool:
         """Start what is due; True when every slot is taken."""
-        while not self._stopping and (free := self.concurrency - len(self._running)) > 0:
+        while not (self._stopping or self._paused) and (free := self.concurrency - len(self._running)) > 0:
             served, busy = self._served(), Counter(self._running.values())
             most = max((number for source, number in busy.items() if source not in served), default=0)
             limit = min(free, self._share - most)
@@ -258,7 +272,7 @@ class Worker:
             if isinstance(error, NeedsReview):
                 return await self._ask(work, error)
             if isinstance(error, NothingToIdentify):
-                await self._store.upkeep.count("without_identity")
+                await self._store.upkeep.count(Tally.WITHOUT_IDENTITY)
                 work.outcome = "skipped"
             elif isinstance(error, AccountPaused) and (account := self._accounts.get(error.account)) is not None:
                 if not isinstance(error, ActionRefused):
@@ -340,7 +354,7 @@ class Worker:
         if (wanted := verdict.waits_for) is not None and not self._is_closed(*waited_for(wanted)):
             # It came back while the verdict was being written.
             await self._stubbornly(lambda: lanes.wake(wanted, self._clock()), log)
-        # A snooze is no news: what it waits for has been told once, loudly, by whoever watches the account.
+        # A snooze is not worth a line: whoever watches the account has logged once, as an error, what it waits for.
         tell = {"queued": log.debug, "done": log.info, "ignored": log.info}.get(verdict.state, log.warning)
         if verdict.counts:
             OUTCOMES.labels(work.source, verdict.state).observe(max(self._clock() - work.received_at, 0.0))

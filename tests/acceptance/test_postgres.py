@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import postgres
@@ -24,10 +27,11 @@ def server() -> Iterator[postgres.Server]:
         yield server
 
 
-def configure(sides: RemoteSystems, folder: Path, server: postgres.Server) -> Path:
+def configure(sides: RemoteSystems, folder: Path, server: postgres.Server, *, lease: float = 10, **more: Any) -> Path:
     folder.mkdir(exist_ok=True)
-    file = sides.config(folder)
-    file.write_text(file.read_text().replace('url = "sqlite:///connector.db"', f'url = "{server.url()}"'))
+    file = sides.config(folder, **more)
+    database = f'url = "{server.url()}"\nlease_seconds = {lease}'
+    file.write_text(file.read_text().replace('url = "sqlite:///connector.db"', database))
     return file
 
 
@@ -68,17 +72,8 @@ async def test_it_serves_and_is_commanded_and_outlives_a_restart_of_the_server(t
             retried = await run("events", "list", "--json", file=file)
             assert [event["state"] for event in json.loads(retried.stdout)] == ["done", "done"], retried
             assert await service.stop() == 0
-        assert not [text for text in service.text if "Traceback" in text]
+        assert not [text for text in service.text if "Traceback" in text], service.text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["connector.key", "connector.lock", "connector.toml"]
-
-
-async def test_a_second_service_is_refused(tmp_path, server):
-    async with RemoteSystems() as sides:
-        first = Service(configure(sides, tmp_path / "one", server))
-        async with first.running():
-            second = await run("serve", file=configure(sides, tmp_path / "two", server))
-            assert "in use by another connector: one process at a time" in second.stderr
-            assert second.returncode == 1
 
 
 async def test_what_is_for_files_says_so(tmp_path, server):
@@ -86,3 +81,100 @@ async def test_what_is_for_files_says_so(tmp_path, server):
         done = await run("backup", str(tmp_path / "x"), file=configure(sides, tmp_path, server))
     assert done.returncode == 2
     assert "PostgreSQL's own tools" in done.stderr
+
+
+@asynccontextmanager
+async def several(
+    sides: RemoteSystems, folder: Path, server: postgres.Server, *roles: str, **more: Any
+) -> AsyncIterator[list[Service]]:
+    """So many services on one database, each as if on a machine of its own: with its folder and a copy of the key file."""
+    async with AsyncExitStack() as stack:
+        services: list[Service] = []
+        for number, role in enumerate(roles):
+            place = folder / f"machine-{number}"
+            file = configure(sides, place, server, **more)
+            if services:
+                (place / "connector.key").write_bytes((folder / "machine-0" / "connector.key").read_bytes())
+            services.append(await stack.enter_async_context(Service(file, "--role", role).running()))
+        yield services
+
+
+async def links(service: Service) -> list[dict[str, Any]]:
+    """What `links list` prints on the machine of a service."""
+    done = await run("links", "list", "--json", file=service.file)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+async def until_linked(service: Service, clients: int) -> list[dict[str, Any]]:
+    async with asyncio.timeout(60):
+        while len(found := await links(service)) < clients:
+            await asyncio.sleep(0.2)
+    return found
+
+
+async def test_a_receiver_and_two_workers_are_one_service(tmp_path, server):
+    """One person under ten clients, whom both workers meet at once, and a quota that both share."""
+    async with RemoteSystems(booxi_quota=(20, 5000), hubspot_quota=(200, 20)) as sides:
+        limits = {
+            "booxi_limits": "{ per_second = 16, per_minute = 5000 }",
+            "hubspot_limits": "{ per_10_seconds = 180, search_per_second = 16 }",
+        }
+        async with several(sides, tmp_path, server, "receiver", "worker", "worker", **limits) as (receiver, first, second):
+            sides.send_to(receiver.url)
+            async with httpx.AsyncClient() as client:
+                assert (await client.post(f"{first.url}/webhooks/stores", json={})).status_code == 404
+            for number in range(10):
+                one = sides.booxi.add_client(firstName="Ada", lastName="Lovelace", email="ada@example.com")
+                sides.booxi.book(one)
+                other = {"firstName": f"Person{number}", "lastName": f"Of{number}", "email": f"person{number}@example.com"}
+                sides.booxi.book(sides.booxi.add_client(**other))
+            await sides.booxi.send_webhooks()
+            found = await until_linked(second, 20)
+            assert len({link["customer_id"] for link in found}) == 11
+            assert len(sides.hubspot.records.contacts) == 11
+            assert all(sum("event done" in text for text in worker.text) > 2 for worker in (first, second))
+            assert not any("429" in text for worker in (first, second) for text in worker.text)
+            assert sum("this process leads" in text for worker in (first, second) for text in worker.text) == 1
+
+
+async def test_the_work_of_a_process_that_is_killed_goes_on_elsewhere(tmp_path, server):
+    async with RemoteSystems() as sides:
+        sides.faults(latency_ms=(300, 400))
+        async with several(sides, tmp_path, server, "all", "worker", lease=2) as (first, second):
+            sides.send_to(first.url)
+            for number in range(12):
+                client = {"firstName": f"Person{number}", "lastName": f"Of{number}", "email": f"person{number}@example.com"}
+                sides.booxi.book(sides.booxi.add_client(**client))
+            await sides.booxi.send_webhooks()
+            await second.says("event done")
+            await second.kill()
+            found = await until_linked(first, 12)
+            assert len({link["customer_id"] for link in found}) == len(sides.hubspot.records.contacts) == 12
+            assert any("took over events" in text for text in first.text)
+
+
+async def test_a_process_that_stood_still_drops_what_others_have_taken_over(tmp_path, server):
+    async with RemoteSystems() as sides:
+        async with several(sides, tmp_path, server, "all", "worker", lease=2) as (first, second):
+            sides.send_to(first.url)
+            sides.faults(latency_ms=(300, 400))
+            for number in range(12):
+                client = {"firstName": f"Person{number}", "lastName": f"Of{number}", "email": f"person{number}@example.com"}
+                sides.booxi.book(sides.booxi.add_client(**client))
+            await sides.booxi.send_webhooks()
+            await second.says("event done")
+            second.process.send_signal(signal.SIGSTOP)
+            await first.says("took over events")
+            second.process.send_signal(signal.SIGCONT)
+            await second.says("other processes have taken over")
+            found = await until_linked(first, 12)
+            assert len({link["customer_id"] for link in found}) == len(sides.hubspot.records.contacts) == 12
+            sides.faults()
+            sides.booxi.book(sides.booxi.add_client(firstName="Last", lastName="Client", email="last@example.com"))
+            await first.kill()
+            async with several(sides, tmp_path, server, "receiver") as (receiver,):
+                sides.send_to(receiver.url)
+                await sides.booxi.send_webhooks()
+                await until_linked(receiver, 13)
+        assert not [text for text in second.text if "Traceback" in text], second.text

@@ -10,6 +10,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -132,6 +133,7 @@ class Service:
     """One `connector serve`. Its log lines arrive in `lines`; `url` is known once it listens."""
 
     def __init__(self, file: Path, *arguments: str, before: Callable[[], None] | None = None) -> None:
+        self.file = file
         self.database = file.parent / "connector.db"
         self.lines: list[dict[str, Any]] = []
         self.text: list[str] = []
@@ -233,18 +235,32 @@ class Service:
             await self.kill()
 
 
-def rows(database: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:
-    """What a query answers, beside whatever works on the file."""
+@dataclass(frozen=True)
+class OnServer:
+    """A database on a PostgreSQL server, as `connector.store.look` and `rows` take it."""
+
+    address: str
+    path: Path
+    lease_seconds: float = 10.0
+
+
+def rows(database: Path | OnServer, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    """What a query answers, beside whatever works on the database."""
+    if isinstance(database, OnServer):
+        import psycopg
+
+        with psycopg.connect(database.address) as session:
+            return session.execute(query.replace("?", "%s").encode(), values).fetchall()
     with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
         return connection.execute(query, values).fetchall()
 
 
-def pending(database: Path) -> int:
+def pending(database: Path | OnServer) -> int:
     """How many events are neither final nor waiting for a person."""
     return int(rows(database, "SELECT count(*) FROM events WHERE state IN ('queued', 'running', 'retrying')")[0][0])
 
 
-def states(database: Path) -> dict[str, int]:
+def states(database: Path | OnServer) -> dict[str, int]:
     """How many events are in each state."""
     return dict(rows(database, "SELECT state, count(*) FROM events GROUP BY state"))
 

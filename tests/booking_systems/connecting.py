@@ -5,18 +5,21 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+from conforming import Checked
 
 from connector.remote.rate_limit import Quota
 
 
 @asynccontextmanager
-async def connecting(adapter_class: Any, source: str, minimal: dict[str, Any]) -> AsyncIterator[Callable[..., Any]]:
-    """Gives `build(sandbox)` or `build(handler)`, with settings to override."""
+async def connecting(
+    adapter_class: Any, source: str, minimal: dict[str, Any], checked: Checked = lambda inner: inner
+) -> AsyncIterator[Callable[..., Any]]:
+    """Gives `build(sandbox)` or `build(handler)`, with settings to override; `checked` is put in front of a sandbox."""
     opened: list[Any] = []
 
     def build(remote_system: Any, **settings: Any) -> Any:
         sandbox = hasattr(remote_system, "app")
-        transport = httpx.ASGITransport(remote_system.app) if sandbox else httpx.MockTransport(remote_system)
+        transport = checked(httpx.ASGITransport(remote_system.app)) if sandbox else httpx.MockTransport(remote_system)
         model = adapter_class.settings_model.model_validate(minimal | settings)
         opened.append(adapter_class.connect(source, model, Quota, transport=transport))
         return opened[-1]

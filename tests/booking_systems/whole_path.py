@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from crms.hubspot.shapes import conforming
 
 from connector import registry
 from connector.app import Service
 from connector.config import settings as config
+from connector.model.backfills import Request
 from connector.operations.backfill import Backfill
 from connector.sandbox.hubspot.app import HubSpotSandbox
 from connector.sandbox.kit.faults import Faults
@@ -62,7 +64,7 @@ class World:
         loaded = config.load(self.file, systems=registry.Registry())
         transports = {
             "booking.salon": httpx.ASGITransport(self.sandbox.app),
-            "crm.main": httpx.ASGITransport(self.hubspot.app),
+            "crm.main": conforming(httpx.ASGITransport(self.hubspot.app)),
         }
         self.service = await Service.open(loaded, transports=transports)
         await self.service.start()
@@ -106,7 +108,7 @@ class World:
         return {link["client_id"]: link["customer_id"] for link in await self.read(views.links)}
 
     async def backfill(self, since: str, until: str) -> dict[str, int]:
-        job = Backfill(self.service.engine, "salon", since, until, patient=False)
+        job = Backfill(self.service.engine, "salon", Request(since, until), patient=False)
         async with asyncio.timeout(30):
             await job.run()
         assert job.progress.state == "done", job.progress.reason

@@ -147,6 +147,27 @@ def test_all_held_events_are_retried_or_one_is_discarded(place):
     assert clients[0] not in place.links()
 
 
+def test_what_is_retried_is_narrowed_as_a_list_is(place):
+    clients = [new(place) for _ in range(3)]
+    with refusing(place):
+        for client in clients:
+            place.book(client)
+    ids = [place.events(client)[0]["id"] for client in clients]
+    for options, found in (
+        (("--until", "yesterday"), []),
+        (("--since", "tomorrow"), []),
+        (("--reason", "no such reason"), []),
+        (("--customer", "no-such-customer"), []),
+        (("--client", clients[1], "--since", "yesterday"), [ids[1]]),
+        (("--since", "1h", "--reason", "answered 403", "--source", "stores"), [ids[0], ids[2]]),
+    ):
+        assert place.json("events", "retry", *options) == {"done": found, "refused": []}, options
+        place.settle()
+    refused = place.run("events", "retry", "--source", "storse")
+    assert (refused.exit_code, "There is no source 'storse'" in refused.stderr) == (2, True)
+    assert {place.events(client)[0]["state"] for client in clients} == {"done"}
+
+
 def test_a_body_is_shown_on_request(place):
     client = new(place)
     place.book(client)

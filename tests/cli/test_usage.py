@@ -136,8 +136,11 @@ def test_the_configuration_is_found_by_the_variable_or_in_the_folder(place, monk
         ),
         (["backfill", "stores", "--until", "9999-12-31"], "--until: '9999-12-31' is not a date"),
         (["backfill", "stores", "--since", "2026-02-01", "--until", "2026-01-01"], "--until lies before --since"),
-        (["events", "retry"], "Give one or more event ids, or --all."),
-        (["events", "retry", "1", "--all"], "Give one or more event ids, or --all."),
+        (["events", "retry"], "Give one or more event ids, or --all, or an option that says which."),
+        (["events", "retry", "1", "--all"], "Give one or more event ids, or --all, or an option that says which."),
+        (["events", "retry", "1", "--since", "7d"], "Give one or more event ids, or --all, or an option that says which."),
+        (["events", "retry", "--since", "last week"], "--since: 'last week' is not a date"),
+        (["events", "retry", "--since", "1d", "--until", "7d"], "--until lies before --since"),
         (["events", "retry", "one"], "not a valid integer"),
         (["events", "list", "--state", "lost"], "not one of"),
         (["events", "list", "--limit", "0"], "not in the range"),
@@ -187,8 +190,7 @@ def test_a_file_that_is_not_set_up_yet_is_told_in_a_line(place):
 
 
 def test_what_is_no_text_is_2(place):
-    with place.served():
-        pass
+    place.make()
     result = place.run("events", "list", "--client", "\udcff")
     assert (result.exit_code, "not valid text" in result.stderr) == (2, True)
 

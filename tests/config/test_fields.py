@@ -125,8 +125,21 @@ def test_the_owners_field_is_not_one_of_the_others(tmp_path):
         ("{staff", "bracket"),
     ],
 )
-def test_a_mistake_in_a_title_is_named(tmp_path, title, text):
+@pytest.mark.parametrize("key", ["appointment_title", "appointment_text"])
+def test_a_mistake_in_a_title_or_text_is_named(tmp_path, key, title, text):
     path = tmp_path / "connector.toml"
-    path.write_text(FILE.replace("[sync.fields]", f'appointment_title = "{title}"'), encoding="utf-8")
+    path.write_text(FILE.replace("[sync.fields]", f'{key} = "{title}"'), encoding="utf-8")
     with pytest.raises(ConfigError, match=re.escape(text)):
+        settings.load(path, systems=registry.Registry(), environ={})
+
+
+def test_a_text_may_have_several_lines_and_a_part_only_one(tmp_path):
+    path, line = tmp_path / "connector.toml", 'appointment_text = "{service.name}\\n[with {staff.name}]"'
+    path.write_text(FILE.replace("[sync.fields]", line), encoding="utf-8")
+    assert (
+        settings.load(path, systems=registry.Registry(), environ={}).sync[0].appointment_text
+        == "{service.name}\n[with {staff.name}]"
+    )
+    path.write_text(FILE.replace("[sync.fields]", line.replace("[with ", "[with\\n")), encoding="utf-8")
+    with pytest.raises(ConfigError, match="bracket"):
         settings.load(path, systems=registry.Registry(), environ={})

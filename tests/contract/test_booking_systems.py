@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from connector import registry
 from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.model.bookings import Client, Kind, Reading
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
 from connector.sandbox.kit.server import Server
 from connector.sync.person.identity import identify
@@ -38,6 +39,11 @@ async def booking(far: BookingAccount) -> AsyncIterator[BookingSystem]:
     adapter = far.connect()
     yield adapter
     await adapter.remote.aclose()
+
+
+async def test_only_what_is_declared_so_depends_on_the_settings(booking):
+    assert booking.capabilities ^ type(booking).capabilities <= type(booking).by_setting
+    assert all(isinstance(one, BookingCapability) for one in booking.capabilities | booking.by_setting)
 
 
 # ---- deliveries ----
@@ -121,7 +127,7 @@ async def test_a_client_without_a_link_has_none(far, booking):
 
 @pytest.mark.parametrize("customer_id", ["6001", "003Ab00000xYzAbIAK", "a-b_c.d", "é"])
 async def test_a_link_that_was_written_is_read(far, booking, customer_id):
-    if not booking.writes_links:
+    if not booking.can(BookingCapability.WRITES_LINKS):
         pytest.skip("has no place for a customer id")
     ada = far.add(ADA)
     written = await booking.write_link(await booking.read_link(ada), customer_id)
@@ -131,7 +137,7 @@ async def test_a_link_that_was_written_is_read(far, booking, customer_id):
 
 
 async def test_a_link_is_replaced_and_written_twice_is_the_same(far, booking):
-    if not booking.writes_links:
+    if not booking.can(BookingCapability.WRITES_LINKS):
         pytest.skip("has no place for a customer id")
     ada, bob = far.add(ADA), far.add(ADA)
     far.store(bob, "1", None)
@@ -142,7 +148,7 @@ async def test_a_link_is_replaced_and_written_twice_is_the_same(far, booking):
 
 
 async def test_a_link_that_was_cleared_is_gone_or_the_adapter_says_that_it_is_not(far, booking):
-    if not booking.writes_links:
+    if not booking.can(BookingCapability.WRITES_LINKS):
         pytest.skip("has no place for a customer id")
     ada, bob = far.add(ADA), far.add(ADA)
     for client in (ada, bob):
@@ -260,7 +266,7 @@ READS: dict[str, Callable[[BookingSystem, str], Awaitable[object]]] = {
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
 async def test_a_look_up_that_fails_is_never_an_empty_answer(far, booking, read, failure):
-    if read is READS["read_link"] and not booking.writes_links:
+    if read is READS["read_link"] and not booking.can(BookingCapability.WRITES_LINKS):
         pytest.skip("has no place for a customer id, so there is nothing to read")
     ada = far.add(ADA)
     far.store(ada, "6001", None)
@@ -272,7 +278,7 @@ async def test_a_look_up_that_fails_is_never_an_empty_answer(far, booking, read,
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
 async def test_a_refused_key_pauses_the_account_and_says_what_to_do(far, booking, read):
-    if read is READS["read_link"] and not booking.writes_links:
+    if read is READS["read_link"] and not booking.can(BookingCapability.WRITES_LINKS):
         pytest.skip("has no place for a customer id, so there is nothing to read")
     ada = far.add(ADA)
     far.refuse_key()
@@ -280,7 +286,7 @@ async def test_a_refused_key_pauses_the_account_and_says_what_to_do(far, booking
         await read(booking, ada)
     assert caught.value.account == "booking.stores"
     assert "[booking.stores]" in caught.value.hint
-    if booking.writes_links:
+    if booking.can(BookingCapability.WRITES_LINKS):
         with pytest.raises(AccountPaused):
             await booking.write_link(ClientLink(client_id=ada), "6001")
     assert far.effects() <= 1
@@ -289,7 +295,7 @@ async def test_a_refused_key_pauses_the_account_and_says_what_to_do(far, booking
 
 @pytest.mark.parametrize("failure", ["cut", "time-out", "500 afterwards", "500", "503", "down", "HTML 200", "HTML 500"])
 async def test_a_write_without_a_clear_answer_may_have_happened_and_is_sent_once(far, booking, failure):
-    if not booking.writes_links:
+    if not booking.can(BookingCapability.WRITES_LINKS):
         pytest.skip("has no place for a customer id")
     ada = far.add(ADA)
     link = await booking.read_link(ada)
@@ -304,7 +310,7 @@ async def test_a_write_without_a_clear_answer_may_have_happened_and_is_sent_once
 
 async def test_over_a_real_connection_a_cut_write_is_unknown_and_can_be_read(far):
     async with Server(far.app) as server, aclosing((booking := far.connect(server.url)).remote):
-        if not booking.writes_links:
+        if not booking.can(BookingCapability.WRITES_LINKS):
             pytest.skip("has no place for a customer id")
         ada = far.add(ADA)
         link = await booking.read_link(ada)
@@ -317,7 +323,7 @@ async def test_over_a_real_connection_a_cut_write_is_unknown_and_can_be_read(far
 
 
 async def test_a_client_who_is_not_there_cannot_be_linked(far, booking):
-    if not booking.writes_links:
+    if not booking.can(BookingCapability.WRITES_LINKS):
         pytest.skip("has no place for a customer id")
     with pytest.raises(Rejected) as caught:
         await booking.write_link(ClientLink(client_id=far.nobody), "6001")

@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 
 from connector import registry
 from connector.crms.base import CRM
+from connector.model.capabilities import CrmCapability
+from connector.model.errors import ActionRefused
 from connector.model.fields import FieldValue
 from connector.model.persons import Customer, NewCustomer
 
@@ -42,8 +45,23 @@ async def crm(far: CrmAccount, kim: str, sam: str) -> AsyncIterator[CRM]:
     await adapter.remote.aclose()
 
 
+class Refusing(httpx.AsyncBaseTransport):
+    """The way to the sandbox; refuses the key for what is asked at the path `refused`."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+        self.last = ""
+        self.refused: str | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.last = request.url.path
+        if request.url.path == self.refused:
+            return httpx.Response(403, json={})
+        return await self.inner.handle_async_request(request)
+
+
 def chosen(crm: CRM, user: str) -> list[FieldValue]:
-    return [FieldValue(crm.owner_field, user, "on_create" if crm.always_owned else "if_empty")]
+    return [FieldValue(crm.owner_field, user, "on_create" if crm.can(CrmCapability.ALWAYS_OWNED) else "if_empty")]
 
 
 async def made(crm: CRM, user: str) -> Customer:
@@ -73,7 +91,7 @@ async def test_a_customer_without_an_owner_gets_one_later(far, crm, kim):
     found = await crm.get(far.add(NewCustomer(last_name="Byron", email="ada@example.com")))
     before = far.effects()
     changes = await crm.changes(chosen(crm, KIM), found)
-    if crm.always_owned:
+    if crm.can(CrmCapability.ALWAYS_OWNED):
         assert changes.values == {}
         return
     assert await crm.fill(found, NewCustomer(mobile_phone=ADA.mobile_phone), changes.values)
@@ -120,3 +138,19 @@ async def test_check_says_that_nobody_is_shown(far):
     levels = [(check.level, check.message) for check in await adapter.field_checks()]
     assert levels == [("error", f"{adapter.title}: no user is shown who could own a customer")]
     await adapter.remote.aclose()
+
+
+async def test_users_who_may_not_be_read_stop_the_choice_of_an_owner_and_nothing_else(far, monkeypatch, kim):
+    way = Refusing(far.checked(httpx.ASGITransport(far.app)))
+    monkeypatch.setattr(far, "checked", lambda _: way)
+    crm = far.connect()
+    crm.keep((), owner=())
+    await crm.users()
+    way.refused = way.last
+    with pytest.raises(ActionRefused) as caught:
+        await crm.changes(chosen(crm, KIM))
+    assert caught.value.action == ("list the owners" if far.system == "hubspot" else "list the users")
+    way.refused = None
+    assert crm.remote.breaker.error is None, "the account itself works"
+    assert (await crm.create(ADA, KEY)).id in far.customers()
+    await crm.remote.aclose()

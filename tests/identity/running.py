@@ -1,16 +1,21 @@
-"""Runs a case: clients arrive one after another at one source, through the real sync and both sandboxes."""
+"""Runs a case: clients arrive one after another at one source, through the real sync and the sandboxes of both sides."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from contract.accounts import CrmAccount, account
 from sync.harness import World
 
+from connector.crms.base import CRM
+from connector.model.persons import NewCustomer
+
 Want = Literal["different", "same", "kept"]
+Mode = Literal["all book", "first typed", "duplicates forbidden"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,10 @@ class Case:
     between: tuple[int, int] | None = None
 
 
+class CannotBeTyped(Exception):
+    """The CRM takes no such customer from a person either."""
+
+
 @dataclass(frozen=True)
 class Result:
     """What became of a case; at most one of the first three is a broken promise."""
@@ -38,19 +47,47 @@ class Result:
     held: bool = False
 
 
-async def run(case: Case, number: int) -> Result:
-    """Let every client book once, run what is due, and judge where they ended up."""
+class Place(World):
+    """A world whose CRM is the one that the registry names so."""
+
+    def __init__(self, folder: Path, system: str) -> None:
+        self.account: CrmAccount = account(system)
+        super().__init__(folder)
+
+    def _connect_crm(self) -> CRM:
+        return self.account.connect()
+
+
+async def run(case: Case, number: int, system: str = "hubspot", *, mode: Mode = "all book") -> Result:
+    """Let the clients book once each, run what is due, and judge where they ended up in this CRM.
+
+    `first typed`: the first one does not book, but is a customer whom somebody typed into the CRM; raises CannotBeTyped.
+    `duplicates forbidden`: the CRM's own rules against duplicates are on.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder))
+        world = Place(Path(folder), system)
+        if mode == "duplicates forbidden":
+            world.account.forbid_duplicates()
         await world.start()
         try:
-            ids = [await _book(world, client, number) for client in case.clients]
+            typed = [_type(world.account, case.clients[0], number)] if mode == "first typed" else []
+            ids = [await _book(world, client, number) for client in case.clients[len(typed) :]]
             linked = {client: link["customer_id"] for client, link in (await world.links()).items()}
             rows = await world.rows("SELECT client_id, state FROM events ORDER BY id")
+            alone = set(world.account.customers()) - {*linked.values(), *typed}
         finally:
             await world.stop()
     states = {str(client): str(state) for client, state in rows}
-    return _judge(case, [linked.get(one) for one in ids], [states.get(one, "ignored") for one in ids])
+    result = _judge(case, [*typed, *(linked.get(one) for one in ids)], [states.get(one, "ignored") for one in ids])
+    return replace(result, duplicate=True) if alone else result
+
+
+def _type(account: CrmAccount, client: tuple[str, str, str, str], number: int) -> str:
+    first, last, email, mobile = (_filled(value, number) for value in client)
+    try:
+        return account.add(NewCustomer(first_name=first, last_name=last, email=email, mobile_phone=mobile))
+    except Exception as error:  # each sandbox refuses in its own words
+        raise CannotBeTyped(account.system) from error
 
 
 async def _book(world: World, client: tuple[str, str, str, str], number: int) -> str:

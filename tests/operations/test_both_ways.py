@@ -24,7 +24,7 @@ BY = "ops"
 
 #: One call of each, as a command makes it. There is no review 7 and no link, so that asking twice changes nothing.
 CALLS: dict[str, Callable[[Operations], Awaitable[Any]]] = {
-    "retry": lambda to: to.retry([7], "held", "stores", None),
+    "retry": lambda to: to.retry([7], "held", "stores", None, "1", "2", 3.0, 4.0),
     "discard": lambda to: to.discard([7], by=BY),
     "check": lambda to: to.check(fix=False),
     "decide": lambda to: to.decide(7, "link", "101", by=BY),

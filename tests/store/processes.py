@@ -31,7 +31,7 @@ from connector.model.deliveries import Delivery
 
 async def main():
     path, address = Path(sys.argv[1]), sys.argv[2:]
-    store = Store.open(SimpleNamespace(path=path, address=address[0]) if address else path)
+    store = Store.open(SimpleNamespace(path=path, address=address[0], lease_seconds=2.0) if address else path)
     store.database.announce({"port": 8080})
     await store.lanes.recover(0.0)
     for n in range(1_000_000):

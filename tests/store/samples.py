@@ -18,7 +18,8 @@ from connector.model.deliveries import Delivery
 from connector.model.errors import StoreError
 from connector.model.jobs import Verdict, Work
 from connector.model.links import Link
-from connector.store import Store
+from connector.store import Store, look
+from connector.store.tables import tables
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC).timestamp()
 HOUR = 3600.0
@@ -31,6 +32,7 @@ class Place:
 
     address: str
     path: Path
+    lease_seconds: float = 10.0
 
 
 def event(client: str = "c-1", *, appointment: str | None = None, type_: str = "appointment.updated") -> Event:
@@ -85,6 +87,15 @@ async def execute(store: Store, sql: str, *values: Any) -> None:
     await store.database.write(lambda connection: connection.execute(sql, values).fetchall())
 
 
+async def as_next_process(store: Store) -> None:
+    """Make it the store of another process, which begins after this one has ended."""
+    if store.database.shared:
+        await execute(store, "DELETE FROM processes RETURNING boot")
+        await store.database.begin_again()
+    else:
+        store.database.boot = "the next process"
+
+
 async def states(store: Store) -> dict[int, str]:
     """Event id → state."""
     return dict(await rows(store, "SELECT id, state FROM events ORDER BY id"))
@@ -93,6 +104,23 @@ async def states(store: Store) -> dict[int, str]:
 def link(client: str = "c-1", customer: str = "501", *, source: str = "stores", origin: str = "email", **more: Any) -> Link:
     """A link of a client of `stores` to a customer of `main`."""
     return Link(source, client, "main", customer, origin, **more)
+
+
+def whole(place: Place) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table."""
+
+    def view(connection: Any) -> dict[str, list[tuple[Any, ...]]]:
+        return {
+            table.name: [
+                tuple(row)
+                for row in connection.execute(
+                    f"SELECT {', '.join(table.columns)} FROM {table.name} ORDER BY {', '.join(table.key)}"
+                )
+            ]
+            for table in tables()
+        }
+
+    return look(place, view)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.model.backfills import Request
 from connector.model.jobs import Verdict
 from connector.store import views
 from connector.store.backfills import COUNTS
@@ -13,8 +14,8 @@ from .samples import DONE, NOW, event, hold, opened, rows, states
 pytestmark = pytest.mark.anyio
 
 
-async def begin(store, asked="all", *, source="stores", by_service=False):
-    return await store.backfills.begin(source, asked, NOW - 100, NOW, by_service, NOW)
+async def begin(store, since=None, *, source="stores", by_service=False):
+    return await store.backfills.begin(source, Request(since), NOW - 100, NOW, by_service, NOW)
 
 
 async def add(store, run, *events, page=1, fraction=0.5, every_appointment=False):
@@ -66,7 +67,7 @@ async def test_a_service_finds_the_runs_it_was_doing(store):
     await begin(store, by_service=False)
     assert await store.backfills.unfinished() == []
     run = await begin(store, by_service=True)
-    assert await store.backfills.unfinished() == [("stores", "all", NOW - 100, NOW)]
+    assert await store.backfills.unfinished() == [("stores", Request())]
     await store.backfills.move(run, "working", NOW)
     assert len(await store.backfills.unfinished()) == 1
     await store.backfills.move(run, "done", NOW)

@@ -217,7 +217,7 @@ async def test_a_copy_that_was_moved_into_place_by_hand_knows_it_too(path, backu
 @pytest.mark.parametrize("there", [None, "00" * 32], ids=["missing", "another"])
 async def test_without_its_key_file_a_backup_is_refused_unless_the_key_is_lost(path, backup, there):
     async with opened(path) as store:
-        await store.links.notice("main", "email:1", 3, NOW)
+        await store.links.notice("main", "email:1", 3)
         made = back_up(path, path.with_name("other.db"), WHEN)
     file = path.with_name("connector.db.key")
     file.unlink()
@@ -228,7 +228,7 @@ async def test_without_its_key_file_a_backup_is_refused_unless_the_key_is_lost(p
     async with opened(path) as store:
         assert await store.links.shared("main", ["email:1"], None) == set()
         assert await rows(store, "SELECT count(*) FROM shared_keys") == [(0,)]
-        await store.links.notice("main", "email:1", 3, NOW)
+        await store.links.notice("main", "email:1", 3)
         assert await store.links.shared("main", ["email:1"], None) == {"email:1"}
 
 

@@ -82,8 +82,8 @@ async def test_no_transaction_is_larger_than_the_largest_batch(store, monkeypatc
 
 async def test_the_error_of_one_write_spares_the_others_of_its_transaction(store):
     def half(connection):
-        connection.execute("INSERT INTO tallies VALUES (1, 'half', 1)")
-        connection.execute("INSERT INTO tallies VALUES (1, 'half', 1)")
+        connection.execute("INSERT INTO tallies (kind, n) VALUES ('half', 1)")
+        connection.execute("INSERT INTO tallies (kind, n) VALUES ('half', 1)")
 
     async with busy_writer(store):
         bad = asyncio.create_task(store.database.write(half))
@@ -95,7 +95,7 @@ async def test_the_error_of_one_write_spares_the_others_of_its_transaction(store
         await bad
     with pytest.raises(KeyError):
         await odd
-    assert await rows(store, "SELECT * FROM tallies WHERE name = 'half'") == []
+    assert await rows(store, "SELECT * FROM tallies WHERE kind = 'half'") == []
 
 
 async def test_a_failed_commit_reaches_everybody_who_waited_and_stores_nothing(store, place):
@@ -124,7 +124,7 @@ async def test_a_transaction_that_sqlite_gave_up_is_acknowledged_to_nobody(store
     await store.upkeep.count("taken")
 
     def give_up(connection):
-        connection.execute("INSERT OR ROLLBACK INTO tallies VALUES (0, 'taken', 1)")
+        connection.execute("INSERT OR ROLLBACK INTO tallies (kind, n) VALUES ('taken', 1)")
 
     async with busy_writer(store):
         waiting = [asyncio.create_task(store.inbox.accept(delivery("e-1"))), asyncio.create_task(store.database.write(give_up))]
@@ -132,7 +132,7 @@ async def test_a_transaction_that_sqlite_gave_up_is_acknowledged_to_nobody(store
         await handed_over(*waiting)
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(result) for result in results] == [StoreError] * 3
-    assert await rows(store, "SELECT name FROM tallies WHERE name IN ('n', 'received')") == []
+    assert await rows(store, "SELECT kind FROM tallies WHERE kind IN ('n', 'received')") == []
     assert await store.inbox.accept(delivery("e-1")) == "queued"
 
 

@@ -199,7 +199,7 @@ async def test_linking_commits_link_memory_intent_and_step_together(store):
     assert await store.links.find("stores", "c-1") == created
     assert await store.links.remembered("main", [PHONE]) == ["501"]
     assert await rows(store, "SELECT step, outcome, trace FROM events") == [("write_back", "created", '[{"rule": "create"}]')]
-    assert await rows(store, "SELECT result FROM intents WHERE key = ?", CREATE) == [("501",)]
+    assert await rows(store, "SELECT state FROM intents WHERE key = ?", CREATE) == [("done",)]
 
 
 async def test_writing_back_is_dated_only_when_we_wrote_it(store):

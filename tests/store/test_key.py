@@ -30,7 +30,7 @@ async def test_no_key_can_be_computed_from_a_number_alone(path):
         await accept(store, "e-1")
         work = await claim_one(store)
         await store.journal.begin(work, "create:main:1", "create", NOW, crm="main", identity=[PHONE])
-        await store.links.notice("main", PHONE, 2, NOW, person=PERSON)
+        await store.links.notice("main", PHONE, 2, person=PERSON)
         await store.reviews.open("stores", "c-1", "main", "who?", [], NOW, person=PERSON, key=PHONE)
         await store.journal.linked(work, [link()], "write_back", NOW, keys=[PHONE], said=[PHONE])
         assert await store.links.remembered("main", [PHONE]) == ["501"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.model.backfills import Request
 from connector.model.jobs import StaleClaim, Verdict
 from connector.store import views
 from connector.store.lanes import LONGEST_TRACE, reach_step
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def backfill(store, *clients, now=NOW):
-    run = await store.backfills.begin("stores", "all", 0, now, False, now)
+    run = await store.backfills.begin("stores", Request(), 0, now, False, now)
     await store.backfills.add_page(run, [event(c) for c in clients], {"page": 1}, 0.5, every_appointment=False, now=now)
 
 
@@ -127,7 +128,7 @@ async def test_what_was_woken_and_failed_goes_to_the_end_of_those_who_wait(store
 
 
 async def test_how_many_clients_of_a_run_wait_is_known(store):
-    run = await store.backfills.begin("stores", "all", 0, NOW, False, NOW)
+    run = await store.backfills.begin("stores", Request(), 0, NOW, False, NOW)
     await store.backfills.add_page(run, [event(c) for c in ("c-1", "c-2")], {"page": 1}, 0.5, every_appointment=False, now=NOW)
     assert await store.backfills.waiting(run) == 0
     for work in await store.lanes.claim(1, NOW):

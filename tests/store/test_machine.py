@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, precondition, rule
 
+from connector.model.backfills import Request
 from connector.model.jobs import StaleClaim, Verdict
 from connector.model.states import STATES
 from connector.store import Store, views
@@ -98,7 +99,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(client=st.sampled_from(CLIENTS))
     def walk_the_past(self, client) -> None:
         async def add():
-            run = await self.store.backfills.begin("stores", str(self.pages), 0, self.now, False, self.now)
+            run = await self.store.backfills.begin("stores", Request(str(self.pages)), 0, self.now, False, self.now)
             await self.store.backfills.add_page(run, [event(client)], {}, 1.0, every_appointment=False, now=self.now)
             return run
 

@@ -7,7 +7,7 @@ import pytest
 from connector.model.jobs import StaleClaim, Verdict
 from connector.store import views
 
-from .samples import DONE, HOUR, NOW, accept, claim_one, execute, hold, link, opened, rows, settle, states
+from .samples import DONE, HOUR, NOW, accept, as_next_process, claim_one, execute, hold, link, opened, rows, settle, states
 
 pytestmark = pytest.mark.anyio
 
@@ -119,7 +119,7 @@ async def test_a_claim_that_was_taken_over_can_write_nothing(store, action, clai
     await accept(store, "e-1", "e-2")
     stale = await claim_one(store)
     await store.journal.begin(stale, "fill:1", "fill", NOW)
-    store.database.boot = "the next process"
+    await as_next_process(store)
     assert await store.lanes.recover(NOW) == 1
     if claimed_again:
         rival = await claim_one(store)

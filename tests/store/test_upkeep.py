@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from connector.model.backfills import Request
 from connector.model.bookings import Reading
 from connector.model.jobs import Verdict
 from connector.store import maintenance as upkeep
@@ -136,7 +137,7 @@ async def test_pruning_spares_whatever_is_not_final(store, state):
 
 async def test_pruning_reaches_ignored_deliveries_and_what_the_backfill_brought(store):
     await store.inbox.accept(delivery("e-1", reading=Reading(ignored="nobody's")))
-    run = await store.backfills.begin("stores", "all", 0, NOW, False, NOW)
+    run = await store.backfills.begin("stores", Request(), 0, NOW, False, NOW)
     await store.backfills.add_page(run, [event("c-1")], {}, 1.0, every_appointment=False, now=NOW)
     await settle(store)
     assert await store.upkeep.prune(NOW + 1) == 2

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from conforming import Checked
 
 from connector.sandbox.kit.faults import Faults
 
@@ -39,12 +40,12 @@ class Rule:
 
 
 class Gate(httpx.AsyncBaseTransport):
-    """Passes requests on to a sandbox's application."""
+    """Passes requests on to a sandbox's application; `checked` holds the exchanges to the product's published shapes."""
 
-    def __init__(self, sandbox: Any) -> None:
+    def __init__(self, sandbox: Any, checked: Checked = lambda inner: inner) -> None:
         self.sandbox = sandbox
         self.sent: list[str] = []
-        self._inner = httpx.ASGITransport(sandbox.app)
+        self._inner = checked(httpx.ASGITransport(sandbox.app))
         self._rules: list[Rule] = []
 
     def on(self, method: str, path: str, mishap: Mishap, *, times: int = 1, skip: int = 0) -> None:

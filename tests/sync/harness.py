@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crms.hubspot.shapes import conforming
+
 from connector.booking_systems.booxi.adapter import Booxi
 from connector.booking_systems.booxi.settings import BooxiSettings
 from connector.config.settings import SyncSettings
+from connector.crms.base import CRM
 from connector.crms.hubspot.adapter import HubSpot
 from connector.crms.hubspot.settings import HubSpotSettings
 from connector.model.deliveries import Delivery
@@ -108,7 +111,7 @@ class World:
         self.clock = Clock()
         self.booxi = BooxiSandbox(quota=None, clock=self.clock, module_ids=("hubspot", "loyalty"))
         self.hubspot = HubSpotSandbox(unique_properties=(KEY,), per_10_seconds=None, search_per_second=None, clock=self.clock)
-        self.booxi_gate, self.hubspot_gate = Gate(self.booxi), Gate(self.hubspot)
+        self.booxi_gate, self.hubspot_gate = Gate(self.booxi), Gate(self.hubspot, conforming)
         self.settings = SyncSettings(booking="stores", crm="main")
         self.ended: list[Ended] = []
         self._path = folder / "connector.db"
@@ -123,14 +126,18 @@ class World:
             "limits": {"per_second": 0, "per_minute": 0},
             "webhook": {"verify": "none"},
         }
+        self.booking = Booxi.connect("stores", BooxiSettings.model_validate(booxi), Quota, transport=self.booxi_gate)
+        self.crm = self._connect_crm()
+
+    def _connect_crm(self) -> CRM:
+        """HubSpot; another world may have another CRM."""
         hubspot = {
             "system": "hubspot",
             "base_url": "http://hubspot.test",
             "token": "sandbox-token",
             "limits": {"per_10_seconds": 0, "search_per_second": 0},
         }
-        self.booking = Booxi.connect("stores", BooxiSettings.model_validate(booxi), Quota, transport=self.booxi_gate)
-        self.crm = HubSpot.connect("main", HubSpotSettings.model_validate(hubspot), Quota, transport=self.hubspot_gate)
+        return HubSpot.connect("main", HubSpotSettings.model_validate(hubspot), Quota, transport=self.hubspot_gate)
 
     async def start(self) -> None:
         """Open the store and build the sync, as a process does when it starts."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from connector.model.capabilities import BookingCapability
 from connector.store import views
 from connector.worker.worker import Worker
 
@@ -112,14 +113,14 @@ async def test_who_was_decided_about_again_waits_no_more(world: World):
 
 async def test_a_decision_that_was_taken_back_is_not_taken_again_by_the_next_event(world: World):
     """The event which it let go gave the client's e-mail to the customer: by that the next one would find it again."""
-    world.booking.writes_links = False
+    world.booking.capabilities -= {BookingCapability.WRITES_LINKS}
     names = {"firstname": "Ada", "lastname": "Byron", "mobilephone": PHONE}
     wrong, _, ada = world.contact(**names), world.contact(**names), world.client()
     await ask_both(world, ada)
     await decide(world, 1, "link", wrong)
     await run(world)
     _, (said,) = await world.store.reviews.undo(1, "me", world.clock())
-    assert said.endswith("was in use and is gone. Its events wait until you decide anew.")
+    assert said.endswith("was in use and is gone. Its events wait until you decide again.")
     await ask_both(world, ada)
     assert await world.link(ada) is None
     assert (await world.rows("SELECT state, reason FROM events ORDER BY id"))[-1] == (

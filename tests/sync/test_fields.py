@@ -10,7 +10,7 @@ from connector.model.bookings import Appointment, Client, Status
 from connector.model.fields import SOURCES, FieldRule, FieldValue
 from connector.model.persons import Customer
 from connector.remote.fields import Field, Kind, Unfit, fault, fitted, plan
-from connector.sync.fields import field_values, owner_of, sources, titled
+from connector.sync.fields import field_values, owner_of, sources, worded
 
 from .harness import World
 
@@ -329,7 +329,7 @@ async def test_staff_who_are_no_user_leave_a_note(world: World):
     ],
 )
 def test_a_title_is_made_of_sources(template, title):
-    assert titled(template, ADA, CUT).title == title
+    assert worded(template, None, ADA, CUT).title == title
 
 
 @pytest.mark.parametrize(
@@ -337,11 +337,14 @@ def test_a_title_is_made_of_sources(template, title):
     [("{service.name}[ with {staff.name}]", "Cut"), ("{service.name} with {staff.name}", "Cut"), ("[{staff.name}]", "Cut")],
 )
 def test_where_a_source_says_nothing_its_part_is_left_out_or_the_title_stays(template, title):
-    assert titled(template, ADA, CUT.model_copy(update={"staff": ""})).title == title
+    assert worded(template, None, ADA, CUT.model_copy(update={"staff": ""})).title == title
 
 
 def test_braces_in_a_value_are_no_template():
-    assert titled("{service.name}", ADA, CUT.model_copy(update={"service": "{client.email} [x]"})).title == "{client.email} [x]"
+    assert (
+        worded("{service.name}", None, ADA, CUT.model_copy(update={"service": "{client.email} [x]"})).title
+        == "{client.email} [x]"
+    )
 
 
 @pytest.mark.anyio
@@ -350,3 +353,30 @@ async def test_a_recorded_appointment_has_the_title_of_the_template(world: World
     await world.process(world.client())
     (meeting,) = world.hubspot.meetings()
     assert meeting["hs_meeting_title"] == "Ada books"
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{service.name} for {client.first_name}", "Cut for Ada"),
+        (
+            "{service.name}\n[Staff: {staff.name}]\n[Shop: {store.name}]\n\nBooked by {client.email}",
+            "Cut\n\nBooked by ada@example.com",
+        ),
+        ("  [{store.name}]\n[{staff.name}]", ""),
+        ("{store.name}", ""),
+        (None, ""),
+    ],
+)
+def test_a_text_has_several_lines_and_leaves_out_those_that_say_nothing(template, text):
+    nobody = CUT.model_copy(update={"staff": "", "store": ""})
+    assert worded(None, template, ADA, nobody).text == text
+    assert worded(None, template, ADA, nobody).title == "Cut"
+
+
+@pytest.mark.anyio
+async def test_a_recorded_appointment_has_the_text_of_the_template(world: World):
+    world.use(record_appointments=True, appointment_text="{appointment.status}\n[Unknown: {staff.email}]\n{client.first_name}")
+    await world.process(world.client())
+    (meeting,) = world.hubspot.meetings()
+    assert meeting["hs_meeting_body"] == "scheduled\nAda"

@@ -76,6 +76,25 @@ def test_half_a_name_is_no_evidence_for_the_other_half(theirs, ours, filled):
     assert ((missing.first_name, missing.last_name) if missing else ("", "")) == filled
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours", "origin", "filled"),
+    [
+        ("", ("Ada", "Byron"), "", ("Ada", "Byron")),
+        # A part of the name is completed where the customer was made of this client, as in two fields.
+        ("Ada", ("Ada", "Byron"), "created", ("Ada", "Byron")),
+        ("Byron", ("Ada", "Byron"), "created", ("Ada", "Byron")),
+        ("Ada", ("Ada", "Byron"), "", ("", "")),
+        ("Ada", ("Ada", ""), "created", ("", "")),
+        ("Ada Byron", ("Ada", "Byron"), "created", ("", "")),
+        ("Augusta King", ("Ada", "Byron"), "created", ("", "")),
+    ],
+)
+def test_a_name_in_one_field_is_never_filled_by_halves(theirs, ours, origin, filled):
+    customer = Customer(id="1", first_name=theirs, one_name=True, emails=("a@example.com",))
+    missing = missing_fields(customer, NewCustomer(first_name=ours[0], last_name=ours[1]), origin=origin)
+    assert ((missing.first_name, missing.last_name) if missing else ("", "")) == filled
+
+
 async def test_a_customer_we_have_just_made_has_no_blanks_to_fill(world: World):
     await world.process(world.client())
     assert world.effects == {"POST contacts": 1, "PUT link": 1}

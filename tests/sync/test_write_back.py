@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import NeedsReview, Rejected, Transient, UnknownOutcome
 from connector.sandbox.kit.faults import Faults
 
@@ -210,7 +211,7 @@ async def test_a_module_the_key_may_not_use_is_held_and_nothing_is_created(world
 
 
 async def test_a_booking_system_without_a_place_for_links_is_not_asked_to_store_one(world: World):
-    world.booking.writes_links = False
+    world.booking.capabilities -= {BookingCapability.WRITES_LINKS}
     ada = world.client()
     ended = await world.process(ada)
     assert ended.state == "done"

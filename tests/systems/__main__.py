@@ -24,9 +24,10 @@ from connector.config import logs
 from connector.config import settings as config
 from connector.sandbox.hubspot.app import HubSpotSandbox
 from connector.sandbox.kit.faults import Faults
+from connector.sandbox.kit.stage import LinkingStage
 from connector.store import views
 
-from .stages import STAGES, TOMORROW, Person, Stage
+from .people import TOMORROW, Person, Place
 
 CONFIG = """
 [server]
@@ -37,6 +38,7 @@ token = "a-status-token-of-a-test"
 [booking.place]
 system = "{name}"
 default_country = "CA"
+limits = {{ per_second = 0, per_minute = 0 }}
 {settings}
 [crm.main]
 system = "hubspot"
@@ -47,7 +49,6 @@ limits = {{ per_10_seconds = 0, search_per_second = 0 }}
 booking = "place"
 crm = "main"
 """
-NO_LIMITS = "limits = { per_second = 0, per_minute = 0 }"
 #: Seconds which everything has to settle once the faults have ended.
 PATIENCE = 60.0
 COLUMNS = (
@@ -77,85 +78,90 @@ class Outcome:
         return not (self.duplicates or self.wrong or self.unlinked)
 
 
-async def play(stage: Stage, folder: Path, people: int, seed: int) -> Outcome:
+async def play(place: Place, folder: Path, people: int, seed: int) -> Outcome:
     """Let everybody book, twice over, and compare the sides at the end."""
     hubspot = HubSpotSandbox(unique_properties=("connector_person_key",), per_10_seconds=None, search_per_second=None)
-    file = folder / "connector.toml"
-    settings = stage.settings.replace("{limits}", NO_LIMITS)
-    file.write_text(CONFIG.format(name=stage.name, settings=settings), encoding="utf-8")
+    file = write_files(folder, CONFIG.format(name=place.name, settings=place.settings("https://place.test", "place")), place)
     transports = {
-        "booking.place": httpx.ASGITransport(stage.sandbox.app),
+        "booking.place": httpx.ASGITransport(place.sandbox.app),
         "crm.main": httpx.ASGITransport(hubspot.app),
     }
     service = await Service.open(config.load(file, systems=registry.Registry()), transports=transports)
     await service.start()
     try:
-        stage.aim(service.url)
+        place.stage.aim(service.url, "place")
         await service.operations.check(fix=True)
         everybody = [Person(number) for number in range(people)]
         for person in everybody[::3]:
             first, last = person.names
             hubspot.add_contact(age=3600, email=person.email, firstname=first, lastname=last)
         past, coming = everybody[: people // 2], everybody[people // 2 :]
-        backfill = await _backfill(stage, service, past)
-        await _webhooks(stage, service, hubspot, coming, seed)
-        return await _compare(stage, service, hubspot, everybody, backfill)
+        backfill = await _backfill(place, service, past)
+        await _webhooks(place, service, hubspot, coming, seed)
+        return await _compare(place, service, hubspot, everybody, backfill)
     finally:
         await service.stop()
 
 
-async def _backfill(stage: Stage, service: Service, people: list[Person]) -> dict[str, int]:
+def write_files(folder: Path, text: str, *places: Place) -> Path:
+    """Write the configuration, and beside it the keys that its files hold."""
+    for name, content in {"connector.toml": text, **{k: v for place in places for k, v in place.secrets.items()}}.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return folder / "connector.toml"
+
+
+async def _backfill(place: Place, service: Service, people: list[Person]) -> dict[str, int]:
     for person in people:
-        stage.book(person, TOMORROW)
+        place.book(person, TOMORROW)
     # Nobody was listening when these were booked.
-    stage.sandbox.outbox.waiting.clear()
+    place.sandbox.outbox.waiting.clear()
     await service.operations.backfill("place", None, None)
     async with asyncio.timeout(PATIENCE):
         while (found := await service.operations.progress("backfill", "place"))["state"] in ("walking", "working"):
             await asyncio.sleep(0.1)
     if found["state"] != "done":
-        raise SystemExit(f"{stage.name}: the backfill failed: {found['reason']}")
+        raise SystemExit(f"{place.name}: the backfill failed: {found['reason']}")
     counts: dict[str, int] = found["counts"]
     return counts
 
 
-async def _webhooks(stage: Stage, service: Service, hubspot: HubSpotSandbox, people: list[Person], seed: int) -> None:
+async def _webhooks(place: Place, service: Service, hubspot: HubSpotSandbox, people: list[Person], seed: int) -> None:
     for hours in (1, 2):
         for person in people:
-            stage.book(person, TOMORROW + timedelta(hours=hours))
+            place.book(person, TOMORROW + timedelta(hours=hours))
     faults = {"seed": seed, "error_500": 0.03, "lost_answer": 0.04, "duplicate_delivery": 0.3, "reorder_delivery": 0.3}
-    stage.sandbox.faults = Faults(**faults)
+    place.sandbox.faults = Faults(**faults)
     hubspot.faults = Faults(**faults, search_lag_seconds=5)
-    await stage.sandbox.send_webhooks(concurrency=8)
-    stage.sandbox.faults = hubspot.faults = Faults()
+    await place.sandbox.send_webhooks(concurrency=8)
+    place.sandbox.faults = hubspot.faults = Faults()
     async with asyncio.timeout(PATIENCE):
         while True:
             # What waits on a long back-off need not wait for the end of it.
             await service.operations.retry(state="retrying")
             queue = await service.engine.store.read(views.queue)
-            if not queue["queued"] + queue["running"] + queue["retrying"] and not stage.sandbox.outbox.waiting:
+            if not queue["queued"] + queue["running"] + queue["retrying"] and not place.sandbox.outbox.waiting:
                 return
-            await stage.sandbox.send_webhooks()
+            await place.sandbox.send_webhooks()
             await asyncio.sleep(0.1)
 
 
 async def _compare(
-    stage: Stage, service: Service, hubspot: HubSpotSandbox, everybody: list[Person], backfill: dict[str, int]
+    place: Place, service: Service, hubspot: HubSpotSandbox, everybody: list[Person], backfill: dict[str, int]
 ) -> Outcome:
     read = service.engine.store.read
     contacts = {contact["id"]: contact.get("email", "") for contact in hubspot.contacts()}
     links = await read(views.links)
-    owners: dict[str, str] = await read(_owners, stage)
+    owners: dict[str, str] = await read(_owners, place)
     wrong = sum(contacts.get(link["customer_id"]) != owners.get(link["client_id"]) for link in links)
     duplicates = len(contacts) - len(set(contacts.values()))
     linked = {contacts.get(link["customer_id"]) for link in links}
     unlinked = sum(person.email not in linked for person in everybody)
-    calls = (stage.calls() + sum(hubspot.requests.values())) / max(len(links), 1)
+    calls = (place.calls() + sum(hubspot.requests.values())) / max(len(links), 1)
     stored = await read(lambda c: c.execute("SELECT count(*) FROM deliveries WHERE event NOT LIKE 'backfill:%'").fetchone()[0])
-    written = f"{len(stage.stored())} of {len(links)}" if stage.keeps_links else "no place"
+    written = f"{len(place.stage.links())} of {len(links)}" if isinstance(place.stage, LinkingStage) else "no place"
     row = (
-        stage.name,
-        f"{stage.sandbox.outbox.counts['sent']:,}",
+        place.name,
+        f"{place.sandbox.outbox.counts['sent']:,}",
         f"{stored:,}",
         f"{len(links):,}",
         written,
@@ -165,17 +171,17 @@ async def _compare(
         f"{calls:.1f}",
     )
     if unlinked:
-        print(f"{stage.name}: {unlinked} of {len(everybody)} people are not linked", file=sys.stderr)
+        print(f"{place.name}: {unlinked} of {len(everybody)} people are not linked", file=sys.stderr)
     return Outcome(row, duplicates, wrong, unlinked)
 
 
-def _owners(connection: Any, stage: Stage) -> dict[str, str]:
+def _owners(connection: Any, place: Place) -> dict[str, str]:
     """Client id → the e-mail address of the person it is, as the booking system says."""
     found = {}
     for client_id, payload in connection.execute("SELECT client_id, payload FROM events WHERE payload IS NOT NULL"):
         if email := json.loads(payload)["client"]["email"]:
             found[client_id] = email.lower()
-    for booking_id, booking in getattr(stage.sandbox, "bookings", {}).items():
+    for booking_id, booking in getattr(place.sandbox, "bookings", {}).items():
         found[f"booking:{booking_id}"] = booking["customer"]["email"]
     return found
 
@@ -185,15 +191,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.systems", description=__doc__)
     parser.add_argument("--people", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", choices=[stage.name for stage in STAGES])
+    parser.add_argument("--only", choices=sorted(registry.BOOKING_SYSTEMS))
     args = parser.parse_args()
     logs.set_up(json=False, level="critical")
     print(f"{args.people} people, seed {args.seed}\n\n| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS))
     well = True
-    for stage in STAGES:
-        if args.only in (None, stage.name):
+    for name in registry.BOOKING_SYSTEMS:
+        if args.only in (None, name):
             with tempfile.TemporaryDirectory(prefix="connector-systems-") as folder:
-                outcome = asyncio.run(play(stage(), Path(folder), args.people, args.seed))
+                outcome = asyncio.run(play(Place(name), Path(folder), args.people, args.seed))
             print("| " + " | ".join(outcome.row) + " |", flush=True)
             well = well and outcome.well
     return 0 if well else 1

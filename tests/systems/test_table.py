@@ -11,33 +11,28 @@ from connector.config import settings as config
 from connector.sandbox.hubspot.app import HubSpotSandbox
 from connector.store import views
 
-from .__main__ import CONFIG, NO_LIMITS, play
-from .stages import PATH_KEY, STAGES, TOKEN, TOMORROW, BookingFlow, Booxi, Person, Target
+from .__main__ import CONFIG, play, write_files
+from .people import TOMORROW, Person, Place
 
 pytestmark = pytest.mark.anyio
 
 
-def test_every_booking_system_has_a_stage():
-    assert sorted(stage.name for stage in STAGES) == sorted(registry.BOOKING_SYSTEMS)
-
-
-@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
-async def test_nobody_is_lost_doubled_or_mistaken(stage, tmp_path):
-    outcome = await play(stage(), tmp_path, people=10, seed=7)
+@pytest.mark.parametrize("name", registry.BOOKING_SYSTEMS)
+async def test_nobody_is_lost_doubled_or_mistaken(name, tmp_path):
+    outcome = await play(Place(name), tmp_path, people=10, seed=7)
     assert (outcome.duplicates, outcome.wrong, outcome.unlinked) == (0, 0, 0)
 
 
 async def test_a_person_known_to_two_sources_becomes_one_customer(tmp_path):
     """Two booking systems into one CRM, the same people in both at the same time."""
-    booxi, flow = Booxi(), BookingFlow()
+    booxi, flow = Place("booxi"), Place("bookingflow")
     hubspot = HubSpotSandbox(unique_properties=("connector_person_key",), per_10_seconds=None, search_per_second=None)
-    other = flow.settings.replace("booking.place", "booking.rooms").replace("place.test", "rooms.test")
-    text = CONFIG.format(name="booxi", settings=booxi.settings).replace("{limits}", NO_LIMITS)
+    text = CONFIG.format(name="booxi", settings=booxi.settings("https://place.test", "place"))
     text += (
-        f'[[sync]]\nbooking = "rooms"\ncrm = "main"\n[booking.rooms]\nsystem = "bookingflow"\ndefault_country = "CA"\n{other}'
+        '[[sync]]\nbooking = "rooms"\ncrm = "main"\n[booking.rooms]\nsystem = "bookingflow"\ndefault_country = "CA"\n'
+        "limits = { per_second = 0, per_minute = 0 }\n" + flow.settings("https://rooms.test", "rooms")
     )
-    file = tmp_path / "connector.toml"
-    file.write_text(text.replace("{limits}", NO_LIMITS), encoding="utf-8")
+    file = write_files(tmp_path, text, booxi, flow)
     transports = {
         "booking.place": httpx.ASGITransport(booxi.sandbox.app),
         "booking.rooms": httpx.ASGITransport(flow.sandbox.app),
@@ -46,13 +41,13 @@ async def test_a_person_known_to_two_sources_becomes_one_customer(tmp_path):
     service = await Service.open(config.load(file, systems=registry.Registry()), transports=transports)
     await service.start()
     try:
-        booxi.aim(service.url)
-        flow.sandbox.outbox.target = Target(f"{service.url}/webhooks/rooms", key=PATH_KEY, token=TOKEN)
+        booxi.stage.aim(service.url, "place")
+        flow.stage.aim(service.url, "rooms")
         people = [Person(number) for number in range(8)]
         for person in people:
             booxi.book(person, TOMORROW)
             flow.book(person, TOMORROW)
-        await asyncio.gather(*(stage.sandbox.send_webhooks(concurrency=8) for stage in (booxi, flow)))
+        await asyncio.gather(*(place.sandbox.send_webhooks(concurrency=8) for place in (booxi, flow)))
         read = service.engine.store.read
         async with asyncio.timeout(20):
             while (await read(views.queue))["done"] < 16:
@@ -63,4 +58,4 @@ async def test_a_person_known_to_two_sources_becomes_one_customer(tmp_path):
     assert sorted(contact["email"] for contact in hubspot.contacts()) == sorted(person.email for person in people)
     assert {link["source"] for link in links} == {"place", "rooms"}
     assert len(links) == 16
-    assert sorted(booxi.stored()) == sorted(contact["id"] for contact in hubspot.contacts())
+    assert sorted(booxi.stage.links().values()) == sorted(contact["id"] for contact in hubspot.contacts())

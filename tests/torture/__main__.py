@@ -5,6 +5,8 @@
     python -m tests.torture --rounds 1 --seed 7    one round again
     python -m tests.torture --events 1000000 --resume figures.json --minutes 30
                                                    a million events through the sync, half an hour of them now
+    python -m tests.torture --rounds 3 --postgres 3
+                                                   three rounds, each with three processes on one PostgreSQL server
     python -m tests.torture --size full            1,000 kills and 1,000,000 events
 
 It ends with 1 when an invariant is broken; docs/reliability.md names them.
@@ -20,10 +22,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
+import postgres
 import structlog
 
+from .machines import SharedRound
 from .rounds import Outcome, Plan, Round
 from .volume import CHUNK, Tally, run_chunk
 
@@ -50,11 +55,13 @@ def plans(arguments: argparse.Namespace) -> Iterator[Plan]:
         kills += int(each)
 
 
-def play(plan: Plan) -> Outcome:
+def play(plan: Plan, server: postgres.Server | None, processes: int) -> Outcome:
     """Play a round in a folder that is kept only when something broke."""
     folder = Path(tempfile.mkdtemp(prefix="connector-torture-"))
-    round_ = Round(plan, folder)
+    round_ = Round(plan, folder) if server is None else SharedRound(plan, folder, server, processes)
     outcome = asyncio.run(round_.play())
+    if isinstance(round_, SharedRound):
+        print(f"  {processes} processes, of which {round_.pauses} stood still; {round_.crashes} crashes of the server")
     if outcome.breaches:
         (folder / "service.log").write_text("\n".join(round_.log), encoding="utf-8")
         print(f"  kept for a look: {folder}", file=sys.stderr)
@@ -86,9 +93,10 @@ def show(outcome: Outcome) -> None:
 def rounds(arguments: argparse.Namespace) -> list[Outcome]:
     """All rounds."""
     outcomes = []
-    for plan in plans(arguments):
-        outcomes.append(play(plan))
-        show(outcomes[-1])
+    with postgres.serving() if arguments.postgres else nullcontext() as server:
+        for plan in plans(arguments):
+            outcomes.append(play(plan, server, arguments.postgres))
+            show(outcomes[-1])
     return outcomes
 
 
@@ -147,6 +155,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--late", action=argparse.BooleanOptionalAction, default=None, help=late)
     numbers = ("KILLS", "SECONDS", "ACTIONS")
     parser.add_argument("--shape", type=float, nargs=3, default=SHAPE, metavar=numbers, help="of a round; actions a second")
+    shared = "so many processes on one PostgreSQL server, which crashes three times a round, instead of one on a file"
+    parser.add_argument("--postgres", type=int, default=0, metavar="PROCESSES", help=shared)
     parser.add_argument("--minutes", type=float, default=1e6, help="begin nothing new after so many; --resume goes on")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="with --events: where the tally is kept")
     arguments = parser.parse_args()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections import Counter
 from typing import Any
@@ -30,7 +31,9 @@ class Courier:
         again: float = 0.25,
         late: float = 0.2,
     ) -> None:
-        self.url: str | None = None
+        #: Where the services listen; each delivery goes to the next one.
+        self.urls: list[str] = []
+        self._turn = itertools.count()
         self.acknowledged: dict[str, Json] = {}
         self.answers: Counter[str] = Counter()
         self.again = again
@@ -79,10 +82,11 @@ class Courier:
             await asyncio.sleep(PAUSE)
 
     async def _try(self, body: Json) -> bool:
-        if self.url is None:
+        if not self.urls:
             return False
+        url = self.urls[next(self._turn) % len(self.urls)]
         try:
-            response = await self._http.post(f"{self.url}/webhooks/stores", json=body)
+            response = await self._http.post(f"{url}/webhooks/stores", json=body)
         except httpx.HTTPError:
             return False
         if response.status_code != 202:

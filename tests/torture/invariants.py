@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from acceptance.world import rows
+from acceptance.world import OnServer, rows
 
 from connector.sandbox.hubspot.app import HubSpotSandbox
 from connector.store import look, views
@@ -57,7 +57,7 @@ class Inspection:
         self,
         town: Town,
         courier: Courier,
-        database: Path,
+        database: Path | OnServer,
         ledger: Ledger,
         log: list[str],
         secrets: list[str],
@@ -83,7 +83,7 @@ class Inspection:
 
     def stored(self) -> Iterator[str]:
         """Acknowledged = stored, to the byte; and nothing is stored that was never sent."""
-        if rows(self.database, "PRAGMA integrity_check") != [("ok",)]:
+        if isinstance(self.database, Path) and rows(self.database, "PRAGMA integrity_check") != [("ok",)]:
             yield "the database is damaged"
         stored = dict(rows(self.database, "SELECT event, body FROM deliveries"))
         for event, body in self.courier.acknowledged.items():

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from acceptance.world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, RemoteSystems, Service, pending, run, states
+from acceptance.world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, OnServer, RemoteSystems, Service, pending, run, states
 
 from connector.sandbox.kit.server import Server
 
@@ -88,18 +88,13 @@ class Round:
         self.ledger = Ledger(self.sides.hubspot)
         self.log: list[str] = []
         self.killed = 0
+        self.database: Path | OnServer = folder / "connector.db"
 
     async def play(self) -> Outcome:
         """Live, settle, inspect."""
         begun = time.monotonic()
         async with self.sides:
-            self.file = self.sides.config(
-                self.folder,
-                timeout=TIMEOUT,
-                booxi_limits=OURS[0],
-                hubspot_limits=OURS[1],
-                sync=f"record_appointments = {str(not self.plan.late).lower()}",
-            )
+            self.file = self._configure(self.folder)
             self.courier.start()
             try:
                 await self._live()
@@ -111,6 +106,16 @@ class Round:
                 await self.courier.close()
             inspection = self._inspection()
             return self._outcome(inspection, [*breaches, *inspection.breaches()], time.monotonic() - begun)
+
+    def _configure(self, folder: Path) -> Path:
+        """Write the configuration of a service."""
+        return self.sides.config(
+            folder,
+            timeout=TIMEOUT,
+            booxi_limits=OURS[0],
+            hubspot_limits=OURS[1],
+            sync=f"record_appointments = {str(not self.plan.late).lower()}",
+        )
 
     async def _live(self) -> None:
         """Actions, faults and kills, until the time is up and every planned kill has been done."""
@@ -130,10 +135,10 @@ class Round:
         await service.spawn()
         if seconds > 0.05:
             await service.until(lambda: bool(service.url) or service.ended)
-            self.courier.url = service.url or None
+            self.courier.urls = [service.url] if service.url else []
         await asyncio.sleep(seconds)
         await service.kill()
-        self.courier.url = None
+        self.courier.urls = []
         self.killed += 1
         self.log += service.text
 
@@ -160,32 +165,34 @@ class Round:
         service = Service(self.file)
         try:
             await service.start()
-            self.courier.url = service.url
-            for _ in range(2):
-                await asyncio.wait_for(self.courier.all_brought(), DEADLINE)
-                await self._until_idle(service)
-                self.town.last_visits()
-                self.courier.take(self.sides.booxi.outbox.waiting)
-            await asyncio.wait_for(self.courier.all_brought(), DEADLINE)
-            await self._until_idle(service)
+            self.courier.urls = [service.url]
+            await self._come_to_an_end()
             code = await service.stop()
         finally:
             await service.kill()
             self.log += service.text
         return [] if code == 0 else [f"stop: the service ended with {code}"]
 
-    async def _until_idle(self, service: Service) -> None:
+    async def _come_to_an_end(self) -> None:
+        for _ in range(2):
+            await asyncio.wait_for(self.courier.all_brought(), DEADLINE)
+            await self._until_idle()
+            self.town.last_visits()
+            self.courier.take(self.sides.booxi.outbox.waiting)
+        await asyncio.wait_for(self.courier.all_brought(), DEADLINE)
+        await self._until_idle()
+
+    async def _until_idle(self) -> None:
         begun, hurried = time.monotonic(), 0.0
-        while pending(service.database) and time.monotonic() - begun < DEADLINE:
+        while pending(self.database) and time.monotonic() - begun < DEADLINE:
             if time.monotonic() - begun - hurried > HURRY:
                 hurried = time.monotonic() - begun
                 await run("events", "retry", "--all", "--state", "retrying", "--config", str(self.file))
             await asyncio.sleep(0.1)
 
     def _inspection(self) -> Inspection:
-        database = self.folder / "connector.db"
         secrets = [PARTNER_KEY, HUBSPOT_TOKEN, WEBHOOK_TOKEN]
-        return Inspection(self.town, self.courier, database, self.ledger, self.log, secrets, meetings=not self.plan.late)
+        return Inspection(self.town, self.courier, self.database, self.ledger, self.log, secrets, meetings=not self.plan.late)
 
     def _outcome(self, inspection: Inspection, breaches: list[str], seconds: float) -> Outcome:
         injected = sum((self.sides.booxi.app.injected + self.sides.hubspot.app.injected).values())

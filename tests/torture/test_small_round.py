@@ -36,7 +36,7 @@ async def crowd(tmp_path, clients):
         service = Service(sides.config(tmp_path, sync="record_appointments = true"))
         async with service.running():
             courier.start()
-            courier.url = service.url
+            courier.urls = [service.url]
             for number in range(clients):
                 email = "ada@example.com" if number % 2 else "ADA@Example.com"
                 sides.booxi.book(sides.booxi.add_client(firstName="Ada", lastName="Example", email=email))

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 TOKEN = "made-at-the-start"
 
 
-async def _asked(peer: str, *, token: str = TOKEN, us: str = "127.0.0.1", **headers: str) -> int:
+async def _asked(peer: str, *, token: str = TOKEN, us: str = "127.0.0.1", body: bytes = b"{}", **headers: str) -> int:
     async def operate(name: str, _arguments: Mapping[str, Any]) -> Any:
         return name
 
@@ -23,7 +23,7 @@ async def _asked(peer: str, *, token: str = TOKEN, us: str = "127.0.0.1", **head
     every = {"authorization": f"Bearer {token}", **{name.replace("_", "-"): value for name, value in headers.items()}}
     transport = httpx.ASGITransport(app, client=(peer, 40_000))
     async with httpx.AsyncClient(transport=transport, base_url=f"http://{us}:8080") as client:
-        return (await client.post(PATH + "check", json={}, headers=every)).status_code
+        return (await client.post(PATH + "check", content=body, headers=every)).status_code
 
 
 @pytest.mark.parametrize(("peer", "us"), [("127.0.0.1", "127.0.0.1"), ("::1", "localhost"), ("192.0.2.7", "192.0.2.7")])
@@ -43,3 +43,10 @@ async def test_another_machine_is_refused_even_with_the_token(peer: str) -> None
 @pytest.mark.parametrize("name", ["x_forwarded_for", "forwarded", "via", "x_real_ip", "x_forwarded_proto"])
 async def test_what_a_proxy_forwards_is_refused_even_with_the_token(name: str) -> None:
     assert await _asked("127.0.0.1", **{name: "192.0.2.9"}) == 404
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"{", b"\xff", b" " * 1_048_577], ids=["nested", "cut off", "no text", "long"]
+)
+async def test_what_cannot_be_read_is_not_understood(body: bytes) -> None:
+    assert await _asked("127.0.0.1", body=body) == 400

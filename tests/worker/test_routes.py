@@ -41,3 +41,14 @@ async def test_each_account_has_its_route_and_its_own_connections(tmp_path):
         assert main._route.https is None
     finally:
         await found.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("recorded", ["false", "true"])
+async def test_a_crm_knows_whether_some_sync_records_appointments_there(tmp_path, recorded):
+    (tmp_path / "connector.toml").write_text(f"{TOML}{configuring.SYNC}\nrecord_appointments = {recorded}\n")
+    found = await connect(load(tmp_path / "connector.toml", systems=Registry(), environ={}), None)
+    try:
+        assert found.crms["main"].records is (recorded == "true")
+    finally:
+        await found.close()

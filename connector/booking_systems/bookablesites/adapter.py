@@ -18,6 +18,7 @@ from connector.booking_systems.bookablesites.values import camel, customer_id, m
 from connector.booking_systems.bookablesites.walk import Walk
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Reading
+from connector.model.capabilities import BookingCapability, Capability
 from connector.model.errors import Rejected
 from connector.model.problems import Check
 from connector.remote.keyed_address import keyed_verifier
@@ -33,14 +34,14 @@ class Bookablesites(BookingSystem):
     title: ClassVar[str] = "Bookablesites"
     settings_model: ClassVar[type[BookingSettings]] = BookablesitesSettings
     reads_headers = frozenset({":path"})
-    accepts_forms: ClassVar[bool] = True
-    ids_may_move = True
-    #: The description is not shown by any read.
-    reads_links = False
+    #: The description, where an id can be written, is not shown by any read.
+    capabilities = frozenset({BookingCapability.MOVING_IDS, BookingCapability.FORMS})
+    by_setting: ClassVar[frozenset[Capability]] = frozenset({BookingCapability.WRITES_LINKS})
 
     def __init__(self, name: str, settings: BookablesitesSettings, client: BookablesitesClient) -> None:
         super().__init__(name, client.remote)
-        self.writes_links = settings.write_back == "description"
+        if settings.write_back == "description":
+            self.capabilities = self.capabilities | {BookingCapability.WRITES_LINKS}
         self._settings = settings
         self._client = client
         self._customers = Customers(client, name, settings.page_size)
@@ -132,7 +133,7 @@ class Bookablesites(BookingSystem):
         """What the account's settings leave open, and which addresses to enter there."""
         found = [self._write_back_check()]
         if self._settings.date_format is None:
-            text = "times in deliveries are not read, so that a client's appointments may not be told apart"
+            text = "times in deliveries are not read, so that a client's appointments may be taken for each other"
             hint = f"Set date_format and time_zone in [booking.{self.name}] as the account displays them."
             found.append(Check(id=f"booking.{self.name}.times", level="warning", message=text, hint=hint))
         if self.address is not None:
@@ -143,7 +144,7 @@ class Bookablesites(BookingSystem):
 
     def _write_back_check(self) -> Check:
         id_ = f"booking.{self.name}.write_back"
-        if not self.writes_links:
+        if not self.can(BookingCapability.WRITES_LINKS):
             return Check(id=id_, level="ok", message="links are kept here only: Bookablesites has no place of its own for them")
         text = 'write_back = "description" overwrites the note that staff may keep on a customer: it cannot be read before'
         return Check(id=id_, level="warning", message=text, hint='Set write_back = "none" unless nobody uses that note.')

@@ -18,6 +18,7 @@ from connector.booking_systems.bookeo.signature import MESSAGE_ID, BookeoVerifie
 from connector.booking_systems.bookeo.walk import Walk
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Client, Reading
+from connector.model.capabilities import BookingCapability, Capability
 from connector.model.errors import Rejected, RemoteError
 from connector.model.problems import Check
 from connector.remote.rate_limit import QuotaFor
@@ -31,6 +32,9 @@ class Bookeo(BookingSystem):
     system: ClassVar[str] = "bookeo"
     title: ClassVar[str] = "Bookeo"
     settings_model: ClassVar[type[BookingSettings]] = BookeoSettings
+    by_setting: ClassVar[frozenset[Capability]] = frozenset(
+        {BookingCapability.WRITES_LINKS, BookingCapability.LINKS_APPOINTMENTS}
+    )
     reads_headers = frozenset({":path", MESSAGE_ID, webhook.MESSAGE_LOST})
 
     def __init__(self, name: str, settings: BookeoSettings, client: BookeoClient) -> None:
@@ -42,10 +46,11 @@ class Bookeo(BookingSystem):
             self._links = FieldLinks(client, settings)
         elif settings.write_back == "external_ref":
             self._links = ReferenceLinks(client, settings)
-        self.writes_links = settings.write_back != "none"
-        self.links_appointments = settings.write_back == "external_ref"
+            self.capabilities = self.capabilities | {BookingCapability.LINKS_APPOINTMENTS}
+        else:
+            self.capabilities = self.capabilities - {BookingCapability.WRITES_LINKS}
         #: External references that begin with this are customer ids of ours.
-        self._prefix = settings.external_ref_prefix if self.links_appointments else None
+        self._prefix = settings.external_ref_prefix if self.can(BookingCapability.LINKS_APPOINTMENTS) else None
         self._hooks = Hooks(client, f"booking.{name}.webhooks")
 
     @classmethod

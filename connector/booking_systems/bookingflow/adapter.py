@@ -20,6 +20,7 @@ from connector.booking_systems.bookingflow.settings import BookingFlowSettings
 from connector.booking_systems.bookingflow.walk import Walk
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Reading, Status
+from connector.model.capabilities import BookingCapability, Capability
 from connector.model.errors import Rejected, Transient
 from connector.model.problems import Check
 from connector.remote.keyed_address import keyed_verifier
@@ -34,10 +35,13 @@ class BookingFlow(BookingSystem):
     system: ClassVar[str] = "bookingflow"
     title: ClassVar[str] = "BookingFlow"
     settings_model: ClassVar[type[BookingSettings]] = BookingFlowSettings
+    capabilities = frozenset({BookingCapability.READS_LINKS})
+    by_setting: ClassVar[frozenset[Capability]] = frozenset({BookingCapability.WRITES_LINKS})
 
     def __init__(self, name: str, settings: BookingFlowSettings, client: BookingFlowClient) -> None:
         super().__init__(name, client.remote)
-        self.writes_links = settings.write_back_field is not None
+        if settings.write_back_field is not None:
+            self.capabilities = self.capabilities | {BookingCapability.WRITES_LINKS}
         named = (settings.fields.type_header, settings.fields.event_id_header)
         self.reads_headers = frozenset(name.lower() for name in named if name)
         self._settings = settings

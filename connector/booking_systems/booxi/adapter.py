@@ -178,12 +178,16 @@ class Booxi(BookingSystem):
         await self._client.list_merchants(0, 1, probe=True)
 
     async def checks(self) -> list[Check]:
-        """How many merchants the key sees; with none there is nothing to walk and probably no authorisation."""
+        """How many merchants the key sees; with none there is nothing to walk and probably no authorisation.
+
+        Booxi does not say which modules the key may write links of.
+        """
+        links = self.unchecked(f"whether the partner key may write links of the module {self._module}")
         answer = await self._client.list_merchants(0, 1)
         data, id_ = read_object(answer.data), f"booking.{self.name}.merchants"
         items, total = data.get("items"), data.get("total")
         count = total if type(total) is int else len(items) if isinstance(items, list) else 0
         if count > 0:
-            return [Check(id=id_, level="ok", message=f"the partner key sees {count} merchant(s)")]
+            return [Check(id=id_, level="ok", message=f"the partner key sees {count} merchant(s)"), links]
         hint = "Ask Booxi which merchants this partner key is authorised for; without any, a backfill finds nothing."
-        return [Check(id=id_, level="warning", message="the partner key sees no merchant", hint=hint)]
+        return [Check(id=id_, level="warning", message="the partner key sees no merchant", hint=hint), links]

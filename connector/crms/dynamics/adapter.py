@@ -17,6 +17,7 @@ from connector.crms.dynamics.refusals import Changed, DuplicateRule, Gone, Refus
 from connector.crms.dynamics.settings import DynamicsSettings
 from connector.crms.dynamics.setup import Setup
 from connector.model.bookings import Appointment
+from connector.model.capabilities import CrmCapability
 from connector.model.errors import Conflict, Lasting, Rejected, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
@@ -45,8 +46,7 @@ class Dynamics(CRM):
     system = "dynamics"
     title = "Dynamics 365"
     settings_model = DynamicsSettings
-    owner_field = DynamicsSettings.owner_field
-    always_owned = True
+    capabilities = frozenset({CrmCapability.FOLLOWS_MERGES, CrmCapability.ALWAYS_OWNED})
     uniqueness = Uniqueness.KEY
 
     def __init__(
@@ -335,7 +335,7 @@ class Dynamics(CRM):
 
     async def checks(self) -> list[Check]:
         """Say separately whether our key, the columns we write, and our privileges are as they should be."""
-        return await self._setup.checks()
+        return await self._setup.checks(appointments=self.records)
 
     async def fix(self) -> list[str]:
         """Create our column and its alternate key, as far as either is missing."""

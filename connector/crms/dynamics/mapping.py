@@ -36,6 +36,8 @@ LENGTHS = {"firstname": 50, "lastname": 50, "emailaddress1": 100, "mobilephone":
 NAMES = ("first_name", "last_name")
 #: Characters of an appointment's subject and location.
 SHORT = 200
+#: Characters of an appointment's description.
+LONG = 1_048_576
 #: State and status reason: open (tentative), scheduled (busy), completed, cancelled.
 TENTATIVE, BUSY, COMPLETED, CANCELLED = (0, 2), (3, 5), (1, 3), (2, 4)
 REOPENED = (0, 1)
@@ -156,7 +158,7 @@ def regarding(contact: str) -> dict[str, str]:
 def new_appointment(item: Appointment, contact: str, now: datetime, unknown_end: timedelta) -> dict[str, Any]:
     """The columns of one that is made: on the contact, with the times Dataverse demands, and open: closing comes afterwards."""
     fallback = _times(item.updated_at or now, None, unknown_end)
-    text = {"description": f"With {item.staff.strip()}"} if item.staff.strip() else {}
+    text = {"description": item.description[:LONG]} if item.description else {}
     status = (TENTATIVE if item.status is Status.PENDING else BUSY)[1]
     return {**fallback, **appointment(item, unknown_end), **text, "statuscode": status, **regarding(contact)}
 

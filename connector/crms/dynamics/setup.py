@@ -61,21 +61,19 @@ class Setup:
             )
             raise AccountPaused(f"Dynamics 365: {how}", account=self._account, hint=hint)
 
-    async def checks(self) -> list[Check]:
-        """Say separately whether our key, the columns we write, and our privileges are as they should be."""
+    async def checks(self, *, appointments: bool = True) -> list[Check]:
+        """Say separately whether our key, the columns we write, and our privileges are as they should be.
+
+        `appointments` says whether those for appointments are needed.
+        """
         try:
             columns = await self._columns(probe=True)
             held = await self._privileges()
         except RemoteError as error:
             return [self._check("account", error.hint, str(error))]
         self._learn(columns)
-        return [
-            await self._key_check(columns),
-            self._columns_check(columns),
-            self._rights("contacts", CONTACTS, held, "error"),
-            # They are only needed where appointments are kept.
-            self._rights("appointments", APPOINTMENTS, held, "warning"),
-        ]
+        found = [await self._key_check(columns), self._columns_check(columns), self._rights("contacts", CONTACTS, held)]
+        return [*found, self._rights("appointments", APPOINTMENTS, held)] if appointments else found
 
     async def _key_check(self, columns: Mapping[str, Any]) -> Check:
         own = columns.get(self._key)
@@ -101,11 +99,11 @@ class Setup:
             return self._check("columns", hint, text, "warning")
         return self._well("columns", "the contact columns can be written")
 
-    def _rights(self, what: str, names: tuple[str, ...], held: Mapping[str, str], level: Level) -> Check:
+    def _rights(self, what: str, names: tuple[str, ...], held: Mapping[str, str]) -> Check:
         missing = [name for name in names if name not in held]
         if missing:
             text = f"Dynamics 365: our user lacks privileges for {what}: {', '.join(missing)}"
-            return self._check(what, f"Add them to a security role of the application user; {LATER}", text, level)
+            return self._check(what, f"Add them to a security role of the application user; {LATER}", text)
         narrow = [name for name in names if name.startswith("prvRead") and held[name] != "Global"]
         if narrow:
             text = f"Dynamics 365: our user sees only some {what}: {narrow[0]} reaches {held[narrow[0]]}"

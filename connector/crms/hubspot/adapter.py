@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Self
 
 import httpx
@@ -44,7 +45,6 @@ class HubSpot(CRM):
     system = "hubspot"
     title = "HubSpot"
     settings_model = HubSpotSettings
-    owner_field = HubSpotSettings.owner_field
     uniqueness = Uniqueness.KEY
 
     def __init__(
@@ -163,6 +163,8 @@ class HubSpot(CRM):
         try:
             return await self._client.create_contact(properties), ()
         except Rejected as refusal:
+            if refusal.fields and not properties.keys() & set(refusal.fields):
+                raise  # what was not sent cannot be left out
             kept = contacts.retried(properties, refusal.fields, further)
             if kept == properties or self._key not in kept or not contacts.identifies(properties, kept, mapping.FIELDS):
                 raise
@@ -300,11 +302,16 @@ class HubSpot(CRM):
         return AccountPaused(f"HubSpot: {text}", account=self.remote.account, hint=hint)
 
     async def checks(self) -> list[Check]:
-        """Say separately whether our property is right and whether contacts may be read."""
-        return [
+        """Say separately whether our property is right and what may be read; HubSpot does not say what a key may write."""
+        found = [
             await self.check("property", f"the unique contact property {self._key} exists", self.probe),
             await self.check("contacts", "contacts can be read", self._read_nothing),
         ]
+        if self.records:
+            read = partial(self._client.read_meetings, ["0"], ("hs_object_id",))
+            found.append(await self.check("meetings", "meetings can be read", read))
+        what = "contacts and meetings" if self.records else "contacts"
+        return [*found, self.unchecked(f"whether the key may write {what} (scope crm.objects.contacts.write)")]
 
     async def _read_nothing(self) -> None:
         # Record 0 is nobody's: the answer shows the scope without showing a person.

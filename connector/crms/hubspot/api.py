@@ -108,13 +108,13 @@ class Client:
     # https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
     async def properties(self, what: str) -> Answer:
         """Read the definitions of all contact properties."""
-        return await self._remote.call(what, "GET", PROPERTIES, accept=(200,), probe=True)
+        return await self._remote.call(what, "GET", PROPERTIES, accept=(200,))
 
     # https://developers.hubspot.com/docs/api-reference/latest/crm/owners/guide
     async def owners(self, what: str, after: str | None) -> Answer:
         """List the users who can own records, without those who were deactivated."""
         params = {"limit": "500", "archived": "false"} | ({"after": after} if after is not None else {})
-        return await self._remote.call(what, "GET", OWNERS, params=params, accept=(200,), probe=True)
+        return await self._remote.call(what, "GET", OWNERS, params=params, accept=(200,))
 
     # https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
     async def create_property(self, definition: dict[str, Any]) -> Answer:

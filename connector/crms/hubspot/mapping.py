@@ -161,11 +161,11 @@ def meeting(appointment: Appointment) -> dict[str, str]:
 
 
 def _body(appointment: Appointment) -> str:
-    """Who it is with; and which of its times nobody should believe."""
-    lines = [f"With {appointment.staff}"] if appointment.staff else []
-    if appointment.unread:
-        lines.append(f"The {' and '.join(appointment.unread)} could not be read: look at the booking itself.")
-    return "\n".join(lines)
+    """Its description; and which of its times nobody should believe."""
+    warning = (
+        f"The {' and '.join(appointment.unread)} could not be read: look at the booking itself." if appointment.unread else ""
+    )
+    return "\n".join(part for part in (appointment.description[: TEXT - 200], warning) if part)
 
 
 def new_meeting(appointment: Appointment, marker: str, now: datetime) -> dict[str, str]:

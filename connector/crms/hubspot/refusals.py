@@ -41,6 +41,10 @@ HINT_DAILY = (
 #: Names of properties and scopes are HubSpot's own; anything else in their place is not passed on.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 SCOPE = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*")
+HINT_REQUIRED = (
+    "Write these properties with [sync.fields], or make them optional in HubSpot; then retry the events. What [sync.fields] "
+    "takes from a booking that does not say it is not sent."
+)
 WAITING = "nothing is lost, events wait and go on by themselves."
 HINT_FIX = f"Run `connector check --fix --config FILE`; {WAITING}"
 #: The codes of an account that takes no more records (believed: HubSpot's pages do not list the word).
@@ -93,6 +97,10 @@ class Refusals:
             text = self._text(what, "the account has reached its limit of records")
             hint = f"Delete records in HubSpot, or take a larger plan; {WAITING}"
             return AccountPaused(text, account=self._account, status=400, hint=hint)
+        if absent := properties_required(answer.data):
+            # Sent with `fields`, so that nobody tries again without some of the others.
+            text = self._text(what, f"answered 400: the account requires {', '.join(absent)}")
+            return Rejected(text, account=self._account, status=400, hint=HINT_REQUIRED, fields=absent)
         properties = properties_named(answer.data)
         how = f"answered 400 because of {', '.join(properties)}" if properties else "answered 400"
         hint = _reasons(words, properties)
@@ -208,6 +216,13 @@ def properties_named(data: Any) -> tuple[str, ...]:
     found = [name for entry in _entries(data) for name in _context(entry, "propertyName")]
     found += [entry.get("name") for entry in _embedded(data)]
     return tuple(dict.fromkeys(name for name in found if isinstance(name, str) and NAME.fullmatch(name)))
+
+
+def properties_required(data: Any) -> tuple[str, ...]:
+    """Internal names of the properties without which HubSpot makes no record (seen: the context's `properties`)."""
+    if "required properties were not set" not in str(data.get("message", "")):
+        return ()
+    return tuple(name for name in _context(data, "properties") if isinstance(name, str) and NAME.fullmatch(name))
 
 
 def scopes_named(data: Any) -> tuple[str, ...]:

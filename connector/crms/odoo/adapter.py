@@ -18,12 +18,14 @@ from connector.crms.odoo.expiry import KeyExpiry
 from connector.crms.odoo.mapping import MODULE
 from connector.crms.odoo.protocols import Login, Server
 from connector.crms.odoo.refusals import Meaning, Refusals
+from connector.crms.odoo.renewal import KeyRenewal
 from connector.crms.odoo.settings import OdooSettings
 from connector.model.bookings import Appointment
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
+from connector.model.renewed import RenewedSecrets
 from connector.remote import contacts
 from connector.remote.fields import Field
 from connector.remote.http import Remote
@@ -46,9 +48,8 @@ class Odoo(CRM):
     system = "odoo"
     title = "Odoo"
     settings_model = OdooSettings
-    owner_field = OdooSettings.owner_field
     uniqueness = Uniqueness.KEY
-    follows_merges = False
+    capabilities = frozenset()
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Odoo(CRM):
         remote: Remote,
         client: Client,
         refusals: Refusals,
+        login: Login,
         settings: OdooSettings,
         *,
         clock: Callable[[], datetime] = _now,
@@ -65,7 +67,8 @@ class Odoo(CRM):
         self._refusals = refusals
         self._mobile_field = settings.mobile_field
         self._minutes = settings.appointment_minutes
-        self._expiry = KeyExpiry(remote, client, settings, clock)
+        self._renewal = KeyRenewal(remote.account, client, login, settings, clock)
+        self._expiry = KeyExpiry(remote, client, settings, clock, self._renewal)
         self._clock = clock
         self._fields: dict[str, Any] | None = None
         self._creating: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -87,8 +90,9 @@ class Odoo(CRM):
             interpret=refusals.interpret,
             transport=transport,
         )
-        server = Server(remote, Login(key, settings.database, settings.login), refusals, settings.api)
-        return cls(name, remote, Client(server, refusals), refusals, settings)
+        login = Login(key, settings.database, settings.login)
+        client = Client(Server(remote, login, refusals, settings.api), refusals)
+        return cls(name, remote, client, refusals, login, settings)
 
     # ---- look-ups ----
 
@@ -262,7 +266,7 @@ class Odoo(CRM):
 
     async def users(self) -> Mapping[str, str]:
         """Read the active users who are not only guests of the portal, by e-mail address or else by login."""
-        rows = await self._client.search("list the users", USERS, [["share", "=", False]], ["email", "login"], probe=True)
+        rows = await self._client.search("list the users", USERS, [["share", "=", False]], ["email", "login"])
         return {str(row["id"]): read_text(row.get("email")) or read_text(row.get("login")) for row in rows}
 
     # ---- appointments ----
@@ -343,17 +347,19 @@ class Odoo(CRM):
 
     async def checks(self) -> list[Check]:
         """Say separately whether contacts and events can be read and written, and how long the key lives."""
-        return [
-            await self.check("contacts", "contacts can be read, made and changed", self._demand_contacts),
-            # Whoever records no appointments needs no calendar.
-            await self.check(
-                "events",
-                "calendar events can be read, made and changed",
-                lambda: self._demand_rights(EVENT),
-                level="warning",
-            ),
-            await self._expiry.check(),
-        ]
+        found = [await self.check("contacts", "contacts can be read, made and changed", self._demand_contacts)]
+        if self.records:
+            well = "calendar events can be read, made and changed"
+            found.append(await self.check("events", well, lambda: self._demand_rights(EVENT)))
+        return [*found, await self._expiry.check()]
+
+    def remember(self, memory: RenewedSecrets) -> None:
+        """Go on with a key that was renewed earlier."""
+        self._renewal.remember(memory)
+
+    async def renew(self) -> list[str]:
+        """Let Odoo make a new API key two weeks before the present one ends."""
+        return await self._renewal.run(await self._expiry.ends())
 
     async def _demand_contacts(self) -> None:
         await self._demand_rights(PARTNER)

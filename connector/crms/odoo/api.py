@@ -7,10 +7,12 @@ call raises what `connector.remote.http.Remote.call` raises, after `refusals.Ref
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
-from connector.crms.odoo.protocols import Method, Server
+from connector.crms.odoo.protocols import JSON_2, Method, Server
 from connector.crms.odoo.refusals import NoReference, Refusals
 from connector.remote.values import read_object
 
@@ -130,6 +132,22 @@ class Client:
         found = await caller.call(method)
         if not isinstance(found, bool):
             raise self._refusals.unclear(what, "answered with something else than yes or no", writes=False)
+        return found
+
+    async def renews_keys(self) -> bool:
+        """Whether the server makes keys for programs: from version 19 on."""
+        return (await self._server.caller())[1] >= JSON_2
+
+    async def generate_key(self, key: str, name: str, until: date) -> str:
+        """Make a further API key of the user to whom `key` belongs; it is shown once.
+
+        https://www.odoo.com/documentation/19.0/developer/reference/external_api.html
+        """
+        what = "renew the API key"
+        arguments = {"key": key, "scope": "rpc", "name": name, "expiration_date": until.isoformat()}
+        found = await self._call(Method(what, KEYS, "generate", arguments, writes=True))
+        if not isinstance(found, str) or re.fullmatch(r"[!-~]{8,200}", found) is None:
+            raise self._refusals.unclear(what, "answered without a key", writes=True)
         return found
 
     async def create_field(self, model: str, name: str, label: str) -> None:

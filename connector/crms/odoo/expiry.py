@@ -7,13 +7,11 @@ from datetime import UTC, datetime, time
 
 from connector.crms.odoo.api import KEYS, Client
 from connector.crms.odoo.mapping import moment
+from connector.crms.odoo.renewal import EARLY, KeyRenewal
 from connector.crms.odoo.settings import OdooSettings
 from connector.model.errors import RemoteError
 from connector.model.problems import Check
 from connector.remote.http import Remote
-
-#: Days before the end from which on there is a warning.
-WARN_DAYS = 14
 
 
 class _Endless(Exception):
@@ -23,16 +21,32 @@ class _Endless(Exception):
 class KeyExpiry:
     """The key of one account: its end is configured, or read from the list of the user's own keys."""
 
-    def __init__(self, remote: Remote, client: Client, settings: OdooSettings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, remote: Remote, client: Client, settings: OdooSettings, clock: Callable[[], datetime], renewal: KeyRenewal
+    ) -> None:
         self._account = remote.account
         self._client = client
         self._settings = settings
         self._clock = clock
+        self._renewal = renewal
+        self._last: datetime | None = None
+
+    async def ends(self) -> datetime | None:
+        """When the key ends; None where that is not known, or where it has no end."""
+        try:
+            return await self._known()
+        except (_Endless, RemoteError):
+            return None
+
+    async def _known(self) -> datetime | None:
+        # A try to renew may have left a key in the list that makes it ambiguous.
+        self._last = (self._renewal.ends or self._configured() or await self._listed()) or self._last
+        return self._last
 
     async def check(self) -> Check:
         """A warning two weeks before the end, an error after it, and a warning where the end is not known."""
         try:
-            ends = self._configured() or await self._listed()
+            ends = await self._known()
         except _Endless:
             return self._found("ok", "the API key has no end", "")
         except RemoteError as error:
@@ -40,9 +54,12 @@ class KeyExpiry:
         if ends is None:
             return self._found("warning", "when the API key ends is not known", self._how_to_say())
         days = (ends - self._clock()).days
-        if days >= WARN_DAYS:
+        if days >= EARLY:
             return self._found("ok", f"the API key is good for {days} more days", "")
         hint = f"Make a new API key in Odoo and put it into [{self._account}]; a key lives three months at most."
+        if self._renewal.failure:
+            why = f"a renewal failed ({self._renewal.failure}); does base.enable_programmatic_api_keys allow it?"
+            hint = f"{hint} Until then: {why}"
         if days < 0:
             return self._found("error", f"the API key ended on {ends:%Y-%m-%d}", hint)
         return self._found("warning", f"the API key ends in {days} days", hint)

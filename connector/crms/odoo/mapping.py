@@ -23,6 +23,8 @@ MODULE = "__import__"
 READ = ("name", "email", "email_normalized", "phone", "create_date", "write_date")
 #: What stands before the title while an appointment does not take place; every update writes what holds now.
 LABELS = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
+#: Characters of an event's text before they become HTML. Odoo knows no limit of it.
+MAX_TEXT = 60_000
 UNTITLED = "Appointment"
 #: The salesperson of a contact, who is a user.
 OWNER = "user_id"
@@ -73,6 +75,7 @@ def customer(
     return Customer(
         id=str(data["id"]),
         first_name="" if values["name"].casefold() in stands_in else values["name"],
+        one_name=True,
         emails=(email,) if email else (),
         mobile_phone=mobile,
         phone=phone,
@@ -145,7 +148,7 @@ def fill_values(current: Customer, new: NewCustomer, mobile_field: str | None) -
     """Odoo's field → (value, our fields in it), for what `new` knows and `current` does not."""
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
     names = tuple(field for field in ("first_name", "last_name") if _said(getattr(new, field)))
-    if names and not current.first_name:
+    if contacts.whole_name(current, new):
         found["name"] = (_name(new), names)
     if _said(new.email) and not current.emails:
         found["email"] = (_said(new.email), ("email",))
@@ -195,12 +198,12 @@ def event(appointment: Appointment, minutes: int) -> dict[str, str]:
     starts, ends = appointment.starts_at, appointment.ends_at
     if starts is not None and (ends is None or ends < starts):
         ends = starts + timedelta(minutes=minutes)
-    staff = html.escape(_said(appointment.staff))
+    text = html.escape(_said(appointment.description)[:MAX_TEXT]).replace("\n", "<br>")
     said = {
         "start": _time(starts),
         "stop": _time(ends) if starts is not None else "",
         "location": _said(appointment.location),
-        "description": f"<p>With {staff}</p>" if staff else "",
+        "description": f"<p>{text}</p>" if text else "",
         "show_as": "free" if appointment.status in LABELS else "busy",
     }
     return {name: value for name, value in said.items() if value}

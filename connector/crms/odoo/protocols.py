@@ -30,11 +30,11 @@ class Method:
     probe: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Login:
-    """Who we are; `database` and `user` are what only the older API demands."""
+    """Who we are; `database` and `user` are what only the older API demands. The key may be renewed."""
 
-    key: str
+    key: str = field(repr=False)
     database: str | None
     user: str | None
 
@@ -51,22 +51,23 @@ class Json2:
 
     def __init__(self, remote: Remote, login: Login) -> None:
         self._remote = remote
-        self._headers = {"Authorization": f"bearer {login.key}"}
-        if login.database is not None:
-            self._headers["X-Odoo-Database"] = login.database
+        self._login = login
 
     async def call(self, method: Method) -> Any:
         """POST the named arguments; the answer's body is the value."""
         body = {**method.arguments, "context": dict(method.context)}
         if method.ids is not None:
             body["ids"] = list(method.ids)
+        headers = {"Authorization": f"bearer {self._login.key}"}
+        if self._login.database is not None:
+            headers["X-Odoo-Database"] = self._login.database
         path = f"json/2/{method.model}/{method.name}"
         answer = await self._remote.call(
             method.what,
             "POST",
             path,
             json=body,
-            headers=self._headers,
+            headers=headers,
             accept=(200,),
             writes=method.writes,
             probe=method.probe,

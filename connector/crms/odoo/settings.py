@@ -46,6 +46,8 @@ class OdooSettings(CrmSettings):
     api_key_expires: date | None = None
     #: Which of the user's keys is ours, if there are several: its description in Odoo.
     api_key_name: str | None = None
+    #: Whether a new key is made before the present one ends, where the server does that (19 and later).
+    renew_api_key: bool = True
     #: The contact's field for a mobile number; None: `mobile` where the server has it.
     mobile_field: Annotated[str, Field(pattern=FIELD)] | None = None
     #: Length of an appointment whose end is not said: Odoo does not keep one without an end.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import httpx
@@ -17,8 +15,10 @@ from connector.crms.pipedrive.api import Client
 from connector.crms.pipedrive.own_fields import OwnFields
 from connector.crms.pipedrive.refusals import Refusals
 from connector.crms.pipedrive.settings import PipedriveSettings
+from connector.crms.pipedrive.window import Window
 from connector.model.bookings import Appointment
-from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.capabilities import CrmCapability
+from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
@@ -26,7 +26,7 @@ from connector.remote import contacts
 from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import QuotaFor
-from connector.remote.values import read_object, write_time
+from connector.remote.values import read_object
 
 #: Pages of 500 that are read before an answer counts as cut short.
 PAGES = 10
@@ -37,31 +37,22 @@ RESIDUAL = "Pipedrive refuses no second person: somebody else may add one, and s
 HINT_FIX = "Run `connector check --fix --config FILE`; nothing is lost, events wait and go on by themselves."
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Pipedrive(CRM):
     """One Pipedrive company."""
 
     system = "pipedrive"
     title = "Pipedrive"
     settings_model = PipedriveSettings
-    owner_field = PipedriveSettings.owner_field
-    always_owned = True
     uniqueness = Uniqueness.NONE
     #: Only a marker that went over to the survivor leads there.
-    follows_merges = False
+    capabilities = frozenset({CrmCapability.ALWAYS_OWNED})
 
-    def __init__(
-        self, name: str, remote: Remote, client: Client, settings: PipedriveSettings, *, clock: Callable[[], datetime] = _now
-    ) -> None:
+    def __init__(self, name: str, remote: Remote, client: Client, settings: PipedriveSettings) -> None:
         super().__init__(name, remote)
         self._client = client
         self._settings = settings
-        self._clock = clock
-        #: How far Pipedrive's clock is ahead of ours, by the last answer.
-        self._ahead = timedelta(0)
+        self.settle_seconds = settings.wait_minutes * 60
+        self._window = Window(settings.window_minutes)
         self._field = ""
         self._own = OwnFields()
         self._creating = asyncio.Lock()
@@ -143,7 +134,7 @@ class Pipedrive(CRM):
 
     async def _newest(self, field: str) -> AsyncIterator[dict[str, Any]]:
         """The living persons changed within the window: a read of the records, not of the search index."""
-        since = write_time(self._clock() + self._ahead - timedelta(minutes=self._settings.window_minutes))
+        since = self._window.since
         what, fields = "list the newest persons", list(dict.fromkeys((field, *self._own.codes(self.kept).values())))
         async for person in self._pages(what, lambda cursor: self._client.persons_since(since, fields, cursor)):
             if person.get("is_deleted") is not True:
@@ -282,14 +273,14 @@ class Pipedrive(CRM):
         await self._marker(fresh=True, probe=True)
 
     async def checks(self) -> list[Check]:
-        """Whether our field is there."""
-        identity = f"{self.remote.account}.field"
-        name = self._settings.person_key_field
-        try:
-            await self.probe()
-        except RemoteError as error:
-            return [Check(id=identity, level="error", message=str(error), hint=error.hint)]
-        return [Check(id=identity, level="ok", message=f"Pipedrive: the person field {name} exists. Remember: {RESIDUAL}.")]
+        """Whether our field is there and what may be read; Pipedrive does not say what its token's user may write."""
+        well = f"the person field {self._settings.person_key_field} exists. Remember: {RESIDUAL}."
+        found = [await self.check("field", well, self.probe)]
+        # Record 1 may be there or not: either answer shows the right, and nothing of it is kept.
+        found.append(await self.check("persons", "persons can be read", lambda: self._client.person("1")))
+        if self.records:
+            found.append(await self.check("activities", "activities can be read", lambda: self._client.activity("1")))
+        return [*found, self.unchecked("whether the token's user may add and edit persons and activities")]
 
     async def fix(self) -> list[str]:
         """Create our field if it is missing. Raises AccountPaused with a hint when the token may not do that."""
@@ -333,7 +324,7 @@ class Pipedrive(CRM):
 
     def _found(self, answer: Answer, what: str) -> dict[str, Any] | None:
         """The record, or None for a 404 in Pipedrive's own words; one without its error body comes from somebody else."""
-        self._set_clock(answer)
+        self._window.learn(answer)
         body = read_object(answer.data)
         if answer.status == 404:
             if body.get("success") is not False:
@@ -349,7 +340,7 @@ class Pipedrive(CRM):
         cursor: str | None = None
         for _ in range(PAGES):
             answer = await call(cursor)
-            self._set_clock(answer)
+            self._window.learn(answer)
             body = read_object(answer.data)
             entries = body.get("data")
             entries = entries.get("items") if isinstance(entries, dict) else entries
@@ -366,13 +357,6 @@ class Pipedrive(CRM):
                 return
             cursor = str(following)
         raise self._transient(f"{what}: the result was cut short")
-
-    def _set_clock(self, answer: Answer) -> None:
-        """Learn how far our clock is off: the window is counted by Pipedrive's."""
-        try:
-            self._ahead = parsedate_to_datetime(answer.headers["date"]) - self._clock()
-        except (KeyError, ValueError, TypeError):
-            return
 
     def _customer(self, data: Any, field: str, what: str) -> Customer:
         found = mapping.customer(data, field, self._own.read(read_object(data), self.kept))

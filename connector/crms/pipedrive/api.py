@@ -112,7 +112,7 @@ class Client:
     # https://developers.pipedrive.com/docs/api/v1/Users#getUsers
     async def users(self) -> Answer:
         """List the users of the company."""
-        return await self._call(20, "list the users", "GET", "v1/users", accept=(200,), probe=True)
+        return await self._call(20, "list the users", "GET", "v1/users", accept=(200,))
 
     # https://developers.pipedrive.com/docs/api/v1/PersonFields#addPersonField
     async def create_field(self, name: str) -> Answer:

@@ -17,6 +17,8 @@ from connector.remote.values import read_object, read_objects, read_text, read_t
 #: An activity is only open or done: what else there is to say stands before its subject.
 PREFIXES = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
 DONE = frozenset({Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW})
+#: Characters of an activity's public description. How many it holds is not documented.
+MAX_TEXT = 2_000
 FIELDS = ("email", "first_name", "last_name", "mobile_phone", "phone")
 
 
@@ -26,7 +28,10 @@ def is_id(value: Any) -> bool:
 
 
 def customer(data: Any, field: str, properties: Mapping[str, Any] | None = None) -> Customer | None:
-    """Read a person; None when `data` is not one. `field` is the code of our own field."""
+    """Read a person; None when `data` is not one. `field` is the code of our own field.
+
+    The whole name is given as first name: Pipedrive is sent one name, and how it divides that is not documented.
+    """
     person = read_object(data)
     if not is_id(person.get("id")):
         return None
@@ -38,8 +43,8 @@ def customer(data: Any, field: str, properties: Mapping[str, Any] | None = None)
     other = [number for number in phones if number not in mobile]
     return Customer(
         id=str(person["id"]),
-        first_name=(read_text(person.get("first_name")) or name) if named else "",
-        last_name=read_text(person.get("last_name")) if named else "",
+        first_name=name if named else "",
+        one_name=True,
         emails=emails,
         mobile_phone=mobile[0] if mobile else "",
         phone=other[0] if other else "",
@@ -89,9 +94,7 @@ def filled(person: dict[str, Any], current: Customer, new: NewCustomer, fields: 
     fields = list(fields)
     written = _contacts(person, new, fields)
     if {"first_name", "last_name"} & set(fields):
-        first = new.first_name if "first_name" in fields else current.first_name
-        last = new.last_name if "last_name" in fields else current.last_name
-        written["name"] = f"{first.strip()} {last.strip()}".strip()
+        written["name"] = contacts.whole_name(current, new)
     return written
 
 
@@ -115,7 +118,7 @@ def activity(appointment: Appointment, subject: str = "") -> dict[str, Any]:
         if appointment.ends_at is not None and (minutes := int((appointment.ends_at - start).total_seconds() // 60)) > 0:
             said["duration"] = f"{minutes // 60:02}:{minutes % 60:02}"
     said |= {"location": {"value": appointment.location}} if appointment.location else {}
-    return said | ({"public_description": f"With {appointment.staff}"} if appointment.staff else {})
+    return said | ({"public_description": appointment.description[:MAX_TEXT]} if appointment.description else {})
 
 
 def new_activity(appointment: Appointment, kind: str, customer_id: str, marker: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class OwnFields:
         times = Counter(read_text(one.get("field_name")) for one in named)
         self.schema: dict[str, Field] = {}
         self._codes: dict[str, str] = {}
+        self._own = {read_text(one["field_code"]) for one in named if one.get("is_custom_field") is True}
         for one in named:
             code, name = read_text(one["field_code"]), read_text(one.get("field_name"))
             # Two fields may have one name: then only the code says which one is meant.
@@ -40,8 +41,8 @@ class OwnFields:
                 self._codes[key] = code
 
     def codes(self, names: Iterable[str]) -> dict[str, str]:
-        """Name → code of those that exist."""
-        return {name: self._codes[name] for name in names if name in self._codes}
+        """Name → code of those that exist and are the company's own: no list is asked for others by their codes."""
+        return {name: self._codes[name] for name in names if self._codes.get(name) in self._own}
 
     def read(self, person: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
         """What stands in those of the fields that exist, by the names of the rules."""

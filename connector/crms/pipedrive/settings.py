@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from connector.config.addresses import base_url as web_address
 from connector.config.settings import CrmSettings, Section
@@ -56,7 +56,15 @@ class PipedriveSettings(CrmSettings):
     activity_type: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,100}$")] = "meeting"
     #: How far back the list of newest persons is read. An assumption: the search index is not further behind.
     window_minutes: Annotated[float, Field(ge=1, le=1440)] = 15.0
+    #: How long after a create without a clear answer the record may still appear, by an assumption too.
+    wait_minutes: Annotated[float, Field(ge=0, le=1440)] = 5.0
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 20.0
+
+    @model_validator(mode="after")
+    def _window(self) -> Self:
+        if self.wait_minutes > self.window_minutes:
+            raise ValueError("wait_minutes is longer than window_minutes: who appears late would not be among the newest")
+        return self
 
     def identity_fields(self) -> frozenset[str]:
         """What matching reads and writes, by name and by code, and our key."""

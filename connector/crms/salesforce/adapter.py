@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -12,10 +13,12 @@ import phonenumbers
 from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.salesforce import mapping, soql
 from connector.crms.salesforce.api import TOKEN, Client, DayCalls
+from connector.crms.salesforce.login import login_of
 from connector.crms.salesforce.refusals import Gone, Refusals, Similar
 from connector.crms.salesforce.settings import SalesforceSettings
 from connector.crms.salesforce.setup import Setup
 from connector.model.bookings import Appointment
+from connector.model.capabilities import CrmCapability
 from connector.model.errors import (
     Conflict,
     Lasting,
@@ -53,8 +56,7 @@ class Salesforce(CRM):
     system = "salesforce"
     title = "Salesforce"
     settings_model = SalesforceSettings
-    owner_field = SalesforceSettings.owner_field
-    always_owned = True
+    capabilities = frozenset({CrmCapability.FOLLOWS_MERGES, CrmCapability.ALWAYS_OWNED})
     uniqueness = Uniqueness.KEY
 
     def __init__(
@@ -73,10 +75,9 @@ class Salesforce(CRM):
         cls, name: str, settings: Any, quota_for: QuotaFor, *, transport: httpx.AsyncBaseTransport | None = None
     ) -> Self:
         """Build the adapter; makes no request."""
-        secret, account = settings.client_secret.get_secret_value(), f"crm.{name}"
-        form = {"grant_type": "client_credentials", "client_id": settings.client_id, "client_secret": secret}
-        hint = f"Check client_id, client_secret and base_url in [{account}], and that the app's client credentials have a user."
-        tokens = TokenSource(lambda probe: request_token(remote, TOKEN, form, probe=probe, hint=hint))
+        account = f"crm.{name}"
+        login = login_of(settings, account)
+        tokens = TokenSource(lambda probe: request_token(remote, TOKEN, login.form(time.time()), probe=probe, hint=login.hint))
         quota = quota_for(f"{settings.base_url} {settings.client_id}", ())
         remote = Remote(
             account,
@@ -280,7 +281,7 @@ class Salesforce(CRM):
         """Read the active users, as far as our user sees them."""
         query = soql.select(("Id", "Email"), "User", "IsActive = true")
         found: dict[str, str] = {}
-        async for rows, _ in self._client.pages("list the users", query, most=CONTACT_PAGES, probe=True):
+        async for rows, _ in self._client.pages("list the users", query, most=CONTACT_PAGES):
             ids = ((mapping.whole_id(row.get("Id"), mapping.USER), read_text(row.get("Email"))) for row in rows)
             found |= {identity: email for identity, email in ids if identity is not None}
         return found
@@ -339,7 +340,7 @@ class Salesforce(CRM):
 
     async def checks(self) -> list[Check]:
         """Say separately whether our field, contacts, person accounts, events and the day's calls are as they should be."""
-        return await self._setup.checks()
+        return await self._setup.checks(appointments=self.records)
 
     async def fix(self) -> list[str]:
         """Create our key field and add it to the permission set of our user, as far as either is missing."""

@@ -34,6 +34,8 @@ CONTACT, EVENT, USER = "003", "00U", "005"
 PREFIXES = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
 #: Characters of an event's subject and location.
 SHORT = 255
+#: Characters of an event's description (believed).
+LONG = 32_000
 #: Salesforce's types of fields.
 KINDS = {
     **dict.fromkeys(("string", "phone", "url", "email", "combobox"), Kind.TEXT),
@@ -145,8 +147,9 @@ def event(appointment: Appointment, unknown_end: timedelta) -> dict[str, str]:
 def new_event(appointment: Appointment, contact: str, marker: str, now: datetime, unknown_end: timedelta) -> dict[str, str]:
     """The fields of an event that is made: on the contact, with our marker, and the times Salesforce demands."""
     fallback = _times(appointment.updated_at or now, None, unknown_end)
-    text = f"With {appointment.staff.strip()}\n\n" if appointment.staff.strip() else ""
-    said = {"WhoId": contact, "Description": text + contacts.marker_line(marker)}
+    line = contacts.marker_line(marker)
+    text = appointment.description[: LONG - len(line) - 2]
+    said = {"WhoId": contact, "Description": f"{text}\n\n{line}" if text else line}
     return {**fallback, **event(appointment, unknown_end), **said}
 
 

@@ -60,10 +60,14 @@ class Setup:
             raise Transient(f"Salesforce: {what}: answered without fields", account=self._account)
         return data
 
-    async def checks(self) -> list[Check]:
-        """Say separately whether our field, contacts, person accounts, events and the day's calls are as they should be."""
+    async def checks(self, *, appointments: bool = True) -> list[Check]:
+        """Say separately whether our field, contacts, person accounts, events and the day's calls are as they should be.
+
+        `appointments` says whether events are needed.
+        """
         try:
-            contact, event = await self._described("Contact"), await self._described("Event")
+            contact = await self._described("Contact")
+            event = await self._described("Event") if appointments else None
         except RemoteError as error:
             if isinstance(error, LimitReached) and (self._client.day.over or error.status == 403):
                 return [self._calls()]
@@ -74,9 +78,9 @@ class Setup:
             "persons": "people are contacts, not person accounts",
         }
         found = [self._check(name, fault, well[name]) for name, fault in self._faults(contact).items()]
-        events = self._check("events", health.event_fault(event), "events can be read and written")
-        # They are only needed where appointments are kept.
-        return [*found, events.model_copy(update={"level": "warning"}) if events.hint else events, self._calls()]
+        if appointments:
+            found.append(self._check("events", health.event_fault(event), "events can be read and written"))
+        return [*found, self._calls()]
 
     def _check(self, name: str, fault: health.Fault | RemoteError | None, well: str) -> Check:
         identity = f"{self._account}.{name}"

@@ -16,6 +16,7 @@ from connector.crms.zoho.own_fields import OwnFields
 from connector.crms.zoho.refusals import Refusals, code_of
 from connector.crms.zoho.settings import ZohoSettings
 from connector.model.bookings import Appointment
+from connector.model.capabilities import CrmCapability
 from connector.model.errors import Conflict, Lasting, Rejected, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
@@ -44,10 +45,8 @@ class Zoho(CRM):
     system = "zoho"
     title = "Zoho CRM"
     settings_model = ZohoSettings
-    owner_field = ZohoSettings.owner_field
-    always_owned = True
     uniqueness = Uniqueness.KEY
-    follows_merges = False
+    capabilities = frozenset({CrmCapability.ALWAYS_OWNED})
 
     def __init__(
         self, name: str, remote: Remote, client: Client, settings: ZohoSettings, *, clock: Callable[[], datetime] = _now
@@ -288,18 +287,20 @@ class Zoho(CRM):
         await self._own.require_key()
 
     async def checks(self) -> list[Check]:
-        """Say separately whether our fields are right and whether contacts may be queried.
+        """Say separately whether our fields are right, and whether contacts and events may be queried.
 
-        Without the marker's field contacts are synced all the same: a warning.
+        Zoho does not say what a token may write.
         """
         found = [await self.check("key", f"the unique field {self._key} of contacts exists", self.probe)]
         if found[0].level == "ok":
             found.append(await self.check("contacts", "contacts can be queried", lambda: self.by_key("0" * 64)))
-        marker = await self.check("marker", f"the field {self._marker} of events exists", self._own.look_at_marker)
-        if marker.level != "ok":
-            hint = f"Needed where record_appointments is set: {marker.hint}"
-            marker = marker.model_copy(update={"level": "warning", "hint": hint})
-        found.append(marker)
+        if self.records:
+            marker = await self.check("marker", f"the field {self._marker} of events exists", self._own.look_at_marker)
+            found.append(marker)
+            if marker.level == "ok":
+                found.append(await self.check("events", "events can be queried", lambda: self.find_appointment("0", "0" * 64)))
+        scopes = "ZohoCRM.modules.contacts.ALL" + (" and ZohoCRM.modules.events.ALL" if self.records else "")
+        found.append(self.unchecked(f"whether the token may write (scopes {scopes})"))
         left = self._client.credits_left
         if left is not None and left < FEW_CREDITS:
             text = f"Zoho CRM: {left} credits are left of the last 24 hours'"

@@ -82,7 +82,7 @@ class Client:
         https://www.zoho.com/crm/developer/docs/api/v8/get-users.html
         """
         params = {"type": "ActiveUsers", "page": str(page), "per_page": "200"}
-        return await self._call("list the users", "GET", f"{BASE}/users", params=params, accept=(200, 204), probe=True)
+        return await self._call("list the users", "GET", f"{BASE}/users", params=params, accept=(200, 204))
 
     # ---- writes ----
 

@@ -38,6 +38,8 @@ KINDS = {
 #: Events have no status of their own, so the title says how the appointment ended. A later event can take it back.
 TITLES = {Status.COMPLETED: "Completed", Status.NO_SHOW: "No-show", Status.CANCELLED: "Cancelled"}
 MAX_TITLE = 255
+#: Characters of an event's description. How many it holds is not documented; the smaller kind of text area has so many.
+MAX_TEXT = 2_000
 #: Values that one `in` of a query may hold.
 MAX_VALUES = 50
 
@@ -130,16 +132,35 @@ def phone_spellings(phone: str) -> list[str]:
     """
     number = phonenumbers.parse(phone)
     formats = phonenumbers.PhoneNumberFormat
-    shown = [phonenumbers.format_number(number, f) for f in (formats.E164, formats.INTERNATIONAL, formats.NATIONAL)]
-    found: dict[str, None] = dict.fromkeys([phonenumbers.national_significant_number(number), phone.lstrip("+")])
-    for text in shown:
-        groups = re.findall(r"[0-9]+", text)
-        plus = "+" if text.startswith("+") else ""
-        found |= dict.fromkeys([text, *(plus + mark.join(groups) for mark in ("", " ", "-", "."))])
+    national = phonenumbers.format_number(number, formats.NATIONAL)
+    digits = phonenumbers.national_significant_number(number)
     country = str(number.country_code)
-    national = shown[2]
-    found |= dict.fromkeys((f"+{country} {national}", f"{country} {national}", f"+{country}{national}", f"00{phone[1:]}"))
-    return list(found)[:MAX_VALUES]
+    groups = _groups(country, digits, phonenumbers.format_number(number, formats.INTERNATIONAL))
+    spaced = [" ".join(groups), digits, *(" ".join(_regular(digits, size)) for size in (3, 4))]
+    found = [phone, phone[1:], national, digits, f"00{phone[1:]}", f"{country} {spaced[0]}", f"{country} {national}"]
+    found += [f"+{country}{mark}{mark.join(groups)}" for mark in "-."]
+    found += [f"+{country} {text}" for text in (*spaced, "-".join(groups), national)]
+    found += [f"+{country}{text}" for text in (*spaced, national)]
+    found += [f"00{country} {text}" for text in spaced]
+    found += [mark.join(re.findall(r"[0-9]+", national)) for mark in ("", " ", "-", ".")]
+    if re.sub(r"\D", "", national) == f"0{digits}":
+        found += [f"0{text}" for text in spaced]
+        found += [f"+{country}{gap}(0){text}" for gap in (" ", "") for text in (*spaced[:2], "-".join(groups))]
+    return list(dict.fromkeys(found))[:MAX_VALUES]
+
+
+def _groups(country: str, digits: str, international: str) -> list[str]:
+    """The groups in which the number is usually shown, without the country."""
+    if country == "52" and len(digits) == 11:
+        # Mexico's mobile numbers began with a 1 until 2019.
+        return [digits[0], digits[1:3], digits[3:7], digits[7:]]
+    return re.findall(r"[0-9]+", international)[1:] or [digits]
+
+
+def _regular(digits: str, size: int) -> list[str]:
+    """Groups of so many digits from the right; the first has what is left."""
+    first = len(digits) % size or size
+    return [digits[:first], *(digits[at : at + size] for at in range(first, len(digits), size))]
 
 
 # ---- events ----
@@ -164,9 +185,9 @@ def event(appointment: Appointment, default: timedelta) -> dict[str, Any]:
 def new_event(appointment: Appointment, customer_id: str, now: datetime, default: timedelta) -> dict[str, Any]:
     """An event that is made: on the contact, without participants (they would be invited), and with the times Zoho demands."""
     start = appointment.starts_at or appointment.updated_at or now
-    staff = {"Description": f"With {appointment.staff}"} if appointment.staff else {}
+    text = {"Description": appointment.description[:MAX_TEXT]} if appointment.description else {}
     on = {"Who_Id": {"id": customer_id}}
-    return {**times(start, appointment.ends_at, default), **event(appointment, default), **staff, **on}
+    return {**times(start, appointment.ends_at, default), **event(appointment, default), **text, **on}
 
 
 def times(start: datetime, end: datetime | None, default: timedelta) -> dict[str, str]:

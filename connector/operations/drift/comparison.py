@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from connector.booking_systems.base import ClientLink
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import Rejected
 from connector.model.links import Link
 from connector.sync.pipeline import Sync
@@ -51,7 +52,11 @@ class Comparison:
                 found.append(self._gone(link))
             elif current != link.customer_id:
                 found.append(self._merged(link, current))
-            if self._booking.writes_links and self._booking.reads_links and not self._booking.links_appointments:
+            if (
+                self._booking.can(BookingCapability.WRITES_LINKS)
+                and self._booking.can(BookingCapability.READS_LINKS)
+                and not self._booking.can(BookingCapability.LINKS_APPOINTMENTS)
+            ):
                 stored = await self._booking.read_link(link.client_id)
                 if stored.client_id != link.client_id:
                     found += await self._client_merged(link, current, stored)

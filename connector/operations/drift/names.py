@@ -12,14 +12,13 @@ from functools import partial
 from itertools import combinations
 from typing import Any, ClassVar
 
-import structlog
-
-from connector.model.errors import ConnectorError, Rejected
-from connector.operations.drift.run import patiently, wait_usable
+from connector.model.errors import Rejected
+from connector.model.persons import Customer
 from connector.operations.engine import Engine
-from connector.operations.running import Kind
+from connector.operations.running import Kind, LongOperation, Progress
+from connector.operations.waiting import patiently, probed
 from connector.store import views
-from connector.sync.matching.evidence import name_of
+from connector.sync.matching.evidence import agrees
 from connector.sync.person.agreement import Agreement, names_agree
 from connector.sync.person.names import PersonName
 
@@ -53,75 +52,54 @@ class _Named:
     settled: bool
 
 
-class NamesCheck:
+class NamesCheck(LongOperation):
     """One look through the customers of a source's CRM who have several clients, at least one of them of this source."""
 
     kind: ClassVar[Kind] = "names"
-    #: Every request of a source is the same.
-    asked = None
 
     def __init__(self, engine: Engine, source: str) -> None:
+        super().__init__(Progress(source, "comparing", {"seen": 0}, fraction=1.0))
         self._engine = engine
+        self._source = source
         self._store = engine.store
         self._crm = engine.syncs[source].crm
-        self.source = source
-        self.state = "comparing"
-        self.customers = self.checked = self.unread = 0
-        self.pairs: list[Pair] = []
-        self.reason = self.hint = ""
-        self._log = structlog.get_logger("connector.operations.drift.names").bind(source=source)
+        self._unread = 0
+        self._pairs: list[Pair] = []
 
-    async def refresh(self) -> None:
-        """The figures are always up to date."""
+    @property
+    def asked(self) -> None:
+        """Every request of a source is the same."""
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as JSON-able data; the pairs once it has ended. `unread`: clients without a name that could be read."""
-        ended = self.state in ("done", "failed")
-        return {
-            "source": self.source,
-            "state": self.state,
-            "counts": {"seen": self.customers},
-            "open": self.customers - self.checked,
-            "fraction": 1.0,
-            "unread": self.unread,
-            "pairs": [asdict(pair) for pair in self.pairs] if ended else [],
-            "reason": self.reason,
-            "hint": self.hint,
-        }
+        pairs = [asdict(pair) for pair in self._pairs] if self.progress.ended else []
+        return {**super().as_dict(), "unread": self._unread, "pairs": pairs}
 
-    async def run(self) -> None:
-        """Look at every customer; failures are in `reason`."""
-        try:
-            await wait_usable(self._engine.syncs[self.source].booking, self._crm)
-            shared = await self._store.read(views.shared_customers, self.source, self._crm.name)
-            self.customers = len(shared)
-            for customer_id, clients in shared.items():
-                await self._look_at(customer_id, clients)
-                self.checked += 1
-        except ConnectorError as error:
-            self.state, self.reason, self.hint = "failed", str(error), error.hint
-            self._log.error("look through the links ended early", reason=str(error), hint=error.hint)
-            return
-        self.state = "done"
-        self._log.info("links looked through", customers=self.customers, pairs=len(self.pairs))
+    async def _work(self) -> None:
+        """Look at every customer."""
+        await probed(self._engine.syncs[self._source].booking, self._crm)
+        shared = await self._store.read(views.shared_customers, self._source, self._crm.name)
+        self.progress.counts["seen"] = self.progress.open = len(shared)
+        for customer_id, clients in shared.items():
+            await self._look_at(customer_id, clients)
+            self.progress.open -= 1
 
     async def _look_at(self, customer_id: str, clients: Sequence[tuple[str, str]]) -> None:
         read = [await patiently(partial(self._named, *one)) for one in clients]
         named = [one for one in read if one is not None]
-        self.unread += len(clients) - len(named)
+        self._unread += len(clients) - len(named)
         against = [(one, two) for one, two in combinations(named, 2) if _are_against(one, two)]
         if not against:
             return
         customer = await patiently(lambda: self._crm.get(customer_id))
-        theirs = name_of(customer) if customer else PersonName()
         asked: dict[_Named, list[_Named]] = {}
         for pair in against:
-            client, other = _whom_to_ask_about(*pair, theirs)
+            client, other = _whom_to_ask_about(*pair, customer)
             if not (client.linked or client.settled or other.settled):
                 asked.setdefault(client, []).append(other)
         for client, others in asked.items():
             review = await self._ask(client, others, customer_id)
-            self.pairs += [
+            self._pairs += [
                 Pair(client.source, client.client_id, other.source, other.client_id, customer_id, review) for other in others
             ]
 
@@ -163,7 +141,7 @@ def _are_against(one: _Named, two: _Named) -> bool:
     return not merged and names_agree(one.name, two.name) is Agreement.AGAINST
 
 
-def _whom_to_ask_about(one: _Named, two: _Named, customer: PersonName) -> tuple[_Named, _Named]:
+def _whom_to_ask_about(one: _Named, two: _Named, customer: Customer | None) -> tuple[_Named, _Named]:
     """The client who is probably wrong, first: not decided, then against the customer's name, then the later one."""
-    marks = [(client.linked, names_agree(client.name, customer) is not Agreement.AGAINST) for client in (one, two)]
+    marks = [(client.linked, not customer or agrees(client.name, customer) is not Agreement.AGAINST) for client in (one, two)]
     return (one, two) if marks[0] < marks[1] else (two, one)

@@ -6,125 +6,92 @@ trace and quota. What only a person can know becomes a review item.
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any, ClassVar
 
-import structlog
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
-from connector.model.errors import PASSING, AccountPaused, ConnectorError
 from connector.model.links import Link
 from connector.operations.drift.comparison import Comparison, Finding
 from connector.operations.engine import Engine
-from connector.operations.running import Kind
-from connector.remote.integration import Integration
+from connector.operations.running import Kind, LongOperation, Progress
+from connector.operations.waiting import PATIENCE, decided, patiently, probed, tasks
 from connector.store import views
 
 #: Links compared at once: few, because whatever waits for the quota is served in the order in which it asked.
 AT_ONCE = 2
-#: Seconds between looks at the repairs, and how long nothing may move before they are left to themselves.
-LOOK_AGAIN, PATIENCE = 1.0, 60.0
 #: Where another customer's id was found, as evidence in a review.
 _WHOSE = {"id_foreign": "stored in the booking system", "clients_apart": "the customer of the client that is left"}
-T = TypeVar("T")
 
 
-@dataclass
-class Drift:
+class Drift(LongOperation):
     """One comparison of the links of a source (all, or `sample` of them) with both sides; `fix` repairs what is safe."""
 
     kind: ClassVar[Kind] = "drift"
-    engine: Engine
-    source: str
-    sample: int | None = None
-    fix: bool = False
-    chance: random.Random = field(default_factory=random.Random)
 
-    def __post_init__(self) -> None:
-        self.state = "comparing"
-        self.links = self.checked = self.busy = 0
-        self.findings: list[Finding] = []
-        self.reason = self.hint = ""
-        self._store = self.engine.store
-        sync = self._sync = self.engine.syncs[self.source]
-        self._comparison = Comparison(sync, self.engine.store.links)
-        self._log = structlog.get_logger("connector.operations.drift.run").bind(source=self.source)
+    def __init__(
+        self, engine: Engine, source: str, *, sample: int | None = None, fix: bool = False, chance: random.Random | None = None
+    ) -> None:
+        super().__init__(Progress(source, "comparing", {"seen": 0}, fraction=1.0))
+        self._engine = engine
+        self._source = source
+        self._sample = sample
+        self._fix = fix
+        self._chance = chance or random.Random()
+        self._busy = 0
+        self._findings: list[Finding] = []
+        self._store = engine.store
+        self._sync = engine.syncs[source]
+        self._comparison = Comparison(self._sync, engine.store.links)
 
     @property
     def asked(self) -> tuple[int | None, bool]:
         """What tells this comparison from another one of the same source."""
-        return self.sample, self.fix
-
-    async def refresh(self) -> None:
-        """The figures are always up to date."""
+        return self._sample, self._fix
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as JSON-able data; the findings once the comparison has ended."""
-        ended = self.state in ("done", "failed")
-        return {
-            "source": self.source,
-            "state": self.state,
-            "counts": {"seen": self.links},
-            "open": self.links - self.checked,
-            "fraction": 1.0,
-            "busy": self.busy,
-            "found": len(self.findings),
-            "findings": [_shown(finding) for finding in self.findings] if ended else [],
-            "reason": self.reason,
-            "hint": self.hint,
-        }
+        shown = [_shown(finding) for finding in self._findings] if self.progress.ended else []
+        return {**super().as_dict(), "busy": self._busy, "found": len(self._findings), "findings": shown}
 
-    async def run(self) -> None:
-        """Compare, and repair on the way; failures are in `reason`."""
-        try:
-            await wait_usable(self._sync.booking, self._sync.crm)
-            clients = await self._store.read(views.links_of, self.source, self._sync.crm.name)
-            if self.sample is not None and self.sample < len(clients):
-                clients = sorted(self.chance.sample(clients, self.sample))
-            self.links = len(clients)
-            await self._compare_all(clients)
-            self.state = "repairing"
-            await self._settle()
-        except ConnectorError as error:
-            self.state, self.reason, self.hint = "failed", str(error), error.hint
-            self._log.error("comparison ended early", reason=str(error), hint=error.hint)
-            return
-        self.state = "done"
-        self._log.info("links compared", links=self.links, findings=len(self.findings))
+    async def _work(self) -> None:
+        """Compare, and repair on the way."""
+        await probed(self._sync.booking, self._sync.crm)
+        async with self._engine.alone(self.kind, self._source):
+            await self._compare()
+
+    async def _compare(self) -> None:
+        clients = await self._store.read(views.links_of, self._source, self._sync.crm.name)
+        if self._sample is not None and self._sample < len(clients):
+            clients = sorted(self._chance.sample(clients, self._sample))
+        self.progress.counts["seen"] = self.progress.open = len(clients)
+        await self._compare_all(clients)
+        self.progress.state = "repairing"
+        await self._settle()
 
     async def _compare_all(self, clients: Sequence[str]) -> None:
         waiting = iter(clients)
 
         async def work() -> None:
             for client_id in waiting:
-                self.findings += await self._treat(client_id)
-                self.checked += 1
+                self._findings += await self._treat(client_id)
+                self.progress.open -= 1
 
-        failed: list[ConnectorError] = []
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(AT_ONCE):
-                    tasks.create_task(work())
-        except* ConnectorError as errors:
-            failed += [error for error in errors.exceptions if isinstance(error, ConnectorError)]
-        if failed:
-            raise failed[0]
+        async with tasks() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(work())
 
     async def _treat(self, client_id: str) -> list[Finding]:
         """Compare one link; with `fix`, begin its repair."""
-        waiting = await self._store.read(views.waiting_of, self.source, client_id)
-        link = await self._store.links.find(self.source, client_id)
+        waiting = await self._store.read(views.waiting_of, self._source, client_id)
+        link = await self._store.links.find(self._source, client_id)
         if link is None or waiting["moving"]:
             # What is on its way will look for itself; judged now, half-done work would pass for drift.
-            self.busy += 1
+            self._busy += 1
             return []
         found = await patiently(lambda: self._comparison.compare(link))
-        await self._store.links.compared(self.source, client_id, self.engine.clock())
-        if not found or not self.fix:
+        await self._store.links.compared(self._source, client_id, self._engine.clock())
+        if not found or not self._fix:
             return found
         return await self._repair(link, found, waiting["held"])
 
@@ -143,9 +110,9 @@ class Drift:
             return [replace(finding, result="held", event=held[0]) for finding in found]
         outdated = next((finding.other for finding in found if finding.problem == "id_outdated"), None)
         survivor = next((finding.survivor for finding in found if finding.survivor), None)
-        now = self.engine.clock()
+        now = self._engine.clock()
         event = await self._store.follow_ups.repair(link, now, merged_from=outdated, survivor=survivor)
-        self.engine.worker.wake()
+        self._engine.worker.wake()
         return [replace(finding, result="repairing", event=event) for finding in found]
 
     async def _ask(self, link: Link, asking: Sequence[Finding]) -> int:
@@ -154,44 +121,28 @@ class Drift:
         candidates = [] if gone else [_candidate(link.customer_id, f"our link ({link.origin})")]
         candidates += [_candidate(one.other, _WHOSE[one.problem]) for one in asking if one.other is not None]
         survivor = next((finding.survivor for finding in asking if finding.survivor), None)
-        person = None if survivor is None else f"merged client:{self.source}:{survivor}"
-        reason, now, review = "; ".join(finding.message for finding in asking), self.engine.clock(), 0
+        person = None if survivor is None else f"merged client:{self._source}:{survivor}"
+        reason, now, review = "; ".join(finding.message for finding in asking), self._engine.clock(), 0
         for client_id in filter(None, (survivor, link.client_id)):
             review = await self._store.reviews.open(
-                self.source, client_id, link.crm, reason, candidates, now, person=person, standing=True
+                self._source, client_id, link.crm, reason, candidates, now, person=person, standing=True
             )
         return review
 
     async def _settle(self) -> None:
         """Wait for the repairs, then look once more at every link that was repaired."""
-        await self._await_repairs()
+        await decided(self._engine.worker, self._unfinished, patience=PATIENCE)
         checked: list[Finding] = []
-        for finding in self.findings:
+        for finding in self._findings:
             checked.append(await self._concluded(finding) if finding.result == "repairing" else finding)
-        self.findings = checked
-
-    async def _await_repairs(self) -> None:
-        concluded = asyncio.Event()
-        forget = self.engine.worker.watch(concluded)
-        loop, left = asyncio.get_running_loop(), -1
-        moved = loop.time()
-        try:
-            while (number := await self._unfinished()) and loop.time() - moved < PATIENCE:
-                if number != left:
-                    left, moved = number, loop.time()
-                concluded.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_AGAIN):
-                        await concluded.wait()
-        finally:
-            forget()
+        self._findings = checked
 
     async def _unfinished(self) -> int:
         fates = await self._fates()
         return sum(fate["state"] in ("queued", "running", "retrying") for fate in fates.values())
 
     async def _fates(self) -> dict[int, dict[str, Any]]:
-        ids = [finding.event for finding in self.findings if finding.result == "repairing" and finding.event is not None]
+        ids = [finding.event for finding in self._findings if finding.result == "repairing" and finding.event is not None]
         found: dict[int, dict[str, Any]] = {}
         for start in range(0, len(ids), 500):
             found |= await self._store.read(views.fates, ids[start : start + 500])
@@ -200,7 +151,7 @@ class Drift:
     async def _concluded(self, finding: Finding) -> Finding:
         """What became of one disagreement whose repair was begun."""
         fate = (await self._store.read(views.fates, [finding.event or 0])).get(finding.event or 0, {"state": "", "reason": ""})
-        link = await self._store.links.find(self.source, finding.client_id)
+        link = await self._store.links.find(self._source, finding.client_id)
         if fate["state"] == "held" and link is not None and finding.problem == "customer_gone":
             return replace(finding, result="held", review=await self._ask(link, [finding]))
         if fate["state"] == "held":
@@ -217,28 +168,3 @@ def _candidate(customer_id: str, evidence: str) -> dict[str, Any]:
 
 def _shown(finding: Finding) -> dict[str, Any]:
     return {key: value for key, value in asdict(finding).items() if key not in ("remedy", "survivor")}
-
-
-async def wait_usable(*adapters: Integration) -> None:
-    """Wait until the accounts have been probed, where somebody probes them."""
-    for adapter in adapters:
-        breaker = adapter.remote.breaker
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
-                while not breaker.usable.is_set() and not isinstance(breaker.error, AccountPaused):
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(LOOK_AGAIN):
-                            await breaker.usable.wait()
-
-
-async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask again while the problem may pass."""
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(PASSING),
-        stop=stop_after_attempt(10),
-        wait=wait_random_exponential(0.5, max=30),
-        reraise=True,
-    ):
-        with attempt:
-            return await ask()
-    raise AssertionError("tenacity re-raises the last error")

@@ -20,6 +20,7 @@ from connector.model.fields import FieldRule, Value
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.persons import Customer, NewCustomer
+from connector.model.states import Step
 from connector.remote.fields import Field
 from connector.remote.rate_limit import QuotaFor
 from connector.store import Store
@@ -31,10 +32,7 @@ class DryBooking(BookingSystem):
 
     def __init__(self, real: BookingSystem) -> None:
         super().__init__(real.name, real.remote)
-        self.writes_links = real.writes_links
-        self.reads_links = real.reads_links
-        self.links_appointments = real.links_appointments
-        self.ids_may_move = real.ids_may_move
+        self.capabilities = real.capabilities
         self._real = real
         self._written: dict[str, str] = {}
 
@@ -78,9 +76,8 @@ class DryCRM(CRM):
     def __init__(self, real: CRM) -> None:
         super().__init__(real.name, real.remote)
         self.title = real.title  # type: ignore[misc]
-        self.follows_merges = real.follows_merges  # type: ignore[misc]
-        self.always_owned = real.always_owned  # type: ignore[misc]
-        self.owner_field = real.owner_field
+        self.settings_model = real.settings_model  # type: ignore[misc]
+        self.capabilities = real.capabilities
         self._real = real
         self._changed: dict[str, Customer] = {}
         self._numbers = itertools.count(1)
@@ -210,7 +207,7 @@ class DryMemory:
         noticed = {key for key in keys if self._noticed.get((crm, key), person or "") != (person or "")}
         return await self._store.links.shared(crm, keys, person) | noticed
 
-    async def notice(self, crm: str, key: str, people: int, now: float, *, person: str | None = None) -> None:
+    async def notice(self, crm: str, key: str, people: int, *, person: str | None = None) -> None:
         """Remember it for the rest of the dry run."""
         self._noticed.setdefault((crm, key), person or "nobody")
 
@@ -240,6 +237,10 @@ class DryMemory:
         """As `begin`."""
         return await self._store.journal.is_open(key)
 
+    async def tried_at(self, key: str) -> float | None:
+        """What the store says."""
+        return await self._store.journal.tried_at(key)
+
     async def undone(self, key: str) -> None:
         """Nothing to note."""
 
@@ -247,7 +248,7 @@ class DryMemory:
         self,
         work: Work,
         links: Sequence[Link],
-        step: str,
+        step: Step,
         now: float,
         *,
         keys: Sequence[str] = (),
@@ -263,7 +264,7 @@ class DryMemory:
         if merged_from is not None:
             self._aliases[own.crm, merged_from] = own.customer_id
 
-    async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:
+    async def wrote_back(self, work: Work, link: Link, step: Step, now: float, *, intent: str | None) -> None:
         """Remember what the booking system would hold."""
         self._links[link.source, link.client_id] = replace(link, stored_id=link.customer_id)
 

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-import structlog
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
+from connector.model.backfills import Request
 from connector.model.bookings import Event
-from connector.model.errors import PASSING, ConnectorError, Hold, Ignore, NeedsReview, Rejected
+from connector.model.errors import PASSING, Hold, Ignore, NeedsReview, Rejected
 from connector.model.jobs import Work
 from connector.model.links import Link
-from connector.operations.backfill import Progress, period
+from connector.operations.backfill import period
 from connector.operations.dry_run.overlay import DryBooking, DryCRM, DryMemory
 from connector.operations.engine import Engine
-from connector.operations.running import Kind
+from connector.operations.running import Kind, LongOperation, Progress
+from connector.operations.waiting import retrying, tasks
 from connector.store import views
+from connector.store.backfills import COUNTS
 from connector.store.reviews.decisions import earlier
 from connector.sync.locks import IdentityLocks
 from connector.sync.pipeline import Sync
 
 
-class DryRun:
+class DryRun(LongOperation):
     """One dry run; its counts are those the real run would end with if nothing changed in between."""
 
     kind: ClassVar[Kind] = "backfill"
 
-    def __init__(self, engine: Engine, source: str, since: str | None, until: str | None) -> None:
-        self.progress = Progress(source, dry_run=True)
-        self.asked = json.dumps([since, until, "dry run"])
+    def __init__(self, engine: Engine, source: str, asked: Request) -> None:
+        super().__init__(Progress(source, "walking", dict.fromkeys(COUNTS, 0)))
+        self._asked = asked
         self._source = source
-        self._period = period(since, until, datetime.now(UTC))
+        self._period = period(asked.since, asked.until, datetime.now(UTC))
         self._clock = engine.clock
         self._store = engine.store
         self._booking = DryBooking(engine.connections.booking[source])
@@ -51,44 +50,40 @@ class DryRun:
         )
         self._slots = asyncio.Semaphore(engine.worker.concurrency)
         self._seen: set[str] = set()
-        self._log = structlog.get_logger("connector.operations.dry_run.run").bind(source=source)
 
-    async def refresh(self) -> None:
-        """The figures are always up to date."""
+    @property
+    def asked(self) -> Request:
+        """What was asked for."""
+        return self._asked
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as JSON-able data."""
-        return self.progress.as_dict()
+        return {**super().as_dict(), "dry_run": True, "resumed": False}
 
-    async def run(self) -> None:
+    async def _work(self) -> None:
         """Walk and decide, client by client."""
         cursor: dict[str, Any] | None = None
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                async for attempt in _patiently():
-                    with attempt:
-                        async for page in self._booking.walk(*self._period, cursor):
-                            cursor, self.progress.fraction = page.cursor, page.fraction
-                            for event in page.events:
-                                await self._begin(event, tasks)
-        except* ConnectorError as errors:
-            error = errors.exceptions[0]
-            self.progress.fail(error if isinstance(error, ConnectorError) else ConnectorError(str(error)))
-        else:
-            self.progress.fraction, self.progress.state = 1.0, "done"
+        async with tasks() as group:
+            async for attempt in retrying():
+                with attempt:
+                    async for page in self._booking.walk(*self._period, cursor):
+                        cursor, self.progress.fraction = page.cursor, page.fraction
+                        for event in page.events:
+                            await self._begin(event, group)
+        self.progress.fraction = 1.0
 
-    async def _begin(self, event: Event, tasks: asyncio.TaskGroup) -> None:
+    async def _begin(self, event: Event, group: asyncio.TaskGroup) -> None:
         if event.client.id in self._seen:
             return
         self._seen.add(event.client.id)
         self.progress.counts["seen"] += 1
         self.progress.open += 1
         await self._slots.acquire()
-        tasks.create_task(self._decide(event))
+        group.create_task(self._decide(event))
 
     async def _decide(self, event: Event) -> None:
         try:
-            work = await self._work(event)
+            work = await self._work_of(event)
             outcome = await self._outcome(work)
             self.progress.counts[outcome] += 1
             self.progress.counts["written_back"] += work.written_back
@@ -96,7 +91,7 @@ class DryRun:
             self.progress.open -= 1
             self._slots.release()
 
-    async def _work(self, event: Event) -> Work:
+    async def _work_of(self, event: Event) -> Work:
         link = await self._memory.find(self._source, event.client.id)
         decision = await self._store.read(views.decision, self._source, event.client.id)
         return Work(
@@ -118,7 +113,7 @@ class DryRun:
 
     async def _outcome(self, work: Work) -> str:
         try:
-            async for attempt in _patiently():
+            async for attempt in retrying():
                 with attempt:
                     await self._sync.run(work)
         except Ignore:
@@ -142,12 +137,3 @@ class DryRun:
         if found is not None:
             work.link = Link(work.source, work.client_id, error.crm, found["customer_id"], "review")
         return found is not None
-
-
-def _patiently() -> AsyncRetrying:
-    return AsyncRetrying(
-        retry=retry_if_exception_type(PASSING),
-        stop=stop_after_attempt(10),
-        wait=wait_random_exponential(0.5, max=30),
-        reraise=True,
-    )

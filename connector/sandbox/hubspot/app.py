@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import time
+import uuid
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +16,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from connector.sandbox.hubspot.account import Account, Day
 from connector.sandbox.hubspot.model import Refusal
 from connector.sandbox.hubspot.records import Records, Rules
-from connector.sandbox.hubspot.rest import Rest, given
+from connector.sandbox.hubspot.rest import Rest
 from connector.sandbox.hubspot.search import MAX_BODY
 from connector.sandbox.kit.crm import Controls, CrmSandbox, Json, NotAnObject, read_object
 from connector.sandbox.kit.faults import Faults
@@ -76,15 +78,20 @@ class HubSpotSandbox(CrmSandbox):
     # ---- by hand ----
 
     def reset(self) -> None:
-        """Forget every record and count."""
-        self.records = Records(self._clock, self.rules)
+        """Forget every record, count and setting of the account."""
+        self.account = Account()
+        self.records = Records(self._clock, self.rules, self.account)
         for name in self._unique_properties:
             self.add_unique_property(name)
         self._calls, self._searches = Rate(self._limits[0], 10.0), Rate(self._limits[1], 1.0)
         self._rest = Rest(self.records, lambda: self.faults.search_lag_seconds)
+        self._day = Day()
         self.statuses: Counter[int] = Counter()
-        #: Scopes that the token lacks, such as `crm.objects.meetings.write`; a person may give them at any time.
-        self.missing_scopes: set[str] = set()
+
+    @property
+    def missing_scopes(self) -> set[str]:
+        """Scopes that the token lacks, such as `crm.objects.meetings.write`; a person may give them at any time."""
+        return self.account.missing_scopes
 
     def add_unique_property(self, name: str) -> None:
         """Create the property that carries a unique key."""
@@ -127,53 +134,56 @@ class HubSpotSandbox(CrmSandbox):
     # ---- over HTTP ----
 
     async def _answer(self, request: Request, path: list[str], body: bytes) -> Response:
-        shown = request.headers.get("authorization", "").encode()
-        if not hmac.compare_digest(shown, f"Bearer {self.token}".encode()):
-            raise Refusal(401, "Authentication credentials not found.", "INVALID_AUTHENTICATION")
+        scopes = self._scopes(request.headers.get("authorization", ""))
         is_search = path[-1:] == ["search"]
-        self._permit(path, writes=request.method != "GET" and path[-1] not in ("search", "read"))
+        self.account.permit(scopes, path, writes=request.method != "GET" and path[-1:] not in (["search"], ["read"]))
         self._admit(is_search)
+        if body and request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise Refusal(415, "The body is not sent as application/json.", "UNSUPPORTED_MEDIA_TYPE")
         if is_search and len(body.decode("utf-8", "replace")) > MAX_BODY:
             raise Refusal(400, "The search is too long.", "VALIDATION_ERROR")
         status, data = self._rest.answer(request.method, path, dict(request.query_params), read_object(body))
         headers = {} if is_search else self._limit_headers()
         return Response(status_code=status, headers=headers) if data is None else JSONResponse(data, status, headers)
 
-    def _permit(self, path: list[str], *, writes: bool) -> None:
-        """Refuse what the token's scopes do not cover. That each kind of object has scopes of its own is synthetic."""
-        kind = "schemas" if "properties" in path[:2] else "objects"
-        objects = next((name for name in path if name in ("contacts", "meetings")), "contacts")
-        scope = f"crm.{kind}.{objects}.{'write' if writes else 'read'}"
-        if scope in self.missing_scopes:
-            context = {"requiredGranularScopes": [scope]}
-            errors = [{"message": "One or more of the following scopes are required.", "context": context}]
-            raise Refusal(403, "This app hasn't been granted all required scopes.", "MISSING_SCOPES", errors=errors)
+    def _scopes(self, shown: str) -> set[str] | None:
+        """The scopes of the token that is shown, None for the sandbox's own; raises Refusal (401)."""
+        if hmac.compare_digest(shown.encode(), f"Bearer {self.token}".encode()):
+            return None
+        for token, scopes in self.account.tokens.items():
+            if hmac.compare_digest(shown.encode(), f"Bearer {token}".encode()):
+                return scopes
+        raise Refusal(401, "Authentication credentials not found.", "INVALID_AUTHENTICATION")
 
     def _admit(self, is_search: bool) -> None:
         now = self._clock()
+        if not self._day.admit(now, self.account.daily_calls):
+            self._too_many("DAILY", "You have reached your daily limit.")
         if is_search and not self._searches.admit(now):
             self._too_many("SECONDLY", "You have reached your secondly limit.")
         if not self._calls.admit(now):
             self._too_many("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.")
 
     def _too_many(self, policy: str, text: str) -> None:
-        raise Refusal(429, text, "RATE_LIMITS", errorType="RATE_LIMIT", policyName=policy)
+        more = {"errorType": "RATE_LIMIT", "policyName": policy, "requestId": uuid.uuid4().hex}
+        raise Refusal(429, text, "RATE_LIMITS", **more)
 
     def _limit_headers(self) -> dict[str, str]:
         if self._calls.calls is None:
             return {}
+        daily = 250_000 if self.account.daily_calls is None else self.account.daily_calls
         return {
             "X-HubSpot-RateLimit-Max": str(self._calls.calls),
             "X-HubSpot-RateLimit-Remaining": str(self._calls.remaining),
             "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
-            "X-HubSpot-RateLimit-Daily": "250000",
-            "X-HubSpot-RateLimit-Daily-Remaining": str(250_000 - sum(self._rest.requests.values())),
+            "X-HubSpot-RateLimit-Daily": str(daily),
+            "X-HubSpot-RateLimit-Daily-Remaining": str(daily - self._day.calls),
         }
 
     def _refusal(self, error: Exception) -> Response | None:
         if isinstance(error, NotAnObject):
             error = Refusal(400, "Invalid input JSON", "VALIDATION_ERROR")
-        elif isinstance(error, KeyError | TypeError | ValueError | AttributeError):
+        elif isinstance(error, KeyError | TypeError | ValueError | AttributeError):  # of the control routes
             error = Refusal(400, f"Invalid input: {error!r}", "VALIDATION_ERROR")
         return JSONResponse(error.body, error.status) if isinstance(error, Refusal) else None
 
@@ -183,14 +193,21 @@ class HubSpotSandbox(CrmSandbox):
             ("POST", "contacts"): self._add,
             ("POST", "merge"): lambda data: {"id": self.merge(str(data["primary"]), str(data["other"]))},
             ("POST", "archive"): lambda data: self.archive(str(data["id"])),
+            ("POST", "privacy_delete"): lambda data: self.records.delete_for_privacy(str(data["email"]), "email"),
+            ("GET", "account"): lambda _: self.account.model_dump(mode="json"),
+            ("PUT", "account"): self._set_account,
         }
+
+    def _set_account(self, data: Json) -> Json:
+        self.account = self.records.account = Account.model_validate(data)
+        return self.account.model_dump(mode="json")
 
     def _state(self) -> Json:
         properties = list(self.records.properties.values())
         return {"contacts": self.contacts(), "meetings": self.meetings(), "properties": properties}
 
     def _add(self, data: Json) -> Response:
-        identity = self.add_contact(age=float(data.get("age", 0)), **given(data))
+        identity = self.add_contact(age=float(data.get("age", 0)), **data.get("properties", {}))
         for email in data.get("additional_emails", []):
             self.add_email(identity, email)
         return JSONResponse({"id": identity}, 201)

@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import phonenumbers
@@ -47,12 +47,21 @@ OPTIONS = {
         "hs_lead_status": (("NEW", "New"), ("OPEN", "Open"), ("IN_PROGRESS", "In progress"), ("CONNECTED", "Connected")),
     }.items()
 }
+#: Properties of meetings, with their types.
 MEETING_PROPERTIES = {
-    "hs_timestamp", "hs_meeting_title", "hs_meeting_body", "hs_internal_meeting_notes", "hs_meeting_start_time",
-    "hs_meeting_end_time", "hs_meeting_location", "hs_meeting_external_url", "hs_meeting_outcome", "hubspot_owner_id",
-}  # fmt: skip
+    **dict.fromkeys(("hs_timestamp", "hs_meeting_start_time", "hs_meeting_end_time"), "datetime"),
+    **dict.fromkeys(("hs_meeting_title", "hs_meeting_body", "hs_internal_meeting_notes", "hs_meeting_location"), "string"),
+    **dict.fromkeys(("hs_meeting_external_url", "hs_meeting_outcome", "hubspot_owner_id"), "string"),
+}
+#: From a meeting to a contact and back, defined by HubSpot.
+MEETING_TO_CONTACT, CONTACT_TO_MEETING = 200, 199
 #: Characters of a text.
 LONGEST = 65_536
+NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+YES_NO = re.compile(r"true|false")
+MILLISECONDS = re.compile(r"-?\d{1,14}")
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)")
 MEETING_OUTCOMES = {"SCHEDULED", "COMPLETED", "RESCHEDULED", "NO_SHOW", "CANCELED"}
 
 
@@ -76,6 +85,8 @@ class Record:
     archived: bool = False
     contacts: list[str] = field(default_factory=list)
     history: list[tuple[float, dict[str, str]]] = field(default_factory=list)
+    #: Before the names of the dates that HubSpot keeps of a record: meetings have `hs_createdate`.
+    prefix: str = ""
 
     def as_of(self, moment: float) -> dict[str, str] | None:
         """The properties that an index of that moment holds; None: the record was not there yet."""
@@ -83,13 +94,14 @@ class Record:
 
     def document(self, names: Iterable[str] | None = None) -> dict[str, Any]:
         """The record as HubSpot answers it, with the asked properties (None: all that are set)."""
-        always = {"hs_object_id": self.id, "createdate": _iso(self.created), "lastmodifieddate": _iso(self.updated)}
+        dates = {"createdate": iso(self.created), "lastmodifieddate": iso(self.updated)}
+        always = {"hs_object_id": self.id, **{f"{self.prefix}{name}": moment for name, moment in dates.items()}}
         chosen = self.properties if names is None else {name: self.properties.get(name) for name in names}
         return {
             "id": self.id,
             "properties": {**chosen, **always},
-            "createdAt": _iso(self.created),
-            "updatedAt": _iso(self.updated),
+            "createdAt": iso(self.created),
+            "updatedAt": iso(self.updated),
             "archived": self.archived,
         }
 
@@ -102,16 +114,19 @@ def searchable(phone: str) -> str:
         return re.sub(r"\D", "", phone)
 
 
-def checked_meeting(given: Mapping[str, Any]) -> dict[str, str]:
+def checked_meeting(given: Mapping[str, str]) -> dict[str, str]:
     """The properties of a meeting as they would be stored, or the refusal of those that cannot be."""
-    properties = {name: "" if value is None else str(value) for name, value in given.items()}
-    unknown = [(name, "PROPERTY_DOESNT_EXIST", f"Property {name} does not exist") for name in given.keys() - MEETING_PROPERTIES]
-    outcome = properties.get("hs_meeting_outcome", "")
-    if outcome and outcome not in MEETING_OUTCOMES:
-        unknown.append(("hs_meeting_outcome", "INVALID_OPTION", f"{outcome} was not one of the allowed options"))
-    if unknown:
-        raise invalid(unknown)
-    return properties
+    faults = []
+    for name, value in given.items():
+        if name not in MEETING_PROPERTIES:
+            faults.append((name, "PROPERTY_DOESNT_EXIST", f"Property {name} does not exist"))
+        elif name == "hs_meeting_outcome" and value and value not in MEETING_OUTCOMES:
+            faults.append((name, "INVALID_OPTION", f"{value} was not one of the allowed options"))
+        elif value and (code := misfit(value, {"type": MEETING_PROPERTIES[name]})) is not None:
+            faults.append((name, code, f"{value} is not a valid value"))
+    if faults:
+        raise invalid(faults)
+    return dict(given)
 
 
 def invalid(faults: Iterable[tuple[str, str, str]]) -> Refusal:
@@ -123,23 +138,43 @@ def invalid(faults: Iterable[tuple[str, str, str]]) -> Refusal:
 
 
 def misfit(value: str, definition: Mapping[str, Any]) -> str | None:
-    """The code with which a value is refused that its property does not take; the codes of types are synthetic."""
+    """The code with which a value is refused that its property does not take; the codes of types are synthetic.
+
+    White space around a value is only taken off texts (documented).
+    """
     if options := definition.get("options"):
         chosen = value.split(";") if definition.get("fieldType") == "checkbox" else [value]
         return None if set(chosen) <= {one["value"] for one in options} else "INVALID_OPTION"
     kind = definition.get("type")
     if kind == "string":
         return "INVALID_STRING" if len(value) > LONGEST else None
-    readers: dict[Any, Callable[[str], object]] = {
-        "number": float,
-        "date": date.fromisoformat,
-        "datetime": lambda text: int(text) if text.isdigit() else datetime.fromisoformat(text),
+    fits: dict[Any, Callable[[str], object]] = {
+        "number": NUMBER.fullmatch,
+        "bool": YES_NO.fullmatch,
+        "date": _is_date,
+        "datetime": _is_time,
     }
+    return None if kind not in fits or fits[kind](value) else f"INVALID_{str(kind).upper()}"
+
+
+def _is_date(text: str) -> bool:
+    """A calendar date, or midnight in UTC in milliseconds since 1970."""
+    if MILLISECONDS.fullmatch(text):
+        return int(text) % 86_400_000 == 0
+    return DATE.fullmatch(text) is not None and _exists(text)
+
+
+def _is_time(text: str) -> bool:
+    """A moment in ISO 8601 with its offset, or in milliseconds since 1970."""
+    return MILLISECONDS.fullmatch(text) is not None or (TIME.fullmatch(text) is not None and _exists(text))
+
+
+def _exists(text: str) -> bool:
     try:
-        readers.get(kind, str)(value)
+        datetime.fromisoformat(text)
     except ValueError:
-        return f"INVALID_{str(kind).upper()}"
-    return None
+        return False
+    return True
 
 
 def listed(record: Record, name: str) -> list[str]:
@@ -147,5 +182,6 @@ def listed(record: Record, name: str) -> list[str]:
     return [part for part in record.properties.get(name, "").split(";") if part]
 
 
-def _iso(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
+    """A moment in UTC as HubSpot writes it."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

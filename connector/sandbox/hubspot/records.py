@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from connector.sandbox.hubspot import bodies
+from connector.sandbox.hubspot.account import Account
 from connector.sandbox.hubspot.model import (
     CONTACT_PROPERTIES,
     OPTIONS,
@@ -20,6 +22,7 @@ from connector.sandbox.hubspot.model import (
     Refusal,
     checked_meeting,
     invalid,
+    iso,
     listed,
     misfit,
     searchable,
@@ -48,15 +51,17 @@ class Rules:
 class Records:
     """One account. `clock` gives seconds since the epoch."""
 
-    def __init__(self, clock: Callable[[], float], rules: Rules) -> None:
+    def __init__(self, clock: Callable[[], float], rules: Rules, account: Account) -> None:
         self.clock = clock
         self.rules = rules
+        self.account = account
         self.contacts: dict[str, Record] = {}
         self.meetings: dict[str, Record] = {}
         self.properties: dict[str, dict[str, Any]] = {}
         #: Users who can own contacts: id → e-mail address; and those who were deactivated.
         self.owners: dict[str, str] = {}
         self.former_owners: set[str] = set()
+        self._opened = iso(self.now())
         self._ids = itertools.count(6001)
         self._survivors: dict[str, str] = {}
         self._emails: dict[str, str] = {}
@@ -66,38 +71,41 @@ class Records:
 
     def create_property(self, definition: Mapping[str, Any]) -> dict[str, Any]:
         """Add a contact property; uniqueness can only be said here."""
-        missing = [key for key in ("name", "label", "type", "fieldType", "groupName") if not definition.get(key)]
-        if missing:
-            raise Refusal(400, f"Some required fields were not set: {missing}", "VALIDATION_ERROR")
-        name = str(definition["name"])
-        if name in self.properties or name in CONTACT_PROPERTIES:
-            raise Refusal(409, f"A property named '{name}' already exists.", "OBJECT_ALREADY_EXISTS")
-        if definition.get("hasUniqueValue"):
-            if definition["type"] != "string":
+        made = bodies.definition(definition)
+        if made.name in self.properties or made.name in CONTACT_PROPERTIES:
+            raise Refusal(409, f"A property named '{made.name}' already exists.", "OBJECT_ALREADY_EXISTS")
+        if made.hasUniqueValue:
+            if made.type != "string":
                 raise Refusal(400, "Only string properties can have unique values.", "VALIDATION_ERROR")
-            if sum(bool(p.get("hasUniqueValue")) for p in self.properties.values()) >= MAX_UNIQUE_PROPERTIES:
+            if sum(p["hasUniqueValue"] for p in self.properties.values()) >= MAX_UNIQUE_PROPERTIES:
                 raise Refusal(400, "The limit of unique properties is reached.", "VALIDATION_ERROR")
-        self.properties[name] = {"hasUniqueValue": False, "archived": False, **definition}
-        return self.properties[name]
+        self.properties[made.name] = {"archived": False, **made.model_dump()}
+        return self.properties[made.name]
 
     def property(self, name: str) -> dict[str, Any]:
         """Read a definition; 404 where there is none."""
         if name in self.properties:
             return self.properties[name]
         if name in CONTACT_PROPERTIES:
+            own = {"label": name, "description": "", "groupName": "contactinformation", "hasUniqueValue": False}
             read_only = {"archivable": False, "readOnlyDefinition": True, "readOnlyValue": CONTACT_PROPERTIES[name]}
-            more = {"hasUniqueValue": False, "hubspotDefined": True, "modificationMetadata": read_only, **OPTIONS.get(name, {})}
-            return {"name": name, "type": "string", "fieldType": "text", **more}
+            kinds = {"type": "string", "fieldType": "text", "options": [], **OPTIONS.get(name, {})}
+            return {"name": name, **own, **kinds, "hubspotDefined": True, "modificationMetadata": read_only}
         raise Refusal(404, f"Property '{name}' does not exist.", "OBJECT_NOT_FOUND")
 
     def all_properties(self) -> list[dict[str, Any]]:
-        """The definitions of all properties, with what HubSpot says of every one."""
-        always = {"description": "", "groupName": "contactinformation", "options": []}
-        return [{"label": n, **always, **self.property(n)} for n in (*CONTACT_PROPERTIES, *self.properties)]
+        """The definitions of all properties."""
+        return [self.property(name) for name in (*CONTACT_PROPERTIES, *self.properties)]
 
     def is_unique(self, name: str) -> bool:
         """Whether two contacts may not share a value of this property of the account's own."""
         return bool(self.properties.get(name, {}).get("hasUniqueValue"))
+
+    def owners_list(self, *, archived: bool) -> list[dict[str, Any]]:
+        """The users who can own contacts, or those who were deactivated."""
+        ids = [identity for identity in self.owners if (identity in self.former_owners) == archived]
+        common = {"type": "PERSON", "archived": archived, "createdAt": self._opened, "updatedAt": self._opened}
+        return [{"id": identity, "email": self.owners[identity], **common} for identity in ids]
 
     # ---- contacts ----
 
@@ -118,21 +126,24 @@ class Records:
             raise Refusal(404, "resource not found", "OBJECT_NOT_FOUND")
         return record
 
-    def create_contact(self, given: Mapping[str, Any], *, age: float = 0.0) -> Record:
+    def create_contact(self, given: Mapping[str, str], *, age: float = 0.0) -> Record:
         """Make a contact; `age` in seconds makes it known to a lagging search."""
         properties = self._checked(given)
         if not any(properties.get(name) for name in ("email", "firstname", "lastname")):
             raise Refusal(400, "At least one of email, firstname or lastname is required.", "VALIDATION_ERROR")
+        self.account.demand(properties)
         identity = str(next(self._ids))
         self._claim(identity, properties)
-        record = Record(identity, {}, self._now(), self._now())
+        record = Record(identity, {}, self.now(), self.now())
         self.contacts[identity] = record
         self._change(record, properties, at=self.clock() - age)
         return record
 
-    def update_contact(self, identity: str, given: Mapping[str, Any]) -> Record:
+    def update_contact(self, identity: str, given: Mapping[str, str]) -> Record:
         """Write some properties; an empty value clears one."""
         record = self.contact(identity)
+        if not given:
+            raise Refusal(400, "No properties found to update, please provide at least one.", "VALIDATION_ERROR")
         properties = self._checked(given)
         self._claim(record.id, properties)
         self._release(record, [name for name, value in properties.items() if value != record.properties.get(name)])
@@ -146,6 +157,20 @@ class Records:
         self._unique = {key: holder for key, holder in self._unique.items() if holder != record.id}
         if not self.rules.archived_blocks_email:
             self._emails = {email: holder for email, holder in self._emails.items() if holder != record.id}
+
+    def delete_for_privacy(self, identity: str, id_property: str | None = None) -> None:
+        """Delete a contact for good; its addresses, or an address that nobody has, are not taken any more."""
+        try:
+            record = self.contact(identity, id_property)
+        except Refusal as refusal:
+            if refusal.status == 404 and id_property == "email":
+                self.account.privacy_deleted.add(identity.casefold())
+                return
+            raise
+        del self.contacts[record.id]
+        self.account.privacy_deleted |= {email for email, holder in self._emails.items() if holder == record.id}
+        self._unique = {key: holder for key, holder in self._unique.items() if holder != record.id}
+        self._emails = {email: holder for email, holder in self._emails.items() if holder != record.id}
 
     def merge(self, primary: str, other: str) -> Record:
         """Make one contact of two. The primary's values win; what becomes of the loser's own key is synthetic: it goes."""
@@ -182,7 +207,7 @@ class Records:
     def _survivor(self, primary: Record) -> Record:
         if self.rules.merged_id == "primary":
             return primary
-        record = Record(str(next(self._ids)), {}, self._now(), self._now())
+        record = Record(str(next(self._ids)), {}, self.now(), self.now())
         self.contacts[record.id] = record
         return record
 
@@ -191,10 +216,10 @@ class Records:
             identity = self._survivors[identity]
         return identity
 
-    def _checked(self, given: Mapping[str, Any]) -> dict[str, str]:
+    def _checked(self, given: Mapping[str, str]) -> dict[str, str]:
         """The properties as they would be stored, or the refusal of those that cannot be."""
         faults = []
-        properties = {name: "" if value is None else str(value).strip() for name, value in given.items()}
+        properties = {name: value.strip() if self._is_text(name) else value for name, value in given.items()}
         for name, value in properties.items():
             if name not in self.properties and name not in CONTACT_PROPERTIES:
                 faults.append((name, "PROPERTY_DOESNT_EXIST", f'Property \\"{name}\\" does not exist'))
@@ -206,14 +231,18 @@ class Records:
                 faults.append((name, "INVALID_OWNER_ID", f"{value} is no owner"))  # the code is synthetic
             elif value and (code := misfit(value, self.property(name))) is not None:
                 faults.append((name, code, f"{value} is not a valid value"))
-        if faults:
+        if faults := faults or self.account.broken(properties):
             raise invalid(faults)
         if "email" in properties:
             properties["email"] = properties["email"].casefold()
         return properties
 
+    def _is_text(self, name: str) -> bool:
+        return self.properties.get(name, {"type": "string"})["type"] == "string" and name not in OPTIONS
+
     def _claim(self, identity: str, properties: Mapping[str, str]) -> None:
         """Refuse values that another contact holds. The e-mail address is looked at first, which is synthetic."""
+        self.account.forget(properties.get("email") or "")
         holder = self._emails.get(properties.get("email") or "")
         if holder not in (None, identity):
             text = (
@@ -239,7 +268,7 @@ class Records:
         merged["hs_searchable_calculated_phone_number"] = searchable(merged.get("phone", ""))
         merged["hs_searchable_calculated_mobile_number"] = searchable(merged.get("mobilephone", ""))
         record.properties = {name: value for name, value in merged.items() if value}
-        record.updated = self._now()
+        record.updated = self.now()
         if email := record.properties.get("email"):
             self._emails[email] = record.id
         self._unique.update({(n, v): record.id for n, v in record.properties.items() if self.is_unique(n)})
@@ -248,13 +277,13 @@ class Records:
 
     # ---- meetings ----
 
-    def create_meeting(self, given: Mapping[str, Any], contacts: Iterable[str]) -> Record:
+    def create_meeting(self, given: Mapping[str, str], contacts: Iterable[str]) -> Record:
         """Make a meeting on contacts."""
         properties = checked_meeting(given)
         if not (properties.get("hs_timestamp") or properties.get("hs_meeting_start_time")):
             raise Refusal(400, "hs_timestamp is required.", "VALIDATION_ERROR")
         holders = [self.contact(contact).id for contact in contacts]
-        record = Record(str(next(self._ids)), properties, self._now(), self._now(), contacts=holders)
+        record = Record(str(next(self._ids)), properties, self.now(), self.now(), contacts=holders, prefix="hs_")
         self.meetings[record.id] = record
         return record
 
@@ -265,11 +294,13 @@ class Records:
             raise Refusal(404, "resource not found", "OBJECT_NOT_FOUND")
         return record
 
-    def update_meeting(self, identity: str, given: Mapping[str, Any]) -> Record:
+    def update_meeting(self, identity: str, given: Mapping[str, str]) -> Record:
         """Write some properties of a meeting."""
+        if not given:
+            raise Refusal(400, "No properties found to update, please provide at least one.", "VALIDATION_ERROR")
         record, properties = self.meeting(identity), checked_meeting(given)
         record.properties.update(properties)
-        record.updated = self._now()
+        record.updated = self.now()
         return record
 
     def meetings_of(self, identity: str) -> list[Record]:
@@ -277,5 +308,6 @@ class Records:
         contact = self.contact(identity)
         return [m for m in self.meetings.values() if contact.id in m.contacts and not m.archived]
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """The time in UTC."""
         return datetime.fromtimestamp(self.clock(), UTC)

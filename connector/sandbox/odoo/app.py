@@ -8,7 +8,6 @@ synthetic where it is decided.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import time
 from collections import Counter
@@ -24,13 +23,14 @@ from starlette.types import Scope
 from connector.sandbox.kit.crm import Controls, CrmSandbox
 from connector.sandbox.kit.faults import FaultInjector, Faults
 from connector.sandbox.odoo import model as m
+from connector.sandbox.odoo.keys import Keys
 from connector.sandbox.odoo.methods import Methods, keys_of
 from connector.sandbox.odoo.model import EVENT, KEYS, PARTNER, USER, USERS, Json, OdooError
 from connector.sandbox.odoo.records import Records, failure
 
 RACE = "could not serialize access due to concurrent update"
 #: The methods that write, for faults that hit only these.
-WRITING = ("load", "write", "create")
+WRITING = ("load", "write", "create", "generate")
 NO_PAGE = HTMLResponse("<!doctype html><title>404 Not Found</title><h1>Not Found</h1>", 404)
 
 
@@ -68,13 +68,14 @@ class OdooSandbox(CrmSandbox):
         self._loads: Counter[str] = Counter()
         self._times: list[float] = []
         self.statuses: Counter[int] = Counter()
+        self.keys = Keys(lambda: self.api_key, self.key_expires, self.clock)
         expires = self.key_expires.strftime("%Y-%m-%d %H:%M:%S") if self.key_expires else False
         self.add_key("connector", expires)
 
     # ---- by hand ----
 
     def add_key(self, name: str, expires: str | bool) -> None:
-        """One more key in the user's list (it opens nothing)."""
+        """One more key in the user's list; whether it opens anything is for `keys` to say."""
         identity = len(self.records.tables[KEYS]) + 1
         key = {"id": identity, "name": name, "user_id": USER, "scope": "rpc", "expiration_date": expires}
         self.records.tables[KEYS][identity] = key
@@ -151,7 +152,7 @@ class OdooSandbox(CrmSandbox):
 
     async def _json_2(self, request: Request, path: list[str], body: bytes) -> Any:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not self._is_key(key):
+        if scheme.lower() != "bearer" or not self.keys.opens(str(key)):
             raise m.unauthorized()
         if request.method != "POST" or len(path) != 2:
             raise m.not_found("Did you mean POST /json/2/<model>/<method>?")
@@ -177,10 +178,10 @@ class OdooSandbox(CrmSandbox):
             return {"server_version": version, "server_version_info": [self.major, 0, 0, "final", 0, ""], "protocol_version": 1}
         if (service, method) == ("common", "authenticate"):
             database, login, key = args[:3]
-            known = (database, login) == (self.database, self.login) and self._is_key(key)
+            known = (database, login) == (self.database, self.login) and self.keys.opens(str(key))
             return USER if known else False
         database, user, key, name, action, positional, named = args
-        if database != self.database or user != USER or not self._is_key(key):
+        if database != self.database or user != USER or not self.keys.opens(str(key)):
             raise OdooError("odoo.exceptions.AccessDenied", "Access Denied", 403)
         arguments = dict(named)
         context = arguments.pop("context", {})
@@ -188,6 +189,8 @@ class OdooSandbox(CrmSandbox):
 
     async def _call(self, model: str, method: str, arguments: Json, ids: list[int] | None, context: Json) -> Any:
         """One transaction. Of loads of one key that overlap, the first to end wins."""
+        if (model, method) == (KEYS, "generate") and self.major >= 19:
+            return self._generate(**arguments)
         keys = keys_of(model, method, arguments)
         seen = [self._loads[key] for key in keys]
         if keys:
@@ -199,9 +202,11 @@ class OdooSandbox(CrmSandbox):
         self._loads.update(keys)
         return result
 
-    def _is_key(self, key: Any) -> bool:
-        valid = self.key_expires is None or self.clock() < self.key_expires.timestamp()
-        return valid and hmac.compare_digest(str(key).encode(), self.api_key.encode())
+    def _generate(self, key: str, scope: str | None, name: str, expiration_date: str) -> str:
+        self.requests[f"{KEYS} generate"] += 1
+        made = self.keys.generate(key, scope, expiration_date)
+        self.add_key(name, f"{expiration_date} 00:00:00")
+        return made
 
     def _too_many(self) -> bool:
         """Whether this is one call too many in a second; that there is such a limit is synthetic."""

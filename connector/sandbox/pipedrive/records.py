@@ -69,7 +69,6 @@ class Records:
         self.fields[code] = {
             "field_name": name,
             "field_code": code,
-            "description": given.get("description"),
             "field_type": kind,
             "options": [{"id": next(self._ids), "label": label} for label in labels] or None,
             "subfields": None,

@@ -90,7 +90,7 @@ class Rest:
                     "phones": [entry["value"] for entry in data.get("phones", [])],
                     "emails": [entry["value"] for entry in data.get("emails", [])],
                     "visible_to": 3,
-                    "custom_fields": [value for value in data.get("custom_fields", {}).values() if value],
+                    "custom_fields": [str(value) for value in data.get("custom_fields", {}).values() if value],
                     "notes": [],
                 },
             }
@@ -103,7 +103,8 @@ class Rest:
         records = self.records
         match method, rest:
             case "GET", []:
-                found = [activity for activity in records.activities.values() if not activity.is_deleted]
+                seen = records.clock() - records.rules.list_lag_seconds
+                found = [one for one in records.activities.values() if not one.is_deleted and one.added <= seen]
                 if "person_id" in query:
                     found = [activity for activity in found if activity.person == _id(query["person_id"])]
                 return _page([activity.document() for activity in _sorted(found, query)], query)
@@ -120,8 +121,9 @@ class Rest:
     def _fields(self, method: str, rest: list[str], query: Query, data: dict[str, Any]) -> dict[str, Any]:
         match method, rest:
             case "GET", []:
+                always = {"options": None, "subfields": None, "is_custom_field": False, "is_optional_response_field": False}
                 built_in = [
-                    {"field_name": name, "field_code": name.lower(), "field_type": kind, "is_custom_field": False}
+                    {"field_name": name, "field_code": name.lower(), "field_type": kind, **always}
                     for name, kind in (("Name", "varchar"), ("Phone", "phone"), ("Email", "varchar"), ("Org", "org"))
                 ]
                 return _page([*built_in, *self.records.fields.values()], query)

@@ -7,7 +7,6 @@ synthetic where it is decided.
 
 from __future__ import annotations
 
-import hmac
 import itertools
 import time
 from collections import Counter, deque
@@ -20,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 
 from connector.sandbox.kit.crm import Controls, CrmSandbox, Json, NotAnObject, read_object
 from connector.sandbox.kit.faults import Faults
+from connector.sandbox.salesforce import tokens
 from connector.sandbox.salesforce.model import Record, Refusal, Rules
 from connector.sandbox.salesforce.records import Records
 from connector.sandbox.salesforce.rest import Rest
@@ -33,7 +33,8 @@ NO_NAME = "[not provided]"
 class SalesforceSandbox(CrmSandbox):
     """One organisation. `app` is the ASGI application; the other methods act as a person in Salesforce's pages would.
 
-    `key_fields` exist from the start; without them `connector check --fix` has something to do.
+    `key_fields` exist from the start; without them `connector check --fix` has something to do. `public_key` is the modulus
+    and exponent of the certificate that the app holds.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class SalesforceSandbox(CrmSandbox):
         *,
         client_id: str = "sandbox-client",
         client_secret: str = "sandbox-client-secret",  # noqa: S107
+        public_key: tuple[int, int] | None = None,
         faults: Faults | None = None,
         rules: Rules | None = None,
         key_fields: tuple[str, ...] = (),
@@ -49,6 +51,7 @@ class SalesforceSandbox(CrmSandbox):
     ) -> None:
         self.client_id = client_id
         self.client_secret = client_secret
+        self.public_key = public_key
         super().__init__(faults)
         self.rules = rules or Rules()
         self.calls_per_day = calls_per_day
@@ -118,22 +121,16 @@ class SalesforceSandbox(CrmSandbox):
     # ---- over HTTP ----
 
     def _token(self, request: Request, body: bytes) -> Response:
-        """The client-credentials flow. A refusal is an object here, not a list; the answer does not say when the token ends."""
+        """Earn a token, or be refused."""
         form = dict(parse_qsl(body.decode("utf-8", "replace")))
-        if form.get("grant_type") != "client_credentials":
-            error = {"error": "unsupported_grant_type", "error_description": "grant type not supported"}
-            return JSONResponse(error, 400)
-        if not hmac.compare_digest(form.get("client_id", "").encode(), self.client_id.encode()):
-            return JSONResponse({"error": "invalid_client_id", "error_description": "client identifier invalid"}, 400)
-        if not hmac.compare_digest(form.get("client_secret", "").encode(), self.client_secret.encode()):
-            return JSONResponse({"error": "invalid_client", "error_description": "invalid client credentials"}, 400)
+        try:
+            tokens.check(tokens.App(self.client_id, self.client_secret, self.public_key), form, self._clock())
+        except tokens.Refused as refused:
+            return JSONResponse(refused.body, 400)
         token = f"00Dsandbox!token-{next(self._numbers)}"
         self.tokens.add(token)
         self.tokens_issued += 1
-        answer = {"access_token": token, "scope": "api", "token_type": "Bearer", "signature": "sandbox", "issued_at": "0"}
-        answer["instance_url"] = f"{request.url.scheme}://{request.url.netloc}"
-        answer["id"] = f"{answer['instance_url']}/id/00DAAAAAAAAAAAAAAA/005AAAAAAAAAAAAAAA"
-        return JSONResponse(answer)
+        return JSONResponse(tokens.answer(token, form["grant_type"], f"{request.url.scheme}://{request.url.netloc}"))
 
     async def _answer(self, request: Request, path: list[str], body: bytes) -> Response:
         if path == ["services", "oauth2", "token"]:

@@ -1,7 +1,10 @@
-"""PostgreSQL behind the store, for one connector process: its writer's session holds the lock that refuses a second one.
+"""PostgreSQL behind the store, for any number of connector processes.
 
-When the session is lost, everything that wants to be written is refused at once, until the server is there again and the lock
-is ours again. Only those whose COMMIT was cut off wait: whether it happened is looked up by the number of the transaction.
+Each has one writer that shares its commits, as with SQLite; one lock, held for a transaction, lets one of them write at a time.
+What a process has claimed is its own as long as its heartbeat renews its lease (`connector.store.postgres.heartbeat`).
+
+When the writer's session is lost, everything that wants to be written is refused at once, until the server is there again.
+Only those whose COMMIT was cut off wait: whether it happened is looked up by the number of the transaction.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import psycopg
 
@@ -23,62 +27,109 @@ from connector.store import connection as store
 from connector.store.connection import in_portions, marks
 from connector.store.database import Database, Operation, Waiting
 from connector.store.key import Key, load_key
-from connector.store.lock import lock
+from connector.store.lock import InUse, lock
 from connector.store.postgres import sessions
 from connector.store.postgres.dialect import Connection, Row
 from connector.store.postgres.explained import explained, unreachable
+from connector.store.postgres.heartbeat import Heartbeat
+from connector.store.postgres.processes import Process, ended, join, leave, place_of
 from connector.store.postgres.schema import migrate
+from connector.store.unfinished import refuse_unfinished
 
 T = TypeVar("T")
 #: Seconds between two attempts to get the lost session back.
 _PAUSE = 1.0
 #: Seconds between two looks at the size of the database.
 _SIZE_SECONDS = 60.0
+_BEGIN = f"BEGIN; {sessions.LOCK}; SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)".encode()
 
 
 class PostgresDatabase(Database):
     """The database on its server. Create it with `open`."""
 
-    def __init__(self, url: str, lock_file: int, session: psycopg.Connection[Row], key: Key, new: bool) -> None:
+    shared = True
+
+    def __init__(
+        self, url: str, lock_file: int | None, session: psycopg.Connection[Row], key: Key, new: bool, process: Process
+    ) -> None:
         super().__init__(lock_file)
         self.name = sessions.name_of(url)
         self.new, self.restored = new, None
-        self._url, self._key = url, key
+        self.boot = process.boot
+        self._url, self._key, self._process = url, key, process
         self._session: psycopg.Connection[Row] | None = session
-        session.execute(
-            "INSERT INTO installation VALUES ('boot', %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (self.boot,)
-        )
-        self._fault: tuple[str, str] | None = None
         self._connecting = ThreadPoolExecutor(1, thread_name_prefix="connector-connect")
         self._attempt: Future[psycopg.Connection[Row]] | None = None
         self._next_attempt = 0.0
         self._size, self._size_looked = 0, 0.0
         self._read_sessions: list[psycopg.Connection[Row]] = []
+        self._heartbeat = Heartbeat(url, process.boot, process.lease, self._due)
         self._thread.start()
 
     @classmethod
-    def open(cls, url: str, beside: Path) -> PostgresDatabase:
-        """Take the lock, create or migrate the tables, and start the writer.
+    def open(cls, url: str, beside: Path, *, role: str = "all", lease: float = 10.0) -> PostgresDatabase:
+        """Create or migrate the tables, take part as `role`, and start the writer.
 
         `beside` names the two files that stay on this machine: `<beside>.key`, the secret of the installation, and
-        `<beside>.lock`, by which commands on this machine find the service.
+        `<beside>.lock`, by which commands on this machine find the service; of several on one machine, the first has it.
 
         Raises:
-            StoreError: in use, cannot be reached, refuses us, of a newer version, or the key file is not the right one.
+            StoreError: it cannot be reached, refuses us, is of a newer version, or the key file is not the right one.
         """
         with ExitStack() as undo:
-            lock_file = lock(beside)
-            undo.callback(os.close, lock_file)
+            lock_file = _lock(beside)
+            if lock_file is not None:
+                undo.callback(os.close, lock_file)
             session = sessions.writing(url)
             undo.callback(session.close)
+            place = "" if lock_file is None else place_of(lock_file)
+            process = Process(uuid4().hex, role, place, lease)
             try:
-                new = migrate(session)
-                key = _key(session, beside)
-                opened = cls(url, lock_file, session, key, new)
+                with session.transaction():
+                    session.execute(sessions.LOCK.encode())
+                    new = migrate(session)
+                    refuse_unfinished(Connection(session), sessions.name_of(url))
+                    key = _key(session, beside)
+                    join(Connection(session), process)
+                opened = cls(url, lock_file, session, key, new, process)
             except psycopg.Error as error:
                 raise explained(error, sessions.name_of(url)) from error
             undo.pop_all()
         return opened
+
+    def now(self) -> float:
+        """Unix time by the server's clock."""
+        return self._heartbeat.now()
+
+    def check_lease(self) -> None:
+        """Raise StoreError where others may have taken over what this process does."""
+        if not self._heartbeat.holds():
+            hint = "It goes on by itself. Look at the connection to the database if this happens often."
+            raise StoreError("This process was away from the database for longer than its lease.", hint=hint)
+
+    def takes_part(self, connection: store.Connection) -> bool:
+        """Whether the row of this process is there."""
+        return connection.execute("SELECT 1 FROM processes WHERE boot = ?", (self.boot,)).fetchone() is not None
+
+    @property
+    def replaced(self) -> bool:
+        """Whether others have taken over what this process was doing."""
+        return self._heartbeat.replaced.is_set()
+
+    async def begin_again(self) -> None:
+        """Take part as a new process; nothing that was claimed before may still be running."""
+        process = self._process._replace(boot=uuid4().hex)
+
+        def again(connection: store.Connection) -> None:
+            join(connection, process)
+
+        await self.write(again)
+        self._process, self.boot = process, process.boot
+        self._heartbeat.begin_again(process.boot)
+
+    def ended(self, connection: store.Connection) -> list[str]:
+        """See `connector.store.postgres.processes`."""
+        return ended(connection, self._process, patient=self._heartbeat.patient())
 
     async def empty_wal(self) -> None:
         """PostgreSQL's own log is its business."""
@@ -98,11 +149,20 @@ class PostgresDatabase(Database):
             connection.execute(f"UPDATE {table} SET {empty} WHERE {key} IN ({marks(some)})", tuple(some))
 
     def _let_go(self) -> None:
+        self._heartbeat.stop()
         self._connecting.shutdown()
+        if self._session is not None:
+            # Where this fails, others wait for the lease.
+            with suppress(psycopg.Error):
+                leave(Connection(self._session), self.boot)
         if self._attempt is not None and self._attempt.exception() is None:
             self._attempt.result().close()
         for session in (*self._read_sessions, *([self._session] if self._session else [])):
             session.close()
+
+    def _due(self) -> None:
+        # Looked up at each call: it is set after the heartbeat has begun.
+        self.on_due()
 
     # The writer thread.
 
@@ -112,6 +172,10 @@ class PostgresDatabase(Database):
             return [self._away() for _ in batch]
         try:
             number = _begin(session)
+        except psycopg.Error as error:
+            self._roll_back(session)
+            return [self._explained(error) for _ in batch]
+        try:
             results = self._run_all(Connection(session), batch)
         except BaseException as error:
             # Without a COMMIT nothing of it holds, whatever became of the connection.
@@ -120,13 +184,17 @@ class PostgresDatabase(Database):
                 return [self._explained(error)] * len(batch)
             # One that cannot be stored must not keep all others from it.
             return [result for waiting in batch for result in self._transaction([waiting])]
+        return self._committed(session, number, results)
+
+    def _committed(self, session: psycopg.Connection[Row], number: int, results: list[Any]) -> list[Any]:
+        """Commit; the results, or why nothing of it holds."""
         try:
             session.execute("COMMIT")
         except BaseException as error:
             self._roll_back(session)
             if not session.closed:
-                return [self._explained(error)] * len(batch)
-            return results if self._was_committed(number) else [self._away() for _ in batch]
+                return [self._explained(error)] * len(results)
+            return results if self._was_committed(number) else [self._away() for _ in results]
         return results
 
     def _savepoint(self, connection: store.Connection, operation: Operation) -> Any:
@@ -152,7 +220,7 @@ class PostgresDatabase(Database):
         self._session, self._next_attempt = None, 0.0
 
     def _look(self) -> None:
-        """Notice while nothing is written that the session, and with it the lock, is gone; get it back."""
+        """Notice while nothing is written that the session is gone; get it back."""
         session = self._connected()
         if session is None:
             return
@@ -167,10 +235,10 @@ class PostgresDatabase(Database):
 
     def _connected(self) -> psycopg.Connection[Row] | None:
         """The writer's session; None while there is none. Never waits for the server."""
-        if self._session is not None or self._fault is not None:
+        if self._session is not None:
             return self._session
         if self._attempt is None and time.monotonic() >= self._next_attempt:
-            self._attempt = self._connecting.submit(sessions.writing_again, self._url, self.boot)
+            self._attempt = self._connecting.submit(sessions.writing, self._url)
         if self._attempt is not None and self._attempt.done():
             attempt, self._attempt = self._attempt, None
             self._next_attempt = time.monotonic() + _PAUSE
@@ -178,24 +246,20 @@ class PostgresDatabase(Database):
         return self._session
 
     def _take(self, attempt: Future[psycopg.Connection[Row]]) -> None:
-        error = attempt.exception()
-        if error is None:
+        if attempt.exception() is None:
             self._session = attempt.result()
             self._log.warning("the database is connected again", database=self.name)
-        elif isinstance(error, sessions.TakenOver):
-            self._fault = str(error), error.hint
-            self._log.error("the database cannot be used until a restart", reason=str(error), hint=error.hint)
 
     def _away(self) -> StoreError:
         """Why nothing is written now. A new one each time: an exception that is raised again collects tracebacks."""
-        return StoreError(self._fault[0], hint=self._fault[1]) if self._fault is not None else unreachable(self.name)
+        return unreachable(self.name)
 
     def _was_committed(self, number: int) -> bool:
         """What became of a COMMIT that was cut off; meanwhile everything else is refused.
 
-        False also where that cannot be known: when this process ends, or must not write any more, before the server says it.
+        False also where that cannot be known: when this process ends before the server says it.
         """
-        while self._fault is None and not self._closed:
+        while not self._closed:
             if (session := self._connected()) is not None:
                 with suppress(psycopg.Error):
                     outcome = sessions.was_committed(session, number)
@@ -250,15 +314,23 @@ class PostgresDatabase(Database):
 
 
 def _begin(session: psycopg.Connection[Row]) -> int:
-    """Begin a transaction; returns its number, by which its outcome can be looked up.
+    """Begin a transaction when it is this process's turn to write; returns its number, by which its outcome can be looked up.
 
     Every commit waits for the disk, also of what may be forgotten: when the server loses the last ones this process goes on,
     and would know of claims that the database does not.
     """
-    cursor = session.execute("BEGIN; SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
-    cursor.nextset()
+    cursor = session.execute(_BEGIN)
+    while cursor.nextset():
+        pass
     row = cursor.fetchone()
     return int(row[0]) if row is not None else 0
+
+
+def _lock(beside: Path) -> int | None:
+    try:
+        return lock(beside)
+    except InUse:
+        return None
 
 
 def _key(session: psycopg.Connection[Row], beside: Path) -> Key:

@@ -78,7 +78,8 @@ def _read(value: Any) -> Any:
     return int(value) if type(value) is Decimal else value
 
 
-def _written(value: Any) -> Any:
+def written(value: Any) -> Any:
+    """A value as PostgreSQL can hold it."""
     if value is True or value is False:
         return int(value)
     # PostgreSQL's text cannot hold this one character; a delivery with it must not be refused again and again.
@@ -117,14 +118,14 @@ class Connection:
             raise StoreError("A query took too long.", hint="Ask for less at a time.")
         text, names = translated(sql)
         given = [parameters[name] for name in names] if isinstance(parameters, Mapping) else parameters
-        values = [_written(value) for value in given]
+        values = [written(value) for value in given]
         return Answer(self._cursor().execute(text.encode(), values))
 
     def executemany(self, sql: str, parameters: Sequence[Sequence[Any]], /) -> Answer:
         """Run one statement for each of the sequences of values, in one go."""
         cursor = self._cursor()
         if parameters:
-            cursor.executemany(translated(sql)[0].encode(), [[_written(value) for value in some] for some in parameters])
+            cursor.executemany(translated(sql)[0].encode(), [[written(value) for value in some] for some in parameters])
         return Answer(cursor)
 
     def _cursor(self) -> psycopg.Cursor[Row]:

@@ -9,6 +9,10 @@ from connector.model.errors import ConnectorError, StoreError
 
 _KNOWN: dict[type[psycopg.Error], tuple[str, str]] = {
     errors.QueryCanceled: ("A query on {name} took too long.", "Ask for less at a time."),
+    errors.LockNotAvailable: (
+        "Another connector keeps the database {name} busy.",
+        "Look at the log of the others, and at pg_stat_activity: which session stands still?",
+    ),
     errors.DiskFull: ("The disk that holds {name} is full.", "Free some space; nothing acknowledged is lost."),
     errors.InsufficientPrivilege: (
         "The user of database.url may not use the tables of {name}.",

@@ -1,7 +1,7 @@
-"""Sessions on the server. The writer's holds a lock as long as it lives, so nothing can be committed without the lock.
+"""Sessions on the server. Every transaction that writes takes one lock first: one process writes at a time.
 
-A second connector is refused by that lock. Whoever lost the session must get the lock again before it writes, and learns from
-the boot id in the database whether another connector has been at work meanwhile.
+So what was right with one writer is right with several: ids in the order of arrival, and whatever is read before it is
+written (docs/adr/0011-several-processes.md).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from connector.model.errors import StoreError
 from connector.store.postgres.dialect import Connection, Row, rows
@@ -22,26 +21,21 @@ from connector.store.postgres.explained import explained, unreachable
 _PATIENCE = 5
 #: The oldest version of PostgreSQL that numbers transactions as we need it.
 _OLDEST = 13
-#: Seconds in which the session of a process that has ended is gone.
-_MOMENT = 1.0
-#: A client that is gone without a word loses its session, and with it the lock, after about a minute.
+#: A client that is gone without a word loses its session after about a minute.
 _SETTINGS = (
     "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false)"
 )
 #: What the server says of a connection that it will take later.
 _PASSING = ("the database system is", "too many", "terminating connection", "remaining connection slots")
+#: Seconds which a session may keep the lock without saying anything: its process stands still, and all others wait for it.
+_IDLE = 3
+#: Seconds to wait for the lock.
+_TURN = 15
 # The number only has to differ from those of other programs that lock in the same database.
-_LOCK = "SELECT pg_try_advisory_lock(hashtext('connector'), hashtext(current_schema()))"
+LOCK = "SELECT pg_advisory_xact_lock(hashtext('connector'), hashtext(current_schema()))"
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-
-
-class InUse(StoreError):
-    """Another connector holds the database."""
-
-
-class TakenOver(StoreError):
-    """Another connector has written since this one lost its session: what this one knows may be wrong."""
+_WRITING = f"SET idle_in_transaction_session_timeout = '{_IDLE}s'; SET lock_timeout = '{_TURN}s'"
 
 
 def name_of(url: str) -> str:
@@ -72,43 +66,17 @@ def connect(url: str, what: str) -> psycopg.Connection[Row]:
 
 
 def writing(url: str) -> psycopg.Connection[Row]:
-    """The writer's session, with the lock.
-
-    Raises:
-        InUse: another connector has it.
-        StoreError: the server cannot be reached or refuses us.
-    """
+    """A session that writes. Raises StoreError where the server cannot be reached or refuses us."""
     connection = connect(url, "writer")
     try:
         _check_server(connection)
-        if not _locked(connection):
-            raise InUse(
-                f"The database {name_of(url)} is in use by another connector: one process at a time works on it.",
-                hint="Stop the other one first, or give this one a database (or a schema) of its own.",
-            )
         connection.execute(_DURABLE)
+        connection.execute(_WRITING.encode())
     except BaseException as error:
         connection.close()
         if isinstance(error, psycopg.Error):
             raise explained(error, name_of(url)) from error
         raise
-    return connection
-
-
-def writing_again(url: str, boot: str) -> psycopg.Connection[Row]:
-    """The writer's session once more, after it was lost; `boot` is ours. Raises TakenOver besides what `writing` raises."""
-    connection = writing(url)
-    try:
-        owner = _first(connection, "SELECT value FROM installation WHERE name = 'boot'")
-    except psycopg.Error as error:
-        connection.close()
-        raise explained(error, name_of(url)) from error
-    if owner != boot:
-        connection.close()
-        raise TakenOver(
-            f"Another connector has used the database {name_of(url)} since this one lost its connection.",
-            hint="Restart this one, or stop it if the other one is to stay.",
-        )
     return connection
 
 
@@ -138,14 +106,21 @@ def looking(url: str) -> Iterator[Connection]:
 def was_committed(connection: psycopg.Connection[Row], transaction: int) -> bool | None:
     """Whether a transaction of a session that is gone was committed; None where the server cannot know any more.
 
-    Asked by whoever holds the lock: then that session has ended, and the transaction with it.
+    Asked under the lock, which that transaction held until it ended.
     """
     try:
-        status = _first(connection, f"SELECT pg_xact_status('{transaction}')")
+        with connection.transaction():
+            connection.execute(LOCK.encode())
+            status = _first(connection, f"SELECT pg_xact_status('{transaction}')")
     except psycopg.errors.InvalidParameterValue:
         # A number that this server has not given yet: it was promoted without having heard of the transaction.
         return False
     return None if status is None else status == "committed"
+
+
+def channel(connection: psycopg.Connection[Row]) -> str:
+    """Where those who work on this schema hear that a lane is due; the trigger of the lanes says the same."""
+    return f"connector {_first(connection, 'SELECT current_schema()')}"[:63]
 
 
 def _check_server(connection: psycopg.Connection[Row]) -> None:
@@ -158,17 +133,6 @@ def _check_server(connection: psycopg.Connection[Row]) -> None:
     if _first(connection, "SELECT current_schema()") is None:
         hint = "Make the schema that search_path names in database.url, or leave it out there."
         raise StoreError(f"The database {name} has no schema to make tables in.", hint=hint)
-
-
-def _locked(connection: psycopg.Connection[Row]) -> bool:
-    """Take the lock; the session of a process that has just ended may live on for a moment."""
-    retrying = Retrying(
-        retry=retry_if_result(lambda got: not got),
-        stop=stop_after_delay(_MOMENT),
-        wait=wait_fixed(0.02),
-        retry_error_callback=lambda _: False,
-    )
-    return bool(retrying(_first, connection, _LOCK))
 
 
 def _first(connection: psycopg.Connection[Row], query: str) -> Any:

@@ -46,7 +46,7 @@ def _item_for(connection: Connection, source: str, client_id: str, crm: str, per
     own = connection.execute(
         "SELECT r.id, r.crm, r.person, (SELECT count(*) FROM review_clients WHERE review_id = r.id) AS clients"
         " FROM review_clients c JOIN reviews r ON r.id = c.review_id"
-        " WHERE c.source = ? AND c.client_id = ? AND c.told IS NULL",
+        " WHERE c.source = ? AND c.client_id = ? AND c.answer IS NULL",
         (source, client_id),
     ).fetchone()
     if own is not None and own["crm"] == crm and person in (None, own["person"]):
@@ -71,7 +71,7 @@ def _alone(source: str, client_id: str) -> str:
 def withdraw(connection: Connection, source: str, client_id: str) -> None:
     """Take a client out of its open item; an item without clients is gone."""
     rows = connection.execute(
-        "DELETE FROM review_clients WHERE source = ? AND client_id = ? AND told IS NULL RETURNING review_id",
+        "DELETE FROM review_clients WHERE source = ? AND client_id = ? AND answer IS NULL RETURNING review_id",
         (source, client_id),
     ).fetchall()
     for row in rows:

@@ -24,6 +24,7 @@ from connector.store.sqlite.identity import OpenedFiles, open_itself
 from connector.store.sqlite.pruning import blank
 from connector.store.sqlite.restored import restored
 from connector.store.sqlite.schema import migrate
+from connector.store.unfinished import refuse_unfinished
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ class SqliteDatabase(Database):
         self._itself = itself
         self._space_checked = 0.0
         self._space_left = True
-        self._connection, self._key = _connect(path)
+        self._connection, self._key = connect(path)
         self.restored = restored(self._connection, time.time())
         self._truncate = False
         self._files = OpenedFiles(path)
@@ -84,6 +85,11 @@ class SqliteDatabase(Database):
         if self.has_space():
             return None
         return Overloaded("The disk is nearly full.", hint=f"Free space on the disk that holds {self.name}.")
+
+    def ended(self, connection: Connection) -> list[str]:
+        """Every process but this one: the lock file says so."""
+        rows = connection.execute("SELECT DISTINCT boot FROM lanes WHERE boot IS NOT NULL AND boot <> ?", (self.boot,))
+        return [row[0] for row in rows]
 
     def blank(self, connection: Connection, table: str, key: str, ids: Sequence[int], columns: Sequence[str]) -> None:
         """See `connector.store.sqlite.pruning`."""
@@ -220,7 +226,8 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path) -> tuple[sqlite3.Connection, Key]:
+def connect(path: Path) -> tuple[sqlite3.Connection, Key]:
+    """The writer's connection, with the tables of this version, and the secret beside the file. Raises StoreError."""
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
     except sqlite3.Error as error:
@@ -240,7 +247,8 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, Key]:
     return connection, key
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> Key:
+def set_up(connection: sqlite3.Connection) -> None:
+    """Set what the file's writer needs; nothing is made."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
@@ -250,9 +258,14 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> Key:
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
     # What is deleted is overwritten, in the file and not only in its tables.
     connection.execute("PRAGMA secure_delete = ON")
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> Key:
+    set_up(connection)
     if (fingerprint := fingerprint_of(connection)) is not None:
         # SQLite opens a file that is read-only without a word; better refused now than at the first delivery.
         connection.execute("DELETE FROM installation WHERE 0")
+        refuse_unfinished(connection, path.name)
     key = load_key(path, fingerprint)
     migrate(connection, key.keyed)
     connection.execute("INSERT INTO installation VALUES ('key', ?) ON CONFLICT DO NOTHING", (key.fingerprint,))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -11,257 +10,20 @@ from sqlite_utils import Database as SqliteUtilsDatabase
 from sqlite_utils import Migrations
 
 from connector.model.errors import StoreError
-from connector.model.states import MOVES, STATES
-from connector.store.connection import unfinished
+from connector.model.states import STATES
+from connector.store.connection import Connection
+from connector.store.sqlite.first_tables import EVENTS_OPEN, TABLES, TALLY, compared, move_guard
 
 migrations = Migrations("connector")
-
-_TABLES = """
-CREATE TABLE deliveries (
-    id INTEGER PRIMARY KEY,
-    source TEXT NOT NULL,
-    event TEXT NOT NULL,
-    derived INTEGER NOT NULL,
-    type TEXT NOT NULL,
-    received_at REAL NOT NULL,
-    headers TEXT,
-    body BLOB,
-    duplicates INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (source, event)
-) STRICT;
-
-CREATE TABLE lanes (
-    id INTEGER PRIMARY KEY,
-    source TEXT NOT NULL,
-    client_id TEXT NOT NULL,
-    due REAL,
-    priority INTEGER NOT NULL DEFAULT 0,
-    boot TEXT,
-    token INTEGER NOT NULL DEFAULT 0,
-    waits_for TEXT,
-    UNIQUE (source, client_id)
-) STRICT;
-CREATE INDEX lanes_due ON lanes (priority, due) WHERE due IS NOT NULL AND boot IS NULL;
-CREATE INDEX lanes_waiting ON lanes (waits_for) WHERE waits_for IS NOT NULL;
-CREATE INDEX lanes_running ON lanes (boot) WHERE boot IS NOT NULL;
-
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY,
-    delivery_id INTEGER NOT NULL REFERENCES deliveries (id),
-    lane_id INTEGER REFERENCES lanes (id),
-    source TEXT NOT NULL,
-    client_id TEXT,
-    type TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ({states})),
-    step TEXT NOT NULL DEFAULT 'resolve' CHECK (step IN ('resolve', 'write_back', 'fill', 'record')),
-    attempts INTEGER NOT NULL DEFAULT 0,
-    snoozes INTEGER NOT NULL DEFAULT 0,
-    received_at REAL NOT NULL,
-    updated_at REAL NOT NULL,
-    payload TEXT,
-    outcome TEXT,
-    written_back INTEGER NOT NULL DEFAULT 0,
-    reason TEXT,
-    hint TEXT,
-    trace TEXT NOT NULL DEFAULT '[]',
-    CHECK (state NOT IN ('queued', 'running', 'retrying') OR lane_id IS NOT NULL)
-) STRICT;
-CREATE UNIQUE INDEX one_running_per_lane ON events (lane_id) WHERE state = 'running';
-CREATE INDEX events_waiting ON events (lane_id, id) WHERE state IN ('queued', 'retrying');
-{events_open};
-CREATE INDEX events_lane ON events (lane_id, id);
-CREATE INDEX events_held ON events (source, client_id) WHERE state = 'held';
-CREATE INDEX events_delivery ON events (delivery_id);
-
-CREATE TABLE tallies (
-    hour INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    n INTEGER NOT NULL,
-    PRIMARY KEY (name, hour)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE links (
-    id INTEGER PRIMARY KEY,
-    source TEXT NOT NULL,
-    client_id TEXT NOT NULL,
-    crm TEXT NOT NULL,
-    customer_id TEXT NOT NULL,
-    origin TEXT NOT NULL CHECK (origin IN ('delivery', 'booking_system', 'crm_key', 'email', 'phone', 'created', 'review')),
-    linked_at REAL NOT NULL,
-    written_back_at REAL,
-    stored_id TEXT,
-    UNIQUE (source, client_id)
-) STRICT;
-CREATE INDEX links_customer ON links (crm, customer_id);
-
-CREATE TABLE aliases (
-    crm TEXT NOT NULL,
-    customer_id TEXT NOT NULL,
-    survivor_id TEXT NOT NULL,
-    seen_at REAL NOT NULL,
-    PRIMARY KEY (crm, customer_id)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE identities (
-    crm TEXT NOT NULL,
-    key TEXT NOT NULL,
-    customer_id TEXT NOT NULL,
-    seen_at REAL NOT NULL,
-    PRIMARY KEY (crm, key, customer_id)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE intents (
-    key TEXT PRIMARY KEY,
-    kind TEXT NOT NULL CHECK (kind IN ('create', 'write_back', 'fill', 'record')),
-    -- 'unknown' was written by earlier versions; it means what 'intent' means: begun, and not known to be done.
-    state TEXT NOT NULL CHECK (state IN ('intent', 'done', 'unknown')),
-    source TEXT NOT NULL,
-    client_id TEXT NOT NULL,
-    event_id INTEGER NOT NULL,
-    result TEXT,
-    begun_at REAL NOT NULL,
-    updated_at REAL NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX intents_open ON intents (source, client_id) WHERE state <> 'done';
-
-CREATE TABLE claims (
-    crm TEXT NOT NULL,
-    key TEXT NOT NULL,
-    intent TEXT NOT NULL REFERENCES intents (key),
-    PRIMARY KEY (crm, key)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX claims_intent ON claims (intent);
-
-CREATE TABLE appointments (
-    source TEXT NOT NULL,
-    appointment_id TEXT NOT NULL,
-    client_id TEXT NOT NULL,
-    record_id TEXT NOT NULL,
-    version REAL NOT NULL,
-    updated_at REAL NOT NULL,
-    PRIMARY KEY (source, appointment_id, client_id)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE reviews (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    source TEXT NOT NULL,
-    client_id TEXT NOT NULL,
-    crm TEXT NOT NULL,
-    person TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    since REAL NOT NULL,
-    candidates TEXT NOT NULL,
-    decision TEXT CHECK (decision IN ('link', 'create', 'dismiss')),
-    customer_id TEXT,
-    decided_by TEXT,
-    decided_at REAL
-) STRICT;
-CREATE UNIQUE INDEX one_open_review ON reviews (crm, person) WHERE decision IS NULL;
-CREATE INDEX reviews_decided ON reviews (decided_at) WHERE decision IS NOT NULL;
-
-CREATE TABLE review_clients (
-    id INTEGER PRIMARY KEY,
-    review_id INTEGER NOT NULL REFERENCES reviews (id),
-    source TEXT NOT NULL,
-    client_id TEXT NOT NULL,
-    candidates TEXT NOT NULL,
-    standing INTEGER NOT NULL DEFAULT 0,
-    told TEXT CHECK (told IN ('link', 'create', 'dismiss', 'wait')),
-    replaced TEXT,
-    UNIQUE (review_id, source, client_id)
-) STRICT;
-CREATE UNIQUE INDEX one_open_review_per_client ON review_clients (source, client_id) WHERE told IS NULL;
-CREATE INDEX review_clients_client ON review_clients (source, client_id);
-
-CREATE TABLE review_decisions (
-    id INTEGER PRIMARY KEY,
-    review_id INTEGER NOT NULL,
-    decision TEXT NOT NULL,
-    customer_id TEXT,
-    decided_by TEXT NOT NULL,
-    decided_at REAL NOT NULL,
-    undone_by TEXT,
-    undone_at REAL
-) STRICT;
-CREATE INDEX review_decisions_review ON review_decisions (review_id);
-
-CREATE TABLE calls (
-    id INTEGER PRIMARY KEY,
-    quota TEXT NOT NULL,
-    at REAL NOT NULL,
-    cost INTEGER NOT NULL
-) STRICT;
-CREATE INDEX calls_at ON calls (quota, at);
-
-CREATE TABLE backfills (
-    id INTEGER PRIMARY KEY,
-    source TEXT NOT NULL,
-    asked TEXT NOT NULL,
-    since REAL NOT NULL,
-    until REAL NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('walking', 'working', 'done', 'replaced')),
-    by_service INTEGER NOT NULL,
-    cursor TEXT,
-    fraction REAL NOT NULL DEFAULT 0,
-    started_at REAL NOT NULL,
-    updated_at REAL NOT NULL
-) STRICT;
-CREATE UNIQUE INDEX one_backfill_per_source ON backfills (source) WHERE state IN ('walking', 'working');
-
-CREATE TABLE backfill_clients (
-    backfill_id INTEGER NOT NULL REFERENCES backfills (id),
-    client_id TEXT NOT NULL,
-    event_id INTEGER NOT NULL REFERENCES events (id),
-    PRIMARY KEY (backfill_id, client_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX backfill_clients_event ON backfill_clients (event_id);
-"""
-
-#: Its condition is `connector.store.connection.unfinished`, word for word.
-_EVENTS_OPEN = f"CREATE INDEX events_open ON events (state, id) WHERE {unfinished()}"
-
-_TALLY = """
-CREATE TRIGGER tally_update AFTER UPDATE OF state ON events WHEN OLD.state <> NEW.state BEGIN
-    UPDATE tallies SET n = n - 1 WHERE name = OLD.state AND hour = 0;
-    INSERT INTO tallies (hour, name, n) VALUES (0, NEW.state, 1) ON CONFLICT DO UPDATE SET n = n + 1;
-END;
-"""
-
-
-def _compared(script: str) -> str:
-    """Write each `x IN (…)` of more than two values as comparisons of `x`.
-
-    In a CHECK and in the condition of an index SQLite builds a table of the values anew for each row that it writes.
-    """
-
-    def comparisons(found: re.Match[str]) -> str:
-        column, negated, values = found[1], found[2], found[3].split(", ")
-        if len(values) < 3:
-            return found[0]
-        return "(" + (" AND " if negated else " OR ").join(f"{column} {'<>' if negated else '='} {one}" for one in values) + ")"
-
-    return re.sub(r"([\w.]+) (NOT )?IN \(([^()]*)\)", comparisons, script)
-
-
-def _move_guard() -> str:
-    forbidden = " OR ".join(
-        f"(OLD.state = '{old}' AND NEW.state NOT IN ({', '.join(repr(new) for new in (old, *moves))}))"
-        for old, moves in MOVES.items()
-    )
-    return f"""
-CREATE TRIGGER legal_moves BEFORE UPDATE OF state ON events WHEN {_compared(forbidden)} BEGIN
-    SELECT RAISE(ABORT, 'an event cannot move that way; see docs/events.md');
-END;
-"""
 
 
 @migrations()
 def m001_first(db: SqliteUtilsDatabase) -> None:
     """The tables of version 0.1."""
-    tables = _TABLES.replace("{states}", ", ".join(repr(s) for s in STATES)).replace("{events_open}", _EVENTS_OPEN)
-    script = tables + _TALLY + _move_guard()
+    tables = TABLES.replace("{states}", ", ".join(repr(s) for s in STATES)).replace("{events_open}", EVENTS_OPEN)
+    script = tables + TALLY + move_guard()
     # executescript() would commit the migration's own transaction, so the statements run one by one.
-    for statement in _statements(_compared(script)):
+    for statement in _statements(compared(script)):
         db.execute(statement)
 
 
@@ -317,7 +79,7 @@ def m007_bodies_by_age(db: SqliteUtilsDatabase) -> None:
 
 @migrations()
 def m008_who_is_not_who(db: SqliteUtilsDatabase) -> None:
-    """Customers that a client (or its person) is not; keys that belong to several; decisions that must be taken anew."""
+    """Customers that a client (or its person) is not; keys that belong to several; decisions that must be taken again."""
     db.execute(
         "CREATE TABLE different (crm TEXT NOT NULL, source TEXT NOT NULL, client_id TEXT NOT NULL, customer_id TEXT NOT NULL,"
         " person TEXT, review_id INTEGER, decided_by TEXT NOT NULL, decided_at REAL NOT NULL,"
@@ -343,7 +105,7 @@ def m009_body_digests(db: SqliteUtilsDatabase) -> None:
 def m010_ignored_again(db: SqliteUtilsDatabase) -> None:
     """An ignored event may be queued again by a person, after a setting was corrected."""
     db.execute("DROP TRIGGER legal_moves")
-    db.execute(_move_guard())
+    db.execute(move_guard())
 
 
 @migrations()
@@ -364,12 +126,66 @@ def m011_keyed(db: SqliteUtilsDatabase) -> None:
 
 
 @migrations()
-def m012_compared(db: SqliteUtilsDatabase) -> None:
+def m012_typed_tallies(db: SqliteUtilsDatabase) -> None:
+    """What a counter counts, and of which source, in columns of their own instead of one name with a prefix."""
+    db.execute("DROP TRIGGER tally_update")
+    db.execute("ALTER TABLE tallies RENAME TO tallies_before")
+    db.execute(
+        "CREATE TABLE tallies (kind TEXT NOT NULL, source TEXT NOT NULL DEFAULT '', hour INTEGER NOT NULL DEFAULT 0,"
+        " n INTEGER NOT NULL, PRIMARY KEY (kind, source, hour)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "INSERT INTO tallies (kind, source, hour, n) SELECT"
+        " CASE substr(name, 1, 5) WHEN 'last:' THEN 'last_delivery' WHEN 'lost:' THEN 'lost_delivery' ELSE"
+        "  CASE WHEN substr(name, 1, 7) = 'reused:' THEN 'reused_id'"
+        "   WHEN name = 'readiness checks' THEN 'readiness_check' ELSE name END END,"
+        " CASE WHEN substr(name, 1, 5) IN ('last:', 'lost:') THEN substr(name, 6)"
+        "  WHEN substr(name, 1, 7) = 'reused:' THEN substr(name, 8) ELSE '' END, hour, n FROM tallies_before"
+    )
+    db.execute("DROP TABLE tallies_before")
+    db.execute(
+        "CREATE TRIGGER tally_update AFTER UPDATE OF state ON events WHEN OLD.state <> NEW.state BEGIN"
+        " UPDATE tallies SET n = n - 1 WHERE kind = OLD.state AND source = '' AND hour = 0;"
+        " INSERT INTO tallies (kind, n) VALUES (NEW.state, 1) ON CONFLICT DO UPDATE SET n = n + 1; END"
+    )
+
+
+@migrations()
+def m013_typed_requests(db: SqliteUtilsDatabase) -> None:
+    """What a backfill was asked for in columns, instead of a list whose length says its kind; links by their names."""
+    db.execute("ALTER TABLE backfills ADD COLUMN asked_since TEXT")
+    db.execute("ALTER TABLE backfills ADD COLUMN asked_until TEXT")
+    db.execute("ALTER TABLE backfills ADD COLUMN mode TEXT NOT NULL DEFAULT 'bookings' CHECK (mode IN ('bookings', 'changes'))")
+    db.execute(
+        "UPDATE backfills SET asked_since = json_extract(asked, '$[0]'), asked_until = json_extract(asked, '$[1]'),"
+        " mode = CASE WHEN json_array_length(asked) > 2 THEN 'changes' ELSE 'bookings' END"
+    )
+    db.execute("ALTER TABLE backfills DROP COLUMN asked")
+    fields = ("source", "client_id", "crm", "customer_id", "origin", "stored_id", "written_back_at")
+    named = ", ".join(f"'{name}', json_extract(replaced, '$[{place}]')" for place, name in enumerate(fields))
+    db.execute(f"UPDATE review_clients SET replaced = json_object({named}) WHERE replaced IS NOT NULL")
+
+
+@migrations()
+def m014_never_read(db: SqliteUtilsDatabase) -> None:
+    """Columns that nothing has ever read."""
+    db.execute("ALTER TABLE intents DROP COLUMN result")
+    db.execute("ALTER TABLE shared_keys DROP COLUMN noticed_at")
+
+
+@migrations()
+def m015_compared(db: SqliteUtilsDatabase) -> None:
     """No table of values is built for each event that is written; the CHECKs of an older file stay as they are."""
     db.execute("DROP INDEX events_open")
-    db.execute(_EVENTS_OPEN)
+    db.execute(EVENTS_OPEN)
     db.execute("DROP TRIGGER legal_moves")
-    db.execute(_move_guard())
+    db.execute(move_guard())
+
+
+@migrations()
+def m016_answers(db: SqliteUtilsDatabase) -> None:
+    """What a decision means for each client has a plain name."""
+    db.execute("ALTER TABLE review_clients RENAME COLUMN told TO answer")
 
 
 def _statements(script: str) -> list[str]:
@@ -397,11 +213,23 @@ def migrate(connection: sqlite3.Connection, keyed: Callable[[str], str]) -> None
     migrations.apply(SqliteUtilsDatabase(connection))
 
 
-def unknown_migrations(connection: sqlite3.Connection) -> set[str]:
+def unknown_migrations(connection: Connection) -> set[str]:
     """Which changes of a newer version the file has been through; changes nothing."""
+    return _applied(connection) - _known()
+
+
+def missing_migrations(connection: Connection) -> set[str]:
+    """Which changes of this version the file has not been through; changes nothing."""
+    return _known() - _applied(connection)
+
+
+def _applied(connection: Connection) -> set[str]:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
         return set()
     applied = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'connector'").fetchall()
+    return {row[0] for row in applied}
+
+
+def _known() -> set[str]:
     with closing(sqlite3.connect(":memory:")) as empty:
-        known = {migration.name for migration in migrations.pending(SqliteUtilsDatabase(empty))}
-    return {row[0] for row in applied} - known
+        return {migration.name for migration in migrations.pending(SqliteUtilsDatabase(empty))}

@@ -9,7 +9,7 @@ from connector.model.bookings import Kind
 from connector.model.errors import Conflict, ConnectorError, Hold, Ignore, Lasting
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
-from connector.sync.effects import effect
+from connector.sync.effects import effect, wait_until_visible
 from connector.sync.fields import wanted
 from connector.sync.matching.answers import AlreadyThere, Ambiguous, Created, Found, Stop
 from connector.sync.matching.case import Case
@@ -34,6 +34,7 @@ async def create(case: Case) -> list[Created | AlreadyThere | Ambiguous | Stop]:
     if (reason := _reason_against(case)) is not None:
         return [Stop(reason)]
     parts, intent, keys = case.parts, case.create_intent, case.person.keys()
+    await wait_until_visible(parts.journal, intent, parts.crm.settle_seconds, parts.clock())
     begun = effect(parts.journal, case.work, intent, "create", parts.clock(), crm=parts.crm.name, identity=keys)
     try:
         async with begun as may_exist:
@@ -121,6 +122,6 @@ async def _create_without_email(case: Case, holder: Customer) -> Created:
     parts = case.parts
     customer = await parts.crm.create(new, case.key, await _more(case))
     if case.person.email_key is not None:
-        await parts.links.notice(parts.crm.name, case.person.email_key, 2, parts.clock())
+        await parts.links.notice(parts.crm.name, case.person.email_key, 2)
     text = f"a customer was created without the e-mail address, which belongs to customer {holder.id}"
     return _created(case, customer, text, without_email=True)

@@ -9,8 +9,8 @@ from enum import Enum, auto
 from connector.config.settings import SyncSettings
 from connector.model.persons import Customer
 from connector.sync.matching.answers import Ambiguous
-from connector.sync.matching.evidence import agreement, chosen, name_of, same_name
-from connector.sync.person.agreement import Agreement, names_agree
+from connector.sync.matching.evidence import agreement, agrees, chosen, name_of, same_name
+from connector.sync.person.agreement import Agreement
 from connector.sync.person.identity import Identity
 
 #: So many plainly different names make a key one that belongs to several people; two may be a couple.
@@ -148,9 +148,8 @@ def people_behind(person: Identity, found: Sequence[Customer]) -> int:
     """How many plainly different people the client and these customers are at least: each speaks against all others."""
     names = [person.name]
     for customer in found:
-        name = name_of(customer)
-        if all(names_agree(name, other) is Agreement.AGAINST for other in names):
-            names.append(name)
+        if all(agrees(other, customer) is Agreement.AGAINST for other in names):
+            names.append(name_of(customer))
     return len(names)
 
 

@@ -12,6 +12,7 @@ from connector.model.persons import Customer, NewCustomer
 from connector.sync.person.agreement import Agreement, names_agree
 from connector.sync.person.identity import Identity, mailbox, normalise_email, normalise_phone, phone_variants
 from connector.sync.person.names import PersonName, name_key, read_name, words_of
+from connector.sync.person.undivided import agrees_with_whole
 
 CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
 _NAMES = {
@@ -49,7 +50,14 @@ def chosen(found: Sequence[Customer], policy: SeveralCandidates) -> Customer | N
 
 def agreement(person: Identity, customer: Customer) -> Agreement:
     """Whether the names speak of one person."""
-    return names_agree(person.name, name_of(customer))
+    return agrees(person.name, customer)
+
+
+def agrees(name: PersonName, customer: Customer) -> Agreement:
+    """Whether a name and the customer's speak of one person."""
+    if customer.one_name:
+        return agrees_with_whole(name, customer.first_name)
+    return names_agree(name, name_of(customer))
 
 
 def name_of(customer: Customer) -> PersonName:
@@ -92,7 +100,7 @@ def one_person(known: Identity) -> str | None:
 
 
 def new_customer(person: Identity) -> NewCustomer:
-    """What a CRM is told of a person; extensions do not belong into an E.164 field."""
+    """What a CRM gets of a person; extensions do not belong into an E.164 field."""
     mobile, home = (number(phone or "") for phone in (person.mobile_phone, person.home_phone))
     return NewCustomer(
         first_name=person.name.first, last_name=person.name.last, email=person.email or "", mobile_phone=mobile, phone=home
@@ -108,22 +116,33 @@ def missing_fields(customer: Customer, new: NewCustomer, *, origin: str = "") ->
     """
     if not may_fill(customer, new, origin=origin):
         return None
-    theirs = name_of(customer)
-    # Where all of the name stands in one field, half of it is not said again in the other.
+    names = _missing_names(customer, new)
     missing = NewCustomer(
         email="" if customer.emails else new.email,
         mobile_phone="" if customer.mobile_phone else new.mobile_phone,
         phone="" if customer.phone else new.phone,
-        first_name="" if customer.first_name or _said_already(theirs, new.first_name) else new.first_name,
-        last_name="" if customer.last_name or _said_already(theirs, new.last_name) else new.last_name,
+        first_name=names.first,
+        last_name=names.last,
     )
     return missing if missing != NewCustomer() else None
+
+
+def _missing_names(customer: Customer, new: NewCustomer) -> PersonName:
+    parts = (words_of(new.first_name), words_of(new.last_name))
+    if customer.one_name and all(parts) and words_of(customer.first_name) in parts:
+        # One field is not filled by halves.
+        return PersonName(new.first_name, new.last_name)
+    theirs = name_of(customer)
+    # Where all of the name stands in one field, half of it is not said again in the other.
+    first = "" if customer.first_name or _said_already(theirs, new.first_name) else new.first_name
+    last = "" if customer.last_name or _said_already(theirs, new.last_name) else new.last_name
+    return PersonName(first, "" if customer.one_name and customer.first_name else last)
 
 
 def may_fill(customer: Customer, new: NewCustomer, *, origin: str = "") -> bool:
     """Whether what is known of the client may be written to the customer at all; see `missing_fields`."""
     ours, theirs = PersonName(new.first_name, new.last_name), name_of(customer)
-    grade = names_agree(ours, theirs)
+    grade = agrees(ours, customer)
     own = origin == "created" and grade is not Agreement.AGAINST
     return origin == "review" or own or theirs.blank or grade is Agreement.STRONG
 

@@ -79,7 +79,7 @@ async def _noticed(case: Case, what: str, key: str | None, found: Sequence[Custo
         return choice
     # Another client of the person who is asked about now joins that review.
     asked = one_person(case.person) if isinstance(choice, Ambiguous) else None
-    await case.parts.links.notice(case.parts.crm.name, key, people, case.parts.clock(), person=asked)
+    await case.parts.links.notice(case.parts.crm.name, key, people, person=asked)
     if isinstance(choice, Ambiguous):
         return replace(choice, text=f"{choice.text}; this {what} is used by {people} people", key=key)
     return choice

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from connector.model.capabilities import BookingCapability, CrmCapability
 from connector.model.links import Link
 from connector.model.persons import Customer
 from connector.sync.matching.answers import Ambiguous, Found, Gone, Match, Merged, Nothing, match
@@ -27,7 +28,7 @@ async def our_link(case: Case) -> list[Match | Gone | Ambiguous]:
         return []
     chosen = link.origin == "review" and link.stored_id is None
     answer = await _follow(case, link, "matched" if chosen else "already_linked")
-    may_move = case.parts.booking.ids_may_move and link.origin != "review"
+    may_move = case.parts.booking.can(BookingCapability.MOVING_IDS) and link.origin != "review"
     return [answer, *(await _doubts(case, answer, _BY_ADDRESS) if may_move else ())]
 
 
@@ -36,7 +37,7 @@ async def delivery(case: Case) -> list[Match | Gone | Ambiguous | Nothing]:
     asked = case.work.event.linked_customer_id
     if asked is None or case.is_of_another_crm(asked) or await case.is_apart(asked):
         return []
-    if case.parts.booking.reads_links and case.parts.clock() - case.work.received_at > FRESH_FOR:
+    if case.parts.booking.can(BookingCapability.READS_LINKS) and case.parts.clock() - case.work.received_at > FRESH_FOR:
         return []
     return await _adopt(case, "delivery", asked)
 
@@ -78,7 +79,7 @@ async def _adopt(case: Case, origin: str, customer_id: str) -> list[Match | Gone
     answer = await _follow(case, link, "already_linked")
     if isinstance(answer, Match) and answer.customer_id in case.apart:
         return [answer, Nothing("the client is not this customer, as a person decided")]
-    may_move = case.parts.booking.links_appointments
+    may_move = case.parts.booking.can(BookingCapability.LINKS_APPOINTMENTS)
     return [answer, *(await _doubts(case, answer, _BY_BOOKING) if may_move else ())]
 
 
@@ -107,7 +108,7 @@ async def _merged_into(case: Case) -> Customer | None:
     It is exactly one customer who carries our key or has the client's e-mail address, and whose name agrees strongly.
     """
     crm = case.parts.crm
-    if crm.follows_merges:
+    if crm.can(CrmCapability.FOLLOWS_MERGES):
         return None
     person = await case.person_read()
     by_key = await crm.by_key(case.key)

@@ -137,7 +137,7 @@ def _is_swap(one: Parts, two: Parts) -> bool:
 def _compared(one: Parts, two: Parts) -> Agreement:
     if not one.given or not two.given:
         return _without_given(one, two)
-    if not one.family and not two.family and len(one.given) > 1 and _same_words(one.given, two.given):
+    if not one.family and not two.family and min(len(one.given), len(two.given)) > 1 and _same_words(one.given, two.given):
         return Agreement.STRONG
     family = _families(one, two)
     given = _givens(one.given, two.given)

@@ -58,12 +58,14 @@ _CZECH_AND = re.compile(r"[^\W\d_]{2,} a [^\W\d_a-z]\w")
 _CARE_OF = re.compile(r"\b([cbsdwh])\s*/\s*o\b", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"(?<=\w)['\u2019]s\s+\w", re.IGNORECASE)
 _RELATIVE_OF = re.compile(rf"\b(?:{RELATIVES})\s+(?:{OF})\b")
+#: How many come, as people note it behind a name: "x2", "+1".
+_PARTY = re.compile(r"(?<=\s)(?:[x×]\s?\d\d?|\d\d?\s?[x×]|\+\s?\d\d?)\s*$", re.IGNORECASE)
 _NOT_APPLICABLE = re.compile(r"^\W*n\s?/\s?a\W*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class PersonName:
-    """A name in two parts, either of which may be empty; made by `read_name`. This is what a CRM is told."""
+    """A name in two parts, either of which may be empty; made by `read_name`. This is what a CRM gets."""
 
     first: str = ""
     last: str = ""
@@ -275,6 +277,7 @@ def _names_another(text: str) -> bool:
     return (
         _CARE_OF.search(text) is not None
         or _POSSESSIVE.search(text) is not None
+        or _PARTY.search(text) is not None
         or _RELATIVE_OF.search(" ".join(words)) is not None
         or any(word in FOR for word in words[1:-1])
         # "Per" begins a name in Scandinavia.

@@ -6,9 +6,10 @@ uvicorn with httptools bounds neither, and a stranger needs no token to open a c
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 #: Seconds until the head of the next request must have arrived; uvicorn itself closes idle connections that were used once.
 HEAD_TIMEOUT = 10.0
@@ -30,15 +31,22 @@ class BoundedConnection(HttpToolsProtocol):
     _head: int | None = None
     #: Whether a message has begun and is not complete; its answer may be.
     _inside = False
+    #: Requests whose answer is not complete, in their order; the first is being answered, the others wait for it.
+    _unanswered: deque[RequestResponseCycle]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self._unanswered = deque()
         self._wait(HEAD_TIMEOUT)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
+        """Wait no longer, and let every request know: uvicorn lets only the newest one."""
         self._arrived()
+        for cycle in self._unanswered:
+            cycle.disconnected = not cycle.response_complete
+            cycle.message_event.set()
+        self._unanswered.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -87,7 +95,12 @@ class BoundedConnection(HttpToolsProtocol):
         """It is there; the receiver has limits of its own for the body."""
         self._head = None
         self._arrived()
+        before = self.cycle
         super().on_headers_complete()
+        while self._unanswered and self._unanswered[0].response_complete:
+            self._unanswered.popleft()
+        if self.cycle is not None and self.cycle is not before:
+            self._unanswered.append(self.cycle)
 
     def _between(self) -> bool:
         cycle: Any = self.cycle

@@ -7,6 +7,7 @@ import pytest
 
 from connector.booking_systems.base import ClientLink
 from connector.model.bookings import Appointment, Event, Status
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import Hold, Rejected, UnknownOutcome
 from connector.remote.signatures import NoVerification, VerificationFailed
 from connector.sandbox.bookablesites.app import BookablesitesSandbox
@@ -175,7 +176,7 @@ async def test_what_the_backfill_says_is_taken_as_it_is(connect, sandbox):
 
 async def test_by_default_there_is_no_place_for_a_link(connect, sandbox):
     booking = connect(sandbox)
-    assert not booking.writes_links
+    assert not booking.can(BookingCapability.WRITES_LINKS)
     assert await booking.read_link("x") == ClientLink(client_id="x")
     assert sandbox.requests.total() == 0
 
@@ -184,7 +185,7 @@ async def test_by_default_there_is_no_place_for_a_link(connect, sandbox):
 async def test_the_description_is_written_with_everything_else_as_it_was(connect, sandbox, ada, api):
     before = dict(sandbox.state.customers[ada])
     booking = connect(sandbox, write_back="description", api=api)
-    assert booking.writes_links
+    assert booking.can(BookingCapability.WRITES_LINKS)
     link = await booking.write_link(await booking.read_link(key("ada@example.com")), "6001")
     assert (link.client_id, link.customer_id) == (key("ada@example.com"), "6001")
     assert sandbox.descriptions() == {ada: "[crm:6001]"}

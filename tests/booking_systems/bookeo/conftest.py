@@ -1,4 +1,4 @@
-"""What the Bookeo tests share: settings, the adapter over a sandbox or over answers made up by the test."""
+"""What the Bookeo tests share: settings, and the adapter, in front of the sandbox held to the published shapes."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -11,6 +11,7 @@ from connector.booking_systems.bookeo.adapter import Bookeo
 from connector.sandbox.bookeo.app import BookeoSandbox
 
 from ..connecting import connecting
+from .shapes import conforming
 
 MINIMAL: dict[str, Any] = {
     "system": "bookeo",
@@ -44,7 +45,7 @@ def minimal() -> dict[str, Any]:
 @pytest.fixture
 async def connect(anyio_backend: str) -> AsyncIterator[Connect]:
     """`connect(sandbox)` or `connect(handler)`, with settings to override; closed afterwards."""
-    async with connecting(Bookeo, "spa", MINIMAL) as build:
+    async with connecting(Bookeo, "spa", MINIMAL, conforming) as build:
 
         def addressed(remote_system: Any, *, address: str | None = ADDRESS, **settings: Any) -> Bookeo:
             adapter = build(remote_system, **settings)

@@ -182,6 +182,7 @@ async def test_blocked_and_misled_webhooks_are_told_and_repaired(connect, sandbo
     blocked.update(blockedTime="2026-11-20T10:00:00+01:00", blockedReason="HTTP 500 while sending Ada Example's booking")
     misled["url"] = "https://elsewhere.example.net/hook?token=secret"
     sandbox.state.webhooks["payments", "created"] = {
+        "id": "2856WH000099",
         "url": "https://books.example.net",
         "domain": "payments",
         "type": "created",

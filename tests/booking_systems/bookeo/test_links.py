@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from connector.booking_systems.base import ClientLink
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import AccountPaused, Rejected, Transient, UnknownOutcome
 from connector.sandbox.bookeo.app import BookeoSandbox
 from connector.sandbox.kit.faults import Faults
@@ -322,7 +323,7 @@ async def test_a_booking_in_an_unexpected_shape_is_not_gone(connect, answer):
 
 async def test_nowhere(connect):
     bookeo = connect(answers(), write_back="none")
-    assert (bookeo.writes_links, bookeo.links_appointments) == (False, False)
+    assert (bookeo.can(BookingCapability.WRITES_LINKS), bookeo.can(BookingCapability.LINKS_APPOINTMENTS)) == (False, False)
     assert await bookeo.read_link("C1", "B1") == at("B1")
     with pytest.raises(Rejected):
         await bookeo.write_link(at("B1"), "77")

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from crms.hubspot import shapes as hubspot
 from worker.harness import captured
 
 from connector import registry
@@ -20,6 +21,7 @@ from connector.sandbox.kit.faults import Faults
 from connector.store import views
 
 from .conftest import ADA
+from .shapes import conforming
 
 pytestmark = pytest.mark.anyio
 
@@ -62,8 +64,8 @@ class World:
         file = folder / "connector.toml"
         file.write_text(CONFIG.format(booking=booking, sync=sync), encoding="utf-8")
         transports = {
-            "booking.spa": httpx.ASGITransport(self.bookeo.app),
-            "crm.main": httpx.ASGITransport(self.hubspot.app),
+            "booking.spa": conforming(httpx.ASGITransport(self.bookeo.app)),
+            "crm.main": hubspot.conforming(httpx.ASGITransport(self.hubspot.app)),
         }
         with captured() as self.lines:
             self.service = await Service.open(config.load(file, systems=registry.Registry()), transports=transports)
@@ -112,7 +114,7 @@ class World:
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.operations.backfill.LOOK_AGAIN", 0.04)
+    monkeypatch.setattr("connector.operations.waiting.LOOK_AGAIN", 0.04)
 
 
 async def test_a_booking_becomes_a_linked_customer(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from connector.booking_systems.base import ClientLink
 from connector.booking_systems.bookingflow.bookings import booking_in, read_event, read_status
 from connector.model.bookings import Appointment, Client, Event, Status
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, UnknownOutcome
 from connector.remote.signatures import VerificationFailed
 from connector.sandbox.bookingflow.app import BookingFlowSandbox
@@ -150,7 +151,7 @@ def test_odd_bookings_are_read():
 
 async def test_by_default_nothing_is_read_or_written(connect, sandbox):
     adapter = connect(sandbox)
-    assert not adapter.writes_links
+    assert not adapter.can(BookingCapability.WRITES_LINKS)
     assert await adapter.read_link("booking:b1") == ClientLink(client_id="booking:b1")
     with pytest.raises(Rejected, match="no field"):
         await adapter.write_link(ClientLink(client_id="booking:b1"), "6001")

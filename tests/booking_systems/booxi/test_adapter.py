@@ -332,13 +332,15 @@ async def test_probe_is_one_cheap_call(sandbox, connect):
 
 
 async def test_checks(sandbox, connect):
-    (check,) = await connect(sandbox).checks()
+    check, writing = await connect(sandbox).checks()
     assert (check.id, check.level, check.hint) == ("booking.stores.merchants", "ok", "")
     assert "3 merchant" in check.message
+    assert (writing.id, writing.level) == ("booking.stores.writing", "ok")
+    assert "cannot be checked without writing" in writing.message
 
 
 async def test_checks_warn_when_no_merchant_is_visible(connect):
-    (check,) = await connect(BooxiSandbox(quota=None, merchants=0)).checks()
+    check, _ = await connect(BooxiSandbox(quota=None, merchants=0)).checks()
     assert check.level == "warning"
     assert check.hint
 

@@ -46,6 +46,10 @@ class SandboxAccount(ABC):
     def effects(self) -> int:
         """How many writes it has carried out."""
 
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        """The way to the sandbox, held to the shapes that the product publishes, where we have written them down."""
+        return transport
+
     def disturb(self, **faults: Any) -> None:
         """Misbehave from now on as `connector.sandbox.kit.faults.Faults` says."""
         self.sandbox.faults = Faults(**faults)
@@ -74,6 +78,10 @@ class CrmAccount(SandboxAccount):
     starts_with_no = False
     #: Whether a person has one name there, instead of a given name and a family name.
     one_name = False
+    #: Characters that the text of an appointment's record holds.
+    room: int
+    #: Whether `connector check --fix` has something to make there.
+    needs_preparation = True
 
     def as_kept(self, new: NewCustomer) -> NewCustomer:
         """What is read of a customer who was made of this."""
@@ -85,8 +93,15 @@ class CrmAccount(SandboxAccount):
         """The adapter, by default without a socket; with an address through a real server."""
         adapter = registry.crm(self.system)
         settings = adapter.settings_model.model_validate(self.settings(base_url))
-        transport = httpx.ASGITransport(self.app) if base_url == NOWHERE else None
+        transport = self.checked(httpx.ASGITransport(self.app)) if base_url == NOWHERE else None
         return adapter.connect("main", settings, Quota, transport=transport)
+
+    def enforce_limits(self) -> None:
+        """Refuse too many calls from now on, where the product publishes how many and the sandbox does not already."""
+
+    def forbid_duplicates(self) -> bool:
+        """Switch on the product's own rules against duplicates, as its administrators do; False: it has none to switch on."""
+        return False
 
     @abstractmethod
     def add(self, new: NewCustomer) -> str:
@@ -107,6 +122,10 @@ class CrmAccount(SandboxAccount):
     @abstractmethod
     def appointments(self) -> list[str]:
         """The ids of all appointments on customers' timelines."""
+
+    @abstractmethod
+    def text(self, record_id: str) -> str:
+        """What stands in the text of an appointment's record."""
 
     @abstractmethod
     def delete_appointment(self, record_id: str) -> None:
@@ -159,7 +178,7 @@ class BookingAccount(SandboxAccount):
         """The adapter, by default without a socket; with an address through a real server."""
         adapter = registry.booking_system(self.system)
         settings = adapter.settings_model.model_validate(self.settings(base_url))
-        transport = httpx.ASGITransport(self.app) if base_url == NOWHERE else None
+        transport = self.checked(httpx.ASGITransport(self.app)) if base_url == NOWHERE else None
         return adapter.connect("stores", settings, Quota, transport=transport)
 
     @abstractmethod

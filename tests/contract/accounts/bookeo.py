@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import httpx
+from booking_systems.bookeo.shapes import conforming
+
 from connector.model.bookings import Client
 from connector.sandbox.bookeo.app import BookeoSandbox
 
@@ -23,6 +26,9 @@ class Account(BookingAccount):
     def __init__(self) -> None:
         self.sandbox = BookeoSandbox(quota=None, page_size=4)
         self.app = self.sandbox.app
+
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return conforming(transport)
 
     def settings(self, base_url: str) -> dict[str, Any]:
         return {

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import httpx
+from crms.dynamics.shapes import conforming
+
 from connector.model.persons import NewCustomer
 from connector.sandbox.dynamics.app import DynamicsSandbox
 
@@ -23,6 +26,7 @@ class Account(CrmAccount):
     """Dynamics 365."""
 
     system = "dynamics"
+    room = 1_048_576
     #: A refusal says which column does not exist, and nothing of values.
     unnamed = frozenset({"text", "number", "date", "option", "options"})
     written: ClassVar[Mapping[str, Any]] = {
@@ -41,11 +45,18 @@ class Account(CrmAccount):
         self.sandbox = DynamicsSandbox(key_columns=("new_connectorkey",))
         self.app = self.sandbox.app
 
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return conforming(transport, further=r"new_my\w+|createdon|x_nowhere|ownerid@odata\.bind")
+
     def settings(self, base_url: str) -> dict[str, Any]:
         keys = {name: getattr(self.sandbox, name) for name in ("tenant_id", "client_id", "client_secret")}
         # Secrets are only sent to this machine or by https.
         login = base_url.replace("http://far.test", "https://far.test")
         return {"system": "dynamics", "base_url": base_url, "login_url": login, "timeout_seconds": 2, **keys}
+
+    def forbid_duplicates(self) -> bool:
+        self.sandbox.rules.duplicate_rule = True
+        return True
 
     def refuse_key(self) -> None:
         self.sandbox.client_secret = "another"
@@ -68,6 +79,10 @@ class Account(CrmAccount):
 
     def appointments(self) -> list[str]:
         return [appointment["id"] for appointment in self.sandbox.appointments()]
+
+    def text(self, record_id: str) -> str:
+        found = (one for one in self.sandbox.appointments() if one["id"] == record_id)
+        return str(next(found).get("description", ""))
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete(record_id)

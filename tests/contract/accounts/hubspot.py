@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import httpx
+from crms.hubspot.shapes import conforming
+
 from connector.model.persons import NewCustomer
 from connector.sandbox.hubspot.app import HubSpotSandbox
 
 from . import CrmAccount
 
 
+def choices(**labels: str) -> list[dict[str, Any]]:
+    """The options of a property, by their values."""
+    pairs = enumerate(labels.items())
+    return [{"value": value, "label": label, "hidden": False, "displayOrder": index} for index, (value, label) in pairs]
+
+
 class Account(CrmAccount):
     """HubSpot."""
 
     system = "hubspot"
+    room = 65_536
     nobody = "99999999"
     text_length = 65_536
     written: ClassVar[Mapping[str, Any]] = {
@@ -31,6 +41,13 @@ class Account(CrmAccount):
     def __init__(self) -> None:
         self.sandbox = HubSpotSandbox(per_10_seconds=None, search_per_second=None, unique_properties=("connector_person_key",))
         self.app = self.sandbox.app
+
+    def enforce_limits(self) -> None:
+        self.sandbox = HubSpotSandbox(unique_properties=("connector_person_key",))
+        self.app = self.sandbox.app
+
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return conforming(transport)
 
     def settings(self, base_url: str) -> dict[str, Any]:
         limits = {"per_10_seconds": 0, "search_per_second": 0}
@@ -59,6 +76,11 @@ class Account(CrmAccount):
     def appointments(self) -> list[str]:
         return [meeting["id"] for meeting in self.sandbox.meetings()]
 
+    def text(self, record_id: str) -> str:
+        return next(
+            str(meeting.get("hs_meeting_body", "")) for meeting in self.sandbox.meetings() if meeting["id"] == record_id
+        )
+
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.archive_meeting(record_id)
 
@@ -74,8 +96,8 @@ class Account(CrmAccount):
         return owner
 
     def add_fields(self) -> dict[str, str]:
-        colours = [{"value": "r", "label": "Red"}, {"value": "b", "label": "Blue"}]
-        yes_no = [{"value": "true", "label": "Yes"}, {"value": "false", "label": "No"}]
+        colours = choices(r="Red", b="Blue")
+        yes_no = choices(true="Yes", false="No")
         for name, kind, field, options in (
             ("text", "string", "text", []),
             ("lines", "string", "textarea", []),

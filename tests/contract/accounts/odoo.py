@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
+
+import httpx
+from crms.odoo.shapes import conforming
 
 from connector.model.persons import NewCustomer
 from connector.sandbox.odoo.app import OdooSandbox
@@ -18,6 +22,7 @@ class Account(CrmAccount):
     """Odoo."""
 
     system = "odoo"
+    room = 65_536
     nobody = "99999999"
     one_name = True
     text_length = None
@@ -42,6 +47,9 @@ class Account(CrmAccount):
         self.app = self.sandbox.app
         # Times would be shifted by it where they were not said to be in UTC.
         self.sandbox.records.user_zone = "America/Toronto"
+
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return conforming(transport)
 
     def settings(self, base_url: str) -> dict[str, Any]:
         limits = {"per_second": 0, "per_minute": 0}
@@ -75,6 +83,10 @@ class Account(CrmAccount):
 
     def appointments(self) -> list[str]:
         return [str(event["id"]) for event in self.sandbox.events()]
+
+    def text(self, record_id: str) -> str:
+        event = next(event for event in self.sandbox.events() if str(event["id"]) == record_id)
+        return html.unescape(str(event.get("description") or "").replace("<br>", "\n"))
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete_event(record_id)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import httpx
+from crms.pipedrive.shapes import conforming
+
 from connector.model.persons import NewCustomer
 from connector.sandbox.pipedrive.app import MARKER, PipedriveSandbox
 
@@ -15,6 +18,8 @@ class Account(CrmAccount):
     """Pipedrive."""
 
     system = "pipedrive"
+    room = 2_000
+    one_name = True
     nobody = "99999999"
     text_length = 255
     unnamed = frozenset({"text", "number", "date", "option", "options", "fixed", "unknown"})
@@ -23,6 +28,13 @@ class Account(CrmAccount):
     def __init__(self) -> None:
         self.sandbox = PipedriveSandbox(per_2_seconds=None, searches_per_2_seconds=None, daily_tokens=None, fields=(MARKER,))
         self.app = self.sandbox.app
+
+    def enforce_limits(self) -> None:
+        self.sandbox = PipedriveSandbox(fields=(MARKER,))
+        self.app = self.sandbox.app
+
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return conforming(transport)
 
     def settings(self, base_url: str) -> dict[str, Any]:
         limits = {"per_2_seconds": 0, "searches_per_2_seconds": 0, "daily_tokens": 0}
@@ -51,6 +63,9 @@ class Account(CrmAccount):
 
     def appointments(self) -> list[str]:
         return [str(activity["id"]) for activity in self.sandbox.activities()]
+
+    def text(self, record_id: str) -> str:
+        return str(self.sandbox.records.activities[int(record_id)].data.get("public_description", ""))
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete_activity(record_id)

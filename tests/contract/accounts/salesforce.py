@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import httpx
+from crms.salesforce.shapes import conforming
+
 from connector.model.persons import NewCustomer
 from connector.sandbox.salesforce.app import SalesforceSandbox
 
@@ -23,6 +26,7 @@ class Account(CrmAccount):
     """Salesforce."""
 
     system = "salesforce"
+    room = 32_000
     nobody = "0035g0000000zzzAAA"
     #: A body that cannot be read into the types of its fields is refused as a whole.
     unnamed = frozenset({"number", "date"})
@@ -42,6 +46,9 @@ class Account(CrmAccount):
         self.sandbox = SalesforceSandbox(key_fields=("Connector_Key__c",))
         self.app = self.sandbox.app
 
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return conforming(transport, further=r"\w+__c|x_nowhere|OwnerId")
+
     def settings(self, base_url: str) -> dict[str, Any]:
         return {
             "system": "salesforce",
@@ -50,6 +57,10 @@ class Account(CrmAccount):
             "client_secret": "sandbox-client-secret",
             "timeout_seconds": 2,
         }
+
+    def forbid_duplicates(self) -> bool:
+        self.sandbox.rules.duplicate_rule = "block"
+        return True
 
     def refuse_key(self) -> None:
         self.sandbox.client_secret = "another"
@@ -73,6 +84,9 @@ class Account(CrmAccount):
 
     def appointments(self) -> list[str]:
         return [event["Id"] for event in self.sandbox.events()]
+
+    def text(self, record_id: str) -> str:
+        return next(str(event.get("Description", "")) for event in self.sandbox.events() if event["Id"] == record_id)
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete_event(record_id)

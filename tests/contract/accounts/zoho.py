@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import httpx
+from crms.zoho.shapes import Checked
+
 from connector.model.persons import NewCustomer
 from connector.sandbox.zoho.app import ZohoSandbox
 from connector.sandbox.zoho.records import options
@@ -25,6 +28,7 @@ class Account(CrmAccount):
     """Zoho CRM."""
 
     system = "zoho"
+    room = 2_000
     nobody = "554023000000999999"
     ignored = frozenset({"fixed", "unknown"})
     starts_with_no = True
@@ -43,12 +47,19 @@ class Account(CrmAccount):
         self.sandbox = ZohoSandbox(fields=FIELDS)
         self.app = self.sandbox.app
 
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return Checked(transport, further=r"My_\w+|Created_Time|x_nowhere|Owner")
+
     def settings(self, base_url: str) -> dict[str, Any]:
         keys = {name: getattr(self.sandbox, name) for name in ("client_id", "client_secret", "refresh_token")}
         # Secrets are only sent to this machine or by https.
         accounts = base_url.replace("http://far.test", "https://far.test")
         where = {"data_centre": "eu", "base_url": base_url, "accounts_url": accounts}
         return {"system": "zoho", "timeout_seconds": 2, **where, **keys}
+
+    def forbid_duplicates(self) -> bool:
+        self.sandbox.rules.unique_email = True
+        return True
 
     def refuse_key(self) -> None:
         self.sandbox.refresh_token = "another"
@@ -73,6 +84,9 @@ class Account(CrmAccount):
 
     def appointments(self) -> list[str]:
         return [event["id"] for event in self.sandbox.events()]
+
+    def text(self, record_id: str) -> str:
+        return next(str(event.get("Description", "")) for event in self.sandbox.events() if event["id"] == record_id)
 
     def delete_appointment(self, record_id: str) -> None:
         self.sandbox.delete("Events", record_id)

@@ -54,6 +54,8 @@ def test_settings_that_cannot_work_are_refused(wrong):
 
 async def test_a_prepared_environment_is_well(crm):
     await crm.probe()
+    assert await levels(crm) == dict.fromkeys(("key", "columns", "contacts"), "ok")
+    crm.records = True
     assert await levels(crm) == dict.fromkeys(("key", "columns", "contacts", "appointments"), "ok")
 
 
@@ -158,10 +160,12 @@ async def test_a_privilege_for_contacts_that_is_missing_is_named(sandbox, crm, n
     assert (check.level, name in check.message) == ("error", True)
 
 
-async def test_a_privilege_for_appointments_that_is_missing_is_a_warning(sandbox, crm):
+async def test_a_privilege_for_appointments_is_only_missed_where_they_are_recorded(sandbox, crm):
     del sandbox.metadata.privileges["prvAppendToContact"]
+    assert "appointments" not in await found(crm)
+    crm.records = True
     check = (await found(crm))["appointments"]
-    assert (check.level, "prvAppendToContact" in check.message) == ("warning", True)
+    assert (check.level, "prvAppendToContact" in check.message) == ("error", True)
 
 
 async def test_reading_that_does_not_reach_everybody_is_a_warning(sandbox, crm):

@@ -1,7 +1,8 @@
-"""A HubSpot adapter in front of the sandbox, and another in front of answers that a test writes down."""
+"""A HubSpot adapter in front of the sandbox, every exchange held to the published shapes; another in front of a script."""
 
 import httpx
 import pytest
+from conforming import Conforming
 
 from connector.crms.hubspot.adapter import HubSpot
 from connector.crms.hubspot.settings import HubSpotSettings
@@ -9,6 +10,7 @@ from connector.remote.rate_limit import Quota
 from connector.sandbox.hubspot.app import HubSpotSandbox
 
 from ..scripted import Clock, Scripted
+from .shapes import conforming
 
 TOKEN = "pat-test-0000"
 KEY = "connector_person_key"
@@ -45,8 +47,14 @@ def connect(quotas):
 
 
 @pytest.fixture
-async def crm(sandbox, connect):
-    adapter = connect(httpx.ASGITransport(sandbox.app))
+def wire(sandbox) -> Conforming:
+    """What goes over the wire."""
+    return conforming(httpx.ASGITransport(sandbox.app))
+
+
+@pytest.fixture
+async def crm(wire, connect):
+    adapter = connect(wire)
     yield adapter
     await adapter.remote.aclose()
 

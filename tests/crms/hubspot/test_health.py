@@ -21,7 +21,25 @@ async def test_probe_is_content_when_key_and_property_are_right(crm):
     assert [(check.id, check.level) for check in await crm.checks()] == [
         ("crm.main.property", "ok"),
         ("crm.main.contacts", "ok"),
+        ("crm.main.writing", "ok"),
     ]
+
+
+async def test_where_appointments_are_recorded_meetings_are_read_too_and_what_may_be_written_is_said_to_be_unknown(
+    sandbox, crm
+):
+    crm.records = True
+    checks = {check.id.removeprefix("crm.main."): check for check in await crm.checks()}
+    assert {name: check.level for name, check in checks.items()} == dict.fromkeys(
+        ("property", "contacts", "meetings", "writing"), "ok"
+    )
+    assert "cannot be checked without writing" in checks["writing"].message
+    assert "crm.objects.contacts.write" in checks["writing"].message
+    assert not [call for call in sandbox.requests if call.startswith(("PATCH", "PUT", "DELETE"))]
+    sandbox.missing_scopes.add("crm.objects.meetings.read")
+    refused = {check.id: check for check in await crm.checks()}["crm.main.meetings"]
+    assert refused.level == "error"
+    assert "crm.objects.meetings.read" in refused.message + refused.hint
 
 
 async def test_fix_makes_the_property_once_and_after_that_the_probe_is_content(sandbox, crm):
@@ -74,7 +92,7 @@ async def test_a_refused_key_shows_in_every_check(sandbox, connect):
     with pytest.raises(AccountPaused, match="401"):
         await adapter.probe()
     checks = await adapter.checks()
-    assert [check.level for check in checks] == ["error", "error"]
+    assert [check.level for check in checks] == ["error", "error", "ok"]
     assert all("pat-" not in check.message + check.hint for check in checks)
     await adapter.remote.aclose()
 

@@ -13,6 +13,8 @@ pytestmark = pytest.mark.anyio
 KEY = "connector_person_key"
 TOKEN = "pat-test-0000"
 CONTACTS = f"/crm/objects/{VERSION}/contacts"
+JSON = {"Content-Type": "application/json"}
+TO_CONTACT = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 200}
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ async def test_creates_that_hubspot_would_refuse(sandbox, http, properties):
 
 async def test_a_patch_frees_the_old_address_and_an_empty_value_clears(sandbox, http):
     contact = sandbox.add_contact(email="old@example.com", firstname="Ada", **{KEY: "k1"})
-    patch = {"properties": {"email": "new@example.com", "firstname": None, KEY: ""}}
+    patch = {"properties": {"email": "new@example.com", "firstname": "", KEY: ""}}
     assert (await http.patch(f"{CONTACTS}/{contact}", json=patch)).status_code == 200
     assert (await http.get(f"{CONTACTS}/old@example.com", params={"idProperty": "email"})).status_code == 404
     assert sandbox.add_contact(email="old@example.com", **{KEY: "k1"})
@@ -100,6 +102,11 @@ async def test_unique_properties_are_made_and_never_changed(sandbox, http):
         ({"filterGroups": [{"filters": [{"propertyName": "nonsense", "operator": "EQ", "value": "1"}]}]}, 400),
         ({"filterGroups": [{"filters": [{"propertyName": "email", "operator": "LIKE", "value": "1"}]}]}, 400),
         ({"filterGroups": [{"filters": [{"propertyName": "email", "operator": "EQ", "value": "x" * 3000}]}]}, 400),
+        ({"filterGroups": [{"filters": [{"propertyName": "email", "operator": "EQ", "value": ""}]}]}, 400),
+        ({"filterGroups": [{"filters": [{"propertyName": "email", "operator": "IN", "value": "x"}]}]}, 400),
+        ({"filterGroups": [{"filters": [{"propertyName": "email", "operator": "EQ", "value": 7}]}]}, 400),
+        ({"filterGroups": [], "sorts": []}, 400),
+        ({"limit": 0}, 400),
     ],
 )
 async def test_search_keeps_hubspots_limits(http, query, status):
@@ -206,7 +213,7 @@ async def test_batch_read_answers_207_where_some_are_missing(sandbox, http):
 async def test_meetings_need_a_time_known_words_and_a_live_contact(sandbox, http):
     path = f"/crm/objects/{VERSION}/meetings"
     good = {"hs_timestamp": "2026-01-01T00:00:00Z", "hs_meeting_outcome": "NO_SHOW"}
-    to = [{"to": {"id": "77"}, "types": []}]
+    to = [{"to": {"id": "77"}, "types": [TO_CONTACT]}]
     assert (await http.post(path, json={"properties": good})).status_code == 201
     assert (await http.get(f"{path}/6001", params={"properties": "hs_meeting_outcome"})).json()["properties"][
         "hs_meeting_outcome"
@@ -218,7 +225,7 @@ async def test_meetings_need_a_time_known_words_and_a_live_contact(sandbox, http
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'{"properties": []}', b'{"properties": {"email": "a@example.com"'])
 async def test_bodies_that_are_no_json_object_are_refused(http, body):
-    assert (await http.post(CONTACTS, content=body)).status_code == 400
+    assert (await http.post(CONTACTS, content=body, headers=JSON)).status_code == 400
 
 
 async def test_control_routes_need_no_token_and_know_no_faults(sandbox):

@@ -1,4 +1,4 @@
-"""An Odoo adapter in front of the sandbox, and another in front of answers that a test writes down."""
+"""An Odoo adapter in front of the sandbox, every exchange held to the documented shapes; another in front of a script."""
 
 import json
 
@@ -9,6 +9,8 @@ from connector.crms.odoo.adapter import Odoo
 from connector.crms.odoo.settings import OdooSettings
 from connector.remote.rate_limit import Quota
 from connector.sandbox.odoo.app import OdooSandbox
+
+from .shapes import conforming
 
 BASE = {"system": "odoo", "base_url": "http://odoo.test", "api_key": "sandbox-key", "limits": {"per_second": 0}}
 
@@ -30,7 +32,7 @@ async def connect():
 
     def connect(transport, **settings) -> Odoo:
         if isinstance(transport, OdooSandbox):
-            transport = httpx.ASGITransport(transport.app)
+            transport = conforming(httpx.ASGITransport(transport.app))
         parsed = OdooSettings.model_validate({**BASE, **settings})
         made.append(Odoo.connect("main", parsed, Quota, transport=transport))
         return made[-1]

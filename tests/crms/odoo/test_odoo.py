@@ -127,6 +127,10 @@ async def test_without_the_right_to_create_events_only_appointments_wait(sandbox
         await crm.record_appointment(made.id, FITTING, KEY, None)
     assert (caught.value.action, caught.value.certain) == ("record the appointment", True)
     assert crm.remote.breaker.error is None
+    assert "crm.main.events" not in {check.id for check in await crm.checks()}, "no sync needs them"
+    crm.records = True
+    events = {check.id: check for check in await crm.checks()}["crm.main.events"]
+    assert (events.level, "may not create calendar events" in events.message) == ("error", True)
 
 
 async def test_a_right_that_an_older_server_refuses_with_status_200_stops_this_action_alone(connect):
@@ -230,6 +234,15 @@ async def test_a_name_that_only_stands_in_for_one_is_filled(sandbox, connect):
     assert made.first_name == ""
     assert await crm.fill(made, NewCustomer(first_name="Ada", last_name="Byron")) == ("first_name", "last_name")
     assert (await crm.get(made.id)).first_name == "Ada Byron"
+
+
+async def test_a_name_of_which_one_part_was_known_is_completed(sandbox, connect):
+    crm = connect(sandbox)
+    made = await crm.create(NewCustomer(last_name="Byron", email="ada@example.com"), KEY)
+    assert await crm.fill(made, NewCustomer(first_name="Ada", last_name="Byron")) == ("first_name", "last_name")
+    completed = await crm.get(made.id)
+    assert (completed.first_name, completed.one_name) == ("Ada Byron", True)
+    assert await crm.fill(completed, NewCustomer(first_name="Augusta Ada", last_name="Byron")) == ()
 
 
 # ---- appointments ----

@@ -1,7 +1,8 @@
-"""A Pipedrive adapter in front of the sandbox, and another in front of answers that a test writes down."""
+"""A Pipedrive adapter in front of the sandbox, every exchange held to the published shapes; another in front of a script."""
 
 import httpx
 import pytest
+from conforming import Conforming
 from tenacity import wait_none
 
 from connector.crms.pipedrive.adapter import Pipedrive
@@ -10,6 +11,7 @@ from connector.remote.rate_limit import Quota
 from connector.sandbox.pipedrive.app import MARKER, PipedriveSandbox
 
 from ..scripted import Scripted
+from .shapes import conforming
 
 NO_LIMITS = {"per_2_seconds": 0, "searches_per_2_seconds": 0, "daily_tokens": 0}
 
@@ -34,8 +36,14 @@ def connect():
 
 
 @pytest.fixture
-async def crm(sandbox, connect):
-    adapter = connect(httpx.ASGITransport(sandbox.app))
+def wire(sandbox) -> Conforming:
+    """What goes over the wire."""
+    return conforming(httpx.ASGITransport(sandbox.app))
+
+
+@pytest.fixture
+async def crm(wire, connect):
+    adapter = connect(wire)
     yield adapter
     await adapter.remote.aclose()
 

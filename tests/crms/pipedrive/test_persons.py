@@ -94,6 +94,20 @@ async def test_a_person_without_a_name_is_named_by_the_address_and_gets_a_name_l
     assert sandbox.persons()[0]["name"] == "Ada Byron"
 
 
+async def test_how_pipedrive_divides_a_name_is_not_used(sandbox, crm):
+    """It makes of this one "Tom" and "& Sue Hart"."""
+    couple = await crm.get(sandbox.add_person("Tom & Sue Hart"))
+    assert (couple.first_name, couple.last_name, couple.one_name) == ("Tom & Sue Hart", "", True)
+
+
+async def test_a_name_of_which_one_part_was_known_is_completed(sandbox, crm):
+    made = await crm.create(NewCustomer(last_name="Byron", email="ada@example.com"), "k" * 64)
+    assert set(await crm.fill(made, ADA)) == {"first_name", "last_name", "mobile_phone"}
+    completed = await crm.get(made.id)
+    assert completed.first_name == "Ada Byron"
+    assert await crm.fill(completed, ADA.model_copy(update={"first_name": "Augusta Ada"})) == ()
+
+
 async def test_fill_keeps_what_somebody_wrote_meanwhile(sandbox, crm):
     person = sandbox.add_person("Ada Byron", phones=(("+15145550100", "work"),))
     seen = await crm.get(person)
@@ -108,13 +122,20 @@ async def test_fill_keeps_what_somebody_wrote_meanwhile(sandbox, crm):
 
 
 async def test_where_the_list_is_late_too_a_second_person_is_made(connect):
-    """The risk that stays: nobody but Pipedrive could refuse it."""
+    """The risk that stays: nobody but Pipedrive could refuse it. A check says so, and what cannot be checked."""
     sandbox = PipedriveSandbox(fields=(MARKER,), per_2_seconds=None, searches_per_2_seconds=None)
     sandbox.rules.list_lag_seconds = 60
     crm = connect(httpx.ASGITransport(sandbox.app))
     await crm.create(ADA, "a" * 64)
     await crm.create(ADA, "b" * 64)
     assert len(sandbox.persons()) == 2
-    (check,) = await crm.checks()
+    check, persons, writing = await crm.checks()
     assert "refuses no second person" in check.message
+    assert (persons.id, persons.level) == ("crm.main.persons", "ok")
+    assert (
+        "cannot be checked without writing: whether the token's user may add and edit persons and activities" in writing.message
+    )
+    crm.records = True
+    assert [check.id.removeprefix("crm.main.") for check in await crm.checks()] == ["field", "persons", "activities", "writing"]
+    assert len(sandbox.persons()) == 2
     await crm.remote.aclose()

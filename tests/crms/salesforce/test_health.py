@@ -29,6 +29,8 @@ async def levels(crm) -> dict[str, str]:
 
 async def test_probe_is_content_when_the_organisation_is_prepared(crm):
     await crm.probe()
+    assert await levels(crm) == dict.fromkeys(("field", "contacts", "persons", "calls"), "ok")
+    crm.records = True
     assert await levels(crm) == dict.fromkeys(("field", "contacts", "persons", "events", "calls"), "ok")
 
 
@@ -44,7 +46,7 @@ async def test_fix_makes_the_field_and_lets_the_permission_set_write_it(sandbox,
     await crm.probe()
     assert await crm.fix() == []
     assert sandbox.records.custom[KEY] == {"length": 64, "externalId": True, "unique": True}
-    assert [status for call, status in checked.seen if "CustomField" in call] == [201]
+    assert [status for _, call, status in checked.seen if "CustomField" in call] == [201]
 
 
 @pytest.mark.parametrize("there", ["hidden", "read_only"])
@@ -119,18 +121,20 @@ async def test_a_right_that_our_user_lacks_is_named(sandbox, crm, right):
         await crm.probe()
     sandbox.rest.denied = {"Event": {right}}
     await crm.probe()
-    assert (await levels(crm))["events"] == "warning"
+    assert "events" not in await levels(crm), "no sync needs them"
+    crm.records = True
+    assert (await levels(crm))["events"] == "error"
 
 
 async def test_contacts_that_our_user_does_not_see_pause_the_account(scripted, remote):
     remote.refuse(404, "NOT_FOUND", "The requested resource does not exist")
     with pytest.raises(AccountPaused, match="does not see contacts"):
         await scripted.probe()
-    assert await levels(scripted) == {"contacts": "error", "events": "warning", "calls": "ok"}
+    assert await levels(scripted) == {"contacts": "error", "calls": "ok"}
     assert await scripted.fix() == []
 
 
-async def test_events_that_our_user_does_not_see_are_only_a_warning(crm):
+async def test_events_that_our_user_does_not_see_stop_no_contact(crm):
     contact = await crm.remote.call("x", "GET", "services/data/v67.0/sobjects/Contact/describe")
     answers = {"Contact": httpx.Response(200, json=contact.data), "Event": httpx.Response(404, json=NOT_SEEN)}
 
@@ -141,7 +145,8 @@ async def test_events_that_our_user_does_not_see_are_only_a_warning(crm):
 
     settings = SalesforceSettings.model_validate(SETTINGS)
     adapter = Salesforce.connect("main", settings, Quota, transport=httpx.MockTransport(answer))
-    assert (await levels(adapter))["events"] == "warning"
+    adapter.records = True
+    assert (await levels(adapter))["events"] == "error"
     assert adapter.remote.breaker.error is None, "contacts go on"
     await adapter.remote.aclose()
 
@@ -161,6 +166,7 @@ async def test_a_field_that_our_user_may_not_use_is_named(sandbox, crm, there, f
 
 
 async def test_when_nearly_all_calls_of_the_day_are_used_a_check_warns(sandbox, crm):
+    crm.records = True
     sandbox.use_calls(14_000)
     (check,) = await crm.checks()
     assert (check.id, check.level) == ("crm.main.calls", "warning")

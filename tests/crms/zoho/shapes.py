@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
+from conforming import INJECTED
 
 #: The fields of our two modules which the SDK lists, as far as we name them.
 CONTACTS = {
@@ -40,8 +42,8 @@ def must(holds: object, what: str) -> None:
         raise Nonconforming(what)
 
 
-def check_request(request: httpx.Request) -> None:
-    """Hold a request to the published shape of its call."""
+def check_request(request: httpx.Request, further: str = "(?!)") -> None:
+    """Hold a request to the published shape of its call; fields whose names match `further` are the user's own."""
     path = request.url.path
     if path == "/oauth/v2/token":
         form = dict(httpx.QueryParams(request.content.decode()))
@@ -53,18 +55,18 @@ def check_request(request: httpx.Request) -> None:
     match request.method, path.removeprefix("/crm/v8/").split("/"):
         case "GET", [("Contacts" | "Events") as module, identity]:
             must(identity.isdigit(), "a numeric id")
-            must(set(request.url.params["fields"].split(",")) <= OWN[module], "fields of the module")
+            must(_named(request.url.params["fields"].split(","), further) <= OWN[module], "fields of the module")
         case "POST", ["coql"]:
-            _check_query(body)
+            _check_query(body, further)
         case "POST", ["Contacts", "upsert"]:
-            _check_body("Contacts", body)
+            _check_body("Contacts", body, further)
             must(body["duplicate_check_fields"] == ["Connector_Person_Key"], "an upsert checks our own field alone")
         case "POST", ["Events"]:
-            _check_body("Events", body)
+            _check_body("Events", body, further)
             must("duplicate_check_fields" not in body, "events cannot be upserted")
         case "PUT", [("Contacts" | "Events") as module, identity]:
             must(identity.isdigit(), "a numeric id")
-            _check_body(module, body)
+            _check_body(module, body, further)
         case "GET", ["users"]:
             must(request.url.params["type"] == "ActiveUsers" and int(request.url.params["per_page"]) <= 200, "active users")
         case "GET", ["settings", "fields"]:
@@ -77,25 +79,30 @@ def check_request(request: httpx.Request) -> None:
             raise Nonconforming(f"{request.method} {path} is no published call of ours")
 
 
-def _check_query(body: Any) -> None:
+def _named(names: Iterable[str], further: str) -> set[str]:
+    return {name for name in names if not re.fullmatch(further, name)}
+
+
+def _check_query(body: Any, further: str) -> None:
     must(body.keys() == {"select_query"}, "one query")
     query = QUERY.fullmatch(body["select_query"])
     must(query is not None, "a query of the form we use")
     assert query is not None
     columns = query["columns"].split(", ")
-    must(set(columns) <= OWN[query["module"]] and len(columns) <= 50, "columns of the module, at most 50")
+    must(_named(columns, further) <= OWN[query["module"]] and len(columns) <= 50, "columns of the module, at most 50")
     must(int(query["limit"]) <= 200, "at most 200 records, for one credit")
     must(all(len(values.split(", ")) <= 50 for values in re.findall(r"in \(([^()]*)\)", query["where"])), "at most 50 values")
     must("Description" not in query["where"], "no multi-line field in the criteria")
 
 
-def _check_body(module: str, body: Any) -> None:
+def _check_body(module: str, body: Any, further: str) -> None:
     must(body.keys() <= BODY, "members of a body")
     must(isinstance(body["data"], list) and 1 <= len(body["data"]) <= 100, "1 to 100 records")
     must(isinstance(body.get("trigger", []), list), "a list of triggers")
     for record in body["data"]:
-        must(record.keys() <= OWN[module] - {"id", "Created_Time", "Modified_Time"}, "fields that can be written")
-        for name, value in record.items():
+        named = {name: record[name] for name in _named(record, further)}
+        must(named.keys() <= OWN[module] - {"id", "Created_Time", "Modified_Time"}, "fields that can be written")
+        for name, value in named.items():
             if name in ("Who_Id", "Owner"):
                 must(value.keys() == {"id"} and value["id"].isdigit(), "a look-up by id")
             else:
@@ -161,18 +168,24 @@ def _check_error(item: Any) -> None:
 
 
 class Checked(httpx.AsyncBaseTransport):
-    """Passes requests on to `inner`, and raises where one of the two sides does not conform. `exchanges` keeps both."""
+    """Passes requests on to `inner`, and raises where one of the two sides does not conform. `exchanges` keeps both.
 
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+    Fields whose names match `further` are the user's own: what they are given is between `[sync.fields]` and the account.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, further: str = "(?!)") -> None:
         self._inner = inner
+        self._further = further
         self.exchanges: list[tuple[httpx.Request, int, Any]] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Check, pass on, check."""
         await request.aread()
-        check_request(request)
+        check_request(request, self._further)
         response = await self._inner.handle_async_request(request)
         body = await response.aread()
+        if body in INJECTED or body.startswith(b"<"):
+            return httpx.Response(response.status_code, headers=response.headers, content=body)
         data = json.loads(body) if body.strip() else None
         self.exchanges.append((request, response.status_code, data))
         check_answer(request, response.status_code, data)

@@ -61,8 +61,7 @@ async def test_a_spent_account_is_met_with_a_wait(connect, clock):
 async def test_few_credits_are_a_warning(far, scripted):
     fields = {"fields": [{"api_name": KEY, "unique": {"case_sensitive": False}}, {"api_name": MARKER, "unique": {}}]}
     far.answer(200, fields)
-    far.answer(204)
-    far.answer(200, fields, {"X-API-CREDITS-REMAINING": "999"})
+    far.answer(204, None, {"X-API-CREDITS-REMAINING": "999"})
     checks = await scripted.checks()
     assert [(check.id, check.level) for check in checks][-1] == ("crm.main.credits", "warning")
     assert "999 credits" in checks[-1].message
@@ -72,20 +71,31 @@ async def test_every_check_is_named(crm):
     assert [(check.id, check.level) for check in await crm.checks()] == [
         ("crm.main.key", "ok"),
         ("crm.main.contacts", "ok"),
-        ("crm.main.marker", "ok"),
+        ("crm.main.writing", "ok"),
     ]
 
 
-async def test_without_the_markers_field_contacts_are_synced_and_check_warns(sandbox, crm):
+async def test_where_appointments_are_recorded_events_are_queried_too(sandbox, crm):
+    crm.records = True
+    checks = {check.id.removeprefix("crm.main."): check for check in await crm.checks()}
+    assert {name: check.level for name, check in checks.items()} == dict.fromkeys(
+        ("key", "contacts", "marker", "events", "writing"), "ok"
+    )
+    assert "ZohoCRM.modules.events.ALL" in checks["writing"].message
+    assert not any(call.startswith(("PUT", "DELETE")) for call in sandbox.requests)
+
+
+async def test_without_the_markers_field_contacts_are_synced_and_check_says_what_is_missing(sandbox, crm):
+    crm.records = True
     await crm.checks()
     sandbox.records.fields["Events"].clear()
     checks = {check.id: check for check in await crm.checks()}
     assert {name: check.level for name, check in checks.items()} == {
         "crm.main.key": "ok",
         "crm.main.contacts": "ok",
-        "crm.main.marker": "warning",
+        "crm.main.marker": "error",
+        "crm.main.writing": "ok",
     }
-    assert "record_appointments" in checks["crm.main.marker"].hint
     assert "--fix" in checks["crm.main.marker"].hint
     await crm.by_key("k1")
 

@@ -36,6 +36,25 @@ async def test_a_foreign_number_is_found_in_its_own_ways(sandbox, crm, typed):
     assert [contact.id for contact in await crm.by_phone("+4930901820")] == [identity]
 
 
+@pytest.mark.parametrize(
+    ("typed", "phone"),
+    [
+        ("+34 611 223 344", "+34611223344"),
+        ("0033 6 98 76 54 32", "+33698765432"),
+        ("+31(0)6-22334455", "+31622334455"),
+        ("+31 6 2233 4455", "+31622334455"),
+        ("+49 151 2345 6780", "+4915123456780"),
+        ("0151 2345 6780", "+4915123456780"),
+        ("+49 (0)30 12345670", "+493012345670"),
+        ("+55 85 8765 4321", "+558587654321"),
+        ("+52 1 33 1234 5678", "+5213312345678"),
+    ],
+)
+async def test_a_phone_of_other_markets_is_found_in_their_groups(sandbox, crm, typed, phone):
+    identity = sandbox.add_contact(Last_Name="Lind", Mobile=typed)
+    assert [contact.id for contact in await crm.by_phone(phone)] == [identity]
+
+
 async def test_no_look_up_uses_the_search_that_lags(sandbox, crm):
     sandbox.faults = Faults(search_lag_seconds=3600)
     identity = sandbox.add_contact(Last_Name="Byron", Email="Ada@Example.com", Mobile=PHONE, **{KEY: "k1"})

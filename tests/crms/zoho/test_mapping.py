@@ -73,7 +73,9 @@ def test_an_international_domain_is_asked_for_in_both_spellings():
     assert contacts.has_email(Customer(id="1", emails=("ADA@bücher.example",)), "ada@xn--bcher-kva.example")
 
 
-@pytest.mark.parametrize("phone", ["+15145550123", "+442079460123", "+33612345678", "+4930901820", "+5511912345678"])
+@pytest.mark.parametrize(
+    "phone", ["+15145550123", "+442079460123", "+33612345678", "+4930901820", "+5511912345678", "+5213312345678"]
+)
 def test_the_spellings_of_a_number_fit_into_one_query_and_all_mean_it(phone):
     spellings = mapping.phone_spellings(phone)
     assert phone in spellings

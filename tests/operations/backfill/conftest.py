@@ -26,5 +26,5 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run looks more often whether it is done, and an account whether it works again."""
-    monkeypatch.setattr("connector.operations.backfill.LOOK_AGAIN", 0.04)
+    monkeypatch.setattr("connector.operations.waiting.LOOK_AGAIN", 0.04)
     monkeypatch.setattr("connector.worker.probes.INTERVALS", (0.2, 0.4))

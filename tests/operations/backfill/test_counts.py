@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.model.capabilities import BookingCapability
 from connector.operations.dry_run.overlay import DryBooking
 from connector.store import views
 
@@ -152,13 +153,12 @@ async def test_a_dry_run_gives_nobody_an_address_that_another_customer_has(lines
         assert predicted["counts"] == (await world.backfill())["counts"]
 
 
-@pytest.mark.parametrize("flag", ["writes_links", "reads_links", "links_appointments", "ids_may_move"])
-async def test_a_dry_run_treats_links_as_the_real_one_does(world, flag):
+async def test_a_dry_run_treats_links_as_the_real_one_does(world):
     async with world.running(started=False) as engine:
         real = engine.connections.booking["stores"]
-        for value in (True, False):
-            setattr(real, flag, value)
-            assert getattr(DryBooking(real), flag) is value
+        for capabilities in (frozenset(), frozenset(BookingCapability)):
+            real.capabilities = capabilities
+            assert DryBooking(real).capabilities == capabilities
 
 
 async def test_a_dry_run_learns_what_the_real_one_learns(lines, tmp_path):

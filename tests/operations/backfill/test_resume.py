@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 from tenacity import wait_none
 
+from connector.model.backfills import Mode
 from connector.model.bookings import Reading
 from connector.model.deliveries import Delivery
 from connector.model.errors import StoreError, Transient
@@ -241,7 +242,7 @@ async def test_a_dry_run_with_a_refused_key_fails_plainly(world, side):
 @pytest.fixture
 def impatient(monkeypatch):
     """No pauses between the tries of a walk."""
-    monkeypatch.setattr("connector.operations.backfill.wait_random_exponential", lambda *_, **__: wait_none())
+    monkeypatch.setattr("connector.operations.waiting.wait_random_exponential", lambda *_, **__: wait_none())
 
 
 async def test_many_hiccups_on_a_long_walk_do_not_end_it(world, impatient):
@@ -277,7 +278,7 @@ async def test_a_walk_that_gets_nowhere_ends_a_commands_run(world, impatient):
 
 @pytest.mark.parametrize("action", ["begin", "add_page", "move", "progress"])
 async def test_a_services_run_outlasts_a_database_unavailable(world, monkeypatch, action):
-    monkeypatch.setattr("connector.operations.backfill.wait_random_exponential", lambda *_, **__: wait_none())
+    monkeypatch.setattr("connector.operations.waiting.wait_random_exponential", lambda *_, **__: wait_none())
     world.populate()
     async with world.running() as engine:
         backfills, tries = engine.store.backfills, []
@@ -296,12 +297,12 @@ async def test_a_services_run_outlasts_a_database_unavailable(world, monkeypatch
 
 async def test_a_repair_that_was_owed_when_the_process_ended_is_begun(world, monkeypatch):
     begun = []
-    monkeypatch.setattr(Operations, "_repair_of", lambda self, source, since, until: begun.append(source) or world.job())
+    monkeypatch.setattr(Operations, "_backfill", lambda self, source, asked: begun.append((source, asked.mode)) or world.job())
     async with world.running() as engine:
         reading = Reading(event_id="e-1", type="x", ignored="nothing", lost_before=True)
         await engine.store.inbox.accept(Delivery("stores", "e-1", False, {}, b"", engine.clock(), reading))
     async with world.running() as engine:
         operations = Operations(engine, works=True)
         await operations.resume()
-        assert begun == ["stores"]
+        assert begun == [("stores", Mode.CHANGES)]
         await operations.stop()

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from conforming import Checked
+from crms.hubspot.shapes import conforming
 
 from connector import registry
 from connector.config import settings as config
+from connector.model.backfills import Mode, Request
 from connector.model.deliveries import Delivery
 from connector.operations.backfill import Backfill
 from connector.operations.dry_run.run import DryRun
@@ -60,9 +63,9 @@ crm = "main"
 class Wire(httpx.AsyncBaseTransport):
     """The way to a sandbox. `sent` lists the requests; `on` says what comes before one that matches."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, checked: Checked = lambda inner: inner) -> None:
         self.sent: list[str] = []
-        self._inner = httpx.ASGITransport(app)
+        self._inner = checked(httpx.ASGITransport(app))
         self._before: list[tuple[re.Pattern[str], Callable[[], Awaitable[None]]]] = []
 
     def on(self, pattern: str, before: Callable[[], Awaitable[None]]) -> None:
@@ -95,7 +98,7 @@ class World:
         self.folder = folder
         self.booxi = BooxiSandbox(quota=None, page_size=page_size, merchants=merchants)
         self.hubspot = HubSpotSandbox(unique_properties=(KEY,), per_10_seconds=None, search_per_second=None)
-        self.to_booxi, self.to_hubspot = Wire(self.booxi.app), Wire(self.hubspot.app)
+        self.to_booxi, self.to_hubspot = Wire(self.booxi.app), Wire(self.hubspot.app, conforming)
         self.file = folder / "connector.toml"
         self.file.write_text(CONFIG.format(concurrency=concurrency, sync=sync), encoding="utf-8")
 
@@ -153,20 +156,20 @@ class World:
     # ---- runs ----
 
     def job(self, *, since: str = SINCE, until: str = UNTIL, patient: bool = False) -> Backfill:
-        return Backfill(self.engine, "stores", since, until, patient=patient)
+        return Backfill(self.engine, "stores", Request(since, until), patient=patient)
 
     async def backfill(self, **asked: Any) -> dict[str, Any]:
         """One run to its end; answers its progress."""
         job = self.job(**asked)
         async with asyncio.timeout(30):
             await job.run()
-        return job.progress.as_dict()
+        return job.as_dict()
 
     async def dry_run(self, since: str = SINCE, until: str = UNTIL) -> dict[str, Any]:
-        job = DryRun(self.engine, "stores", since, until)
+        job = DryRun(self.engine, "stores", Request(since, until, Mode.DRY_RUN))
         async with asyncio.timeout(30):
             await job.run()
-        return job.progress.as_dict()
+        return job.as_dict()
 
     async def deliver(self) -> None:
         """Accept the webhooks that wait in the sandbox, and wake the worker, as the service does."""

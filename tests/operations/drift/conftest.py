@@ -13,7 +13,7 @@ from .world import Town
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.operations.drift.run.LOOK_AGAIN", 0.05)
+    monkeypatch.setattr("connector.operations.waiting.LOOK_AGAIN", 0.05)
 
 
 @pytest.fixture

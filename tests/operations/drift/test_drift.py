@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import ConnectorError
 from connector.operations.drift.run import Drift
 from connector.operations.operations import Refused
@@ -36,7 +37,7 @@ async def test_one_that_was_stopped_is_continued_where_it_was(town: Town) -> Non
     running = asyncio.create_task(job.run())
     async with asyncio.timeout(10):
         await reached.wait()
-        while job.checked < 2:
+        while job.progress.counts["seen"] - job.progress.open < 2:
             await asyncio.sleep(0)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -220,7 +221,7 @@ async def test_a_sample_is_a_sample(town: Town) -> None:
 
 
 async def test_passing_problem_is_waited_out(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.operations.drift.run.wait_random_exponential", lambda *_, **__: lambda _state: 0.01)
+    monkeypatch.setattr("connector.operations.waiting.wait_random_exponential", lambda *_, **__: lambda _state: 0.01)
     town.forget(town.ada)
     town.booxi.faults = Faults(error_500=0.5, seed=3)
     assert await town.found() == [(town.ada, "id_missing", "reported")]
@@ -242,11 +243,9 @@ async def test_lines_hold_ids_only(town: Town) -> None:
         assert word not in str(drift)
 
 
-@pytest.mark.parametrize(("setting", "value"), [("writes_links", False), ("links_appointments", True)])
-async def test_a_system_without_a_place_for_the_client_s_id_is_not_asked(
-    town: Town, monkeypatch: pytest.MonkeyPatch, setting: str, value: bool
-) -> None:
-    monkeypatch.setattr(town.engine.connections.booking["stores"], setting, value, raising=False)
+@pytest.mark.parametrize("changed", [BookingCapability.WRITES_LINKS, BookingCapability.LINKS_APPOINTMENTS])
+async def test_a_system_without_a_place_for_the_client_s_id_is_not_asked(town: Town, changed: BookingCapability) -> None:
+    town.engine.connections.booking["stores"].capabilities ^= {changed}
     town.forget(town.ada)
     town.hubspot.archive(await town.customer(town.ben))
     assert await town.found() == [(town.ben, "customer_gone", "reported")]

@@ -14,12 +14,18 @@ from connector.web.receiver.connection import ARRIVED, MAX_HEAD, BoundedConnecti
 
 pytestmark = pytest.mark.anyio
 HEADERS: list[list[tuple[bytes, bytes]]] = []
+GONE: list[str] = []
 #: Whether the whole body had arrived when the application was called.
 COMPLETE: list[bool] = []
 
 
 async def _app(scope, receive, send) -> None:
     COMPLETE.append(ARRIVED in scope)
+    if scope["path"] == "/waits":
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        GONE.append(scope["path"])
+        return
     while scope["path"] != "/early" and (await receive()).get("more_body"):
         pass
     HEADERS.append(scope["headers"])
@@ -31,6 +37,7 @@ async def _app(scope, receive, send) -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "HEAD_TIMEOUT", 0.3)
     HEADERS.clear()
+    GONE.clear()
     COMPLETE.clear()
 
 
@@ -38,7 +45,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def port() -> AsyncIterator[int]:
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        _app, http=BoundedConnection, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=30
+        _app,
+        http=BoundedConnection,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve([listener]))
@@ -94,6 +107,19 @@ async def test_what_follows_a_body_is_no_header(port):
     head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert b"HTTP/1.1 202" in await said(port, head + b"2\r\n{}\r\n0\r\nAuthorization: x\r\n\r\n")
     assert [name for name, _ in HEADERS[0]] == [b"host", b"connection", b"transfer-encoding"]
+
+
+async def test_a_request_before_another_one_learns_that_its_sender_is_gone(port):
+    """Otherwise it waits for ever, or writes to a connection that is no more."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(GET.replace(b"/ ", b"/waits ") + GET)
+    await writer.drain()
+    await asyncio.sleep(0.1)
+    writer.transport.abort()
+    async with asyncio.timeout(3):
+        while not GONE:
+            await asyncio.sleep(0.01)
+    assert GONE == ["/waits"]
 
 
 async def test_it_is_known_whether_the_whole_body_is_here(port):

@@ -10,7 +10,6 @@ import secrets
 import signal
 import tempfile
 from contextlib import AsyncExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,12 @@ import click
 from connector import registry
 from connector.app import Service
 from connector.cli import output as terminal
-from connector.cli.demo.stages import STAGES, LinkingStage, Stage
 from connector.config import logs
 from connector.config import settings as config
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import ConnectorError
 from connector.sandbox.kit.server import Server
-from connector.sandbox.kit.stage import CrmStage
+from connector.sandbox.kit.stage import BookingStage, CrmStage, LinkingStage, find_stage
 from connector.store import views
 
 #: Seconds the samples may take.
@@ -60,7 +59,8 @@ async def run_demo(*, once: bool, port: int, booking: str = "booxi", crm: str = 
     logs.set_up(json=False, level="error")
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="connector-demo-")))
-        stage, crm_stage = STAGES[booking](), _crm_stage(crm)
+        stage: BookingStage = find_stage(booking)()
+        crm_stage: CrmStage = find_stage(crm)()
         remote_system = await stack.enter_async_context(Server(stage.sandbox.app))
         crm_system = await stack.enter_async_context(Server(crm_stage.sandbox.app))
         text = _config(0 if once else port, (booking, stage, remote_system.url), (crm, crm_stage, crm_system.url))
@@ -80,13 +80,7 @@ async def run_demo(*, once: bool, port: int, booking: str = "booxi", crm: str = 
             await _stay(service.login_url)
 
 
-def _crm_stage(name: str) -> CrmStage:
-    """The CRM's part of the demo, which lies beside its sandbox."""
-    stage: CrmStage = import_module(f"connector.sandbox.{name}.demo").Demo()
-    return stage
-
-
-def _config(port: int, booking: tuple[str, Stage, str], crm: tuple[str, CrmStage, str]) -> str:
+def _config(port: int, booking: tuple[str, BookingStage, str], crm: tuple[str, CrmStage, str]) -> str:
     """The file's text; each side is given as (system, stage, its sandbox's address)."""
     (system, stage, booking_url), (crm_system, crm_stage, crm_url) = booking, crm
     public = f'public_url = "{stage.public_url}"\n\n[status]\ntoken = {{ file = "status-token" }}\n' if stage.public_url else ""
@@ -106,12 +100,12 @@ def _write_files(folder: Path, text: str, secret_files: dict[str, str]) -> Path:
 class Play:
     """The samples, one client after the other; what is new in the database after each is its story."""
 
-    def __init__(self, service: Service, stage: Stage, crm: CrmStage) -> None:
+    def __init__(self, service: Service, stage: BookingStage, crm: CrmStage) -> None:
         self._service = service
         self._stage = stage
         self._crm = crm
         self._read = service.engine.store.read
-        self._told = 0
+        self._printed = 0
 
     async def run(self) -> None:
         """Book, let the webhooks arrive, and tell what became of them."""
@@ -147,9 +141,9 @@ class Play:
         while self._stage.sandbox.outbox.waiting:
             await self._stage.sandbox.send_webhooks()
             await self._settled()
-        found = [event for event in await self._read(views.events) if event["id"] > self._told]
+        found = [event for event in await self._read(views.events) if event["id"] > self._printed]
         for event in reversed(found):
-            self._told = max(self._told, event["id"])
+            self._printed = max(self._printed, event["id"])
             click.echo(f"{story} {event['client_id']}, {event['type']}: {event['state']}")
             terminal.trace(event["trace"], indent="    ")
             if event["reason"]:
@@ -180,7 +174,11 @@ class Play:
         click.echo(f"Delivered twice: {duplicates} delivery recognised as a duplicate, and not worked on again.\n")
         links = await self._read(views.links)
         columns = ("client_id", "customer_id", "origin", "written_back_at")
-        there = "(was there)" if self._service.engine.connections.booking["stores"].writes_links else "(no place)"
+        there = (
+            "(was there)"
+            if self._service.engine.connections.booking["stores"].can(BookingCapability.WRITES_LINKS)
+            else "(no place)"
+        )
         terminal.table(columns, [[link[column] or there for column in columns] for link in links], empty="No links.")
         click.echo(f"\n{self._stage.stored()}")
         click.echo(self._crm.stored())

@@ -1,0 +1,195 @@
+"""What several processes on one database share besides the queue: locks, a ledger of counted calls, and what one has found out.
+
+Only PostgreSQL has these tables: an SQLite file belongs to one process. Everything here is written in transactions that come
+one after another, so what is read before it is written is still true then.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from connector.model.errors import StoreError
+from connector.store.connection import Connection, marks
+from connector.store.database import Database
+
+#: Seconds: no sooner and no later is the ledger asked again for room.
+SOON, LATE = 0.05, 5.0
+
+
+class Locks:
+    """Locks that end with the process that holds them. Keys of persons are stored as the database stores them elsewhere."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        #: What this process holds or is about to take, and what it could not give up.
+        self._held: set[str] = set()
+        self._left: set[str] = set()
+
+    async def take(self, keys: Collection[str]) -> bool:
+        """Take all of them, or none; False where another process holds one. This process must not hold any of them."""
+        keyed, boot = [self._database.keyed(key) for key in keys], self._database.boot
+        self._held.update(keyed)
+        taken = False
+        try:
+            taken = await self._database.write(lambda connection: _take(connection, keyed, boot))
+        finally:
+            if not taken:
+                self._give_up(keyed)
+        return taken
+
+    async def are_held(self, keys: Collection[str]) -> bool:
+        """Whether some process holds one of them."""
+        keyed = [self._database.keyed(key) for key in keys]
+        query = f"SELECT 1 FROM locks WHERE key IN ({marks(keyed)}) LIMIT 1"
+        return await self._database.read(lambda connection: connection.execute(query, keyed).fetchone() is not None)
+
+    async def release(self, keys: Collection[str]) -> None:
+        """Give them up; where the database cannot, `tidy` does it later."""
+        self._give_up([self._database.keyed(key) for key in keys])
+        with suppress(StoreError):
+            await self.tidy()
+
+    def forget(self) -> None:
+        """Others have taken over: nothing is held any more."""
+        self._held.clear()
+        self._left.clear()
+
+    def _give_up(self, keyed: Collection[str]) -> None:
+        self._held.difference_update(keyed)
+        self._left.update(keyed)
+
+    async def tidy(self) -> None:
+        """Give up what earlier releases have left. Raises StoreError."""
+        left, boot = self._left - self._held, self._database.boot
+        if not left:
+            return
+        self._left -= left
+        query = f"DELETE FROM locks WHERE boot = ? AND key IN ({marks(left)})"
+        try:
+            # Whoever takes one of them from here on comes after this statement.
+            await self._database.write(lambda connection: connection.execute(query, (boot, *left)))
+        except StoreError:
+            self._left |= left
+            raise
+
+
+def _take(connection: Connection, keys: Sequence[str], boot: str) -> bool:
+    # One of our own is a lock that could not be given up: nobody in this process uses it any more.
+    query = f"SELECT 1 FROM locks WHERE boot <> ? AND key IN ({marks(keys)}) LIMIT 1"
+    if connection.execute(query, (boot, *keys)).fetchone() is not None:
+        return False
+    connection.executemany("INSERT INTO locks VALUES (?, ?) ON CONFLICT (key) DO NOTHING", [(key, boot) for key in keys])
+    return True
+
+
+class Reserved(NamedTuple):
+    """What the ledger answers: the ids of the calls that may be sent, and how much of each window is used now.
+
+    `wait` is the seconds after which the next one may fit, 0 where all fitted; `blocked`, whether the remote asked for it.
+    """
+
+    ids: list[int]
+    wait: float
+    used: list[int]
+    blocked: bool = False
+
+
+class Ledger:
+    """Every call that counts in a quota, of all processes: from the moment it may be sent until it has left every window."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def reserve(self, quota: str, windows: Sequence[tuple[int, float]], costs: Sequence[int], margin: float) -> Reserved:
+        """Write down as many of the calls, in their order, as fit into every window of (cost, seconds); `margin` in seconds."""
+        boot, now = self._database.boot, self._database.now()
+
+        def write(connection: Connection) -> Reserved:
+            until = _blocked_until(connection, quota)
+            if until > now:
+                return Reserved([], until - now, [], blocked=True)
+            counted = [_counted(connection, quota, now - seconds - margin) for _, seconds in windows]
+            used, ids = [one for one, _ in counted], list[int]()
+            for cost in costs:
+                # A call that costs more than a window has may go alone; it would wait for ever.
+                full = [index for index, (most, _) in enumerate(windows) if used[index] and used[index] + cost > most]
+                if full:
+                    waits = [(counted[i][1] or now) + windows[i][1] + margin - now for i in full]
+                    return Reserved(ids, min(max(*waits, SOON), LATE), used)
+                ids.append(_count(connection, quota, now, cost, boot))
+                used = [one + cost for one in used]
+            return Reserved(ids, 0.0, used)
+
+        return await self._database.write(write)
+
+    async def settle(self, calls: Sequence[tuple[int, int]]) -> None:
+        """Calls (id, what it cost after all) have been answered."""
+        now = self._database.now()
+        rows = [(now, cost, id_) for id_, cost in calls]
+        await self._database.write(lambda db: db.executemany("UPDATE calls SET done = ?, cost = ? WHERE id = ?", rows))
+
+    async def block(self, quota: str, seconds: float) -> None:
+        """The remote system asked for a pause: nobody calls for so long."""
+        until = self._database.now() + seconds
+
+        def write(connection: Connection) -> None:
+            _save(connection, f"blocked:{quota}", {"until": max(until, _blocked_until(connection, quota))}, until)
+
+        await self._database.write(write)
+
+
+def _blocked_until(connection: Connection, quota: str) -> float:
+    row = connection.execute("SELECT value FROM shared_states WHERE name = ?", (f"blocked:{quota}",)).fetchone()
+    return 0.0 if row is None else float(json.loads(row[0])["until"])
+
+
+def _counted(connection: Connection, quota: str, since: float) -> tuple[int, float | None]:
+    """(cost of the calls in a window, when the first of them was answered)."""
+    row = connection.execute(
+        # Those without a boot id were written by a version that counted a call when it was sent.
+        "SELECT coalesce(sum(cost), 0), min(coalesce(done, CASE WHEN boot IS NULL THEN at END)) FROM calls"
+        " WHERE quota = ? AND (done > ? OR (done IS NULL AND (boot IS NOT NULL OR at > ?)))",
+        (quota, since, since),
+    ).fetchone()
+    return row[0], row[1]
+
+
+def _count(connection: Connection, quota: str, now: float, cost: int, boot: str) -> int:
+    query = "INSERT INTO calls (quota, at, cost, boot) VALUES (?, ?, ?, ?) RETURNING id"
+    return int(connection.execute(query, (quota, now, cost, boot)).fetchone()[0])
+
+
+class SharedStates:
+    """What one process has found out and all go by, by name: JSON-able values, with the time of writing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, name: str, value: dict[str, Any]) -> None:
+        """Write it over what was there."""
+        now = self._database.now()
+        await self._database.write(lambda connection: _save(connection, name, value, now))
+
+    async def list(self, prefix: str) -> dict[str, tuple[dict[str, Any], float]]:
+        """Name without the prefix → (value, Unix time)."""
+        query = "SELECT name, value, at FROM shared_states WHERE substr(name, 1, ?) = ?"
+        rows = await self._database.read(lambda connection: connection.execute(query, (len(prefix), prefix)).fetchall())
+        return {row[0].removeprefix(prefix): (json.loads(row[1]), row[2]) for row in rows}
+
+
+def _save(connection: Connection, name: str, value: dict[str, Any], at: float) -> None:
+    connection.execute(
+        "INSERT INTO shared_states VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at",
+        (name, json.dumps(value), at),
+    )
+
+
+def processes(connection: Connection) -> list[dict[str, Any]]:
+    """The processes whose leases run: `role`, `host`, `pid`, `started_at` (Unix seconds); the oldest first."""
+    rows = connection.execute(
+        "SELECT role, host, pid, started_at FROM processes WHERE seen_at + lease >= unix_now() ORDER BY started_at"
+    )
+    return [{"role": row[0], "host": row[1], "pid": row[2], "started_at": row[3]} for row in rows]

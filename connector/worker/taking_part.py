@@ -1,0 +1,115 @@
+"""What a process does besides its work where several work on one database: it looks after the others.
+
+Once a second it takes over what ended processes were doing, tries to be the one that leads, and compares what the leader has
+found out about the accounts. The leader alone prunes, checks and probes accounts, and resumes what a process that ended was
+doing for long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+import structlog
+
+from connector.config.logs import bare
+from connector.model.errors import ConnectorError
+from connector.store import Store
+from connector.worker.shared_accounts import SharedAccounts
+from connector.worker.worker import Worker
+
+#: Seconds between two looks at the others.
+LOOK = 1.0
+#: Seconds between two looks of the leader for what nobody does any more.
+ROUND = 10.0
+_LEADER = "leader"
+
+Then = Callable[[], Awaitable[None]]
+
+
+class TakingPart:
+    """Runs beside the worker of a process. Of one process on a file it only says that it leads."""
+
+    def __init__(self, store: Store, worker: Worker, accounts: SharedAccounts, clock: Callable[[], float]) -> None:
+        #: Whether this process does what one alone should do.
+        self.leads = not store.database.shared
+        #: What else to let go of when others have taken over, and what a new leader has to begin.
+        self.on_replaced: list[Then] = []
+        self.on_leading: list[Then] = []
+        self._store, self._worker, self._accounts, self._clock = store, worker, accounts, clock
+        self._loop = asyncio.get_running_loop()
+        self._look_now = asyncio.Event()
+        self._next_round = 0.0
+        self._log = structlog.get_logger("connector.worker.taking_part").bind()
+        store.database.on_due = self._heard
+
+    def _heard(self) -> None:
+        """From the thread that listens: a lane is due, or others have taken over."""
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._worker.wake()
+        if self._store.database.replaced:
+            self._look_now.set()
+
+    async def run(self) -> None:
+        """Look after the others until cancelled; a look that fails is followed by the next one."""
+        await self._repeat(self.look)
+
+    async def follow(self) -> None:
+        """Only stay one of them until cancelled: for a process without a worker."""
+        await self._repeat(self._follow)
+
+    async def _follow(self) -> None:
+        await self._stay()
+        await self._accounts.compare(leads=False, watches=False)
+
+    async def _repeat(self, look: Then) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    await self._look_now.wait()
+            self._look_now.clear()
+            try:
+                await look()
+            except ConnectorError as error:
+                # That the database is away has been said by whoever noticed it first.
+                self._log.debug("the other processes cannot be seen", error=str(error))
+            except Exception as error:
+                self._log.error("the other processes cannot be seen", error=type(error).__name__, exc_info=bare(error))
+
+    async def look(self) -> None:
+        """One look. Raises StoreError."""
+        await self._stay()
+        if taken := await self._store.lanes.take_over(self._clock()):
+            self._log.warning("took over events of a process that has ended", events=taken)
+            self._worker.wake()
+        await self._store.locks.tidy()
+        led, self.leads = self.leads, self.leads or await self._store.locks.take([_LEADER])
+        await self._accounts.compare(leads=self.leads)
+        if self.leads and not led:
+            self._log.info("this process leads")
+        if self.leads and self._clock() >= self._next_round:
+            self._next_round = self._clock() + ROUND
+            await _all(self.on_leading)
+
+    async def _stay(self) -> None:
+        if self._store.database.replaced:
+            await self._begin_again()
+
+    async def _begin_again(self) -> None:
+        hint = "It was stopped, or away from the database, for longer than database.lease_seconds. It goes on by itself."
+        self._log.error("other processes have taken over what this one was doing", hint=hint)
+        self.leads = False
+        await self._worker.let_go()
+        await _all(self.on_replaced)
+        self._store.locks.forget()
+        await self._store.database.begin_again()
+        self._worker.go_on()
+
+
+async def _all(jobs: Sequence[Then]) -> None:
+    for job in jobs:
+        await job()

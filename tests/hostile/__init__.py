@@ -1,0 +1,1 @@
+"""Hostile requests: many kinds, on every route, against a real process."""

@@ -1,0 +1,57 @@
+"""What belongs to the database is closed to others, and said where it is not."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from connector.operations.checks import modes
+from connector.store.backup import back_up
+from connector.store.modes import readable_by_others
+from connector.store.opening import open_database
+
+from .samples import NOW, accept, opened
+
+
+@pytest.mark.anyio
+async def test_everything_that_we_make_is_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "connector.db"
+    async with opened(path) as store:
+        await accept(store, "e-1")
+        back_up(path, tmp_path / "backup.db", NOW)
+        assert readable_by_others(path) == []
+        assert modes(path) == []
+
+
+@pytest.mark.anyio
+async def test_a_key_and_a_copy_that_others_can_read_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "connector.db"
+    await open_database(path).close()
+    back_up(path, tmp_path / "backup.db", NOW)
+    (tmp_path / "notes.txt").write_text("SQLite is a database", encoding="utf-8")
+    (tmp_path / "notes.txt").chmod(0o644)
+    (tmp_path / "backup.db").chmod(0o640)
+    (tmp_path / "connector.db.key").chmod(0o604)
+    assert readable_by_others(path) == [(tmp_path / "connector.db.key", 0o604), (tmp_path / "backup.db", 0o640)]
+    key, copy = modes(path)
+    assert (key.id, key.level) == ("database.mode", "warning")
+    assert key.message == "other users of this machine can read connector.db.key (mode 0604)"
+    assert copy.hint == f"Run `chmod 600 {tmp_path / 'backup.db'}`."
+
+
+@pytest.mark.anyio
+async def test_a_lock_file_that_others_can_read_is_closed_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "connector.db.lock"
+    file.touch()
+    file.chmod(0o644)
+    database = open_database(tmp_path / "connector.db")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    await database.close()
+
+
+def test_what_is_not_there_or_is_no_file_is_no_problem(tmp_path: Path) -> None:
+    (tmp_path / "connector.db.key").mkdir()
+    assert readable_by_others(tmp_path / "connector.db") == []
+    assert readable_by_others(tmp_path / "nowhere" / "connector.db") == []
