@@ -23,7 +23,7 @@ SMALL = Size(events=8, persons=1, kills=0, counted=1, limited=False)
 async def test_no_promise_is_broken(system):
     seen = await report(system, SMALL)
     assert list(seen.broken()) == []
-    assert seen.lost.disturbed >= 4
+    assert seen.lost.disturbed >= 2
     assert seen.together.customers == seen.lost.customers == [1]
     assert seen.checked is None or seen.checked > 30
     assert seen.calls.new[0] == {"GET": 1, "PUT": 1}

@@ -280,8 +280,7 @@ class Pipedrive(CRM):
         found.append(await self.check("persons", "persons can be read", lambda: self._client.person("1")))
         if self.records:
             found.append(await self.check("activities", "activities can be read", lambda: self._client.activity("1")))
-        what = "persons and activities" if self.records else "persons"
-        return [*found, self.unchecked(f"whether the token's user may add and edit {what}")]
+        return [*found, self.unchecked("whether the token's user may add and edit persons and activities")]
 
     async def fix(self) -> list[str]:
         """Create our field if it is missing. Raises AccountPaused with a hint when the token may not do that."""
