@@ -21,7 +21,7 @@ from connector.store.follow_ups import queue_follow_up
 from connector.store.inbox import LIVE
 from connector.store.intents import forget_open
 from connector.store.links import link_of, retie, save_link, set_apart, unlink
-from connector.store.reviews.items import clients_of, open_item, withdraw
+from connector.store.reviews.items import alone, clients_of, open_item, withdraw
 from connector.store.reviews.shared import share
 from connector.store.reviews.undo import undo
 
@@ -192,8 +192,10 @@ def _decide(
 
 def _keep_apart(connection: Connection, review_id: int, by: str, now: float) -> None:
     """Remember for every client of the item, and for its person, that it is none of the candidates."""
-    row = connection.execute("SELECT crm, person, candidates FROM reviews WHERE id = ?", (review_id,)).fetchone()
-    person = None if row["person"].startswith("client:") else row["person"]
+    row = connection.execute(
+        "SELECT source, client_id, crm, person, candidates FROM reviews WHERE id = ?", (review_id,)
+    ).fetchone()
+    person = None if row["person"] == alone(row["source"], row["client_id"]) else row["person"]
     for client in clients_of(connection, review_id):
         for candidate in json.loads(row["candidates"]):
             link = Link(client["source"], client["client_id"], row["crm"], candidate["customer_id"], "review")
