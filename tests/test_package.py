@@ -55,7 +55,15 @@ def test_the_source_archive_has_everything(archive):
         ours = {p.relative_to(ROOT) for p in (ROOT / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts}
         theirs = {p.relative_to(archive) for p in (archive / folder).rglob("*") if p.is_file()}
         assert {path for path in ours - theirs if not re.search(r"\.(db|db-\w+|lock)$", path.name)} == set()
-    for name in ("README.md", "LICENSE", "CHANGELOG.md", "Makefile", "config.example.toml", "requirements.lock", ".ci/run"):
+    for name in (
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "Makefile",
+        "config.example.toml",
+        "requirements-image.lock",
+        ".ci/run",
+    ):
         assert (archive / name).exists(), name
 
 
