@@ -80,6 +80,8 @@ class CrmAccount(SandboxAccount):
     one_name = False
     #: Characters that the text of an appointment's record holds.
     room: int
+    #: Whether `connector check --fix` has something to make there.
+    needs_preparation = True
 
     def as_kept(self, new: NewCustomer) -> NewCustomer:
         """What is read of a customer who was made of this."""
