@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, NOTHING, CrmCapability, Uniqueness
+from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.pipedrive import mapping, own_fields
 from connector.crms.pipedrive.api import Client
 from connector.crms.pipedrive.own_fields import OwnFields
@@ -17,6 +17,7 @@ from connector.crms.pipedrive.refusals import Refusals
 from connector.crms.pipedrive.settings import PipedriveSettings
 from connector.crms.pipedrive.window import Window
 from connector.model.bookings import Appointment
+from connector.model.capabilities import CrmCapability
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
