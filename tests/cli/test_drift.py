@@ -9,7 +9,7 @@ from .place import Place
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.operations.drift.run.LOOK_AGAIN", 0.05)
+    monkeypatch.setattr("connector.operations.waiting.LOOK_AGAIN", 0.05)
 
 
 def ran(place: Place, *arguments: str) -> tuple[int, str]:
