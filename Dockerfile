@@ -8,14 +8,16 @@ ARG BASE=python:3.13-slim-trixie
 FROM ${BASE} AS build
 WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-COPY requirements.lock ./
+# With the extras postgres and jwt: a read-only image is no place to add packages to.
+COPY requirements-image.lock ./
 RUN python -m venv /opt/connector \
-    && /opt/connector/bin/python -m pip install --quiet --require-hashes --requirement requirements.lock
+    && /opt/connector/bin/python -m pip install --quiet --require-hashes --requirement requirements-image.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY connector ./connector
 RUN /opt/connector/bin/python -m pip install --quiet --no-deps --no-build-isolation . \
     && /opt/connector/bin/python -m compileall -q /opt/connector/lib \
-    && /opt/connector/bin/connector --help > /dev/null
+    && /opt/connector/bin/connector --help > /dev/null \
+    && /opt/connector/bin/python -c "import psycopg, cryptography.hazmat.primitives.serialization"
 
 FROM ${BASE}
 COPY --from=build /opt/connector /opt/connector

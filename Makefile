@@ -12,6 +12,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-head
 
 # Many tests wait for processes and servers: twice as many workers as processors leave neither idle.
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+UPGRADE ?= --upgrade
 VERSIONS ?= 3.11 3.12 3.13 3.14
 # What depends on the interpreter: the database, connections, processes, and the wheel, which is built, installed and run.
 SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
@@ -92,9 +93,10 @@ check-skeletons: .venv/.installed-dev ## lint, types and imports of both skeleto
 	$$bin/python scripts/new_integration.py crm acme_crm && $$bin/python scripts/new_integration.py booking-system zeta_booking && \
 	$$bin/ruff check . && $$bin/ruff format --check . && $$bin/mypy && PYTHONPATH=. $$bin/lint-imports --no-cache
 
-lock: .venv/.installed-dev ## write both lock files again from pyproject.toml
-	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
-	$(COMPILE) --upgrade --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+lock: .venv/.installed-dev ## write the lock files again from pyproject.toml (UPGRADE= keeps the versions that will do)
+	$(COMPILE) $(UPGRADE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) $(UPGRADE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) $(UPGRADE) --extra postgres --extra jwt --constraint requirements-dev.lock --output-file requirements-image.lock pyproject.toml
 	@echo "Now run make licences: its list must fit the new lock files."
 
 licences: .venv/.installed-dev ## write docs/licences.md again from the lock files; fails where a licence is unknown

@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-SHIPPED, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
+#: What `pip install` needs, what the image holds (that, and the extras), and what development needs (all of it, and the tools).
+INSTALLED, IMAGE, DEVELOPMENT = "requirements.lock", "requirements-image.lock", "requirements-dev.lock"
 PAGE = ROOT / "docs" / "licences.md"
 
 #: Licences under which a package may be used here; all let a program that uses it be given away under the MIT licence. The
 #: LGPL ones are used as libraries that anybody can replace.
 ALLOWED = frozenset(
     {
-        *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0", "PSF-2.0", "Unlicense"),
+        *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "MPL-2.0", "PSF-2.0", "Unlicense"),
         *("LGPL-2.1-or-later", "LGPL-3.0-only", "LicenseRef-Public-Domain"),
     }
 )
@@ -99,7 +100,7 @@ def licence_of(name: str, about: metadata.PackageMetadata) -> str:
     return given
 
 
-def page(shipped: Iterable[Package], development: Iterable[Package]) -> str:
+def page(installed: Iterable[Package], image: Iterable[Package], development: Iterable[Package]) -> str:
     """The text of docs/licences.md."""
     lines = [
         "# Licences of the packages",
@@ -107,13 +108,17 @@ def page(shipped: Iterable[Package], development: Iterable[Package]) -> str:
         "Written by `make licences` from the lock files. A test compares it, and refuses a licence that is unknown or not in",
         "the list of `scripts/packages.py`. connector itself is under the [MIT licence](../LICENSE).",
     ]
-    every = list(shipped)
-    names = {package.name for package in every}
-    only = [package for package in development if package.name not in names]
-    tables = {"In the image and with `pip install`": every, "For development and the extra `postgres` only": only}
+    tables = {
+        "In the image and with `pip install`": installed,
+        "In the image and with the extras `postgres` and `jwt`": image,
+        "For development only": development,
+    }
+    above: set[str] = set()
     for title, packages in tables.items():
+        new = [one for one in packages if one.name not in above]
+        above |= {one.name for one in new}
         lines += ["", f"## {title}", "", "| package | version | licence |", "|---|---|---|"]
-        lines += [f"| {one.name} | {one.version} | {licence_of(one.name, said(one))} |" for one in packages]
+        lines += [f"| {one.name} | {one.version} | {licence_of(one.name, said(one))} |" for one in new]
     return "\n".join([*lines, ""])
 
 
@@ -155,13 +160,13 @@ def _component(package: Package) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Do what is asked; 1 with the reason where it cannot be done."""
-    shipped, development = (locked((ROOT / name).read_text(encoding="utf-8")) for name in (SHIPPED, DEVELOPMENT))
+    locks = [locked((ROOT / name).read_text(encoding="utf-8")) for name in (INSTALLED, IMAGE, DEVELOPMENT)]
     try:
         if arguments == ["licences"]:
-            PAGE.write_text(page(shipped, development), encoding="utf-8")
+            PAGE.write_text(page(*locks), encoding="utf-8")
         elif arguments == ["sbom"]:
             version = re.search(r'__version__ = "(.+)"', (ROOT / "connector" / "__init__.py").read_text(encoding="utf-8"))
-            print(json.dumps(bill(shipped, version[1] if version else "unknown"), indent=1))
+            print(json.dumps(bill(locks[1], version[1] if version else "unknown"), indent=1))
         else:
             print("usage: python scripts/packages.py licences | sbom", file=sys.stderr)
             return 2

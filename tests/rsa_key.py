@@ -37,7 +37,8 @@ PUBLIC = (number(P) * number(Q), 65537)
 
 def element(tag: int, content: bytes) -> bytes:
     size = len(content)
-    length = bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2)
+    octets = size.to_bytes((size.bit_length() + 7) // 8)
+    length = bytes([size]) if size < 128 else bytes([0x80 | len(octets)]) + octets
     return bytes([tag]) + length + content
 
 

@@ -55,7 +55,15 @@ def test_the_source_archive_has_everything(archive):
         ours = {p.relative_to(ROOT) for p in (ROOT / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts}
         theirs = {p.relative_to(archive) for p in (archive / folder).rglob("*") if p.is_file()}
         assert {path for path in ours - theirs if not re.search(r"\.(db|db-\w+|lock)$", path.name)} == set()
-    for name in ("README.md", "LICENSE", "CHANGELOG.md", "Makefile", "config.example.toml", "requirements.lock", ".ci/run"):
+    for name in (
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "Makefile",
+        "config.example.toml",
+        "requirements-image.lock",
+        ".ci/run",
+    ):
         assert (archive / name).exists(), name
 
 
@@ -100,3 +108,14 @@ def test_the_package_says_what_it_is():
     promised = {line.rpartition(" ")[2] for line in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", line)}
     assert f"3.{PROJECT['requires-python'].partition('.')[2]}" in promised
     assert "3.13" in promised, "the image's own"
+
+
+def test_a_service_holds_nothing_that_draws_on_terminals():
+    program = (
+        "import sys, connector.__main__ as program; program.leave_out_terminals()\n"
+        "import connector.app, connector.cli.running, connector.registry as r; [r.Registry().crm(name) for name in r.CRMS]\n"
+        "print(sorted({'rich', 'pygments', 'jinja2'} & sys.modules.keys()))\n"
+        "import rich.console; print(rich.console.Console)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == ["[]", "<class 'rich.console.Console'>"], done.stderr

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SHIPPED = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-DEVELOPMENT = (ROOT / "requirements-dev.lock").read_text(encoding="utf-8")
+SHIPPED = (ROOT / "requirements-image.lock").read_text(encoding="utf-8")
+LOCKS = ("requirements.lock", "requirements-image.lock", "requirements-dev.lock")
 
 
 @pytest.fixture
@@ -24,8 +24,14 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_the_page_of_licences_is_what_make_licences_writes(packages: Any) -> None:
     written = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
-    assert packages.page(packages.locked(SHIPPED), packages.locked(DEVELOPMENT)) == written, "run `make licences`"
-    assert re.search(r"\| pydantic \| [\d.]+ \| MIT \|", written)
+    locks = [packages.locked((ROOT / name).read_text(encoding="utf-8")) for name in LOCKS]
+    assert packages.page(*locks) == written, "run `make licences`"
+    _, installed, image, development = written.split("\n## ")
+    assert re.search(r"\| pydantic \| [\d.]+ \| MIT \|", installed)
+    assert re.search(r"\| cryptography \| [\d.]+ \| Apache-2.0 OR BSD-3-Clause \|", image)
+    assert re.search(r"\| psycopg \| [\d.]+ \| LGPL-3.0-only \|", image)
+    assert re.search(r"\| ruff \| [\d.]+ \| MIT \|", development)
+    assert written.count("| idna |") == 1, "each package once"
 
 
 def test_every_locked_package_is_read_with_its_hashes(packages: Any) -> None:

@@ -64,7 +64,7 @@ def test_what_the_package_needs_to_be_built_is_copied():
 def test_packages_are_installed_from_the_lock_with_hashes():
     installs = [line for line in STEPS if "pip install" in line]
     assert len(installs) == 2
-    assert "--require-hashes --requirement requirements.lock" in installs[0]
+    assert "--require-hashes --requirement requirements-image.lock" in installs[0]
     assert "--no-deps --no-build-isolation ." in installs[1]
 
 
@@ -134,7 +134,7 @@ def normal(requirement: str) -> str:
     return re.split(r"[\s<>=;\[~!]", requirement, maxsplit=1)[0].lower().replace("_", "-")
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-image.lock", "requirements-dev.lock"])
 def test_a_lock_has_a_hash_for_everything_and_says_nothing_about_the_machine_that_made_it(name):
     content = (ROOT / name).read_text(encoding="utf-8")
     entries = re.split(r"(?m)^(?=[a-z0-9])", re.sub(r"(?m)^\s*#.*\n", "", content))[1:]
@@ -144,15 +144,18 @@ def test_a_lock_has_a_hash_for_everything_and_says_nothing_about_the_machine_tha
 
 
 def test_the_locks_name_every_dependency_and_agree():
-    run, dev = pins("requirements.lock"), pins("requirements-dev.lock")
-    extra = PROJECT["project"]["optional-dependencies"]["dev"]
+    run, image, dev = (pins(name) for name in ("requirements.lock", "requirements-image.lock", "requirements-dev.lock"))
+    extras = PROJECT["project"]["optional-dependencies"]
     assert {normal(r) for r in PROJECT["project"]["dependencies"]} <= run.keys()
-    assert {normal(r) for r in extra} <= dev.keys()
-    assert {name: dev.get(name) for name in run} == run
+    assert {normal(r) for r in extras["dev"]} <= dev.keys()
+    assert {normal(r) for r in (*extras["postgres"], *extras["jwt"])} <= image.keys() - run.keys()
+    assert {name: image.get(name) for name in run} == run
+    assert {name: dev.get(name) for name in image} == image
 
 
 def test_building_the_package_downloads_nothing():
-    assert {normal(r) for r in PROJECT["build-system"]["requires"]} <= pins("requirements.lock").keys()
+    for name in ("requirements.lock", "requirements-image.lock"):
+        assert {normal(r) for r in PROJECT["build-system"]["requires"]} <= pins(name).keys()
 
 
 # ---- Makefile ----

@@ -6,7 +6,7 @@ from collections import Counter
 
 import httpx
 import pytest
-from crms.salesforce.shapes import Checked
+from crms.salesforce.shapes import conforming
 from starlette.responses import JSONResponse
 
 from connector import registry
@@ -46,7 +46,7 @@ async def test_what_is_broken_is_said(monkeypatch):
 
 
 async def test_an_exchange_that_does_not_conform_is_counted_and_goes_on():
-    answered = Counting(JSONResponse({"records": "none"}), Checked)
+    answered = Counting(JSONResponse({"records": "none"}), conforming)
     async with httpx.AsyncClient(transport=answered, base_url="https://crm.test") as client:
         unknown = await client.get("/no/such/call")
         odd = await client.get("/services/data/v62.0/query", params={"q": "SELECT Id FROM Contact"})

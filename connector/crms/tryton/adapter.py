@@ -283,17 +283,16 @@ class Tryton(CRM):
         await self._demand_customers()
 
     async def checks(self) -> list[Check]:
-        """Say separately whether parties and attachments can be read and written."""
+        """Say separately whether parties can be read and written, and attachments, where some sync records appointments."""
 
         async def attachments() -> None:
             await self._demand_all([ATTACHMENT])
             await self._name(UPDATE, 1)
 
-        return [
-            await self.check("parties", "parties can be read, made and changed", self._demand_customers),
-            # Whoever records no appointments needs no attachments.
-            await self.check("attachments", "attachments can be read, made and changed", attachments, level="warning"),
-        ]
+        found = [await self.check("parties", "parties can be read, made and changed", self._demand_customers)]
+        if self.records:
+            found.append(await self.check("attachments", "attachments can be read, made and changed", attachments))
+        return found
 
     async def _demand_customers(self) -> None:
         await self._demand_all([PARTY, MECHANISM])

@@ -63,6 +63,7 @@ def customer(data: Any) -> Customer | None:
     return Customer(
         id=str(data["id"]),
         first_name="" if name.casefold() in values else name,
+        one_name=True,
         emails=tuple(dict.fromkeys(of["email"])),
         mobile_phone=next(iter(of["mobile_phone"]), ""),
         phone=next(iter(of["phone"]), ""),
@@ -106,9 +107,8 @@ def new_party(name: str, values: Mapping[str, str], person_key: str) -> dict[str
 
 def fill_values(current: Customer, new: NewCustomer) -> dict[str, str]:
     """Our field → value, for what `new` knows and `current` does not; both names count as one."""
-    found = {field: _said(getattr(new, field)) for field in contacts.blanks(current, new, TYPES)}
-    names = {field: _said(getattr(new, field)) for field in ("first_name", "last_name")}
-    return {**({} if current.first_name else {field: text for field, text in names.items() if text}), **found}
+    found = contacts.blanks(current, new, ("first_name", "last_name", *TYPES))
+    return {field: text for field in found if (text := _said(getattr(new, field)))}
 
 
 def written(values: Mapping[str, str]) -> dict[str, Any]:

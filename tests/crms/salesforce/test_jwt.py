@@ -1,6 +1,7 @@
 """The JWT bearer flow: a statement that our private key signs, and what becomes of each refusal."""
 
 import json
+import sys
 import time
 
 import httpx
@@ -184,6 +185,16 @@ def test_a_file_that_is_no_key_is_a_fault_that_does_not_repeat_it(tmp_path):
     assert "private_key" in fault
     assert "no RSA private key" in fault
     assert PEM[40:60] not in fault
+
+
+def test_without_the_package_file_key_and_command_are_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, PEM)
+    (fault,) = caught.value.faults
+    assert "connector.toml" in str(caught.value)
+    assert "private_key" in fault
+    assert 'python -m pip install "cryptography>=44"' in fault
 
 
 @pytest.mark.parametrize("key", ["a\x00b\nc", "a\tb"])
