@@ -44,7 +44,7 @@ def configuration(config: Config) -> list[Check]:
         Check(
             id="config.secrets",
             level="warning",
-            message=f"{key} stands in {name} itself",
+            message=f"{key} is written in plain text in {name}",
             hint='Move it out of the file: { env = "NAME" } or { file = "path" }.',
         )
         for key in config.plain_secrets
@@ -289,7 +289,7 @@ def _failure(breaker: CircuitBreaker, error: RemoteError) -> Check:
         return Check(id=f"{account}.account", level="error", message=text, hint=error.hint)
     hint = error.hint or (
         "Nothing is lost: events wait and go on by themselves when it answers."
-        f" If it lasts, look at base_url in [{account}] and at what stands in between: DNS, firewall, proxy."
+        f" If it lasts, look at base_url in [{account}] and check DNS, firewall and proxy."
     )
     return Check(id=f"{account}.account", level="error", message=str(error), hint=hint)
 

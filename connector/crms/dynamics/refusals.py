@@ -151,7 +151,7 @@ class Refusals:
             hint = f"Our user may not write this row. Dataverse's reason: {code or 'none'}."
             return Rejected(self._text(what, f"answered {status}"), account=self._account, status=403, hint=hint)
         if what == CHANGE_DEFINITION:
-            hint = "Give the application user the role System Customizer for this once, or make column and key by hand"
+            hint = "Give the application user the role System Customizer while you run it, or make column and key by hand"
             return self._paused(what, "our user may not do that", hint, status)
         return self._paused(what, f"our user lacks a privilege ({code or status})", ROLE, status)
 

@@ -380,7 +380,7 @@ class Odoo(CRM):
         try:
             await self._client.create_field(PARTNER, field, "Mobile")
         except AccountPaused as error:
-            hint = f"Give the user of [{self.remote.account}] the Settings right for a moment, or make the text field by hand."
+            hint = f"Give the user of [{self.remote.account}] the Settings right while you run it, or make the field by hand."
             raise AccountPaused(str(error), account=self.remote.account, status=error.status, hint=hint) from None
         self._fields = None
         return [f"Odoo: created the field {field} of contacts, for mobile numbers."]

@@ -150,7 +150,7 @@ class Refusals:
                 hint = f"{hint} ([{self._account}]); {LATER}"
                 return ActionRefused(text, action=what, account=self._account, status=status, hint=hint)
             case "INSUFFICIENT_ACCESS" if what in (CREATE_FIELD, PERMIT_FIELD):
-                hint = "Let our user customize the application and view setup for this once, or make the field by hand"
+                hint = "Let our user customize the application and view setup while you run it, or make the field by hand"
                 return self._paused(what, "our user may not do that", hint, status)
         return None
 

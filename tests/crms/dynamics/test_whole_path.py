@@ -1,93 +1,34 @@
 """The whole way: Booxi's webhooks over a socket, the real service, Dynamics 365's sandbox."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from connector import registry
-from connector.app import Service
-from connector.config import settings as config
-from connector.sandbox.booxi.app import BooxiSandbox
-from connector.sandbox.booxi.webhooks import Target
 from connector.sandbox.dynamics.app import DynamicsSandbox
 from connector.sandbox.kit.faults import Faults
-from connector.store import views
 
+from .. import whole_path
+from ..whole_path import ADA, TOMORROW
 from .shapes import conforming
 
 pytestmark = pytest.mark.anyio
-KEY = "new_connectorkey"
-TOMORROW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=1)
-ADA = {"firstName": "Ada", "lastName": "Byron", "email": "ada@example.com", "mobilePhoneNumber": "+1 514 555 0123"}
-CONFIG = """
-[server]
-port = 0
-[worker]
-drain_seconds = 0.5
-[booking.stores]
-system = "booxi"
-base_url = "https://booxi.test"
-partner_key = "sandbox-partner-key"
-module_id = "dynamics"
-default_country = "CA"
-limits = { per_second = 0, per_minute = 0 }
-[booking.stores.webhook]
-verify = "none"
-[crm.main]
+SETTINGS = """
 system = "dynamics"
 base_url = "https://example.crm.dynamics.com"
 tenant_id = "sandbox-tenant"
 client_id = "sandbox-client"
 client_secret = "sandbox-secret"
-[[sync]]
-booking = "stores"
-crm = "main"
-record_appointments = true
 """
 
 
-class World:
-    """Both sandboxes, and the service between them while `running`."""
+class World(whole_path.World):
+    """The service between Booxi and Dynamics."""
 
     def __init__(self, folder: Path) -> None:
-        self.booxi = BooxiSandbox(quota=None, module_ids=("dynamics",), retries=[0.05] * 200)
-        self.dynamics = DynamicsSandbox(key_columns=(KEY,))
-        self.way = conforming(httpx.ASGITransport(self.dynamics.app))
-        self.file = folder / "connector.toml"
-        self.file.write_text(CONFIG, encoding="utf-8")
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        loaded = config.load(self.file, systems=registry.Registry())
-        transports = {"booking.stores": httpx.ASGITransport(self.booxi.app), "crm.main": self.way}
-        self.service = await Service.open(loaded, transports=transports)
-        await self.service.start()
-        self.booxi.outbox.target = Target(f"{self.service.url}/webhooks/stores")
-        try:
-            yield
-        finally:
-            await self.service.stop()
-
-    async def settled(self) -> None:
-        """Send what waits, and let everything come to its end."""
-        await self.booxi.send_webhooks(concurrency=16)
-        concluded = asyncio.Event()
-        forget = self.service.engine.worker.watch(concluded)
-        async with asyncio.timeout(30):
-            while True:
-                concluded.clear()
-                queue = await self.service.engine.store.read(views.queue)
-                if not queue["queued"] + queue["running"] + queue["retrying"]:
-                    return forget()
-                await concluded.wait()
-
-    async def states(self) -> set[str]:
-        return {event["state"] for event in await self.service.engine.store.read(views.events, limit=1_000)}
+        self.dynamics = DynamicsSandbox(key_columns=("new_connectorkey",))
+        super().__init__(folder, SETTINGS, conforming(httpx.ASGITransport(self.dynamics.app)))
 
 
 @pytest.fixture
@@ -98,9 +39,7 @@ def world(tmp_path) -> World:
 @pytest.mark.parametrize("clients", [1, 6])
 async def test_thirty_events_for_one_new_person_at_once_make_one_contact(world, clients):
     async with world.running():
-        ids = [world.booxi.add_client(**ADA) for _ in range(clients)]
-        for number in range(30):
-            world.booxi.book(ids[number % clients], starts_at=TOMORROW + timedelta(hours=number))
+        world.book(clients, 30)
         await world.settled()
         assert await world.states() == {"done"}
     (contact,) = world.dynamics.contacts()
