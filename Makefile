@@ -29,7 +29,7 @@ demo: .venv/.installed ## both remote systems as sandboxes, sample webhooks, the
 	@$(BIN)/connector demo $(DEMO_ARGS)
 
 test: .venv/.installed-dev ## the whole test suite
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-all: ## a short suite on each Python from 3.11 that is found, each in an environment of its own (VERSIONS="3.12 3.13")
 	@found=0; for version in $(VERSIONS); do \
@@ -93,13 +93,13 @@ check-skeletons: .venv/.installed-dev ## lint, types and imports of both skeleto
 	$$bin/python scripts/new_integration.py crm acme_crm && $$bin/python scripts/new_integration.py booking-system zeta_booking && \
 	$$bin/ruff check . && $$bin/ruff format --check . && $$bin/mypy && PYTHONPATH=. $$bin/lint-imports --no-cache
 
-lock: .venv/.installed-dev ## write the lock files anew from pyproject.toml (UPGRADE= keeps the versions that will do)
+lock: .venv/.installed-dev ## write the lock files again from pyproject.toml (UPGRADE= keeps the versions that will do)
 	$(COMPILE) $(UPGRADE) --output-file requirements.lock pyproject.toml
 	$(COMPILE) $(UPGRADE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	$(COMPILE) $(UPGRADE) --extra postgres --extra jwt --constraint requirements-dev.lock --output-file requirements-image.lock pyproject.toml
 	@echo "Now run make licences: its list must fit the new lock files."
 
-licences: .venv/.installed-dev ## write docs/licences.md anew from the lock files; fails where a licence is unknown
+licences: .venv/.installed-dev ## write docs/licences.md again from the lock files; fails where a licence is unknown
 	@$(BIN)/python scripts/packages.py licences
 
 sbom: .venv/.installed-dev ## print what the image holds as CycloneDX (make -s sbom > sbom.json)

@@ -149,8 +149,7 @@ class Load:
 async def run(port: int, connections: int, seconds: float, token: str, prefix: str) -> dict[str, object]:
     """Send for `seconds` after a second of warming up."""
     load, loop = Load(f"127.0.0.1:{port}", token, prefix), asyncio.get_running_loop()
-    for _ in range(connections):
-        await loop.create_connection(lambda: Sender(load), "127.0.0.1", port)
+    made = [await loop.create_connection(lambda: Sender(load), "127.0.0.1", port) for _ in range(connections)]
     await asyncio.sleep(1.0)
     load.statuses.clear()
     load.latencies.clear()
@@ -158,6 +157,9 @@ async def run(port: int, connections: int, seconds: float, token: str, prefix: s
     await asyncio.sleep(seconds)
     elapsed = time.perf_counter() - begun
     load.running = False
+    for transport, _ in made:
+        # Who runs this again and again in one process must not leave the server more and more idle connections.
+        transport.close()
     latencies = sorted(load.latencies)
     return {
         "rate": len(latencies) / elapsed,

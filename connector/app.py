@@ -18,9 +18,9 @@ import uvicorn
 from prometheus_client import Histogram
 
 from connector import __version__
-from connector.booking_systems.base import BookingCapability
 from connector.config.addresses import is_any
 from connector.config.settings import Config
+from connector.model.capabilities import BookingCapability
 from connector.model.deliveries import Delivery
 from connector.model.errors import ConfigError, StoreError
 from connector.model.measures import STORING
@@ -245,11 +245,12 @@ def calm_the_collector() -> None:
     """Let the garbage collector leave alone what the start has built, and look less often at the rest.
 
     Requests that wait for their commit keep many young objects alive; at the interpreter's own thresholds a tenth of the
-    receiver's time went into looking at them (docs/benchmarks.md).
+    receiver's time went into looking at them (docs/benchmarks.md). What was young then and is dropped later, such as
+    connections that have ended, is found soon: after the freeze there is little to look at.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 50, 50)
+    gc.set_threshold(10_000, 5, 5)
 
 
 class _Server(uvicorn.Server):

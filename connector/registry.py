@@ -25,6 +25,7 @@ CRMS = {
     "zoho": "connector.crms.zoho.adapter:Zoho",
     "odoo": "connector.crms.odoo.adapter:Odoo",
     "pipedrive": "connector.crms.pipedrive.adapter:Pipedrive",
+    "tryton": "connector.crms.tryton.adapter:Tryton",
 }
 
 

@@ -65,15 +65,22 @@ class Call:
     #: Headers that the request must have, by lower-case name, as patterns.
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def fits(self, path: str, headers: httpx.Headers) -> bool:
+        """Whether a request with this path and these headers is this call."""
+        named = all(re.fullmatch(pattern, headers.get(name, "")) for name, pattern in self.headers.items())
+        return named and re.fullmatch(self.path, path) is not None
+
 
 class Conforming(httpx.AsyncBaseTransport):
     """Passes on to `inner` what is one of `calls`; every status that a call does not list is answered with `refusal`.
 
-    `seen` holds method, pattern and status of what was answered.
+    `seen` holds method, pattern and status of what was answered. Members of a body whose names match `further` are the user's
+    own fields: what they are given is between `[sync.fields]` and the account.
     """
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, calls: Sequence[Call], refusal: Any) -> None:
-        self._inner = inner
+    def __init__(self, inner: httpx.AsyncBaseTransport, calls: Sequence[Call], refusal: Any, further: str = "(?!)") -> None:
+        self.inner = inner
+        self._further = further
         self._calls = calls
         self._refusal = refusal
         self.seen: list[tuple[str, str, int]] = []
@@ -82,22 +89,19 @@ class Conforming(httpx.AsyncBaseTransport):
         """Check, pass on, check."""
         await request.aread()
         path = unquote(request.url.raw_path.decode().partition("?")[0])
-        call = next((c for c in self._calls if c.method == request.method and re.fullmatch(c.path, path)), None)
+        call = next((c for c in self._calls if c.method == request.method and c.fits(path, request.headers)), None)
         if call is None:
-            raise Nonconforming(f"no such call is published: {request.method} {path}")
+            raise Nonconforming(f"no such call is published, or not with these headers: {request.method} {path}")
         self.check_request(call, request)
-        response = await self._inner.handle_async_request(request)
+        response = await self.inner.handle_async_request(request)
         content = await response.aread()
         self.seen.append((call.method, call.path, response.status_code))
         if content not in INJECTED and not content.startswith(b"<"):
-            self.check_answer(call, request, response.status_code, content)
+            self.check_answer(call, request, response)
         return httpx.Response(response.status_code, headers=response.headers, content=content, request=request)
 
     def check_request(self, call: Call, request: httpx.Request) -> None:
         """Hold a request to its call."""
-        for name, pattern in call.headers.items():
-            if not re.fullmatch(pattern, request.headers.get(name, "")):
-                raise Nonconforming(f"{call.method} {call.path}: the header {name}")
         fits(call.query, json.dumps(dict(request.url.params)), f"{call.method} {call.path}: the parameters")
         if call.body is None:
             if request.content:
@@ -108,10 +112,13 @@ class Conforming(httpx.AsyncBaseTransport):
         content = request.content.decode()
         if call.content_type == "application/x-www-form-urlencoded":
             content = json.dumps(dict(httpx.QueryParams(content)))
+        elif isinstance(body := json.loads(content), dict):
+            content = json.dumps({name: value for name, value in body.items() if not re.fullmatch(self._further, name)})
         fits(call.body, content, f"{call.method} {call.path}: the request")
 
-    def check_answer(self, call: Call, request: httpx.Request, status: int, content: bytes) -> None:
-        """Hold an answer to its call."""
+    def check_answer(self, call: Call, request: httpx.Request, response: httpx.Response) -> None:
+        """Hold an answer, which was read, to its call."""
+        status, content = response.status_code, response.content
         shape = call.answers.get(status, self._refusal)
         what = f"{call.method} {call.path}: the answer {status}"
         if status < 300 and not content and call.may_be_empty:

@@ -15,13 +15,13 @@ from remote.authority import Authority
 from rsa_key import PEM
 
 from connector import registry
-from connector.booking_systems.base import BookingCapability
 from connector.config import settings
 from connector.config.operators import OperatorSettings, StatusSettings
 from connector.config.outbound import OutboundSettings
 from connector.config.reader import _nested
-from connector.crms.base import CrmCapability, Uniqueness
-from connector.remote.integration import Capability, Integration
+from connector.crms.base import Uniqueness
+from connector.model.capabilities import BookingCapability, Capability, CrmCapability
+from connector.remote.integration import Integration
 
 ROOT = Path(__file__).parent.parent
 

@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from connector.model.states import MOVES
+from connector.model.states import MOVES, State, Step
 
 PAGE = (Path(__file__).parent.parent / "docs" / "events.md").read_text(encoding="utf-8")
 #: The states in which the inbox may store an event: one for each way a delivery can be read.
@@ -33,6 +34,10 @@ def test_an_event_begins_where_the_inbox_puts_it_and_ends_where_nothing_leads_on
     assert {old for old, new in drawn() if new == "[*]"} == {state for state, moves in MOVES.items() if not moves}
 
 
+def test_every_state_has_its_moves():
+    assert list(MOVES) == list(get_args(State))
+
+
 @pytest.mark.parametrize("state", MOVES)
 def test_every_state_is_explained(state):
     section = PAGE.partition("\n## States\n")[2].partition("\n## ")[0]
@@ -40,9 +45,9 @@ def test_every_state_is_explained(state):
 
 
 def test_the_steps_are_those_of_the_database():
-    from connector.store.sqlite import schema
+    from connector.store.sqlite.first_tables import TABLES
 
-    allowed = re.search(r"CHECK \(step IN \(([^)]*)\)\)", schema._TABLES)
+    allowed = re.search(r"CHECK \(step IN \(([^)]*)\)\)", TABLES)
     assert allowed is not None
     section = PAGE.partition("\n## Steps\n")[2].partition("\n## ")[0]
-    assert re.findall(r"(?m)^\| `(\w+)` \|", section) == re.findall(r"\w+", allowed[1])
+    assert re.findall(r"(?m)^\| `(\w+)` \|", section) == re.findall(r"\w+", allowed[1]) == list(get_args(Step))

@@ -108,3 +108,14 @@ def test_the_package_says_what_it_is():
     promised = {line.rpartition(" ")[2] for line in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", line)}
     assert f"3.{PROJECT['requires-python'].partition('.')[2]}" in promised
     assert "3.13" in promised, "the image's own"
+
+
+def test_a_service_holds_nothing_that_draws_on_terminals():
+    program = (
+        "import sys, connector.__main__ as program; program.leave_out_terminals()\n"
+        "import connector.app, connector.cli.running, connector.registry as r; [r.Registry().crm(name) for name in r.CRMS]\n"
+        "print(sorted({'rich', 'pygments', 'jinja2'} & sys.modules.keys()))\n"
+        "import rich.console; print(rich.console.Console)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == ["[]", "<class 'rich.console.Console'>"], done.stderr

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Model, Reading
-from connector.remote.integration import Capability, Integration
+from connector.model.capabilities import BookingCapability, Capability
+from connector.remote.integration import Integration
 from connector.remote.signatures import Verifier
 
 
@@ -38,21 +39,6 @@ class Page(Model):
     events: tuple[Event, ...]
     cursor: dict[str, Any]
     fraction: float = 0.0
-
-
-class BookingCapability(Capability):
-    """What a booking system can do or not."""
-
-    #: There is a place for a customer id. Without it `write_link` is never called.
-    WRITES_LINKS = "stores a customer's id"
-    #: Without it nobody compares what is stored with our links.
-    READS_LINKS = "shows what is stored"
-    #: Each booking carries its own link: a known client's next booking is written as well.
-    LINKS_APPOINTMENTS = "stores it with each booking"
-    #: A client's id is made of the e-mail address, which may come to belong to somebody else.
-    MOVING_IDS = "knows clients by their address only"
-    #: Deliveries may be HTML forms as well as JSON.
-    FORMS = "sends HTML forms"
 
 
 class BookingSystem(Integration):

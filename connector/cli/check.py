@@ -46,12 +46,7 @@ def check(config_path: Path, fix: bool, source: str | None, people: str | None, 
     from connector.cli import output as terminal
 
     found = operate(config, lambda to: to.check(fix))
-    if as_json:
-        terminal.show_json(found)
-    else:
-        terminal.checks(found)
-    if any(one["level"] == "error" for one in found):
-        sys.exit(1)
+    terminal.conclude_checks(found, as_json)
 
 
 def _drift(config: Config, source: str, sample: int | None, fix: bool, as_json: bool) -> None:

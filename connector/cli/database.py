@@ -138,9 +138,4 @@ def check_database(config_path: Path, as_json: bool) -> None:
     if not config.database.on_server and not config.database.path.exists():
         raise StoreError(f"There is no database {config.database.name}.", hint="It is made by the first `connector serve`.")
     found = check(config.database)
-    if as_json:
-        terminal.show_json(found)
-    else:
-        terminal.checks(found)
-    if any(one["level"] == "error" for one in found):
-        sys.exit(1)
+    terminal.conclude_checks(found, as_json)

@@ -17,10 +17,10 @@ import click
 
 from connector import registry
 from connector.app import Service
-from connector.booking_systems.base import BookingCapability
 from connector.cli import output as terminal
 from connector.config import logs
 from connector.config import settings as config
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import ConnectorError
 from connector.sandbox.kit.server import Server
 from connector.sandbox.kit.stage import BookingStage, CrmStage, LinkingStage, find_stage
@@ -105,7 +105,7 @@ class Play:
         self._stage = stage
         self._crm = crm
         self._read = service.engine.store.read
-        self._told = 0
+        self._printed = 0
 
     async def run(self) -> None:
         """Book, let the webhooks arrive, and tell what became of them."""
@@ -141,9 +141,9 @@ class Play:
         while self._stage.sandbox.outbox.waiting:
             await self._stage.sandbox.send_webhooks()
             await self._settled()
-        found = [event for event in await self._read(views.events) if event["id"] > self._told]
+        found = [event for event in await self._read(views.events) if event["id"] > self._printed]
         for event in reversed(found):
-            self._told = max(self._told, event["id"])
+            self._printed = max(self._printed, event["id"])
             click.echo(f"{story} {event['client_id']}, {event['type']}: {event['state']}")
             terminal.trace(event["trace"], indent="    ")
             if event["reason"]:

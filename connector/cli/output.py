@@ -153,6 +153,16 @@ def checks(found: Sequence[Mapping[str, Any]]) -> None:
             click.echo(visible(f"         → {check['hint']}"))
 
 
+def conclude_checks(found: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    """Print checks, and end the command with exit code 1 if one of them is an error."""
+    if as_json:
+        show_json(found)
+    else:
+        checks(found)
+    if any(one["level"] == "error" for one in found):
+        sys.exit(1)
+
+
 def counts(result: Mapping[str, Any]) -> None:
     """Print what a backfill did, or would do."""
     would = result["dry_run"]

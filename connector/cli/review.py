@@ -109,8 +109,8 @@ def different(**chosen: Any) -> None:
 @review.command("shared")
 @many
 def shared(**chosen: Any) -> None:
-    """The address or number belongs to several people: it is no evidence by itself, and all that waits for it is asked anew."""
-    said = "the address or number counts as shared; what waits for it is asked anew."
+    """The address or number belongs to several people: it is no evidence by itself, and what waits for it is asked again."""
+    said = "the address or number counts as shared; what waits for it is asked again."
     _decide_many(chosen, lambda to, review: to.share(review, by=whoami()), said)
 
 

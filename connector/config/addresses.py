@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 #: Where our own routes begin; an address that was copied as a whole ends in one.
 OWN_ROUTE = re.compile(r".*/(webhooks|status|login|metrics|healthz|readyz)(/|$)")
@@ -39,14 +39,20 @@ def is_any(host: str) -> bool:
         return False
 
 
-def base_url(value: str) -> str:
-    """Return the address without its last slash; raise ValueError with the fix when nothing could be appended to it."""
+def web_address(value: str) -> SplitResult | None:
+    """The parts of an address with http or https, a host and no character that a request cannot carry; None: it is none."""
     try:
         parts = urlsplit(value)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        usable, parts = False, urlsplit("")
-    if not usable or not value.isascii() or not value.isprintable() or " " in value:
+        return None
+    return parts if usable and value.isascii() and value.isprintable() and " " not in value else None
+
+
+def base_url(value: str) -> str:
+    """Return the address without its last slash; raise ValueError with the fix when nothing could be appended to it."""
+    parts = web_address(value)
+    if parts is None:
         raise ValueError('must be a web address, for example "https://hooks.example.com"')
     if parts.username is not None or "?" in value or "#" in value:
         raise ValueError("must have no user name, password, query (?) or fragment (#); give scheme, host and path only")

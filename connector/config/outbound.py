@@ -5,12 +5,11 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from pydantic import SecretStr, field_validator
 
-from connector.config.addresses import is_loopback
+from connector.config.addresses import is_loopback, web_address
 from connector.config.values import Section
 
 #: Values of `proxy` that are no address.
@@ -43,12 +42,8 @@ class OutboundSettings(Section):
 
 def proxy_url(value: str) -> str:
     """The proxy's address with its port; raises ValueError with the fix."""
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable, parts = False, urlsplit("")
-    if not usable or not value.isascii() or not value.isprintable() or " " in value:
+    parts = web_address(value)
+    if parts is None:
         raise ValueError('must be "http://proxy.example.com:3128" (or https), "environment" or "none"')
     if parts.username is not None:
         raise ValueError('must not hold a user name; write proxy_user = "…" and proxy_password = { env = "PROXY_PASSWORD" }')

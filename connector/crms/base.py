@@ -10,13 +10,14 @@ from typing import ClassVar
 
 from connector.config.settings import CrmSettings
 from connector.model.bookings import Appointment
+from connector.model.capabilities import Capability, CrmCapability
 from connector.model.errors import RemoteError
 from connector.model.fields import FieldRule, FieldValue, Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
 from connector.remote.fields import Changes, Field, Kind, fault, is_user, plan
 from connector.remote.http import Remote
-from connector.remote.integration import Capability, Integration
+from connector.remote.integration import Integration
 
 #: No further fields.
 NOTHING: Mapping[str, Value] = {}
@@ -31,16 +32,6 @@ class Uniqueness(Enum):
     EMAIL = "e-mail"
     #: Nothing: earlier creates are found by looking, and a small risk stays (docs/reliability.md).
     NONE = "none"
-
-
-class CrmCapability(Capability):
-    """What a CRM can do or not."""
-
-    #: `get` of a record that was merged into another one leads there. Without it the record reads as gone (None), because
-    #: the CRM does not say which one goes on.
-    FOLLOWS_MERGES = "a merged customer leads to the one that goes on"
-    #: An owner is only chosen for a customer who is made.
-    ALWAYS_OWNED = "every customer has an owner from the start"
 
 
 class CRM(Integration):
@@ -166,7 +157,7 @@ class CRM(Integration):
         return found
 
     async def field_checks(self) -> list[Check]:
-        """Compare the rules with the live schema, which is read anew; an error for each rule that cannot be carried out."""
+        """Compare the rules with the live schema, which is read again; an error for each rule that cannot be carried out."""
         if not (self.rules or self.owned):
             return []
         identity = f"{self.remote.account}.fields"

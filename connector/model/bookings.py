@@ -1,4 +1,4 @@
-"""The canonical vocabulary: what a booking system told us, in words that belong to no vendor."""
+"""The canonical vocabulary: what a booking system said, in words that belong to no vendor."""
 
 from __future__ import annotations
 

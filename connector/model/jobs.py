@@ -9,6 +9,7 @@ from connector.model.bookings import Event
 from connector.model.errors import StoreError
 from connector.model.links import Link
 from connector.model.reviews import Decision
+from connector.model.states import State, Step
 
 
 class StaleClaim(StoreError):
@@ -28,7 +29,7 @@ class Work:
     delivery: str
     type: str
     event: Event
-    step: str
+    step: Step
     attempts: int
     snoozes: int
     received_at: float
@@ -46,7 +47,7 @@ class Work:
 class Verdict:
     """What becomes of a claimed event."""
 
-    state: str
+    state: State
     reason: str | None = None
     hint: str | None = None
     #: Unix time of the next try, for `queued` and `retrying`.

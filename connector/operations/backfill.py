@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, ClassVar
 
-from connector.booking_systems.base import BookingCapability
 from connector.model.backfills import Mode, Request
+from connector.model.capabilities import BookingCapability
 from connector.model.dates import moment
 from connector.model.errors import PASSING, AccountPaused, ActionRefused, LimitReached, RemoteError, StoreError
 from connector.operations.engine import Engine
@@ -17,7 +17,7 @@ from connector.operations.running import Kind, LongOperation, Progress
 from connector.operations.waiting import decided, retrying, usable
 from connector.store.backfills import COUNTS, Run
 
-#: How far back and ahead a backfill looks when it is not told.
+#: How far back and ahead a backfill looks when nothing is said.
 DEFAULT_PAST, DEFAULT_FUTURE = timedelta(days=365), timedelta(days=365)
 #: Seconds: a run that nobody goes on with later does not wait for the end of a limit that lasts as long.
 LONG_LIMIT = 900.0

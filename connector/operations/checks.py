@@ -31,6 +31,8 @@ from connector.worker.accounts import Connections
 LARGE_WAL = 256 * 1024 * 1024
 #: Seconds.
 DAY = 86_400.0
+#: Seconds by which the newest delivery may lie ahead, as clocks are corrected in small steps.
+AHEAD = 300.0
 #: Held events of a source that one check reads again at most.
 MANY_HELD = 10_000
 
@@ -117,6 +119,20 @@ async def restored(store: Store, sources: Iterable[str]) -> list[Check]:
     drift = " and ".join(f"`connector check --drift {source} --fix`" for source in missing)
     hint = f"Run {runs}, then {drift}. This is said until the backfill is done."
     return [Check(id="database.restored", level="warning", message=text, hint=hint)]
+
+
+async def clock(store: Store, now: float) -> list[Check]:
+    """Whether time went back since the newest delivery: what is due then waits until that time comes again."""
+    newest = await store.read(views.newest_delivery)
+    if newest is None or newest <= now + AHEAD:
+        return []
+    text = (
+        f"the newest delivery is of {moment_of(newest)}, and now it is {moment_of(now)}: the clock was set back, or was ahead"
+    )
+    hint = (
+        "Correct the clock of this machine. Retries that were planned meanwhile wait until their time, or for `events retry`."
+    )
+    return [Check(id="process.clock", level="warning", message=text, hint=hint)]
 
 
 def large_wal(opened: Database) -> list[Check]:

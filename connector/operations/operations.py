@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from connector.booking_systems.base import BookingCapability
 from connector.model.backfills import Mode, Request
+from connector.model.capabilities import BookingCapability
 from connector.model.problems import Check
 from connector.operations import checks
 from connector.operations.backfill import Backfill
@@ -86,7 +86,7 @@ class Operations(People):
         return self._store.database.shared and await self._store.locks.are_held([f"{kind} {source}"])
 
     async def stop(self) -> None:
-        """Stop the backfills, each of which goes on where it was, and the comparisons, which begin anew."""
+        """Stop the backfills, each of which goes on where it was, and the comparisons, which begin again."""
         await self.runner.stop()
 
     async def retry(
@@ -120,13 +120,14 @@ class Operations(People):
         return done
 
     async def check(self, fix: bool) -> list[dict[str, Any]]:
-        """Ask both sides how they are, after creating what is missing if told to."""
+        """Ask both sides how they are, after creating what is missing if `fix`."""
         connections = self._engine.connections
         found = [
             *checks.configuration(self._engine.config),
             *checks.database(self._store.database),
             *checks.modes(self._engine.config.database.path),
             *await checks.restored(self._store, self._engine.syncs),
+            *await checks.clock(self._store, self._engine.clock()),
             *checks.backup(self._engine.config.database, self._engine.clock()),
             *await checks.ids(self._store),
             *await checks.processes(self._store),

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import structlog
 
-from connector.booking_systems.base import BookingCapability, BookingSystem, ClientLink
+from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.model.bookings import Client
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import ConnectorError
 from connector.model.links import Link
 from connector.operations.engine import Engine
@@ -51,7 +52,7 @@ class People:
         self._engine.worker.wake()
 
     async def share(self, review: int, by: str) -> list[int]:
-        """Treat the address or number of an item as shared by several; answers the events that are asked anew.
+        """Treat the address or number of an item as shared by several; answers the events that are asked again.
 
         Raises Refused where the item is not about one.
         """

@@ -65,6 +65,18 @@ def blanks(current: Customer, new: NewCustomer, fields: Iterable[str]) -> list[s
     return [field for field in fields if is_blank(field) and str(getattr(new, field)).strip()]
 
 
+def named(new: NewCustomer, names: Mapping[str, str], wanted: Iterable[str]) -> dict[str, str]:
+    """The fields of `new` that say something, by the CRM's `names`; blanks are never sent: they would clear what is there."""
+    pairs = ((names[field], str(getattr(new, field)).strip()) for field in wanted)
+    return {name: value for name, value in pairs if value}
+
+
+def our_words(names: Mapping[str, str], written: Iterable[str]) -> tuple[str, ...]:
+    """Our words for the CRM's fields; those that are not ours keep the CRM's."""
+    words = {name: field for field, name in names.items()}
+    return tuple(words.get(name, name) for name in written)
+
+
 def whole_name(current: Customer, new: NewCustomer) -> str:
     """The name to write where the CRM keeps it in one field: `new`'s, if there is none, or only one of its two parts."""
     parts = [part for part in (new.first_name.strip(), new.last_name.strip()) if part]

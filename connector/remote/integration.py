@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from enum import Enum
 from typing import Any, ClassVar, Self
 
 import httpx
 
+from connector.model.capabilities import Capability
 from connector.model.errors import RemoteError
 from connector.model.problems import Check, Level
 from connector.model.renewed import RenewedSecrets
 from connector.remote.http import Remote
 from connector.remote.rate_limit import QuotaFor
-
-
-class Capability(Enum):
-    """Something that one product can do and another cannot. Each family lists its own; the value says it in words."""
 
 
 class Integration(ABC):

@@ -92,7 +92,7 @@ def _text(content_type: str, body: bytes) -> str:
 def read(content_type: str, body: bytes, *, forms: bool) -> Any:
     """Parse a body by its type: a form, where the source sends some, otherwise JSON. Raises BadPayload.
 
-    Some libraries call whatever they send a form unless they are told; no form begins with a bracket.
+    Some libraries call whatever they send a form by default; no form begins with a bracket.
     """
     if forms and content_type.partition(";")[0].strip().lower() == FORM and not body.lstrip().startswith((b"{", b"[")):
         return parse_form(body)

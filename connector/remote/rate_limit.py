@@ -19,7 +19,7 @@ from connector.model.errors import RateLimited
 
 #: Added to every window, in seconds: covers clocks that tick differently.
 MARGIN = 0.01
-#: A caller that would have to wait longer than this is told to come back instead.
+#: A caller that would have to wait longer than this is asked to come back instead.
 PATIENCE = 60.0
 
 Record = Callable[[str, float, int], Awaitable[None]]

@@ -335,7 +335,7 @@ def _any_equal(given: Sequence[bytes], expected: Sequence[bytes]) -> bool:
 
 
 def _check_age(timestamp: bytes, now: float, tolerance: float) -> None:
-    """Refuse a Unix time, in seconds or (told by its size) milliseconds, that is further from `now` than `tolerance`."""
+    """Refuse a Unix time, in seconds or (by its size) milliseconds, that is further from `now` than `tolerance`."""
     if not _TIMESTAMP.fullmatch(timestamp):
         raise VerificationFailed("the timestamp is not a whole number")
     number = int(timestamp)

@@ -57,7 +57,7 @@ LAWS = (
         "events.payload",
         "SELECT e.id FROM events e WHERE e.state IN ('queued', 'running', 'retrying') AND e.payload IS NULL ORDER BY e.id",
         "events are to be worked on, and their content is gone",
-        "Give them up (connector events discard ID…); a backfill reads their clients anew.",
+        "Give them up (connector events discard ID…); a backfill reads their clients again.",
     ),
     Law(
         "events.lane",
@@ -82,9 +82,9 @@ LAWS = (
     Law(
         "reviews.open",
         "SELECT r.id FROM reviews r JOIN review_clients c ON c.review_id = r.id"
-        " WHERE (r.decision IS NULL) <> (c.told IS NULL) GROUP BY r.id ORDER BY r.id",
+        " WHERE (r.decision IS NULL) <> (c.answer IS NULL) GROUP BY r.id ORDER BY r.id",
         "reviews are open for some of their clients and decided for others",
-        f"Decide those that are listed as open; take the others back (connector review undo ID) and decide anew. {_REPORT}",
+        f"Decide those that are listed as open; take the others back (connector review undo ID) and decide again. {_REPORT}",
     ),
     Law(
         "intents.events",

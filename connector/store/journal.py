@@ -2,6 +2,9 @@
 
 An intent that is still open when its event runs again means: the effect may have happened. While a create is open it
 also claims the person's identity keys, so that no other client who is the same person can be created meanwhile.
+
+Only an intent has to be on the disk before anything else happens. What settles it waits for no disk: the next intent or the
+verdict takes it along, and if a power cut comes first, the intent is as open as if the cut had come a moment earlier.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import replace
 from connector.model.errors import Postponed
 from connector.model.jobs import Work
 from connector.model.links import Link
+from connector.model.states import Step
 from connector.store.connection import Connection
 from connector.store.database import Database
 from connector.store.intents import forget
@@ -58,7 +62,7 @@ class Journal:
         self,
         work: Work,
         links: Sequence[Link],
-        step: str,
+        step: Step,
         now: float,
         *,
         keys: Sequence[str] = (),
@@ -72,21 +76,21 @@ class Journal:
         """
         new, all_ = ([self._database.keyed(key) for key in some] for some in (keys, said))
         await self._database.write(
-            lambda connection: _linked(connection, work, links, step, now, new, all_, merged_from, intent)
+            lambda connection: _linked(connection, work, links, step, now, new, all_, merged_from, intent), durable=False
         )
 
-    async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:
+    async def wrote_back(self, work: Work, link: Link, step: Step, now: float, *, intent: str | None) -> None:
         """Commit that the booking system holds the customer's id."""
-        await self._database.write(lambda connection: _wrote_back(connection, work, link, step, now, intent))
+        await self._database.write(lambda connection: _wrote_back(connection, work, link, step, now, intent), durable=False)
 
     async def settled(self, work: Work, key: str, now: float) -> None:
         """Commit that an effect without further bookkeeping is done."""
-        await self._database.write(lambda connection: _settle(connection, work, key, now))
+        await self._database.write(lambda connection: _settle(connection, work, key, now), durable=False)
 
     async def recorded(self, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float) -> None:
         """Commit which CRM record holds the appointment, and which statement about it was written last."""
         await self._database.write(
-            lambda connection: _recorded(connection, work, appointment_id, record_id, version, intent, now)
+            lambda connection: _recorded(connection, work, appointment_id, record_id, version, intent, now), durable=False
         )
 
     async def recorded_as(self, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
@@ -134,7 +138,7 @@ def _check_link(connection: Connection, work: Work, known: Link | None) -> None:
     """Raise Postponed where the client was linked to somebody else while its event ran: a decision is not written over."""
     there = link_of(connection, work.source, work.client_id)
     if there is not None and (known is None or (there.crm, there.customer_id) != (known.crm, known.customer_id)):
-        raise Postponed("the client was linked anew while this event ran", retry_after=LOOK_AGAIN)
+        raise Postponed("the client's link was changed while this event ran", retry_after=LOOK_AGAIN)
 
 
 def _settle(connection: Connection, work: Work, key: str, now: float) -> None:
@@ -147,7 +151,7 @@ def _linked(
     connection: Connection,
     work: Work,
     links: Sequence[Link],
-    step: str,
+    step: Step,
     now: float,
     keys: Sequence[str],
     said: Sequence[str],
@@ -183,7 +187,7 @@ def _settle_creates(connection: Connection, link: Link, now: float) -> None:
     connection.executemany("DELETE FROM claims WHERE intent = ?", [(row[0],) for row in rows])
 
 
-def _wrote_back(connection: Connection, work: Work, link: Link, step: str, now: float, intent: str | None) -> None:
+def _wrote_back(connection: Connection, work: Work, link: Link, step: Step, now: float, intent: str | None) -> None:
     fence(connection, work)
     _check_link(connection, work, link)
     save_link(

@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from connector.model.bookings import Event
 from connector.model.jobs import StaleClaim, Verdict, Work
+from connector.model.states import Step
 from connector.store import tallies
 from connector.store.connection import Connection, Row, marks
 from connector.store.database import Database
@@ -81,7 +82,7 @@ def fence(connection: Connection, work: Work) -> None:
         raise StaleClaim(f"Event {work.event_id} was taken over.")
 
 
-def reach_step(connection: Connection, work: Work, step: str, now: float) -> None:
+def reach_step(connection: Connection, work: Work, step: Step, now: float) -> None:
     """Note that the event has reached `step`, with its trace; fenced, for operations that commit more with it."""
     fence(connection, work)
     connection.execute(

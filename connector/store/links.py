@@ -81,7 +81,7 @@ class Links:
         return await self._database.write(lambda connection: _remove(connection, source, client_id, by, now))
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
-        """Whether the CRM once told us that `customer_id` was merged into `survivor_id`."""
+        """Whether the CRM once said that `customer_id` was merged into `survivor_id`."""
         return await self._database.read(lambda connection: survivor_of(connection, crm, customer_id) == survivor_id)
 
     async def compared(self, source: str, client_id: str, now: float) -> None:
@@ -211,7 +211,7 @@ def set_apart(
 def unlink(connection: Connection, link: Link) -> None:
     """Drop a link with what is remembered of its client: identity keys, open effects, and which records it has there.
 
-    What is on its way begins anew.
+    What is on its way begins again.
     """
     who = (link.source, link.client_id)
     connection.execute("DELETE FROM links WHERE source = ? AND client_id = ?", who)

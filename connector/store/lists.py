@@ -97,7 +97,7 @@ def links(connection: Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]:
         among = _among(connection, "links", wanted.source)
         conditions.append((f"source IN ({marks(among)}) AND client_id = ?", [*among, wanted.client_id]))
     elif wanted.source is not None:
-        # By id all the same: the index of sources would sort all links of the source anew for each page.
+        # By id all the same: the index of sources would sort all links of the source again for each page.
         conditions.append(("source || '' = ?", [wanted.source]))
     if wanted.customer_id is not None:
         crms = _distinct(connection, "links", "crm")

@@ -1,4 +1,4 @@
-"""Which tables there are, with their columns and keys: read from a schema that is made anew, so that none can be forgotten.
+"""Which tables there are, with their columns and keys: read from a schema that is made for that, so that none can be forgotten.
 
 Both databases have the same tables; `tests/store/test_postgres.py` sees to it.
 """

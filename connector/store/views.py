@@ -274,6 +274,12 @@ def held_before(connection: Connection, moment: float, *, limit: int) -> tuple[i
     return int(row[0]), row[1]
 
 
+def newest_delivery(connection: Connection) -> float | None:
+    """When the newest delivery was received; None where there is none."""
+    row = connection.execute("SELECT received_at FROM deliveries ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else float(row[0])
+
+
 def backfilled(connection: Connection, since: float, started_after: float) -> set[str]:
     """Sources of which a backfill that began after `started_after` has looked at everything from `since` on, and is done."""
     query = "SELECT DISTINCT source FROM backfills WHERE state = 'done' AND since <= ? AND started_at >= ?"

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from connector.config.owner import OwnerSettings
 from connector.config.settings import SyncSettings
-from connector.crms.base import CRM, CrmCapability
+from connector.crms.base import CRM
 from connector.model.bookings import Appointment, Client, Status
+from connector.model.capabilities import CrmCapability
 from connector.model.dates import moment_of
 from connector.model.fields import NAMED, OPTIONAL, FieldRule, FieldValue, Value
 

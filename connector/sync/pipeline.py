@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from connector.booking_systems.base import BookingCapability, BookingSystem, ClientLink
+from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.config.settings import SyncSettings
 from connector.crms.base import CRM
 from connector.model.bookings import Client
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import Conflict, Hold, Ignore, NeedsReview, Rejected
 from connector.model.jobs import Work
 from connector.model.links import Link
@@ -112,8 +113,8 @@ class Sync:
     def _must_write(self, work: Work, link: Link, appointment_id: str | None) -> bool:
         """Whether the booking system has a place for the id that may not hold it yet."""
         if self.booking.can(BookingCapability.LINKS_APPOINTMENTS):
-            told = work.event.linked_customer_id == link.customer_id
-            return self.booking.can(BookingCapability.WRITES_LINKS) and appointment_id is not None and not told
+            stated = work.event.linked_customer_id == link.customer_id
+            return self.booking.can(BookingCapability.WRITES_LINKS) and appointment_id is not None and not stated
         return self.booking.can(BookingCapability.WRITES_LINKS) and link.stored_id != link.customer_id
 
     async def _write(self, work: Work, intent: str, stored: ClientLink, customer_id: str) -> None:

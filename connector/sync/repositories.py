@@ -10,6 +10,7 @@ from typing import Protocol
 
 from connector.model.jobs import Work
 from connector.model.links import Link
+from connector.model.states import Step
 
 
 class LinksMemory(Protocol):
@@ -66,7 +67,7 @@ class EffectsJournal(Protocol):
         self,
         work: Work,
         links: Sequence[Link],
-        step: str,
+        step: Step,
         now: float,
         *,
         keys: Sequence[str] = (),
@@ -76,7 +77,7 @@ class EffectsJournal(Protocol):
     ) -> None:
         """Commit the links, what is remembered with them, and the next step; `said` are all keys that the client has now."""
 
-    async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:
+    async def wrote_back(self, work: Work, link: Link, step: Step, now: float, *, intent: str | None) -> None:
         """Commit that the booking system holds the id."""
 
     async def settled(self, work: Work, key: str, now: float) -> None:

@@ -1,6 +1,6 @@
 """Who may see the status page, `/status.json` and `/metrics`, and who may decide there: operators, each with a token.
 
-Nothing is opened by guessing from headers or addresses: a proxy that adds no header of its own cannot be told from a
+Nothing is opened by guessing from headers or addresses: a proxy that adds no header of its own cannot be distinguished from a
 browser on the machine itself. Where no token is configured (allowed on loopback only), one is made at each start, and a
 login address that is good once is printed for the terminal.
 """

@@ -36,13 +36,13 @@ def _from_here(request: Request) -> bool:
 
 
 def admin_route(token: str, operate: Operate) -> Route:
-    """Build the route; `token` is made anew at each start and never leaves the machine."""
+    """Build the route; a new `token` is made at each start and never leaves the machine."""
     expected = f"Bearer {token}".encode()
     log = structlog.get_logger("connector.admin")
 
     async def answer(request: Request) -> Response:
         given = request.headers.get("authorization", "").encode("latin-1")
-        # A stranger is told nothing, not even that there is something here.
+        # Whoever has no token learns nothing, not even that there is something here.
         if not hmac.compare_digest(given, expected) or not _from_here(request):
             return JSONResponse({"error": "not_found", "message": "Not Found."}, 404)
         name = request.path_params["name"]

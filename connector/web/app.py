@@ -70,7 +70,7 @@ def build_app(
         ],
         exception_handlers={TurnedAway: _turned_away, HTTPException: _http_error, Exception: _unexpected},
     )
-    # A redirect is a failed delivery to most senders; a wrong address is better told as 404.
+    # A redirect is a failed delivery to most senders; a wrong address is better answered by 404.
     app.router.redirect_slashes = False
     return Front(receiver, app, https=access.secure, unmatched=stats.unmatched, now=clock)
 

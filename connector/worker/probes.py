@@ -54,7 +54,7 @@ class Watcher:
         self._recovered = recovered
         self._clock = clock
         self._failures = 0
-        self._told = ""
+        self._logged = ""
         self._log = structlog.get_logger("connector.worker.probes").bind(account=breaker.account)
         #: The kinds of action whose events wait: when the next of them is woken to try, and how often that was done.
         self._trials: dict[str, tuple[float, int]] = {}
@@ -130,7 +130,7 @@ class Watcher:
 
     async def _until_tripped(self) -> None:
         """Wait; what events met and no probe did is over only when nobody has met it for a while."""
-        if self._told:
+        if self._logged:
             with suppress(TimeoutError):
                 async with asyncio.timeout(RELAPSE):
                     await self._breaker.tripped.wait()
@@ -150,9 +150,9 @@ class Watcher:
             self._over()
 
     def _over(self) -> None:
-        if self._told:
+        if self._logged:
             self._log.info("account works again")
-        self._told = ""
+        self._logged = ""
 
     async def _pause(self) -> None:
         self._failures += 1
@@ -184,9 +184,9 @@ class Watcher:
     def _tell(self) -> None:
         """Say what is wrong, once for each problem."""
         error = self._breaker.error
-        if error is None or str(error) == self._told:
+        if error is None or str(error) == self._logged:
             return
-        self._told = str(error)
+        self._logged = str(error)
         tell = self._log.error if isinstance(error, AccountPaused) else self._log.warning
         more = {"until": until} if (until := self._breaker.limited_until) else {}
-        tell("account cannot be used; its events wait", reason=self._told, hint=error.hint, **more)
+        tell("account cannot be used; its events wait", reason=self._logged, hint=error.hint, **more)

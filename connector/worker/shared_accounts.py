@@ -77,7 +77,7 @@ class SharedAccounts:
             await self._store.states.save(f"{_CHECKED}{account}", {"found": [check.model_dump() for check in found]})
 
     async def _ask_leader(self, account: str) -> None:
-        """Raise what the leader has found; where this process has met something itself, after the leader has looked anew."""
+        """Raise what the leader has found; where this process has met something itself, after the leader has looked again."""
         breaker, since = self._breakers[account], 0.0
         if breaker.answered and breaker.error is not None:
             since = self._store.database.now()

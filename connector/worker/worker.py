@@ -120,7 +120,7 @@ class Worker:
             self._looking.set()
 
     async def _look(self) -> float | None:
-        """Start what is due; when to look again. Whatever goes wrong is told, and nothing ends the loop."""
+        """Start what is due; when to look again. Whatever goes wrong is logged, and nothing ends the loop."""
         try:
             await self._follow_clock()
             full = await self._fill()
@@ -354,7 +354,7 @@ class Worker:
         if (wanted := verdict.waits_for) is not None and not self._is_closed(*waited_for(wanted)):
             # It came back while the verdict was being written.
             await self._stubbornly(lambda: lanes.wake(wanted, self._clock()), log)
-        # A snooze is no news: what it waits for has been told once, loudly, by whoever watches the account.
+        # A snooze is not worth a line: whoever watches the account has logged once, as an error, what it waits for.
         tell = {"queued": log.debug, "done": log.info, "ignored": log.info}.get(verdict.state, log.warning)
         if verdict.counts:
             OUTCOMES.labels(work.source, verdict.state).observe(max(self._clock() - work.received_at, 0.0))

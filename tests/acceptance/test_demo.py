@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from cli.place import invoke
 
 from connector.registry import BOOKING_SYSTEMS, CRMS, booking_system, crm
 from connector.sandbox.kit.stage import find_stage
 
 from .world import run
-
-pytestmark = pytest.mark.anyio
 
 #: Story → the state of its first event and a word of the rule that decided.
 DECISIONS = {
@@ -23,6 +22,7 @@ DECISIONS = {
 }
 
 
+@pytest.mark.anyio
 async def test_demo_once_prints_the_five_decisions_and_ends():
     code, out, err = await run("demo", "--once")
     assert (code, err) == (0, "")
@@ -43,9 +43,10 @@ async def test_demo_once_prints_the_five_decisions_and_ends():
         ("bookingflow", "booking.created", "BookingFlow has no place for customer ids"),
     ],
 )
-async def test_the_demo_shows_any_booking_system(booking, types, ends):
-    code, out, err = await run("demo", "--once", "--booking", booking)
-    assert (code, err) == (0, "")
+def test_the_demo_shows_any_booking_system(booking, types, ends):
+    result = invoke("demo", "--once", "--booking", booking)
+    out = result.stdout
+    assert (result.exit_code, result.stderr) == (0, "")
     assert re.search(rf"^new client \S+, {types}: done$", out, re.MULTILINE)
     assert re.search(rf"^ambiguous client \S+, {types}: held$", out, re.MULTILINE)
     assert "Delivered twice: 1 delivery recognised as a duplicate" in out

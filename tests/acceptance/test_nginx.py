@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 DEFAULT = 60.0
 LIMIT = float(os.environ.get("CONNECTOR_TEST_NGINX_SECONDS", "1"))
 #: Seconds between nginx and us, which is how long nginx does not know yet that we have closed.
-LATENCY = 0.05
+LATENCY = 0.2
 AROUND = [step * LATENCY / 2 for step in range(-4, 5)]
 TOKEN = {"Authorization": WEBHOOK_TOKEN}
 

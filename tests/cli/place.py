@@ -119,6 +119,10 @@ class Place:
         """The events of a client, newest first, as the command lists them."""
         return self.json("events", "list", "--client", str(client))
 
+    def make(self) -> None:
+        """Make the database, as any start does."""
+        asyncio.run(self._work())
+
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of the database."""
         return rows(self.database, query, *values)

@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 
 #: Rows of the long list; the short one has a hundredth.
-ROWS = int(os.environ.get("CONNECTOR_TEST_ROWS", "60000"))
+ROWS = int(os.environ.get("CONNECTOR_TEST_ROWS", "20000"))
 #: MiB that a command may need more for the long list than for the short one.
-MORE = 12
-#: Runs a command and says on stderr how much memory it had at most, in KiB. (`ru_maxrss` would count our own process too.)
+MORE = 4
+#: Runs commands one after the other, and says after each how much memory there was at most, in KiB. (`ru_maxrss` would count
+#: our own process too.)
 MEASURE = """
-import sys
+import json, sys
 from pathlib import Path
 from connector.cli import main
-try:
-    main(sys.argv[1:])
-finally:
+for words in json.loads(sys.argv[1]):
+    main(words, standalone_mode=False)
     status = Path("/proc/self/status").read_text()
-    print(status.partition("VmHWM:")[2].split()[0], file=sys.stderr)
+    sys.stdout.write(status.partition("VmHWM:")[2].split()[0] + "\\0")
 """
 COUNT = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
 FILL = (
@@ -37,17 +37,16 @@ FILL = (
 )
 
 
-def measured(place, *words: str) -> tuple[str, float]:
-    """A command's stdout, and its peak in MiB."""
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, *words, "--config", str(place.file)], capture_output=True, text=True, check=True
-    )
-    return done.stdout, int(done.stderr.splitlines()[-1]) / 1024
+def measured(place, *commands: tuple[str, ...]) -> list[tuple[str, float]]:
+    """The stdout of each command, and the peak of the process in MiB after it."""
+    words = json.dumps([[*command, "--config", str(place.file)] for command in commands])
+    done = subprocess.run([sys.executable, "-c", MEASURE, words], capture_output=True, text=True, check=True)
+    ended = (answer.rpartition("\n") for answer in done.stdout.split("\0")[:-1])
+    return [(text, int(peak) / 1024) for text, _, peak in ended]
 
 
 def fill(place, rows: int) -> None:
-    with place.served():
-        pass
+    place.make()
     with sqlite3.connect(place.database) as connection:
         for statement in FILL:
             insert, _, select = statement.partition(" SELECT ")
@@ -59,9 +58,11 @@ def fill(place, rows: int) -> None:
 @pytest.mark.parametrize("words", [("links", "list"), ("events", "list", "--limit", str(ROWS))], ids=" ".join)
 def test_memory_does_not_grow_with_the_rows(place, words):
     fill(place, ROWS)
-    _, little = measured(place, *words[:2], "--limit", str(ROWS // 100), "--json")
-    for form in ("--json", "--json-lines", "--source=stores"):
-        text, much = measured(place, *words, form)
+    forms = ("--json", "--json-lines", "--source=stores")
+    (_, little), *long = measured(
+        place, (*words[:2], "--limit", str(ROWS // 100), "--json"), *((*words, form) for form in forms)
+    )
+    for form, (text, much) in zip(forms, long, strict=True):
         rows = json.loads(text) if form == "--json" else text.splitlines()[form != "--json-lines" :]
         assert len(rows) == ROWS
         assert much - little < MORE, form

@@ -190,8 +190,7 @@ def test_a_file_that_is_not_set_up_yet_is_told_in_a_line(place):
 
 
 def test_what_is_no_text_is_2(place):
-    with place.served():
-        pass
+    place.make()
     result = place.run("events", "list", "--client", "\udcff")
     assert (result.exit_code, "not valid text" in result.stderr) == (2, True)
 

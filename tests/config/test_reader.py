@@ -44,7 +44,10 @@ def test_all_faults_are_reported_at_once(faults):
     [
         ("[servr]\n" + GOOD, 'servr: unknown key; did you mean "server"?'),
         ("[server]\nmax_body_byte = 1\n" + GOOD, '[server] max_body_byte: unknown key; did you mean "max_body_bytes"?'),
-        ("[database]\nzzz = 1\n" + GOOD, "[database] zzz: unknown key; known here: backup_warning_days, password, url"),
+        (
+            "[database]\nzzz = 1\n" + GOOD,
+            "[database] zzz: unknown key; known here: backup_warning_days, lease_seconds, password, url",
+        ),
         (GOOD.replace("partner_key", "parner_key"), '[booking.stores] parner_key: unknown key; did you mean "partner_key"?'),
         (GOOD.replace("verify =", "verfy ="), '[booking.stores.webhook] verfy: unknown key; did you mean "verify"?'),
         (

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector import registry
-from connector.booking_systems.base import BookingCapability, BookingSystem, ClientLink
+from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.model.bookings import Client, Kind, Reading
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient, Unavailable, UnknownOutcome
 from connector.sandbox.kit.server import Server
 from connector.sync.person.identity import identify

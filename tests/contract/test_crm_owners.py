@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from connector import registry
-from connector.crms.base import CRM, CrmCapability
+from connector.crms.base import CRM
+from connector.model.capabilities import CrmCapability
 from connector.model.errors import ActionRefused
 from connector.model.fields import FieldValue
 from connector.model.persons import Customer, NewCustomer

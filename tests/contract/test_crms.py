@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector import registry
-from connector.crms.base import CRM, CrmCapability
+from connector.crms.base import CRM
 from connector.model.bookings import Appointment, Status
+from connector.model.capabilities import CrmCapability
 from connector.model.errors import (
     AccountPaused,
     Conflict,
@@ -364,7 +365,7 @@ async def test_a_prepared_account_passes_every_check(far, crm):
 
 
 async def test_what_is_missing_is_said_with_the_way_out_and_made_by_fix(far, crm):
-    far.unprepare()
+    _unprepare(far)
     with pytest.raises(AccountPaused) as caught:
         await crm.probe()
     assert "--fix" in caught.value.hint
@@ -378,11 +379,17 @@ async def test_what_is_missing_is_said_with_the_way_out_and_made_by_fix(far, crm
 
 
 async def test_without_what_fix_makes_nobody_is_created(far, crm):
-    far.unprepare()
+    _unprepare(far)
     with pytest.raises(AccountPaused) as caught:
         await crm.create(ADA, KEY)
     assert "--fix" in caught.value.hint
     assert far.customers() == []
+
+
+def _unprepare(far: CrmAccount) -> None:
+    if not far.needs_preparation:
+        pytest.skip(f"{far.system} needs nothing that connector could make")
+    far.unprepare()
 
 
 async def test_a_probe_asks_even_while_the_account_is_closed(far, crm):

@@ -33,7 +33,7 @@ class Size:
     """How much is played: events for one person at once, persons whose answers are lost, kills, persons whose calls count."""
 
     events: int = 50
-    persons: int = 5
+    persons: int = 3
     kills: int = 8
     counted: int = 5
     seed: int = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -219,25 +219,34 @@ async def at_once(here: World, events: int) -> Made:
     return made
 
 
-async def lost_answers(here: World, events: int, persons: int, seed: int, share: float = 0.35) -> Made:
-    """So many events at once for one new person after the other, while answers of both sides are cut after the effect."""
+async def lost_answers(here: World, events: int, persons: int, seed: int) -> Made:
+    """So many events at once for one new person after the other, while answers of both sides are cut after the effect.
+
+    First mostly those of the CRM to writes, until it has made somebody; then all, until half as many are cut as came.
+    """
     came = []
     for number in range(persons):
         person = here.somebody()
         came.append(person)
         here.arrive(person, events)
-        before = _cut(here)
-        here.account.disturb(seed=seed + number, lost_answer=share)
-        here.booxi.faults = Faults(seed=seed + number, lost_answer=share / 2)
+        before, there = _cut(here), len(here.account.customers())
+        here.account.disturb_writes(seed=seed + number, lost_answer=0.7)
         settling = asyncio.create_task(here.settled())
-        while not settling.done() and _cut(here) - before < 2 * events:
-            await asyncio.sleep(0.02)
+        await _until(lambda there=there: len(here.account.customers()) > there, settling)
+        here.account.disturb(seed=seed + number, lost_answer=0.3)
+        here.booxi.faults = Faults(seed=seed + number, lost_answer=0.3)
+        await _until(lambda before=before: _cut(here) - before >= events // 2, settling)
         here.account.disturb()
         here.booxi.faults = Faults()
         await settling
     made = await here.made(came)
     made.disturbed = _cut(here)
     return made
+
+
+async def _until(true: Callable[[], bool], settling: asyncio.Task[None]) -> None:
+    while not true() and not settling.done():
+        await asyncio.sleep(0.02)
 
 
 def _cut(here: World) -> int:

@@ -1,7 +1,7 @@
 """Prints what becomes of every case: `python -m tests.identity [--crm NAME|all] [FILE …]`; a FILE holds further cases as JSON.
 
-One CRM: a line for each kind. Several: two lines for each CRM, the second one with the first person of every case already a
-customer there, as somebody typed them.
+One CRM: a line for each kind. All: a line for each CRM, another one with the first person of every case a customer already, as
+somebody typed them there, and one with the CRM's own rules against duplicates switched on, where it has any.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from itertools import product
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from contract.accounts import account
+
 from connector import registry
 from identity.cases import CASES
-from identity.running import CannotBeTyped, Case, Result, run
+from identity.running import CannotBeTyped, Case, Mode, Result, run
 
 COLUMNS = ("cases", "wrong links", "duplicates", "drops", "needless reviews", "reviews in all")
 Played = Sequence[tuple[Case, Result]]
@@ -39,19 +40,19 @@ def read(file: Path) -> list[Case]:
     return found
 
 
-def play(cases: Sequence[Case], system: str, known: bool) -> Played:
-    """Run all cases in one CRM; `known` as `run` has it, with the cases of which the CRM would take the first person."""
-    return asyncio.run(_play(cases, system, known))
+def play(cases: Sequence[Case], system: str, mode: Mode) -> Played:
+    """Run all cases in one CRM; with `first typed` those of which the CRM takes the first person."""
+    return asyncio.run(_play(cases, system, mode))
 
 
-async def _play(cases: Sequence[Case], system: str, known: bool) -> Played:
+async def _play(cases: Sequence[Case], system: str, mode: Mode) -> Played:
     found = []
     for number, case in enumerate(cases):
         # A value with something typed around it is a client's, not a customer's.
-        if known and (len(case.clients) < 2 or (system, case.kind, case.name) in DIFFERENT):
+        if mode == "first typed" and (len(case.clients) < 2 or (system, case.kind, case.name) in DIFFERENT):
             continue
         try:
-            found.append((case, await run(case, number, system, known=known)))
+            found.append((case, await run(case, number, system, mode=mode)))
         except CannotBeTyped:
             continue
     return found
@@ -88,7 +89,7 @@ def _head(first: str) -> None:
 
 def by_kind(cases: Sequence[Case], system: str) -> bool:
     """The table of one CRM; whether nothing was broken."""
-    results = play(cases, system, known=False)
+    results = play(cases, system, "all book")
     print("\n".join(faults(results)))
     kinds: dict[str, list[tuple[Case, Result]]] = defaultdict(list)
     for pair in results:
@@ -99,14 +100,21 @@ def by_kind(cases: Sequence[Case], system: str) -> bool:
     return not sum(figures(results)[1:4])
 
 
+def _modes(system: str) -> Iterator[Mode]:
+    yield "all book"
+    yield "first typed"
+    if account(system).forbid_duplicates():
+        yield "duplicates forbidden"
+
+
 def by_crm(cases: Sequence[Case], systems: Sequence[str]) -> bool:
     """The table of several CRMs, each in a process of its own; whether nothing was broken."""
-    jobs = list(product(systems, (False, True)))
+    jobs = [(system, mode) for system in systems for mode in _modes(system)]
     broken, found = 0, []
     _head("CRM")
     with ProcessPoolExecutor() as pool:
-        for (system, known), results in zip(jobs, pool.map(partial(play, cases), *zip(*jobs, strict=True)), strict=True):
-            name = f"{system}, the first one typed there" if known else system
+        for (system, mode), results in zip(jobs, pool.map(partial(play, cases), *zip(*jobs, strict=True)), strict=True):
+            name = system if mode == "all book" else f"{system}, {mode}"
             _row(name, results)
             found += [f"{name}: {line}" for line in faults(results)]
             broken += sum(figures(results)[1:4])

@@ -15,6 +15,7 @@ from connector.crms.base import CRM
 from connector.model.persons import NewCustomer
 
 Want = Literal["different", "same", "kept"]
+Mode = Literal["all book", "first typed", "duplicates forbidden"]
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,19 @@ class Place(World):
         return self.account.connect()
 
 
-async def run(case: Case, number: int, system: str = "hubspot", *, known: bool = False) -> Result:
-    """Let every client book once, run what is due, and judge where they ended up in this CRM.
+async def run(case: Case, number: int, system: str = "hubspot", *, mode: Mode = "all book") -> Result:
+    """Let the clients book once each, run what is due, and judge where they ended up in this CRM.
 
-    `known`: the first one does not book, but is a customer whom somebody typed into the CRM. Raises CannotBeTyped.
+    `first typed`: the first one does not book, but is a customer whom somebody typed into the CRM; raises CannotBeTyped.
+    `duplicates forbidden`: the CRM's own rules against duplicates are on.
     """
     with tempfile.TemporaryDirectory() as folder:
         world = Place(Path(folder), system)
+        if mode == "duplicates forbidden":
+            world.account.forbid_duplicates()
         await world.start()
         try:
-            typed = [_type(world.account, case.clients[0], number)] if known else []
+            typed = [_type(world.account, case.clients[0], number)] if mode == "first typed" else []
             ids = [await _book(world, client, number) for client in case.clients[len(typed) :]]
             linked = {client: link["customer_id"] for client, link in (await world.links()).items()}
             rows = await world.rows("SELECT client_id, state FROM events ORDER BY id")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from store.samples import NOW, opened
+from store.samples import NOW, accept, opened
 
-from connector.operations.checks import DAY, restored
+from connector.model.backfills import Request
+from connector.operations.checks import AHEAD, DAY, clock, restored
 from connector.store import Store
 from connector.store.backup import back_up, restore
 
 
 async def _backfill(store: Store, source: str, since: float, at: float) -> None:
-    run = await store.backfills.begin(source, f"{source} {since}", since, at, False, at)
+    run = await store.backfills.begin(source, Request(), since, at, False, at)
     await store.backfills.move(run, "done", at + 60)
 
 
@@ -41,3 +42,15 @@ async def test_each_source_is_named_until_its_backfill_reaches_back_to_the_backu
         assert "stores" not in left.hint
         await _backfill(store, "spa", made, put_back + 10)
         assert await restored(store, ["stores", "spa"]) == []
+
+
+@pytest.mark.anyio
+async def test_a_clock_that_was_set_back_is_said(tmp_path: Path) -> None:
+    async with opened(tmp_path / "connector.db") as store:
+        assert await clock(store, NOW) == []
+        await accept(store, "e-1")
+        (received,) = await store.read(lambda connection: connection.execute("SELECT received_at FROM deliveries").fetchone())
+        assert await clock(store, received - AHEAD) == []
+        (one,) = await clock(store, received - DAY)
+        assert (one.id, one.level) == ("process.clock", "warning")
+        assert "the clock was set back" in one.message

@@ -59,7 +59,7 @@ BREAKING = {
     "events.lane": "UPDATE events SET client_id = 'c-9' WHERE id = 3",
     "events.source": "UPDATE events SET source = 'rooms' WHERE id = 4",
     "reviews.clients": "DELETE FROM review_clients",
-    "reviews.open": "UPDATE review_clients SET told = 'link'",
+    "reviews.open": "UPDATE review_clients SET answer = 'link'",
     "intents.events": "INSERT INTO intents VALUES ('k', 'create', 'intent', 's', 'c', 999, 1, 1)",
 }
 

@@ -8,6 +8,7 @@ import pytest
 
 from connector.model.errors import StoreError
 from connector.model.jobs import Verdict
+from connector.model.links import Link
 from connector.store import database
 
 from .samples import NOW, accept, busy_writer, claim_one, delivery, handed_over, rows, settle, states
@@ -40,6 +41,19 @@ async def test_every_commit_that_somebody_relies_on_is_synced(store, commits):
     await store.upkeep.discard([1], "ops", NOW)
     await accept(store, "e-2")
     assert commits == [FULL, NORMAL, FULL, FULL, NORMAL, FULL, FULL]
+
+
+@pytest.mark.sqlite_only("PostgreSQL syncs every commit")
+async def test_a_new_client_waits_for_the_disk_once_for_each_effect_and_once_for_the_verdict(store, commits):
+    await accept(store, "e-1")
+    work = await claim_one(store)
+    link = Link("stores", "c-1", "main", "501", "created")
+    await store.journal.begin(work, "create:1", "create", NOW, crm="main", identity=["email:1"])
+    await store.journal.linked(work, [link], "write_back", NOW, intent="create:1")
+    await store.journal.begin(work, "write_back:1", "write_back", NOW)
+    await store.journal.wrote_back(work, link, "fill", NOW, intent="write_back:1")
+    await store.lanes.conclude(work, Verdict("done"), NOW)
+    assert commits == [FULL, NORMAL, FULL, NORMAL, FULL, NORMAL, FULL]
 
 
 @pytest.mark.sqlite_only("PostgreSQL syncs every commit")

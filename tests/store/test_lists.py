@@ -93,7 +93,7 @@ async def test_reviews_are_narrowed(store):
         )  # fmt: skip
         await execute(
             store,
-            "INSERT INTO review_clients (review_id, source, client_id, candidates, told) VALUES (?, 'stores', ?, '[]', ?)",
+            "INSERT INTO review_clients (review_id, source, client_id, candidates, answer) VALUES (?, 'stores', ?, '[]', ?)",
             number + 1, client, "link" if number == 2 else None,
         )  # fmt: skip
 

@@ -76,6 +76,10 @@ async def test_what_was_counted_and_asked_for_is_still_there(older):
             ("stores", Request("2026-01-01", None)),
         ]
         assert await rows(store, "SELECT state, updated_at FROM intents") == [("done", 7.0)]
+        assert await rows(store, "SELECT client_id, answer FROM review_clients ORDER BY id") == [
+            ("c:1", "link"),
+            ("c-2", "link"),
+        ]
         assert await rows(store, "SELECT key, people FROM shared_keys") == [("email:1", 3)]
 
 

@@ -335,7 +335,7 @@ async def test_a_link_that_was_or_may_be_written_back_goes_and_nothing_is_matche
     else:
         await store.lanes.conclude(work, Verdict("retrying", "no clear answer", due=NOW + 99), NOW)
     (said,) = await undo(store, review)
-    assert said == "Client c-1 of stores: the link to 502 was in use and is gone. Its events wait until you decide anew."
+    assert said == "Client c-1 of stores: the link to 502 was in use and is gone. Its events wait until you decide again."
     assert await store.links.find("stores", "c-1") is None
     undecided = await store.read(decision_of, "stores", "c-1")
     assert (undecided.review_id, undecided.decision) == (review, "undecided")

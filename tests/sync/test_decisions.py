@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from connector.booking_systems.base import BookingCapability
+from connector.model.capabilities import BookingCapability
 from connector.store import views
 from connector.worker.worker import Worker
 
@@ -120,7 +120,7 @@ async def test_a_decision_that_was_taken_back_is_not_taken_again_by_the_next_eve
     await decide(world, 1, "link", wrong)
     await run(world)
     _, (said,) = await world.store.reviews.undo(1, "me", world.clock())
-    assert said.endswith("was in use and is gone. Its events wait until you decide anew.")
+    assert said.endswith("was in use and is gone. Its events wait until you decide again.")
     await ask_both(world, ada)
     assert await world.link(ada) is None
     assert (await world.rows("SELECT state, reason FROM events ORDER BY id"))[-1] == (

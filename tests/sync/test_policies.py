@@ -104,10 +104,10 @@ async def test_a_deleted_customer_is_created_anew_where_told_so(world: World):
     await world.book(ada)
     ended, released = await world.run_all()
     assert (ended.state, released.state) == ("done", "done")
-    (anew,) = world.contacts()
+    (again,) = world.contacts()
     assert ended.rules[0] == ("our_link", "gone")
-    assert await world.link(ada) == (anew, "created")
-    assert world.stored(ada) == anew != deleted
+    assert await world.link(ada) == (again, "created")
+    assert world.stored(ada) == again != deleted
 
 
 @pytest.mark.parametrize("in_delivery", [True, False])

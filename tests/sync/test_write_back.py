@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from connector.booking_systems.base import BookingCapability
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import NeedsReview, Rejected, Transient, UnknownOutcome
 from connector.sandbox.kit.faults import Faults
 

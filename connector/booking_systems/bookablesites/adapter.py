@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.booking_systems.base import BookingCapability, BookingSystem, ClientLink, Page
+from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.bookablesites import webhook
 from connector.booking_systems.bookablesites.api import BookablesitesClient
 from connector.booking_systems.bookablesites.appointments import Appointments
@@ -18,9 +18,9 @@ from connector.booking_systems.bookablesites.values import camel, customer_id, m
 from connector.booking_systems.bookablesites.walk import Walk
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Reading
+from connector.model.capabilities import BookingCapability, Capability
 from connector.model.errors import Rejected
 from connector.model.problems import Check
-from connector.remote.integration import Capability
 from connector.remote.keyed_address import keyed_verifier
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.signatures import Verifier
@@ -133,7 +133,7 @@ class Bookablesites(BookingSystem):
         """What the account's settings leave open, and which addresses to enter there."""
         found = [self._write_back_check()]
         if self._settings.date_format is None:
-            text = "times in deliveries are not read, so that a client's appointments may not be told apart"
+            text = "times in deliveries are not read, so that a client's appointments may be taken for each other"
             hint = f"Set date_format and time_zone in [booking.{self.name}] as the account displays them."
             found.append(Check(id=f"booking.{self.name}.times", level="warning", message=text, hint=hint))
         if self.address is not None:

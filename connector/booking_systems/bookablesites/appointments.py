@@ -141,7 +141,7 @@ class Appointments:
 
 
 def _counts_less(known: Appointment | None) -> bool:
-    """Whether another booking of the same client in the appointment counts instead: who cancelled and booked anew comes."""
+    """Whether another booking of the same client in the appointment counts instead: who cancelled and booked again comes."""
     return known is None or known.status is Status.CANCELLED
 
 

@@ -34,7 +34,7 @@ class Pager:
 
 
 class Customers:
-    """The index of one account. It dies with the process and is filled anew when it is needed."""
+    """The index of one account. It dies with the process and is filled again when it is needed."""
 
     def __init__(self, client: BookablesitesClient, source: str, page_size: int) -> None:
         self._client = client

@@ -75,7 +75,7 @@ class Walk:
         try:
             return Position() if cursor is None else Position.model_validate(cursor)
         except ValidationError:
-            hint = "Start the backfill anew; what it has already seen is not done twice."
+            hint = "Start the backfill again; what it has already seen is not done twice."
             raise Rejected("Bookablesites: the stored place of the backfill cannot be read", hint=hint) from None
 
     async def _fetch(self, position: Position) -> Sheet:
@@ -94,7 +94,7 @@ class Walk:
         return [event for record in inside for event in await self._appointments.events(record)]
 
     def _inside(self, record: dict[str, Any]) -> bool:
-        """Whether it starts within the walk; kept where that cannot be told."""
+        """Whether it starts within the walk; kept where that is not known."""
         start = start_of(record)
         moment = in_utc(start, self._settings.api_time_zone or self._settings.time_zone)
         if moment is not None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import httpx
 
-from connector.booking_systems.base import BookingCapability, BookingSystem, ClientLink, Page
+from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.bookeo import webhook
 from connector.booking_systems.bookeo.api import ABSENT, BookeoClient
 from connector.booking_systems.bookeo.hooks import Hooks
@@ -18,9 +18,9 @@ from connector.booking_systems.bookeo.signature import MESSAGE_ID, BookeoVerifie
 from connector.booking_systems.bookeo.walk import Walk
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Client, Reading
+from connector.model.capabilities import BookingCapability, Capability
 from connector.model.errors import Rejected, RemoteError
 from connector.model.problems import Check
-from connector.remote.integration import Capability
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.signatures import Verifier
 from connector.remote.values import read_object, read_text

@@ -20,7 +20,7 @@ WANTED = (
     ("customers", "created"),
     ("customers", "updated"),
 )
-_FIX = "Run `connector check --fix`, which registers it anew."
+_FIX = "Run `connector check --fix`, which registers it again."
 #: What the reason of a block speaks of; Bookeo's own text may quote an address or a body, so it is not shown.
 _CATEGORIES = (
     ("time-outs", re.compile(r"time[ -]?d?[ -]?out|too (slow|long)|timeout", re.IGNORECASE)),

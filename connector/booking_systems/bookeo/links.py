@@ -76,7 +76,7 @@ class FieldLinks(_Objects):
         self._field: str | None = None
 
     async def find_field(self, *, probe: bool = False) -> str:
-        """The field's id, read anew.
+        """The field's id, read again.
 
         Raises:
             AccountPaused: there is no such field, there are two, or it is no text field.
@@ -161,7 +161,7 @@ class FieldLinks(_Objects):
         return values.pop() if values else None
 
     def _entries(self, customer: dict[str, Any], field: str) -> list[dict[str, Any]]:
-        """The entries of our field; one that carries no id is told by its name."""
+        """The entries of our field; one that carries no id is recognised by its name."""
         entries = read_objects(customer.get("customFields"))
         return [e for e in entries if e.get("id") == field or (e.get("id") is None and self._named(e))]
 

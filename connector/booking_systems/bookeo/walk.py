@@ -34,7 +34,7 @@ class Walk:
     """One walk over [since, until): bookings that start in it (or, with `changed`, were changed in it), then customers.
 
     `customers` says which: all of them, those created since, or none. Every booking comes at least once. Bookeo's page
-    token may have died while the walk was paused (its life time is not known); then the window starts anew.
+    token may have died while the walk was paused (its life time is not known); then the window starts again.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Walk:
         try:
             return Position.model_validate(cursor)
         except ValidationError:
-            hint = "Start the backfill anew; what it has already seen is not done twice."
+            hint = "Start the backfill again; what it has already seen is not done twice."
             raise Rejected("Bookeo: the stored place of the backfill cannot be read", hint=hint) from None
 
     @property
@@ -93,7 +93,7 @@ class Walk:
         return min(self._position.window_start + self._window, self._end)
 
     async def _fetch(self) -> Answer | None:
-        """The page at the position; None when its token was refused and the window starts anew."""
+        """The page at the position; None when its token was refused and the window starts again."""
         position = self._position
         if position.token is None:
             return await self._first()

@@ -36,7 +36,7 @@ _HINT = (
     " if Bookeo changed what it sends, a newer version may read it: then retry the event."
 )
 _ADDRESS_HINT = (
-    "Run `connector check --fix`: it registers addresses that end in ?domain=…&type=…, by which deliveries are told apart."
+    "Run `connector check --fix`: it registers addresses that end in ?domain=…&type=…, by which deliveries are distinguished."
 )
 
 

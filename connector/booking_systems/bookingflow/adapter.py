@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 
 import httpx
 
-from connector.booking_systems.base import BookingCapability, BookingSystem, ClientLink, Page
+from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.bookingflow import webhook
 from connector.booking_systems.bookingflow.api import ABSENT, BookingFlowClient
 from connector.booking_systems.bookingflow.bookings import booking_in, read_appointment, read_client
@@ -20,9 +20,9 @@ from connector.booking_systems.bookingflow.settings import BookingFlowSettings
 from connector.booking_systems.bookingflow.walk import Walk
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Reading, Status
+from connector.model.capabilities import BookingCapability, Capability
 from connector.model.errors import Rejected, Transient
 from connector.model.problems import Check
-from connector.remote.integration import Capability
 from connector.remote.keyed_address import keyed_verifier
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.signatures import Verifier

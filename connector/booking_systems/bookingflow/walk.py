@@ -73,7 +73,7 @@ class Walk:
         try:
             return Position(day=self._first) if cursor is None else Position.model_validate(cursor)
         except ValidationError:
-            hint = "Start the backfill anew; what it has already seen is not done twice."
+            hint = "Start the backfill again; what it has already seen is not done twice."
             raise Rejected("BookingFlow: the stored place of the backfill cannot be read", hint=hint) from None
 
     def _params(self, position: Position) -> dict[str, Any]:

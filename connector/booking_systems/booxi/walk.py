@@ -36,7 +36,7 @@ class Position(BaseModel):
 class Walk:
     """One walk over [since, until). Every booking that starts in it comes at least once; some may come twice.
 
-    Booxi's cursor may have died while the walk was paused (its life time is not known); then the window starts anew.
+    Booxi's cursor may have died while the walk was paused (its life time is not known); then the window starts again.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Walk:
         try:
             position = Position.model_validate(cursor)
         except ValidationError:
-            hint = "Start the backfill anew; what it has already seen is not done twice."
+            hint = "Start the backfill again; what it has already seen is not done twice."
             raise Rejected("Booxi: the stored place of the backfill cannot be read", hint=hint) from None
         start = position.window_start
         if start is not None and start.tzinfo is None:
@@ -113,7 +113,7 @@ class Walk:
         return min(self._start + self._window, self._until)
 
     async def _fetch(self) -> Answer | None:
-        """The page at the position; None when its cursor was refused and the window starts anew."""
+        """The page at the position; None when its cursor was refused and the window starts again."""
         position = self._position
         merchant = position.merchants[position.merchant_index]
         try:

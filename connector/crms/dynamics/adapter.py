@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, NOTHING, CrmCapability, Uniqueness
+from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.dynamics import columns, mapping
 from connector.crms.dynamics.api import Client
 from connector.crms.dynamics.appointments import Appointments
@@ -17,6 +17,7 @@ from connector.crms.dynamics.refusals import Changed, DuplicateRule, Gone, Refus
 from connector.crms.dynamics.settings import DynamicsSettings
 from connector.crms.dynamics.setup import Setup
 from connector.model.bookings import Appointment
+from connector.model.capabilities import CrmCapability
 from connector.model.errors import Conflict, Lasting, Rejected, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer

@@ -94,14 +94,12 @@ def is_archived(data: Any) -> bool:
 
 def properties_of(new: NewCustomer, fields: Iterable[str] = FIELDS) -> dict[str, str]:
     """The properties that say something; blanks are never sent, because they would clear what is there."""
-    pairs = ((FIELDS[field], str(getattr(new, field)).strip()) for field in fields)
-    return {name: value for name, value in pairs if value}
+    return contacts.named(new, FIELDS, fields)
 
 
 def ours(names: Iterable[str]) -> tuple[str, ...]:
     """Our words for these properties; those that are not ours keep HubSpot's."""
-    words = {name: field for field, name in FIELDS.items()}
-    return tuple(words.get(name, name) for name in names)
+    return contacts.our_words(FIELDS, names)
 
 
 def written(properties: Mapping[str, Value]) -> dict[str, str]:

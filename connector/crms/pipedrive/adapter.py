@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, NOTHING, CrmCapability, Uniqueness
+from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.pipedrive import mapping, own_fields
 from connector.crms.pipedrive.api import Client
 from connector.crms.pipedrive.own_fields import OwnFields
@@ -17,6 +17,7 @@ from connector.crms.pipedrive.refusals import Refusals
 from connector.crms.pipedrive.settings import PipedriveSettings
 from connector.crms.pipedrive.window import Window
 from connector.model.bookings import Appointment
+from connector.model.capabilities import CrmCapability
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
@@ -279,8 +280,7 @@ class Pipedrive(CRM):
         found.append(await self.check("persons", "persons can be read", lambda: self._client.person("1")))
         if self.records:
             found.append(await self.check("activities", "activities can be read", lambda: self._client.activity("1")))
-        what = "persons and activities" if self.records else "persons"
-        return [*found, self.unchecked(f"whether the token's user may add and edit {what}")]
+        return [*found, self.unchecked("whether the token's user may add and edit persons and activities")]
 
     async def fix(self) -> list[str]:
         """Create our field if it is missing. Raises AccountPaused with a hint when the token may not do that."""

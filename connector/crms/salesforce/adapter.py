@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, NOTHING, CrmCapability, Uniqueness
+from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.salesforce import mapping, soql
 from connector.crms.salesforce.api import TOKEN, Client, DayCalls
 from connector.crms.salesforce.login import login_of
@@ -18,6 +18,7 @@ from connector.crms.salesforce.refusals import Gone, Refusals, Similar
 from connector.crms.salesforce.settings import SalesforceSettings
 from connector.crms.salesforce.setup import Setup
 from connector.model.bookings import Appointment
+from connector.model.capabilities import CrmCapability
 from connector.model.errors import (
     Conflict,
     Lasting,

@@ -86,14 +86,12 @@ def customer(row: Any, key_field: str, missing_last_name: str, kept: Iterable[st
 
 def fields_of(new: NewCustomer, wanted: Iterable[str] = FIELDS) -> dict[str, str]:
     """The fields that say something; blanks are never sent, because they would clear what is there."""
-    pairs = ((FIELDS[field], str(getattr(new, field)).strip()) for field in wanted)
-    return {name: value for name, value in pairs if value}
+    return contacts.named(new, FIELDS, wanted)
 
 
 def ours(names: Iterable[str]) -> tuple[str, ...]:
     """Our words for these fields; those that are not ours keep Salesforce's."""
-    words = {name: field for field, name in FIELDS.items()}
-    return tuple(words.get(name, name) for name in names)
+    return contacts.our_words(FIELDS, names)
 
 
 def written(properties: Mapping[str, Value]) -> dict[str, Any]:

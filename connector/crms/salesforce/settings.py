@@ -29,7 +29,7 @@ def _private_key(value: SecretStr) -> SecretStr:
 class Limits(Section):
     """How much of the organisation's calls we use up; it has so many in any 24 hours, for all programs together."""
 
-    #: When so many percent are used, by whomever, we pause until fewer are. 100: no limit of ours.
+    #: When so many percent are used, by any program, we pause until fewer are. 100: no limit of ours.
     percent_of_day: Annotated[int, Field(ge=1, le=100)] = 90
 
 

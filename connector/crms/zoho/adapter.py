@@ -9,13 +9,14 @@ from typing import Any, Self
 import httpx
 import phonenumbers
 
-from connector.crms.base import CRM, NOTHING, CrmCapability, Uniqueness
+from connector.crms.base import CRM, NOTHING, Uniqueness
 from connector.crms.zoho import mapping
 from connector.crms.zoho.api import TOKEN_SECONDS, TOKENS, Client, unexpected
 from connector.crms.zoho.own_fields import OwnFields
 from connector.crms.zoho.refusals import Refusals, code_of
 from connector.crms.zoho.settings import ZohoSettings
 from connector.model.bookings import Appointment
+from connector.model.capabilities import CrmCapability
 from connector.model.errors import Conflict, Lasting, Rejected, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer

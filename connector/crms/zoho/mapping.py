@@ -12,7 +12,7 @@ import phonenumbers
 from connector.model.bookings import Appointment, Status
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
-from connector.remote import fields
+from connector.remote import contacts, fields
 from connector.remote.fields import Field, Kind
 from connector.remote.values import read_object, read_objects, read_text, read_time
 
@@ -71,14 +71,12 @@ def is_id(value: Any) -> bool:
 
 def values_of(new: NewCustomer, wanted: Iterable[str] = FIELDS) -> dict[str, str]:
     """The fields that say something; blanks are never sent, because they would clear what is there."""
-    pairs = ((FIELDS[field], str(getattr(new, field)).strip()) for field in wanted)
-    return {name: value for name, value in pairs if value}
+    return contacts.named(new, FIELDS, wanted)
 
 
 def ours(names: Iterable[str]) -> tuple[str, ...]:
     """Our words for these fields; those that are not ours keep Zoho's."""
-    words = {name: field for field, name in FIELDS.items()}
-    return tuple(words.get(name, name) for name in names)
+    return contacts.our_words(FIELDS, names)
 
 
 def written(properties: Mapping[str, Value]) -> dict[str, Any]:

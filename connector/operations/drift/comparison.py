@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from connector.booking_systems.base import BookingCapability, ClientLink
+from connector.booking_systems.base import ClientLink
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import Rejected
 from connector.model.links import Link
 from connector.sync.pipeline import Sync

@@ -20,6 +20,7 @@ from connector.model.fields import FieldRule, Value
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.persons import Customer, NewCustomer
+from connector.model.states import Step
 from connector.remote.fields import Field
 from connector.remote.rate_limit import QuotaFor
 from connector.store import Store
@@ -247,7 +248,7 @@ class DryMemory:
         self,
         work: Work,
         links: Sequence[Link],
-        step: str,
+        step: Step,
         now: float,
         *,
         keys: Sequence[str] = (),
@@ -263,7 +264,7 @@ class DryMemory:
         if merged_from is not None:
             self._aliases[own.crm, merged_from] = own.customer_id
 
-    async def wrote_back(self, work: Work, link: Link, step: str, now: float, *, intent: str | None) -> None:
+    async def wrote_back(self, work: Work, link: Link, step: Step, now: float, *, intent: str | None) -> None:
         """Remember what the booking system would hold."""
         self._links[link.source, link.client_id] = replace(link, stored_id=link.customer_id)
 

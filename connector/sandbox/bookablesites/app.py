@@ -125,7 +125,7 @@ class BookablesitesSandbox(BookingSandbox[Outbox]):
         self.set_status(appointment, "no-show", customer)
 
     def delete(self, appointment: int) -> None:
-        """Remove an appointment altogether; "canceled" is what is told of it (synthetic)."""
+        """Remove an appointment altogether; the webhook says "canceled" (synthetic)."""
         self.state.set_status(appointment, "canceled")
         self.queue(appointment, "canceled")
         del self.state.appointments[appointment]

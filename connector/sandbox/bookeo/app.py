@@ -3,7 +3,7 @@
 Only what the connector uses is here: customers, bookings, custom fields, webhooks. **Synthetic** are the things no public
 page says, and they are arguments where it matters: the limit on calls, the status of refused keys (401) and of refused
 requests (400), page sizes and tokens, whether a PUT answers with the object, whether our own PUT sends a notification,
-whether a booking's notification embeds the customer and a deletion the whole item, that a cancellation is told as
+whether a booking's notification embeds the customer and a deletion the whole item, that a cancellation is reported as
 `deleted` only, and all that `bookeo_state` and `bookeo_webhooks` list. Paths under `/_sandbox` control the sandbox and are
 no part of Bookeo.
 """
@@ -117,7 +117,7 @@ class BookeoSandbox(BookingSandbox[Outbox]):
         self.queue("customers", "updated", customer_id)
 
     def delete_customer(self, customer_id: str) -> None:
-        """Delete a customer and the bookings; each deletion is told."""
+        """Delete a customer and the bookings; each deletion is reported."""
         for number in [n for n, booking in self.state.bookings.items() if booking["customerId"] == customer_id]:
             self.delete_booking(number)
         self.queue("customers", "deleted", customer_id)
@@ -135,7 +135,7 @@ class BookeoSandbox(BookingSandbox[Outbox]):
         self.queue("bookings", "updated", number)
 
     def cancel(self, number: str) -> None:
-        """Cancel a booking: it stays readable, and is told as deleted."""
+        """Cancel a booking: it stays readable, and is reported as deleted."""
         self.state.change_booking(number, canceled=True, cancelationTime=self.state.now())
         self.queue("bookings", "deleted", number)
 

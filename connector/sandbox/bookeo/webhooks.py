@@ -3,7 +3,7 @@
 The signature, the headers, the five seconds and the blocking are as seen in public receivers and descriptions.
 Synthetic, because no public page says it: the number of attempts and their spacing, how many dropped messages block a
 webhook and the words of the reason, that the message id stays the same while the time stamp is renewed, and that the
-loss is told with the next message of the same webhook.
+loss is reported with the next message of the same webhook.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Outbox(outbox.Outbox[Message]):
         self._drops = drops
         self._clock = clock
         self._number = 0
-        #: By webhook id: messages dropped in a row, and whether a loss has still to be told.
+        #: By webhook id: messages dropped in a row, and whether a loss has still to be reported.
         self._dropped: Counter[str] = Counter()
         self._losses: set[str] = set()
 

@@ -186,7 +186,7 @@ class BookingFlowSandbox(BookingSandbox[Outbox]):
         self._change(self.bookings[booking_id], "payment.succeeded", paymentStatus="paid_full")
 
     def delete(self, booking_id: str) -> None:
-        """Remove a booking altogether; "canceled" is what is told of it (synthetic)."""
+        """Remove a booking altogether; the webhook says "canceled" (synthetic)."""
         self.queue(self.bookings.pop(booking_id), "booking.canceled")
 
     def _change(self, booking: Json, event: str, **fields: Any) -> None:

@@ -35,6 +35,8 @@ OPERATORS: dict[str, Callable[[str | None, Filter], bool]] = {
     "NOT_HAS_PROPERTY": lambda stored, given: stored is None,  # noqa: ARG005
     "CONTAINS_TOKEN": _holds,
 }
+#: Operators that take a list of values, and those that take none; that a value is demanded of the others is synthetic.
+LISTS, ALONE = {"IN", "NOT_IN"}, {"HAS_PROPERTY", "NOT_HAS_PROPERTY"}
 
 
 def search(records: Records, query: Search, lag: float) -> dict[str, Any]:
@@ -79,4 +81,6 @@ def _groups(records: Records, query: Search) -> list[list[Filter]]:
             raise Refusal(400, f"There was a problem with the request: no property {name}", "VALIDATION_ERROR")
         if entry.operator not in OPERATORS:
             raise Refusal(400, "Invalid operator", "VALIDATION_ERROR")
+        if not (entry.values if entry.operator in LISTS else entry.value or entry.operator in ALONE):
+            raise Refusal(400, f"The operator {entry.operator} needs a value", "VALIDATION_ERROR")
     return groups

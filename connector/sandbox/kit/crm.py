@@ -94,7 +94,7 @@ class CrmSandbox(ABC):
                 response = self._controlled(request.method, path[1:], read_object(body))
             else:
                 response = await self._answer(request, path, body)
-        except Exception as error:  # told apart by the product
+        except Exception as error:  # the product decides which it is
             refused = self._refusal(error)
             if refused is None:
                 raise

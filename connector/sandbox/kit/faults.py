@@ -101,7 +101,7 @@ class FaultInjector:
 
     A connection is cut by promising more bytes than are sent: uvicorn then closes the socket and the client sees an
     incomplete answer. Under `httpx.ASGITransport` there is no socket, so `httpx.RemoteProtocolError` is raised instead
-    (`httpx.ReadTimeout` for a withheld answer); the two are told apart by the `spec_version` which only servers put in
+    (`httpx.ReadTimeout` for a withheld answer); the two differ in the `spec_version` which only servers put in
     the scope. `requests` and `injected` count what came and what was done to it.
     `method_of` says as which method a request counts for `Faults.methods`, where a product's reads are POSTs too.
     """

@@ -118,6 +118,7 @@ CHANGES = (
     ("m003_typed_requests", _TYPED_REQUESTS),
     ("m004_never_read", _NEVER_READ),
     (_KNOWN_SINCE, _SEVERAL_PROCESSES),
+    ("m006_answers", "ALTER TABLE review_clients RENAME COLUMN told TO answer"),
 )
 
 #: Columns whose values a sequence gives: table, column, the sequence's name as SQL.

@@ -119,7 +119,7 @@ def was_committed(connection: psycopg.Connection[Row], transaction: int) -> bool
 
 
 def channel(connection: psycopg.Connection[Row]) -> str:
-    """Where those who work on this schema are told that a lane is due; the trigger of the lanes says the same."""
+    """Where those who work on this schema hear that a lane is due; the trigger of the lanes says the same."""
     return f"connector {_first(connection, 'SELECT current_schema()')}"[:63]
 
 

@@ -1,7 +1,7 @@
 """Reviews: persons whose customer somebody must choose, the choice, that it is remembered, and how it is taken back.
 
-One item stands for one person, however many clients of however many sources that is. `review_clients.told` says what a
-decision means for each of them: of several, one is told to `create` and the others `wait` for that customer. It is null
+One item stands for one person, however many clients of however many sources that is. `review_clients.answer` says what a
+decision means for each of them: of several, one is to `create` and the others `wait` for that customer. It is null
 while the item is open. A `standing` client stays in an open item although it is linked and nothing of it waits.
 """
 
@@ -21,7 +21,7 @@ from connector.store.follow_ups import queue_follow_up
 from connector.store.inbox import LIVE
 from connector.store.intents import forget_open
 from connector.store.links import link_of, retie, save_link, set_apart, unlink
-from connector.store.reviews.items import clients_of, open_item, withdraw
+from connector.store.reviews.items import alone, clients_of, open_item, withdraw
 from connector.store.reviews.shared import share
 from connector.store.reviews.undo import undo
 
@@ -37,10 +37,10 @@ class _Action:
     now: float
     follow_ups: bool
 
-    def step(self, told: str) -> dict[str, Any]:
+    def step(self, answer: str) -> dict[str, Any]:
         """The entry in the traces of the events which it lets go."""
         at = datetime.fromtimestamp(self.now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        entry = {"rule": "review", "result": told, "note": f"decided in review {self.review_id} by {self.by} at {at}"}
+        entry = {"rule": "review", "result": answer, "note": f"decided in review {self.review_id} by {self.by} at {at}"}
         return entry if self.customer_id is None else {**entry, "customer_id": self.customer_id}
 
 
@@ -100,7 +100,7 @@ class Reviews:
         )
 
     async def share(self, review_id: int, by: str, now: float) -> tuple[str | None, list[int]]:
-        """Treat the address or number that an item is about as shared by several people, and ask all that wait for it anew.
+        """Treat the address or number that an item is about as shared by several people, and ask all that wait for it again.
 
         Returns a sentence why not (or None), and the ids of the events that go on.
         """
@@ -110,7 +110,7 @@ class Reviews:
         """Withdraw a decision and open the item again; returns a sentence why not (or None), and one for each client.
 
         A link it made goes. Where the booking system or an event may have used it already, nothing is matched for the client
-        until somebody decides anew; what is stored in the booking system is for the caller to clear.
+        until somebody decides again; what is stored in the booking system is for the caller to clear.
         """
         return await self._database.write(lambda connection: undo(connection, review_id, by, now))
 
@@ -119,15 +119,15 @@ def decision_of(connection: Connection, source: str, client_id: str) -> Decision
     """The latest decision about a client that was not taken back; `undecided` where nothing may be matched without one."""
     row = connection.execute(
         "SELECT r.id, r.crm FROM review_clients c JOIN reviews r ON r.id = c.review_id"
-        " WHERE c.source = ? AND c.client_id = ? AND c.told IS NULL AND c.undecided = 1",
+        " WHERE c.source = ? AND c.client_id = ? AND c.answer IS NULL AND c.undecided = 1",
         (source, client_id),
     ).fetchone()
     if row is not None:
         return Decision(row["id"], "undecided", "", crm=row["crm"])
     row = connection.execute(
-        "SELECT r.id, c.told, coalesce(r.decided_by, ''), r.candidates, r.crm"
+        "SELECT r.id, c.answer, coalesce(r.decided_by, ''), r.candidates, r.crm"
         " FROM review_clients c JOIN reviews r ON r.id = c.review_id"
-        " WHERE c.source = ? AND c.client_id = ? AND c.told IS NOT NULL ORDER BY r.decided_at DESC, r.id DESC LIMIT 1",
+        " WHERE c.source = ? AND c.client_id = ? AND c.answer IS NOT NULL ORDER BY r.decided_at DESC, r.id DESC LIMIT 1",
         (source, client_id),
     ).fetchone()
     if row is None or row[1] == "wait":
@@ -136,19 +136,19 @@ def decision_of(connection: Connection, source: str, client_id: str) -> Decision
 
 
 def follow(connection: Connection, decision: Decision | None, link: Link | None, now: float) -> None:
-    """The client that was told to create is linked: whoever waits for that customer is linked to it as well."""
+    """The client that was to be created is linked: whoever waits for that customer is linked to it as well."""
     if link is None or decision is None or decision.decision != "create" or decision.crm != link.crm:
         return
     rows = connection.execute(
         # Whoever was decided about again meanwhile waits no more.
-        "SELECT id, source, client_id FROM review_clients AS c WHERE review_id = ? AND told = 'wait' AND NOT EXISTS"
+        "SELECT id, source, client_id FROM review_clients AS c WHERE review_id = ? AND answer = 'wait' AND NOT EXISTS"
         " (SELECT 1 FROM review_clients n WHERE n.source = c.source AND n.client_id = c.client_id"
-        " AND n.review_id > c.review_id AND n.told IS NOT NULL)",
+        " AND n.review_id > c.review_id AND n.answer IS NOT NULL)",
         (decision.review_id,),
     ).fetchall()
     action = _Action(decision.review_id, link.crm, link.customer_id, decision.by, now, follow_ups=True)
     for row in rows:
-        connection.execute("UPDATE review_clients SET told = 'link' WHERE id = ?", (row["id"],))
+        connection.execute("UPDATE review_clients SET answer = 'link' WHERE id = ?", (row["id"],))
         withdraw(connection, row["source"], row["client_id"])
         _carry_out(connection, action, "link", row["source"], row["client_id"])
 
@@ -180,20 +180,22 @@ def _decide(
         _keep_apart(connection, review_id, by, now)
     action = _Action(review_id, row["crm"], customer_id, by, now, follow_ups)
     for number, client in enumerate(clients_of(connection, review_id)):
-        told = "wait" if decision == "create" and number else decision
+        answer = "wait" if decision == "create" and number else decision
         before = link_of(connection, client["source"], client["client_id"])
         connection.execute(
-            "UPDATE review_clients SET told = ?, replaced = ? WHERE id = ?",
-            (told, json.dumps(asdict(before)) if before else None, client["id"]),
+            "UPDATE review_clients SET answer = ?, replaced = ? WHERE id = ?",
+            (answer, json.dumps(asdict(before)) if before else None, client["id"]),
         )
-        _carry_out(connection, action, told, client["source"], client["client_id"])
+        _carry_out(connection, action, answer, client["source"], client["client_id"])
     return None
 
 
 def _keep_apart(connection: Connection, review_id: int, by: str, now: float) -> None:
     """Remember for every client of the item, and for its person, that it is none of the candidates."""
-    row = connection.execute("SELECT crm, person, candidates FROM reviews WHERE id = ?", (review_id,)).fetchone()
-    person = None if row["person"].startswith("client:") else row["person"]
+    row = connection.execute(
+        "SELECT source, client_id, crm, person, candidates FROM reviews WHERE id = ?", (review_id,)
+    ).fetchone()
+    person = None if row["person"] == alone(row["source"], row["client_id"]) else row["person"]
     for client in clients_of(connection, review_id):
         for candidate in json.loads(row["candidates"]):
             link = Link(client["source"], client["client_id"], row["crm"], candidate["customer_id"], "review")
@@ -224,7 +226,7 @@ def _answer(
     withdraw(connection, source, client_id)
     before = link_of(connection, source, client_id)
     connection.execute(
-        "INSERT INTO review_clients (review_id, source, client_id, candidates, told, replaced)"
+        "INSERT INTO review_clients (review_id, source, client_id, candidates, answer, replaced)"
         " VALUES (?, ?, ?, '[]', 'link', ?)",
         (row["id"], source, client_id, json.dumps(asdict(before)) if before else None),
     )
@@ -234,31 +236,31 @@ def _answer(
     return {**action.step("link"), "note": note}
 
 
-def _carry_out(connection: Connection, action: _Action, told: str, source: str, client_id: str) -> None:
+def _carry_out(connection: Connection, action: _Action, answer: str, source: str, client_id: str) -> None:
     """Do what a decision says for one client."""
-    if told != "create":
+    if answer != "create":
         forget_open(connection, source, client_id)
-    if told == "dismiss" and (there := link_of(connection, source, client_id)) is not None and there.crm == action.crm:
+    if answer == "dismiss" and (there := link_of(connection, source, client_id)) is not None and there.crm == action.crm:
         unlink(connection, there)
-    if told == "link" and action.customer_id is not None:
+    if answer == "link" and action.customer_id is not None:
         save_link(connection, Link(source, client_id, action.crm, action.customer_id, "review"), action.now)
         connection.execute(
             "DELETE FROM different WHERE crm = ? AND source = ? AND client_id = ? AND customer_id = ?",
             (action.crm, source, client_id, action.customer_id),
         )
         retie(connection, action.crm, source, client_id, action.customer_id)
-    moved = _let_go(connection, action, told, source, client_id)
-    if action.follow_ups and not moved and told in ("link", "create"):
+    moved = _let_go(connection, action, answer, source, client_id)
+    if action.follow_ups and not moved and answer in ("link", "create"):
         queue_follow_up(connection, source, client_id, "review", action.now, LIVE)
 
 
-def _let_go(connection: Connection, action: _Action, told: str, source: str, client_id: str) -> int:
+def _let_go(connection: Connection, action: _Action, answer: str, source: str, client_id: str) -> int:
     """Move what was held for a client; returns how many events that were."""
-    state = {"dismiss": "discarded", "wait": "held"}.get(told, "queued")
+    state = {"dismiss": "discarded", "wait": "held"}.get(answer, "queued")
     reason = {
         "dismiss": f"dismissed in review {action.review_id}",
         "wait": f"waits for the customer that review {action.review_id} lets another client of this person create",
-    }.get(told, f"decided in review {action.review_id}: {told}")
+    }.get(answer, f"decided in review {action.review_id}: {answer}")
     rows = connection.execute(
         "SELECT id, lane_id, trace FROM events WHERE source = ? AND client_id = ? AND state = 'held'", (source, client_id)
     ).fetchall()
@@ -266,7 +268,7 @@ def _let_go(connection: Connection, action: _Action, told: str, source: str, cli
         connection.execute(
             "UPDATE events SET state = ?, step = 'resolve', reason = ?, hint = NULL, attempts = 0, trace = ?,"
             " failing_since = NULL, outcome = nullif(outcome, 'failed'), updated_at = ? WHERE id = ?",
-            (state, reason, json.dumps([*json.loads(row["trace"]), action.step(told)]), action.now, row["id"]),
+            (state, reason, json.dumps([*json.loads(row["trace"]), action.step(answer)]), action.now, row["id"]),
         )
     if state == "queued":
         for lane in {row["lane_id"] for row in rows}:

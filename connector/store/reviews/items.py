@@ -27,7 +27,7 @@ def open_item(
         review_id = connection.execute(
             "INSERT INTO reviews (source, client_id, crm, person, reason, since, candidates) VALUES (?, ?, ?, ?, ?, ?, '[]')"
             " RETURNING id",
-            (source, client_id, crm, person or _alone(source, client_id), reason, now),
+            (source, client_id, crm, person or alone(source, client_id), reason, now),
         ).fetchone()[0]
     connection.execute(
         "INSERT INTO review_clients (review_id, source, client_id, candidates, standing) VALUES (?, ?, ?, ?, ?)"
@@ -46,12 +46,12 @@ def _item_for(connection: Connection, source: str, client_id: str, crm: str, per
     own = connection.execute(
         "SELECT r.id, r.crm, r.person, (SELECT count(*) FROM review_clients WHERE review_id = r.id) AS clients"
         " FROM review_clients c JOIN reviews r ON r.id = c.review_id"
-        " WHERE c.source = ? AND c.client_id = ? AND c.told IS NULL",
+        " WHERE c.source = ? AND c.client_id = ? AND c.answer IS NULL",
         (source, client_id),
     ).fetchone()
     if own is not None and own["crm"] == crm and person in (None, own["person"]):
         return int(own["id"])
-    person = person or _alone(source, client_id)
+    person = person or alone(source, client_id)
     shared = connection.execute(
         "SELECT id FROM reviews WHERE crm = ? AND person = ? AND decision IS NULL", (crm, person)
     ).fetchone()
@@ -64,14 +64,15 @@ def _item_for(connection: Connection, source: str, client_id: str, crm: str, per
     return None
 
 
-def _alone(source: str, client_id: str) -> str:
+def alone(source: str, client_id: str) -> str:
+    """The person of an item that is about one client, of whom nothing says who else it is."""
     return "client:" + json.dumps([source, client_id])
 
 
 def withdraw(connection: Connection, source: str, client_id: str) -> None:
     """Take a client out of its open item; an item without clients is gone."""
     rows = connection.execute(
-        "DELETE FROM review_clients WHERE source = ? AND client_id = ? AND told IS NULL RETURNING review_id",
+        "DELETE FROM review_clients WHERE source = ? AND client_id = ? AND answer IS NULL RETURNING review_id",
         (source, client_id),
     ).fetchall()
     for row in rows:

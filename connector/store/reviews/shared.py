@@ -1,4 +1,4 @@
-"""An address or number that belongs to several people: everything that waits because of it is asked anew."""
+"""An address or number that belongs to several people: everything that waits because of it is asked again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def share(connection: Connection, review_id: int, by: str, now: float) -> tuple[
     waiting = connection.execute(
         "SELECT id FROM reviews WHERE crm = ? AND key = ? AND decision IS NULL ORDER BY id", (row["crm"], row["key"])
     ).fetchall()
-    return None, [event for item in waiting for event in _ask_anew(connection, item["id"], review_id, by, now)]
+    return None, [event for item in waiting for event in _ask_again(connection, item["id"], review_id, by, now)]
 
 
 def unshare(connection: Connection, review_id: int, by: str, now: float) -> bool:
@@ -52,7 +52,7 @@ def unshare(connection: Connection, review_id: int, by: str, now: float) -> bool
     return bool(done)
 
 
-def _ask_anew(connection: Connection, item: int, review_id: int, by: str, now: float) -> list[int]:
+def _ask_again(connection: Connection, item: int, review_id: int, by: str, now: float) -> list[int]:
     """Let every held event of an item's clients run again; the item goes when they are linked, or says what is asked then."""
     at = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     text = f"treated as shared by several people in review {review_id} by {by} at {at}"
@@ -67,7 +67,7 @@ def _ask_anew(connection: Connection, item: int, review_id: int, by: str, now: f
             connection.execute(
                 "UPDATE events SET state = 'queued', step = 'resolve', reason = ?, hint = NULL, attempts = 0, trace = ?,"
                 " failing_since = NULL, outcome = nullif(outcome, 'failed'), updated_at = ? WHERE id = ?",
-                (f"asked anew since review {review_id}", json.dumps([*json.loads(row["trace"]), entry]), now, row["id"]),
+                (f"asked again since review {review_id}", json.dumps([*json.loads(row["trace"]), entry]), now, row["id"]),
             )
             connection.execute("UPDATE lanes SET due = ? WHERE id = ? AND due IS NULL AND boot IS NULL", (now, row["lane_id"]))
             done.append(int(row["id"]))

@@ -30,7 +30,7 @@ def undo(connection: Connection, review_id: int, by: str, now: float) -> tuple[s
         undecided, sentence = _take_back(connection, row, client, now)
         said.append(sentence)
         connection.execute(
-            "UPDATE review_clients SET told = NULL, replaced = NULL,"
+            "UPDATE review_clients SET answer = NULL, replaced = NULL,"
             " standing = CASE WHEN :undecided = 1 THEN 1 ELSE standing END,"
             " undecided = :undecided WHERE id = :id",
             {"undecided": undecided, "id": client["id"]},
@@ -69,30 +69,30 @@ def _in_the_way(connection: Connection, review: Row) -> str | None:
 
 
 def _take_back(connection: Connection, review: Row, client: Row, now: float) -> tuple[bool, str]:
-    """Withdraw the decision for one client; answers whether it must be decided anew, and a sentence for people."""
-    source, client_id, told = client["source"], client["client_id"], client["told"]
+    """Withdraw the decision for one client; answers whether it must be decided again, and a sentence for people."""
+    source, client_id, answer = client["source"], client["client_id"], client["answer"]
     who = f"Client {client_id} of {source}"
     link = link_of(connection, source, client_id)
     before = Link(**json.loads(client["replaced"])) if client["replaced"] else None
-    if told == "dismiss":
+    if answer == "dismiss":
         return _welcome_back(connection, link or before, restored=link is None, who=who, now=now)
-    if told == "wait":
+    if answer == "wait":
         connection.execute(
             "UPDATE events SET reason = ?, updated_at = ? WHERE source = ? AND client_id = ? AND state = 'held'",
             (review["reason"], now, source, client_id),
         )
-    if link is None or told == "wait":
+    if link is None or answer == "wait":
         return False, f"{who}: nothing had been done yet; what is waiting is looked at again."
     if review["decision"] == "link" and link.customer_id != review["customer_id"]:
         return False, f"{who}: it was linked to {link.customer_id} since, and that link stays."
-    used = told == "create" or link.origin != "review" or _is_in_use(connection, link, review["decided_at"])
+    used = answer == "create" or link.origin != "review" or _is_in_use(connection, link, review["decided_at"])
     unlink(connection, link)
     if before is not None and before != link:
         _restore(connection, before, link.stored_id or link.customer_id if used else before.stored_id, now)
         return False, f"{who}: the link to {link.customer_id} is gone and the one to {before.customer_id} holds again."
     stays = f"; the customer {link.customer_id} stays in the CRM" if link.origin == "created" else ""
     after = (
-        f"was in use and is gone{stays}. Its events wait until you decide anew."
+        f"was in use and is gone{stays}. Its events wait until you decide again."
         if used
         else "is gone; nothing had been written back."
     )

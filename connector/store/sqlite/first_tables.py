@@ -222,7 +222,7 @@ END;
 def compared(script: str) -> str:
     """Write each `x IN (…)` of more than two values as comparisons of `x`.
 
-    In a CHECK and in the condition of an index SQLite builds a table of the values anew for each row that it writes.
+    In a CHECK and in the condition of an index SQLite builds a table of the values again for each row that it writes.
     """
 
     def comparisons(found: re.Match[str]) -> str:

@@ -79,7 +79,7 @@ def m007_bodies_by_age(db: SqliteUtilsDatabase) -> None:
 
 @migrations()
 def m008_who_is_not_who(db: SqliteUtilsDatabase) -> None:
-    """Customers that a client (or its person) is not; keys that belong to several; decisions that must be taken anew."""
+    """Customers that a client (or its person) is not; keys that belong to several; decisions that must be taken again."""
     db.execute(
         "CREATE TABLE different (crm TEXT NOT NULL, source TEXT NOT NULL, client_id TEXT NOT NULL, customer_id TEXT NOT NULL,"
         " person TEXT, review_id INTEGER, decided_by TEXT NOT NULL, decided_at REAL NOT NULL,"
@@ -180,6 +180,12 @@ def m015_compared(db: SqliteUtilsDatabase) -> None:
     db.execute(EVENTS_OPEN)
     db.execute("DROP TRIGGER legal_moves")
     db.execute(move_guard())
+
+
+@migrations()
+def m016_answers(db: SqliteUtilsDatabase) -> None:
+    """What a decision means for each client has a plain name."""
+    db.execute("ALTER TABLE review_clients RENAME COLUMN told TO answer")
 
 
 def _statements(script: str) -> list[str]:

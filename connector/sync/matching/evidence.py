@@ -100,7 +100,7 @@ def one_person(known: Identity) -> str | None:
 
 
 def new_customer(person: Identity) -> NewCustomer:
-    """What a CRM is told of a person; extensions do not belong into an E.164 field."""
+    """What a CRM gets of a person; extensions do not belong into an E.164 field."""
     mobile, home = (number(phone or "") for phone in (person.mobile_phone, person.home_phone))
     return NewCustomer(
         first_name=person.name.first, last_name=person.name.last, email=person.email or "", mobile_phone=mobile, phone=home

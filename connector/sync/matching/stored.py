@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from connector.booking_systems.base import BookingCapability
-from connector.crms.base import CrmCapability
+from connector.model.capabilities import BookingCapability, CrmCapability
 from connector.model.links import Link
 from connector.model.persons import Customer
 from connector.sync.matching.answers import Ambiguous, Found, Gone, Match, Merged, Nothing, match

@@ -65,7 +65,7 @@ _NOT_APPLICABLE = re.compile(r"^\W*n\s?/\s?a\W*$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class PersonName:
-    """A name in two parts, either of which may be empty; made by `read_name`. This is what a CRM is told."""
+    """A name in two parts, either of which may be empty; made by `read_name`. This is what a CRM gets."""
 
     first: str = ""
     last: str = ""

@@ -31,7 +31,7 @@ def check_length(headers: Mapping[str, str], limit: int) -> None:
 async def read_body(
     headers: Mapping[str, str], receive: Receive, limit: int, *, take: Callable[[int], None] = _anything
 ) -> bytes:
-    """Read the whole body, at most `limit` bytes of it; `take` is told the size of each piece, and may raise.
+    """Read the whole body, at most `limit` bytes of it; `take` is given the size of each piece, and may raise.
 
     Raises:
         BodyTooLarge: by Content-Length before the first byte is read, or while reading, whatever Content-Length says.

@@ -164,7 +164,7 @@ class Receiver:
             detail = str(failed)
         except Exception as error:  # a defect in a verifier must let nobody in, not answer 500
             detail = f"the verifier itself failed ({type(error).__name__})"
-        # One text for every cause: a stranger is not told how close he came.
+        # One text for every cause: an unverified sender does not learn how close it came.
         raise Refused(401, "verification", "The request could not be verified.", detail=detail)
 
     def _parse(self, source: Source, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Any]:

@@ -23,7 +23,7 @@ _DONE = {
     "link": "linked to customer {customer}",
     "create": "a customer is being created",
     "different": "these are different people; a customer is being created",
-    "shared": "treated as shared by several people; what waits for it is asked anew",
+    "shared": "treated as shared by several people; what waits for it is asked again",
     "dismiss": "dismissed; coming events of these clients are ignored",
 }
 #: What many decisions at once would do, for the question before them.

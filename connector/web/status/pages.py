@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from connector.model.text import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 #: For every answer behind the login, whatever its type.
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
@@ -23,6 +26,9 @@ _POLICY = (
 
 def environment() -> Environment:
     """Build the template environment; everything is escaped, and a missing name is a defect."""
+    # 2 MB that a service needs only once somebody looks at a page.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
     loader = FileSystemLoader(Path(__file__).with_name("templates"))
     made = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_visible
@@ -46,8 +52,9 @@ def _code(text: str) -> Markup:
 class Pages:
     """Renders templates under a fresh nonce each time."""
 
-    def __init__(self) -> None:
-        self._environment = environment()
+    @cached_property
+    def _environment(self) -> Environment:
+        return environment()
 
     def render(self, template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any) -> HTMLResponse:
         """Answer with a page that no other site can frame, style, script or read through a cache.

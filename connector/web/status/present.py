@@ -108,7 +108,7 @@ def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings
     if held := int(page["queue"]["held"]):
         found.warn.append(f"{count(held, 'event waits', 'events wait')} for your decision.")
     elif waiting := _open_reviews(page):
-        found.warn.append(f"{count(waiting, 'person waits', 'people wait')} to be told apart.")
+        found.warn.append(f"{count(waiting, 'person waits', 'people wait')} for a decision who they are.")
     oldest = page["oldest_waiting_seconds"]
     if oldest is not None and oldest > LATE and not any(account.tone in ("warn", "bad") for account in accounts):
         found.warn.append(f"The oldest unfinished event has been waiting for {duration(oldest)}.")

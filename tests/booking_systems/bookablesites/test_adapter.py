@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from connector.booking_systems.base import BookingCapability, ClientLink
+from connector.booking_systems.base import ClientLink
 from connector.model.bookings import Appointment, Event, Status
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import Hold, Rejected, UnknownOutcome
 from connector.remote.signatures import NoVerification, VerificationFailed
 from connector.sandbox.bookablesites.app import BookablesitesSandbox

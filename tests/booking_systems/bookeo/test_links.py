@@ -5,7 +5,8 @@ import json
 import httpx
 import pytest
 
-from connector.booking_systems.base import BookingCapability, ClientLink
+from connector.booking_systems.base import ClientLink
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import AccountPaused, Rejected, Transient, UnknownOutcome
 from connector.sandbox.bookeo.app import BookeoSandbox
 from connector.sandbox.kit.faults import Faults

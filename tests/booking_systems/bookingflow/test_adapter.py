@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from connector.booking_systems.base import BookingCapability, ClientLink
+from connector.booking_systems.base import ClientLink
 from connector.booking_systems.bookingflow.bookings import booking_in, read_event, read_status
 from connector.model.bookings import Appointment, Client, Event, Status
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, UnknownOutcome
 from connector.remote.signatures import VerificationFailed
 from connector.sandbox.bookingflow.app import BookingFlowSandbox

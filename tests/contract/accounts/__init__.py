@@ -80,6 +80,8 @@ class CrmAccount(SandboxAccount):
     one_name = False
     #: Characters that the text of an appointment's record holds.
     room: int
+    #: Whether `connector check --fix` has something to make there.
+    needs_preparation = True
 
     def as_kept(self, new: NewCustomer) -> NewCustomer:
         """What is read of a customer who was made of this."""
@@ -96,6 +98,10 @@ class CrmAccount(SandboxAccount):
 
     def enforce_limits(self) -> None:
         """Refuse too many calls from now on, where the product publishes how many and the sandbox does not already."""
+
+    def forbid_duplicates(self) -> bool:
+        """Switch on the product's own rules against duplicates, as its administrators do; False: it has none to switch on."""
+        return False
 
     @abstractmethod
     def add(self, new: NewCustomer) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import httpx
-from crms.dynamics.shapes import Checked
+from crms.dynamics.shapes import conforming
 
 from connector.model.persons import NewCustomer
 from connector.sandbox.dynamics.app import DynamicsSandbox
@@ -46,13 +46,17 @@ class Account(CrmAccount):
         self.app = self.sandbox.app
 
     def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return Checked(transport, further=r"new_my\w+|createdon|x_nowhere|ownerid@odata\.bind")
+        return conforming(transport, further=r"new_my\w+|createdon|x_nowhere|ownerid@odata\.bind")
 
     def settings(self, base_url: str) -> dict[str, Any]:
         keys = {name: getattr(self.sandbox, name) for name in ("tenant_id", "client_id", "client_secret")}
         # Secrets are only sent to this machine or by https.
         login = base_url.replace("http://far.test", "https://far.test")
         return {"system": "dynamics", "base_url": base_url, "login_url": login, "timeout_seconds": 2, **keys}
+
+    def forbid_duplicates(self) -> bool:
+        self.sandbox.rules.duplicate_rule = True
+        return True
 
     def refuse_key(self) -> None:
         self.sandbox.client_secret = "another"

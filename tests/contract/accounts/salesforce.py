@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import httpx
-from crms.salesforce.shapes import Checked
+from crms.salesforce.shapes import conforming
 
 from connector.model.persons import NewCustomer
 from connector.sandbox.salesforce.app import SalesforceSandbox
@@ -47,7 +47,7 @@ class Account(CrmAccount):
         self.app = self.sandbox.app
 
     def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return Checked(transport, further=r"\w+__c|x_nowhere|OwnerId")
+        return conforming(transport, further=r"\w+__c|x_nowhere|OwnerId")
 
     def settings(self, base_url: str) -> dict[str, Any]:
         return {
@@ -57,6 +57,10 @@ class Account(CrmAccount):
             "client_secret": "sandbox-client-secret",
             "timeout_seconds": 2,
         }
+
+    def forbid_duplicates(self) -> bool:
+        self.sandbox.rules.duplicate_rule = "block"
+        return True
 
     def refuse_key(self) -> None:
         self.sandbox.client_secret = "another"

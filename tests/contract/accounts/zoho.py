@@ -57,6 +57,10 @@ class Account(CrmAccount):
         where = {"data_centre": "eu", "base_url": base_url, "accounts_url": accounts}
         return {"system": "zoho", "timeout_seconds": 2, **where, **keys}
 
+    def forbid_duplicates(self) -> bool:
+        self.sandbox.rules.unique_email = True
+        return True
+
     def refuse_key(self) -> None:
         self.sandbox.refresh_token = "another"
         self.sandbox.revoke_tokens()

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import httpx
 import pytest
+from conforming import Conforming
 from tenacity import wait_none
 
 from connector.crms.dynamics.adapter import Dynamics
@@ -13,7 +14,7 @@ from connector.sandbox.dynamics.app import DynamicsSandbox
 
 from .. import scripted
 from ..scripted import Clock
-from .shapes import Checked
+from .shapes import conforming
 
 KEY = "new_connectorkey"
 SETTINGS = {
@@ -56,9 +57,9 @@ def connect(clock):
 
 
 @pytest.fixture
-def checked(sandbox) -> Checked:
+def checked(sandbox) -> Conforming:
     """The way to the sandbox, on which every request and every answer is compared with the published shapes."""
-    return Checked(httpx.ASGITransport(sandbox.app))
+    return conforming(httpx.ASGITransport(sandbox.app))
 
 
 @pytest.fixture

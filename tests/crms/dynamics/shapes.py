@@ -6,13 +6,14 @@ create-update-column-definitions-using-web-api, compose-http-requests-handle-err
 limits.
 """
 
-import json
-import re
+from __future__ import annotations
+
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qs, unquote
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from conforming import Call, Closed, Conforming, Nonconforming, Open
+from pydantic import Field, StringConstraints, model_validator
 
 Guid = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
@@ -23,18 +24,6 @@ Code = Annotated[str, StringConstraints(pattern=r"^(0x[0-9A-Fa-f]{8})?$")]
 def text(most: int) -> Any:
     """A text that is not empty; None: not sent."""
     return Annotated[str, Field(min_length=1, max_length=most)] | None
-
-
-class Shape(BaseModel):
-    """An answer: others may be added at any time."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class Closed(BaseModel):
-    """A request: a column that does not exist is refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 # ---- requests ----
@@ -70,6 +59,12 @@ class AppointmentBody(Closed):
     scheduledend: Moment | None = None
     statecode: Literal[0, 1, 2, 3] | None = None
     statuscode: Literal[1, 2, 3, 4, 5, 6] | None = None
+
+    @model_validator(mode="after")
+    def _state_alone(self) -> AppointmentBody:
+        if self.statecode is not None and self.model_fields_set != {"statecode", "statuscode"}:
+            raise ValueError("a state is written with its reason, and alone")
+        return self
 
 
 class NewAppointmentBody(Closed):
@@ -129,7 +124,7 @@ class ReactivateBody(Closed):
 # ---- answers ----
 
 
-class Row(Shape):
+class Row(Open):
     etag: Annotated[Etag, Field(alias="@odata.etag")]
 
 
@@ -152,7 +147,7 @@ class AppointmentRow(Row):
     regarding: Annotated[Guid | None, Field(alias="_regardingobjectid_value")]
 
 
-class Page(Shape):
+class Page(Open):
     context: Annotated[str, Field(alias="@odata.context")]
 
 
@@ -164,8 +159,8 @@ class Appointments(Page):
     value: list[AppointmentRow]
 
 
-class Definition(Shape):
-    class Key(Shape):
+class Definition(Open):
+    class Key(Open):
         LogicalName: str
         KeyAttributes: list[str]
         EntityKeyIndexStatus: Literal["Pending", "InProgress", "Active", "Failed"]
@@ -176,8 +171,8 @@ class Definition(Shape):
 
 
 class Columns(Page):
-    class Column(Shape):
-        class Value(Shape):
+    class Column(Open):
+        class Value(Open):
             Value: str
 
         LogicalName: str
@@ -197,8 +192,8 @@ class Users(Page):
 
 
 class Strings(Page):
-    class Column(Shape):
-        class Level(Shape):
+    class Column(Open):
+        class Level(Open):
             Value: Literal["None", "SystemRequired", "ApplicationRequired", "Recommended"]
 
         LogicalName: str
@@ -210,12 +205,12 @@ class Strings(Page):
     value: list[Column]
 
 
-class Who(Shape):
+class Who(Open):
     UserId: Guid
 
 
-class Privileges(Shape):
-    class Held(Shape):
+class Privileges(Open):
+    class Held(Open):
         Depth: Literal["Basic", "Local", "Deep", "Global"]
         PrivilegeName: str
 
@@ -223,107 +218,88 @@ class Privileges(Shape):
 
 
 class Organizations(Page):
-    class Row(Shape):
+    class Row(Open):
         languagecode: int
 
     value: list[Row]
 
 
-class Error(Shape):
-    class Inner(Shape):
+class Error(Open):
+    class Inner(Open):
         code: Code
         message: str
 
     error: Inner
 
 
-class TokenAnswer(Shape):
+class TokenAnswer(Open):
     access_token: str
     token_type: Literal["Bearer"]
     expires_in: int
 
 
-class TokenError(Shape):
+class TokenError(Open):
     error: str
     error_description: str
 
 
-DATA = "^/api/data/v9\\.2/"
+class TokenBody(Closed):
+    grant_type: Literal["client_credentials"]
+    client_id: str
+    client_secret: str
+    scope: str
+
+
+DATA = r"/api/data/v9\.2/"
 GUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 CONTACT = r"EntityDefinitions\(LogicalName='contact'\)"
-STRINGS = "/Attributes/Microsoft.Dynamics.CRM.StringAttributeMetadata"
+STRINGS = r"/Attributes/Microsoft\.Dynamics\.CRM\.StringAttributeMetadata"
 KINDS = "(Memo|DateTime|Picklist|MultiSelectPicklist)"
-HELD = r"/Microsoft.Dynamics.CRM.RetrieveUserSetOfPrivilegesByNames\(PrivilegeNames=@names\)"
-#: method, path, conditional headers that must be there, body of the request, status → shape of the answer (None: empty).
-CALLS: list[tuple[str, str, dict[str, str], Any, dict[int, Any]]] = [
-    ("POST", r"^/[\w.-]+/oauth2/v2\.0/token$", {}, None, {200: TokenAnswer, 400: TokenError, 401: TokenError}),
-    ("GET", f"{DATA}contacts$", {}, None, {200: Contacts}),
-    ("GET", f"{DATA}appointments$", {}, None, {200: Appointments}),
-    ("PATCH", f"{DATA}contacts\\(\\w+='[0-9a-f]{{1,64}}'\\)$", {"if-none-match": r"^\*$"}, NewContactBody, {201: Contact}),
-    ("PATCH", f"{DATA}contacts\\({GUID}\\)$", {"if-match": r'^(W/"\d+"|\*)$'}, ContactBody, {204: None}),
-    ("PATCH", f"{DATA}appointments\\({GUID}\\)$", {"if-none-match": r"^\*$"}, NewAppointmentBody, {204: None}),
-    ("PATCH", f"{DATA}appointments\\({GUID}\\)$", {"if-match": r"^\*$"}, AppointmentBody, {204: None}),
-    ("GET", f"{DATA}{CONTACT}$", {}, None, {200: Definition}),
-    ("GET", f"{DATA}{CONTACT}{STRINGS}$", {}, None, {200: Strings | Columns}),
-    ("GET", f"{DATA}{CONTACT}/Attributes(/Microsoft\\.Dynamics\\.CRM\\.{KINDS}AttributeMetadata)?$", {}, None, {200: Columns}),
-    ("GET", f"{DATA}systemusers$", {}, None, {200: Users}),
-    ("POST", f"{DATA}{CONTACT}/Attributes$", {}, ColumnBody, {204: None}),
-    ("POST", f"{DATA}{CONTACT}/Keys$", {}, KeyBody, {204: None}),
-    ("POST", f"{DATA}ReactivateEntityKey$", {}, ReactivateBody, {204: None}),
-    ("GET", f"{DATA}WhoAmI$", {}, None, {200: Who}),
-    ("GET", f"{DATA}systemusers\\({GUID}\\){HELD}$", {}, None, {200: Privileges}),
-    ("GET", f"{DATA}organizations$", {}, None, {200: Organizations}),
+HELD = r"/Microsoft\.Dynamics\.CRM\.RetrieveUserSetOfPrivilegesByNames\(PrivilegeNames=@names\)"
+VERSION = {"odata-version": r"4\.0", "odata-maxversion": r"4\.0"}
+NEW, WHATEVER = {"if-none-match": r"\*"}, {"if-match": r"\*"}
+FORM = "application/x-www-form-urlencoded"
+TOKEN = {200: TokenAnswer, 400: TokenError, 401: TokenError}
+
+
+def _call(method: str, path: str, answers: Mapping[int, Any], body: Any = None, headers: Mapping[str, str] = VERSION) -> Call:
+    """A call of the Web API; its parameters are those of OData, which are not held to anything."""
+    return Call(method, DATA + path, answers, body, dict[str, str], headers={**VERSION, **headers})
+
+
+CALLS = [
+    Call("POST", r"/[\w.-]+/oauth2/v2\.0/token", TOKEN, TokenBody, content_type=FORM),
+    _call("GET", "contacts", {200: Contacts}),
+    _call("GET", "appointments", {200: Appointments}),
+    _call("PATCH", r"contacts\(\w+='[0-9a-f]{1,64}'\)", {201: Contact}, NewContactBody, NEW),
+    _call("PATCH", rf"contacts\({GUID}\)", {204: None}, ContactBody, {"if-match": r'(W/"\d+"|\*)'}),
+    _call("PATCH", rf"appointments\({GUID}\)", {204: None}, NewAppointmentBody, NEW),
+    _call("PATCH", rf"appointments\({GUID}\)", {204: None}, AppointmentBody, WHATEVER),
+    _call("GET", CONTACT, {200: Definition}),
+    _call("GET", CONTACT + STRINGS, {200: Strings | Columns}),
+    _call("GET", rf"{CONTACT}/Attributes(/Microsoft\.Dynamics\.CRM\.{KINDS}AttributeMetadata)?", {200: Columns}),
+    _call("GET", "systemusers", {200: Users}),
+    _call("POST", f"{CONTACT}/Attributes", {204: None}, ColumnBody),
+    _call("POST", f"{CONTACT}/Keys", {204: None}, KeyBody),
+    _call("POST", "ReactivateEntityKey", {204: None}, ReactivateBody),
+    _call("GET", "WhoAmI", {200: Who}),
+    _call("GET", rf"systemusers\({GUID}\){HELD}", {200: Privileges}),
+    _call("GET", "organizations", {200: Organizations}),
 ]
 
 
-class Checked(httpx.AsyncBaseTransport):
-    """A transport that lets through only what fits; `seen` holds each call's method, path and status.
+class DataverseConforming(Conforming):
+    """Also knows that a refused token is answered with nothing, and too many calls with the seconds to wait."""
 
-    Columns whose names match `further` are the user's own: what they are given is between `[sync.fields]` and the environment.
-    """
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, further: str = "(?!)") -> None:
-        self.inner = inner
-        self.further = further
-        self.seen: list[tuple[str, str, int]] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        path = unquote(request.url.raw_path.decode().partition("?")[0])
-        call = next((call for call in CALLS if _is(call, request, path)), None)
-        assert call is not None, f"no such call is published: {request.method} {path}"
-        if path.startswith("/api/"):
-            assert request.headers["odata-version"] == request.headers["odata-maxversion"] == "4.0"
-        if call[3] is not None:
-            assert request.headers["content-type"] == "application/json"
-            body = {name: value for name, value in json.loads(request.content).items() if not re.fullmatch(self.further, name)}
-            call[3].model_validate_json(json.dumps(body))
-            state = {"statecode", "statuscode"}
-            given = json.loads(request.content).keys()
-            assert "statecode" not in given or given == state, "a state is written with its reason, and alone"
-        elif request.method == "POST":
-            asked = parse_qs(request.content.decode())
-            assert {"grant_type", "client_id", "client_secret", "scope"} == asked.keys()
-        response = await self.inner.handle_async_request(request)
-        body = await response.aread()
-        self.seen.append((request.method, path.removeprefix("/api/data/v9.2/"), response.status_code))
-        _check(call[4], response, body)
-        return httpx.Response(response.status_code, content=body, headers=response.headers, request=request)
+    def check_answer(self, call: Call, request: httpx.Request, response: httpx.Response) -> None:
+        """Hold an answer to its call."""
+        if response.status_code == 401 and not response.content:
+            return
+        if response.status_code == 429 and not response.headers["retry-after"].isdigit():
+            raise Nonconforming("429 without the seconds to wait")
+        super().check_answer(call, request, response)
 
 
-def _is(call: tuple[str, str, dict[str, str], Any, Any], request: httpx.Request, path: str) -> bool:
-    named = all(re.search(pattern, request.headers.get(name, "")) for name, pattern in call[2].items())
-    return call[0] == request.method and re.search(call[1], path) is not None and named
-
-
-def _check(shapes: dict[int, Any], response: httpx.Response, body: bytes) -> None:
-    if b'"status":"error"' in body or body.startswith(b"<"):
-        return  # a fault that was ordered: no answer of Dataverse's
-    if response.status_code == 401 and not body:
-        return
-    if response.status_code == 429:
-        assert response.headers["retry-after"].isdigit()
-    shape = shapes.get(response.status_code, Error)
-    if shape is None:
-        assert body == b""
-    else:
-        TypeAdapter(shape).validate_python(json.loads(body))
+def conforming(inner: httpx.AsyncBaseTransport, further: str = "(?!)") -> DataverseConforming:
+    """Hold all that goes through `inner` to Dataverse's shapes; see `Conforming` for `further`."""
+    return DataverseConforming(inner, CALLS, Error, further)

@@ -18,7 +18,7 @@ from connector.sandbox.dynamics.app import DynamicsSandbox
 from connector.sandbox.kit.faults import Faults
 from connector.store import views
 
-from .shapes import Checked
+from .shapes import conforming
 
 pytestmark = pytest.mark.anyio
 KEY = "new_connectorkey"
@@ -57,7 +57,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.booxi = BooxiSandbox(quota=None, module_ids=("dynamics",), retries=[0.05] * 200)
         self.dynamics = DynamicsSandbox(key_columns=(KEY,))
-        self.way = Checked(httpx.ASGITransport(self.dynamics.app))
+        self.way = conforming(httpx.ASGITransport(self.dynamics.app))
         self.file = folder / "connector.toml"
         self.file.write_text(CONFIG, encoding="utf-8")
 

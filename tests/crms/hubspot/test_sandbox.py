@@ -102,6 +102,11 @@ async def test_unique_properties_are_made_and_never_changed(sandbox, http):
         ({"filterGroups": [{"filters": [{"propertyName": "nonsense", "operator": "EQ", "value": "1"}]}]}, 400),
         ({"filterGroups": [{"filters": [{"propertyName": "email", "operator": "LIKE", "value": "1"}]}]}, 400),
         ({"filterGroups": [{"filters": [{"propertyName": "email", "operator": "EQ", "value": "x" * 3000}]}]}, 400),
+        ({"filterGroups": [{"filters": [{"propertyName": "email", "operator": "EQ", "value": ""}]}]}, 400),
+        ({"filterGroups": [{"filters": [{"propertyName": "email", "operator": "IN", "value": "x"}]}]}, 400),
+        ({"filterGroups": [{"filters": [{"propertyName": "email", "operator": "EQ", "value": 7}]}]}, 400),
+        ({"filterGroups": [], "sorts": []}, 400),
+        ({"limit": 0}, 400),
     ],
 )
 async def test_search_keeps_hubspots_limits(http, query, status):

@@ -274,14 +274,14 @@ class OdooConforming(Conforming):
         ):
             raise Nonconforming(f"{carried[0]} load: a row has not as many cells as there are columns")
 
-    def check_answer(self, call: Call, request: httpx.Request, status: int, content: bytes) -> None:
+    def check_answer(self, call: Call, request: httpx.Request, response: httpx.Response) -> None:
         """Hold an answer to its call, and to the method that was carried."""
-        super().check_answer(call, request, status, content)
-        data, carried = json.loads(content), _carried(request)
+        super().check_answer(call, request, response)
+        data, carried = response.json(), _carried(request)
         if request.url.path == "/jsonrpc" and "error" not in data:
             method = json.loads(request.content)["params"]["method"]
             fits(SERVICES[method][1], json.dumps(data["result"]), f"JSON-RPC {method}: the answer")
-        if status != 200 or carried is None:
+        if response.status_code != 200 or carried is None:
             return
         model, method, body = carried
         by_rpc = request.url.path == "/jsonrpc"

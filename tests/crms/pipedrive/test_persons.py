@@ -132,7 +132,9 @@ async def test_where_the_list_is_late_too_a_second_person_is_made(connect):
     check, persons, writing = await crm.checks()
     assert "refuses no second person" in check.message
     assert (persons.id, persons.level) == ("crm.main.persons", "ok")
-    assert "cannot be checked without writing: whether the token's user may add and edit persons" in writing.message
+    assert (
+        "cannot be checked without writing: whether the token's user may add and edit persons and activities" in writing.message
+    )
     crm.records = True
     assert [check.id.removeprefix("crm.main.") for check in await crm.checks()] == ["field", "persons", "activities", "writing"]
     assert len(sandbox.persons()) == 2

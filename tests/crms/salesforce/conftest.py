@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import httpx
 import pytest
+from conforming import Conforming
 
 from connector.crms.salesforce.adapter import Salesforce
 from connector.crms.salesforce.settings import SalesforceSettings
@@ -12,7 +13,7 @@ from connector.sandbox.salesforce.app import SalesforceSandbox
 
 from .. import scripted
 from ..scripted import Clock
-from .shapes import Checked
+from .shapes import conforming
 
 KEY = "Connector_Key__c"
 SETTINGS = {
@@ -48,9 +49,9 @@ def connect(clock):
 
 
 @pytest.fixture
-def checked(sandbox) -> Checked:
+def checked(sandbox) -> Conforming:
     """The way to the sandbox, on which every request and every answer is compared with the published shapes."""
-    return Checked(httpx.ASGITransport(sandbox.app))
+    return conforming(httpx.ASGITransport(sandbox.app))
 
 
 @pytest.fixture

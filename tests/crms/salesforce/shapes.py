@@ -5,30 +5,18 @@ public test suites. They show shapes only, never races, lag or limits.
 """
 # ruff: noqa: N815 - the names are the vendor's
 
-import json
-import re
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote
 
 import httpx
-from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
+from conforming import Call, Closed, Conforming, Open
 from pydantic import Field as Limits
+from pydantic import StringConstraints
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?$")]
 Moment = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?(Z|[+-]\d\d:?\d\d)$")]
 
 
-class Shape(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True)
-
-
-class Closed(BaseModel):
-    """A request: what is not in the schema of the object would be refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Saved(Shape):
+class Saved(Open):
     success: Literal[True]
     id: Id
     errors: Annotated[list[Any], Limits(max_length=0)]
@@ -38,9 +26,9 @@ class Upserted(Saved):
     created: bool
 
 
-class Match(Shape):
-    class Entry(Shape):
-        class Row(Shape):
+class Match(Open):
+    class Entry(Open):
+        class Row(Open):
             Id: Id
 
         record: Row
@@ -51,23 +39,23 @@ class Match(Shape):
     matchRecords: list[Entry]
 
 
-class Duplicates(Shape):
+class Duplicates(Open):
     allowSave: bool
     duplicateRule: str
     matchResults: list[Match]
 
 
-class Error(Shape):
+class Error(Open):
     errorCode: Annotated[str, StringConstraints(pattern=r"^[A-Z_]+$")]
     message: str
-    fields: list[str] = []
+    fields: list[str] | None = None
     duplicateResut: Duplicates | None = None
     duplicateResult: Duplicates | None = None
 
 
-class Page(Shape):
-    class Row(Shape):
-        class Attributes(Shape):
+class Page(Open):
+    class Row(Open):
+        class Attributes(Open):
             type: str
             url: str
 
@@ -79,8 +67,8 @@ class Page(Shape):
     nextRecordsUrl: str | None = None
 
 
-class Described(Shape):
-    class Column(Shape):
+class Described(Open):
+    class Column(Open):
         name: str
         type: str
         length: int
@@ -99,13 +87,13 @@ class Described(Shape):
     fields: list[Column]
 
 
-class TokenAnswer(Shape):
+class TokenAnswer(Open):
     access_token: str
     instance_url: str
     token_type: Literal["Bearer"]
 
 
-class TokenError(Shape):
+class TokenError(Open):
     error: str
     error_description: str
 
@@ -157,57 +145,38 @@ class FieldBody(Closed):
     Metadata: Definition
 
 
-DATA = r"^/services/data/v67\.0/"
-KEY = r"sobjects/Contact/\w+__c/[0-9a-f]{1,64}$"
-#: method, path, body of the request, status → shape of the answer (None: empty).
-CALLS: list[tuple[str, str, Any, dict[int, Any]]] = [
-    ("POST", r"^/services/oauth2/token$", None, {200: TokenAnswer, 400: TokenError}),
-    ("GET", DATA + r"(query|queryAll|query/01g[A-Za-z0-9]{15}-\d+)$", None, {200: Page}),
-    ("GET", DATA + r"sobjects/(Contact|Event)/describe$", None, {200: Described}),
-    ("PATCH", DATA + KEY, ContactBody, {200: Upserted, 201: Upserted, 204: None, 300: list[str]}),
-    ("PATCH", DATA + r"sobjects/Contact/003\w{15}$", ContactBody, {204: None}),
-    ("POST", DATA + r"sobjects/Event$", EventBody, {201: Saved}),
-    ("PATCH", DATA + r"sobjects/Event/00U\w{15}$", EventBody, {204: None}),
-    ("POST", DATA + r"tooling/sobjects/CustomField$", FieldBody, {201: Saved}),
-    ("POST", DATA + r"sobjects/FieldPermissions$", PermissionBody, {201: Saved}),
-    ("PATCH", DATA + r"sobjects/FieldPermissions/01k\w{15}$", PermissionBody, {204: None}),
+class TokenBody(Closed):
+    """Client credentials, or a signed assertion."""
+
+    grant_type: Literal["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"]
+    client_id: str | None = None
+    client_secret: str | None = None
+    assertion: str | None = None
+
+
+class QueryText(Closed):
+    """A page that follows has none."""
+
+    q: Annotated[str, StringConstraints(pattern=r"^SELECT .+ FROM \w+( WHERE .+)?$")] | None = None
+
+
+DATA = r"/services/data/v67\.0/"
+KEY = r"sobjects/Contact/\w+__c/[0-9a-f]{1,64}"
+FORM = "application/x-www-form-urlencoded"
+CALLS = [
+    Call("POST", "/services/oauth2/token", {200: TokenAnswer, 400: TokenError}, TokenBody, content_type=FORM),
+    Call("GET", DATA + r"(query|queryAll|query/01g[A-Za-z0-9]{15}-\d+)", {200: Page}, query=QueryText),
+    Call("GET", DATA + r"sobjects/(Contact|Event)/describe", {200: Described}),
+    Call("PATCH", DATA + KEY, {200: Upserted, 201: Upserted, 204: None, 300: list[str]}, ContactBody),
+    Call("PATCH", DATA + r"sobjects/Contact/003\w{15}", {204: None}, ContactBody),
+    Call("POST", DATA + r"sobjects/Event", {201: Saved}, EventBody),
+    Call("PATCH", DATA + r"sobjects/Event/00U\w{15}", {204: None}, EventBody),
+    Call("POST", DATA + r"tooling/sobjects/CustomField", {201: Saved}, FieldBody),
+    Call("POST", DATA + r"sobjects/FieldPermissions", {201: Saved}, PermissionBody),
+    Call("PATCH", DATA + r"sobjects/FieldPermissions/01k\w{15}", {204: None}, PermissionBody),
 ]
 
 
-def without(further: str, content: bytes) -> bytes:
-    """A body without the members whose names match the pattern."""
-    return json.dumps({name: value for name, value in json.loads(content).items() if not re.fullmatch(further, name)}).encode()
-
-
-class Checked(httpx.AsyncBaseTransport):
-    """A transport that lets through only what fits; `seen` holds the calls' names and statuses.
-
-    Fields whose names match `further` are the user's own: what they are given is between `[sync.fields]` and the org.
-    """
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, further: str = "(?!)") -> None:
-        self.inner = inner
-        self.further = further
-        self.seen: list[tuple[str, int]] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        path = unquote(request.url.raw_path.decode().partition("?")[0])
-        call = next((c for c in CALLS if c[0] == request.method and re.search(c[1], path)), None)
-        assert call is not None, f"no such call is published: {request.method} {path}"
-        if call[2] is not None:
-            assert request.headers["content-type"] == "application/json"
-            call[2].model_validate_json(without(self.further, request.content))
-        response = await self.inner.handle_async_request(request)
-        body = await response.aread()
-        self.seen.append((call[1].removeprefix(DATA), response.status_code))
-        self._check(call[3], response.status_code, body)
-        return httpx.Response(response.status_code, content=body, headers=response.headers, request=request)
-
-    def _check(self, shapes: dict[int, Any], status: int, body: bytes) -> None:
-        if b'"status":"error"' in body or body.startswith(b"<"):
-            return  # a fault that was ordered: no answer of Salesforce's
-        shape = shapes.get(status, list[Error])
-        if shape is None:
-            assert body == b""
-        else:
-            TypeAdapter(shape).validate_python(json.loads(body))
+def conforming(inner: httpx.AsyncBaseTransport, further: str = "(?!)") -> Conforming:
+    """Hold all that goes through `inner` to Salesforce's shapes; see `Conforming` for `further`."""
+    return Conforming(inner, CALLS, list[Error], further)

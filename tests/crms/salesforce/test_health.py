@@ -46,7 +46,7 @@ async def test_fix_makes_the_field_and_lets_the_permission_set_write_it(sandbox,
     await crm.probe()
     assert await crm.fix() == []
     assert sandbox.records.custom[KEY] == {"length": 64, "externalId": True, "unique": True}
-    assert [status for call, status in checked.seen if "CustomField" in call] == [201]
+    assert [status for _, call, status in checked.seen if "CustomField" in call] == [201]
 
 
 @pytest.mark.parametrize("there", ["hidden", "read_only"])

@@ -17,7 +17,7 @@ from connector.registry import Registry
 from connector.sandbox.salesforce.app import SalesforceSandbox
 
 from .conftest import KEY, SETTINGS
-from .shapes import Checked
+from .shapes import conforming
 
 pytestmark = pytest.mark.anyio
 USER = "connector@example.com"
@@ -37,7 +37,7 @@ async def signed(sandbox, connect):
 
     def signed(**settings):
         given = {"client_secret": None, "private_key": PEM, "username": USER, **settings}
-        made.append(connect(Checked(httpx.ASGITransport(sandbox.app)), **given))
+        made.append(connect(conforming(httpx.ASGITransport(sandbox.app)), **given))
         return made[-1]
 
     yield signed

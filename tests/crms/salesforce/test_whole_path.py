@@ -18,7 +18,7 @@ from connector.sandbox.kit.faults import Faults
 from connector.sandbox.salesforce.app import Rules, SalesforceSandbox
 from connector.store import views
 
-from .shapes import Checked
+from .shapes import conforming
 
 pytestmark = pytest.mark.anyio
 KEY = "Connector_Key__c"
@@ -56,7 +56,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.booxi = BooxiSandbox(quota=None, module_ids=("salesforce",), retries=[0.05] * 200)
         self.salesforce = SalesforceSandbox(key_fields=(KEY,))
-        self.way = Checked(httpx.ASGITransport(self.salesforce.app))
+        self.way = conforming(httpx.ASGITransport(self.salesforce.app))
         self.file = folder / "connector.toml"
         self.file.write_text(CONFIG, encoding="utf-8")
 

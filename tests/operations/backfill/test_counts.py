@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.booking_systems.base import BookingCapability
+from connector.model.capabilities import BookingCapability
 from connector.operations.dry_run.overlay import DryBooking
 from connector.store import views
 

@@ -124,6 +124,34 @@ async def test_a_run_by_itself_ends_when_all_that_remains_waits_for_a_refused_ac
         assert await engine.store.read(views.link_count) == 5
 
 
+async def test_owners_that_may_not_be_read_stop_only_the_events_that_choose_one(tmp_path):
+    world = World(tmp_path, sync='[sync.owner]\notherwise = "front@example.com"')
+    world.hubspot.records.owners["77001"] = "front@example.com"
+    world.hubspot.missing_scopes.add("crm.objects.owners.read")
+    email = "bob@example.com"
+    owned = {
+        "email": email,
+        "firstname": "Bob",
+        "lastname": "Moreau",
+        "mobilephone": "+15145550123",
+        "hubspot_owner_id": "77001",
+    }
+    world.hubspot.add_contact(age=3600, **owned)
+    async with world.running() as engine:
+        world.booxi.book(world.client(firstName="Ada", lastName="Moreau", email="ada@example.com"))
+        await world.deliver()
+        await all_wait(world, "crm.main: list the owners", 1)
+        account = (await status_of(world))["crms"]["main"]
+        assert (account["state"], list(account["refused_actions"])) == ("ok", ["list the owners"])
+        assert "crm.objects.owners.read" in account["refused_actions"]["list the owners"]["hint"]
+        assert world.hubspot.contacts()[0]["email"] == email
+        world.hubspot.missing_scopes.clear()
+        await until(lambda: len(world.hubspot.contacts()) == 2)
+        await world.settled()
+        assert world.hubspot.contacts()[1]["hubspot_owner_id"] == "77001"
+        assert (await engine.store.read(views.queue))["done"] == 1
+
+
 class Script(httpx.AsyncBaseTransport):
     """Answers every request with one refusal while it has one, else as the sandbox does; counts the refused ones."""
 

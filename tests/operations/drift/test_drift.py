@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from connector.booking_systems.base import BookingCapability
+from connector.model.capabilities import BookingCapability
 from connector.model.errors import ConnectorError
 from connector.operations.drift.run import Drift
 from connector.operations.operations import Refused

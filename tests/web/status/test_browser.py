@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from starlette.types import ASGIApp
 
 from connector.store import views
@@ -31,6 +32,12 @@ SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
 ]
+#: A word that no column has room for.
+ENDLESS = "an_endless_word_" * 30
+#: Of a window.
+HEIGHT = 900
+#: The page's colour, by what the reader's system prefers.
+BACKGROUNDS: dict[Literal["light", "dark"], str] = {"light": "rgb(245, 246, 248)", "dark": "rgb(16, 20, 24)"}
 
 
 def chromium() -> str | None:
@@ -79,17 +86,10 @@ def served(world: World) -> Iterator[str]:
 
 
 @contextmanager
-def opened(
-    browser: Browser, width: int, scheme: str = "light", *, javascript: bool = True, zone: str = "UTC"
-) -> Iterator[tuple[Page, list[str]]]:
+def opened(browser: Browser, width: int, *, javascript: bool = True, zone: str = "UTC") -> Iterator[tuple[Page, list[str]]]:
     """A page and the list of what went wrong on it: console messages, failed scripts, requests to other hosts."""
-    size = {"width": width, "height": 900}
-    context = browser.new_context(
-        viewport=size,  # type: ignore[arg-type]
-        color_scheme=scheme,  # type: ignore[arg-type]
-        java_script_enabled=javascript,
-        timezone_id=zone,
-    )
+    size: ViewportSize = {"width": width, "height": HEIGHT}
+    context = browser.new_context(viewport=size, java_script_enabled=javascript, timezone_id=zone)
     page = context.new_page()
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text))
@@ -101,27 +101,29 @@ def opened(
         context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("busy", [False, True])
-def test_the_page_fits_and_keeps_to_itself(browser: Browser, width: int, scheme: str, busy: bool) -> None:
+def test_the_page_fits_and_keeps_to_itself(browser: Browser, busy: bool) -> None:
     world = World()
     if busy:
         world.data._page = busy_page()
-        world.data._page["held"][0]["reason"] = "an_endless_word_" * 30
-    with served(world) as url, opened(browser, width, scheme) as (page, wrong):
+        world.data._page["held"][0]["reason"] = ENDLESS
+    with served(world) as url, opened(browser, 390) as (page, wrong):
         page.goto(f"{url}{world.access.login_path}")
         page.wait_for_url("**/status")
-        headline = page.get_by_role("heading", level=1)
-        assert headline.inner_text() == (
-            "The key of booking.tours was refused." if busy else "All is well: 1,204 clients linked, nothing waiting."
-        )
-        for details in page.locator("details").all():
-            details.evaluate("element => { element.open = true }")
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert background == ("rgb(245, 246, 248)" if scheme == "light" else "rgb(16, 20, 24)"), "the style sheet was refused"
-        assert wrong == []
+        for width, scheme in itertools.product((390, 1280), BACKGROUNDS):
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            page.emulate_media(color_scheme=scheme)
+            page.goto(f"{url}/status")
+            headline = page.get_by_role("heading", level=1)
+            assert headline.inner_text() == (
+                "The key of booking.tours was refused." if busy else "All is well: 1,204 clients linked, nothing waiting."
+            )
+            for details in page.locator("details").all():
+                details.evaluate("element => { element.open = true }")
+            assert page.evaluate("document.documentElement.scrollWidth") == width, scheme
+            background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert background == BACKGROUNDS[scheme], "the style sheet was refused"
+            assert wrong == [], (width, scheme)
 
 
 def test_a_trace_opens_with_the_keyboard_and_the_chart_speaks(browser: Browser) -> None:
@@ -183,28 +185,56 @@ def test_all_held_events_of_a_page_are_chosen_at_once(browser: Browser) -> None:
         assert wrong == []
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("path", ["events", "events?state=held", "reviews", "links", "accounts", "events/5", "events/5/body"])
-def test_every_list_fits(browser: Browser, width: int, path: str) -> None:
-    """Without JavaScript; whatever is long is cut or scrolls in its own place."""
+@pytest.fixture(scope="module")
+def reader(browser: Browser) -> Iterator[tuple[World, str, Page, list[str]]]:
+    """Somebody without JavaScript who has logged in, on a page that is much too full."""
     world = World()
-    word = "an_endless_word_" * 30
-    world.data.events[5] = event_row(5, reason=word, client_id="9" * 90, trace=[{"rule": word, "result": word}])
-    world.data.bodies[5] = word
-    link = {"source": "stores", "client_id": "9" * 90, "crm": "main", "customer_id": "8" * 90, "origin": "email"}
-    times = {"linked_at": "2026-11-21T11:00:00Z", "written_back_at": None}
-    reviews = [{**busy_page()["reviews"][0], "reason": word}]
-    world.data.found["rows"] = {"events": [world.data.events[5]], "links": [{**link, **times}], "reviews": reviews}.get(
-        path.partition("?")[0], []
-    )
-    with served(world) as url, opened(browser, width, javascript=False) as (page, wrong):
+    world.data.events[5] = event_row(5, reason=ENDLESS, client_id="9" * 90, trace=[{"rule": ENDLESS, "result": ENDLESS}])
+    world.data.bodies[5] = ENDLESS
+    with served(world) as url, opened(browser, 1280, javascript=False) as (page, wrong):
         page.goto(f"{url}/login")
         page.get_by_label("Status token").fill(TOKEN)
         page.get_by_role("button", name="Log in").click()
-        page.goto(f"{url}/status/{path}")
-        assert page.get_by_role("heading", level=1).count() == 1
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        assert page.locator(".zone").first.text_content() == "UTC" if path in ("events", "links") else True
+        yield world, url, page, wrong
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("path", ["events", "events?state=held", "reviews", "links", "accounts", "events/5", "events/5/body"])
+def test_every_list_fits(reader: tuple[World, str, Page, list[str]], width: int, path: str) -> None:
+    """Whatever is long is cut or scrolls in its own place."""
+    world, url, page, wrong = reader
+    link = {"source": "stores", "client_id": "9" * 90, "crm": "main", "customer_id": "8" * 90, "origin": "email"}
+    times = {"linked_at": "2026-11-21T11:00:00Z", "written_back_at": None}
+    reviews = [{**busy_page()["reviews"][0], "reason": ENDLESS}]
+    world.data.found["rows"] = {"events": [world.data.events[5]], "links": [{**link, **times}], "reviews": reviews}.get(
+        path.partition("?")[0], []
+    )
+    page.set_viewport_size({"width": width, "height": HEIGHT})
+    page.goto(f"{url}/status/{path}")
+    assert page.get_by_role("heading", level=1).count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.locator(".zone").first.text_content() == "UTC" if path in ("events", "links") else True
+    assert wrong == []
+
+
+def test_on_a_phone_the_search_is_closed_and_the_list_begins_on_the_first_screen(browser: Browser) -> None:
+    world = World()
+    world.data.found["rows"] = [event_row(5)]
+    with served(world) as url, opened(browser, 390) as (page, wrong):
+        page.goto(f"{url}{world.access.login_path}")
+        page.wait_for_url("**/status")
+        page.goto(f"{url}/status/events?state=held")
+        box, row = page.get_by_role("button", name="Search"), page.locator("tbody tr").first
+        assert not box.is_visible()
+        assert row.evaluate("element => element.getBoundingClientRect().bottom") < 400
+        page.get_by_text("Search: 1 field set").click()
+        assert box.is_visible()
+        page.get_by_label("Client").fill("5")
+        box.click()
+        page.wait_for_url("**/status/events?state=held&source=&client=5*")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        assert box.is_visible()
+        assert not page.get_by_text("fields set").is_visible()
         assert wrong == []
 
 

@@ -111,7 +111,7 @@ async def test_a_wrong_link_is_put_right_at_once(shop: Shop) -> None:
     async with page(shop) as client:
         await press(client, shop, review, choice="link", customer_id=wrong)
         said = await press(client, shop, review, choice="undo")
-        assert f"the link to {wrong} was in use and is gone. Its events wait until you decide anew." in said
+        assert f"the link to {wrong} was in use and is gone. Its events wait until you decide again." in said
         assert f"Booxi still holds the id {wrong}: remove it there by hand." in said
         assert (await shop.links(), shop.stored(dan)) == ({}, wrong), "Booxi documents no way to unlink"
         assert "no customer 1" in await press(client, shop, review, choice="link", customer_id="1")

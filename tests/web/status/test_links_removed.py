@@ -107,7 +107,7 @@ async def test_undo_removes_a_link_in_use_and_create_works_then(shop: Shop) -> N
     assert shop.stored(client) == grace
     said = await ask(shop, "undo", review=review)
     assert said == [
-        f"Client {client} of stores: the link to {grace} was in use and is gone. Its events wait until you decide anew.",
+        f"Client {client} of stores: the link to {grace} was in use and is gone. Its events wait until you decide again.",
         f"The id {grace} was removed from Booxi.",
     ]
     assert (await shop.links(), shop.stored(client)) == ({}, None)

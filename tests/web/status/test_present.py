@@ -130,8 +130,8 @@ def test_a_late_event_is_told_unless_an_outage_explains_it() -> None:
 
 def test_reviews_without_held_events_are_told() -> None:
     review = {"id": 1, "source": "s", "client_ids": ["1"], "reason": "", "since": NOW, "candidates": []}
-    assert show(reviews=[review]).headline == "1 person waits to be told apart."
-    assert show(reviews=[review] * 2).headline == "2 people wait to be told apart."
+    assert show(reviews=[review]).headline == "1 person waits for a decision who they are."
+    assert show(reviews=[review] * 2).headline == "2 people wait for a decision who they are."
 
 
 def test_one_cause_is_one_card_with_commands_to_copy() -> None:

@@ -1,0 +1,1 @@
+"""Tryton: parties as customers; appointments as attachments of the party."""
