@@ -18,7 +18,7 @@ VERSIONS ?= 3.11 3.12 3.13 3.14
 SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-others check bench peers torture hostile identity systems crms new-crm new-booking-system check-skeletons lock licences sbom clean
+.PHONY: help demo test test-all test-others check bench bench-instructions peers torture hostile identity systems crms new-crm new-booking-system check-skeletons lock licences sbom clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -58,6 +58,9 @@ check: .venv/.installed-dev ## lint, format, types, who may import whom, documen
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/test_docs.py
+
+bench-instructions: .venv/.installed-dev ## instructions of the hot paths, counted by valgrind where it is installed
+	@$(BIN)/python benchmarks/bench_instructions.py
 
 bench: .venv/.installed-dev ## every benchmark in benchmarks/ (takes minutes)
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done

@@ -1,4 +1,7 @@
-"""Claiming the next event while 50,000 others wait behind one busy client, against one fdatasync of the same disk."""
+"""How soon an event starts: from its commit to its first step, and the claim of the next one while 50,000 others wait.
+
+Claims are compared with one fdatasync of the same disk.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,14 @@ import time
 from pathlib import Path
 
 import uvloop
-from measuring import machine, spread, table
+from measuring import machine, percentile, spread, table
 
+from connector.config import logs
 from connector.model.bookings import Client, Event, Reading
 from connector.model.deliveries import Delivery
-from connector.model.jobs import Verdict
+from connector.model.jobs import Verdict, Work
 from connector.store import Store
+from connector.worker.worker import Worker
 
 
 def delivery(number: int, client: str) -> Delivery:
@@ -64,6 +69,43 @@ async def claims(folder: Path, backlog: int, times: int) -> tuple[list[float], l
     return alone, behind
 
 
+class Started:
+    """A runner that does nothing but note when it was asked: seconds of the monotonic clock, by event id."""
+
+    def __init__(self) -> None:
+        self.at: dict[str, float] = {}
+
+    async def run(self, work: Work) -> None:
+        """Be done at once."""
+        self.at[work.delivery] = time.perf_counter()
+
+
+async def starts(folder: Path, times: int, at_once: int) -> list[float]:
+    """Milliseconds from the commit of a delivery to the first step of its event, `at_once` arriving together."""
+    store, runner = Store.open(folder / f"starts{at_once}.db"), Started()
+    worker = Worker(store, {"stores": runner}, {}, concurrency=16)
+    working, numbers, found = asyncio.create_task(worker.run()), iter(range(10**9)), []
+    concluded = asyncio.Event()
+    worker.watch(concluded)
+
+    async def arrive(number: int) -> tuple[str, float]:
+        await store.inbox.accept(one := delivery(number, str(number)))
+        worker.wake()
+        return one.event, time.perf_counter()
+
+    for _ in range(times // at_once):
+        for event, committed in await asyncio.gather(*(arrive(next(numbers)) for _ in range(at_once))):
+            while event not in runner.at:
+                concluded.clear()
+                await concluded.wait()
+            # A delivery whose neighbour woke the worker may have been claimed before its own sender was told.
+            found.append(max(runner.at[event] - committed, 0.0) * 1000)
+    await worker.drain(1)
+    await working
+    await store.close()
+    return found
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -72,6 +114,7 @@ def main() -> None:
     parser.add_argument("--folder", default=".", help="where the database is made: a disk, not a tmpfs")
     args = parser.parse_args()
     print(f"Machine: {machine()}")
+    logs.set_up(json=True, level="warning")
     rows = []
     ratios = []
     for n in range(3):
@@ -90,8 +133,18 @@ def main() -> None:
         f"claim ms, {args.backlog:,} behind one client",
         "ratio to fdatasync",
     )
+    table("From commit to start", ("arriving together", "p50 ms", "p99 ms"), _starting(args.folder, args.times))
     table("Claiming: median (minimum–maximum)", columns, rows)
     print(f"Ratio: {spread(ratios)}")
+
+
+def _starting(folder: str, times: int) -> list[list[str]]:
+    rows = []
+    for at_once in (1, 16):
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            found = sorted(uvloop.run(starts(Path(name), times * at_once, at_once)))
+        rows.append([str(at_once), f"{percentile(found, 0.5):.2f}", f"{percentile(found, 0.99):.2f}"])
+    return rows
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +103,18 @@ def serving(folder: Path) -> Iterator[tuple[int, int]]:
 
 @asynccontextmanager
 async def world(
-    folder: Path, *, limits: tuple[str, str] = NO_LIMITS, booxi: BooxiSandbox | None = None, down: bool = False
+    folder: Path,
+    *,
+    limits: tuple[str, str] = NO_LIMITS,
+    booxi: BooxiSandbox | None = None,
+    down: bool = False,
+    under: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> AsyncIterator[World]:
-    """Start everything; with `down`, the service finds nobody at either side."""
+    """Start everything; with `down`, the service finds nobody at either side.
+
+    `under` stands before the command of the service (what it is measured with), `options` are `serve`'s.
+    """
     async with AsyncExitStack() as stack:
         booxi = booxi or BooxiSandbox(quota=None)
         hubspot = HubSpotSandbox(unique_properties=("connector_person_key",), per_10_seconds=None, search_per_second=None)
@@ -115,9 +124,10 @@ async def world(
             booxi_url = hubspot_url = NOWHERE
         file = write_config(folder, f"{booxi_url}/booking/v1", hubspot_url, limits)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "connector", "serve", "--config", str(file), stderr=asyncio.subprocess.DEVNULL
+            *[*under, sys.executable, "-m", "connector", "serve", "--config", str(file), *options],
+            stderr=asyncio.subprocess.DEVNULL,
         )
-        url = await announced(folder / "connector.db.lock")
+        url = await announced(folder / "connector.db.lock", seconds=300 if under else 10)
         booxi.outbox.target = Target(f"{url}/webhooks/stores", token="benchmark")
         try:
             yield World(booxi, hubspot, folder, url, process)
@@ -126,17 +136,17 @@ async def world(
             await process.wait()
 
 
-async def announced(lock: Path) -> str:
+async def announced(lock: Path, seconds: float = 10) -> str:
     """Where a service listens, once its lock file says so."""
-    for _ in range(200):
+    for _ in range(int(seconds * 20)):
         if lock.exists() and (text := lock.read_text()):
             return str(json.loads(text)["url"])
         await asyncio.sleep(0.05)
     raise SystemExit(f"the service did not start ({os.fspath(lock)})")
 
 
-def fill(booxi: BooxiSandbox, clients: int) -> None:
-    """Book for so many new clients; nothing is sent yet."""
-    for n in range(clients):
+def fill(booxi: BooxiSandbox, clients: int, first: int = 0) -> None:
+    """Book for so many new clients, numbered from `first`; nothing is sent yet."""
+    for n in range(first, first + clients):
         client = booxi.add_client(firstName="Ada", lastName=f"Example{n}", email=f"c{n}@example.com")
         booxi.book(client)

@@ -1,10 +1,15 @@
 """What every test shares: anyio's plugin runs the asynchronous ones on asyncio, the only loop the service has."""
 
 import itertools
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from connector.store.sqlite import database
 
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("connector", deadline=None)
@@ -15,6 +20,25 @@ settings.load_profile("connector")
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables_made_once() -> Iterator[None]:
+    """Give a new SQLite file its tables as a copy: to make them takes longer than most tests. Other processes make theirs."""
+    migrate = database.migrate
+    model = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    with closing(model), pytest.MonkeyPatch.context() as patch:
+
+        def copied(connection: sqlite3.Connection, keyed: Callable[[str], str]) -> None:
+            if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+                migrate(connection, keyed)
+                return
+            if model.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
+                migrate(model, keyed)
+            model.backup(connection)
+
+        patch.setattr(database, "migrate", copied)
+        yield
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

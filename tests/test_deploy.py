@@ -17,6 +17,7 @@ from web.fakes import quiet_page
 
 from connector import registry
 from connector.config import settings
+from connector.store.key import load_key
 from connector.web.receiver.stats import ReceiverStats
 from connector.web.status.metrics import render
 
@@ -100,69 +101,205 @@ def test_compose_mounts_the_folder_and_publishes_the_proxy_only():
     assert caddy["depends_on"]["connector"]["condition"] == "service_healthy"
 
 
-def test_the_proxy_passes_on_what_must_be_reachable_and_nothing_else():
-    text = (DEPLOY / "compose" / "Caddyfile").read_text(encoding="utf-8")
+def seconds(text: str) -> float:
+    assert re.fullmatch(r"\d+s", text)
+    return float(text[:-1])
+
+
+CADDYFILES = ("compose/Caddyfile", "compose/several/Caddyfile")
+
+
+@pytest.mark.parametrize("name", CADDYFILES)
+def test_the_proxy_passes_on_what_must_be_reachable_and_nothing_else(name):
+    text = (DEPLOY / name).read_text(encoding="utf-8")
     assert text.count("{") == text.count("}")
-    paths = re.search(r"(?m)^\t@reachable path (.*)$", text)[1].split()
+    paths = " ".join(re.findall(r"(?m)^\t@\w+ path (.*)$", text)).split()
     assert {"/webhooks/*", "/status", "/login", "/logout"} <= set(paths)
     assert not [path for path in paths if path.startswith(("/-", "/metrics", "/*"))]
     assert "respond 404" in text
 
 
+@pytest.mark.skipif(shutil.which("caddy") is None, reason="Caddy is not installed")
+@pytest.mark.parametrize("name", CADDYFILES)
+def test_caddy_accepts_its_file(name, tmp_path):
+    command = [str(shutil.which("caddy")), "validate", "--adapter", "caddyfile", "--config", str(DEPLOY / name)]
+    environ = {"CONNECTOR_HOST": "hooks.example.com", "HOME": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+    assert done.returncode == 0, done.stderr
+
+
+def several() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """(the compose file of several processes, its services that are ours by their name)."""
+    (compose,) = parsed("compose/several/compose.yaml")
+    return compose, {name: one for name, one in compose["services"].items() if one["image"].startswith("connector")}
+
+
+def test_several_processes_share_configuration_and_key_and_have_a_folder_each():
+    compose, ours = several()
+    roles = {name: one["command"][one["command"].index("--role") + 1] for name, one in ours.items()}
+    assert roles == {"receiver-1": "receiver", "receiver-2": "receiver", "worker-1": "worker", "worker-2": "worker"}
+    for name, one in ours.items():
+        assert one["volumes"] == [f"{name}:/data"]
+        assert one["command"][-1] == one["configs"][0]["target"] == "/data/connector.toml"
+        assert {"source": "connector.key", "target": "/data/connector.key"} in one["secrets"]
+        assert one["depends_on"]["postgres"]["condition"] == "service_healthy"
+        assert seconds(one["stop_grace_period"]) > NEEDED
+        assert one["read_only"] is True
+        assert (one["cap_drop"], one["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
+        assert "ports" not in one
+    assert {one["restart"] for one in compose["services"].values()} == {"unless-stopped"}
+    named = [volume.partition(":")[0] for one in compose["services"].values() for volume in one["volumes"]]
+    assert sorted(name for name in named if not name.startswith(".")) == sorted(compose["volumes"])
+
+
+def test_postgres_is_reached_by_the_processes_only_and_its_password_is_a_secret():
+    compose, ours = several()
+    postgres, caddy = compose["services"]["postgres"], compose["services"]["caddy"]
+    assert postgres["networks"] == ["database"]
+    assert compose["networks"]["database"] == {"internal": True}
+    assert all("database" in one["networks"] for one in ours.values())
+    assert caddy["networks"] == ["outside"]
+    assert "ports" not in postgres
+    assert not [name for name in postgres["environment"] if "PASSWORD" in name and not name.endswith("_FILE")]
+    assert postgres["environment"]["POSTGRES_PASSWORD_FILE"] == "/run/secrets/database-password"
+    # The socket answers while a new database is still being prepared.
+    assert "--host=127.0.0.1" in postgres["healthcheck"]["test"]
+    used = [one if isinstance(one, str) else one["source"] for service in ours.values() for one in service["secrets"]]
+    assert set(used) == set(compose["secrets"])
+
+
+def test_the_proxy_of_several_asks_who_is_well_and_keeps_people_at_one_process():
+    _, ours = several()
+    text = (DEPLOY / "compose" / "several" / "Caddyfile").read_text(encoding="utf-8")
+    proxies = re.findall(r"reverse_proxy (.*) \{\n((?:.*\n)*?)\t\t\}", text)
+    deliveries, people = ((set(hosts.split()), body) for hosts, body in proxies)
+    assert deliveries[0] == {f"{name}:8080" for name in ours if name.startswith("receiver")}
+    assert people[0] == {f"{name}:8080" for name in ours if name.startswith("worker")}
+    assert "health_uri /readyz" in deliveries[1]
+    # With it, older versions of Caddy take the healthy one out too when one has died.
+    assert not re.search(r"(?m)^\t*fail_duration", text)
+    assert "lb_policy first" in people[1], "sessions are kept by the process that they were opened at"
+    (compose,) = parsed("compose/several/compose.yaml")
+    waits = compose["services"]["caddy"]["depends_on"]
+    assert waits == {name: {"condition": "service_healthy"} for name in ours if name.startswith("receiver")}
+
+
+def test_the_configuration_of_several_loads_and_takes_the_key_as_it_is_made(tmp_path):
+    text = (DEPLOY / "compose" / "several" / "connector.example.toml").read_text(encoding="utf-8")
+    (tmp_path / "password").write_text("s3cret\n", encoding="ascii")
+    (tmp_path / "password").chmod(0o400)
+    file = tmp_path / "connector.toml"
+    file.write_text(text.replace("/run/secrets/database-password", str(tmp_path / "password")), encoding="utf-8")
+    variables = dict.fromkeys(re.findall(r'env = "(\w+)"', text), "0123456789abcdef")
+    config = settings.load(file, systems=registry.Registry(), environ=variables)
+    assert config.warnings == ()
+    compose, _ = several()
+    environment = compose["services"]["postgres"]["environment"]
+    assert config.database.address == (
+        f"postgresql://{environment['POSTGRES_USER']}@postgres/{environment['POSTGRES_DB']}?password=s3cret"
+    )
+    # As `openssl rand -hex 32` writes it.
+    (tmp_path / "connector.key").write_text(f"{'5e' * 32}\n", encoding="ascii")
+    assert load_key(config.database.path, None).secret == b"\x5e" * 32
+
+
 # ---- Kubernetes ----
 
 
-def of_kind(kind: str) -> Any:
-    (found,) = [document for document in parsed("kubernetes/connector.yaml") if document["kind"] == kind]
+def of_kind(kind: str, file: str = "connector.yaml", name: str = "connector") -> Any:
+    (found,) = [
+        document
+        for document in parsed(f"kubernetes/{file}")
+        if document["kind"] == kind and document["metadata"]["name"] == name
+    ]
     return found
+
+
+PROBES = {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
+
+
+def check_pod(deployment: Any) -> Any:
+    """What every pod of ours has; answers its container."""
+    pod = deployment["template"]["spec"]
+    assert pod["terminationGracePeriodSeconds"] > NEEDED
+    (container,) = pod["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+    assert {name: container[name]["httpGet"]["path"] for name in PROBES} == PROBES
+    assert deployment["selector"]["matchLabels"] == deployment["template"]["metadata"]["labels"]
+    return container
 
 
 def test_the_manifest_never_runs_two_on_one_sqlite_file():
     deployment = of_kind("Deployment")["spec"]
     assert deployment["replicas"] == 1
     assert deployment["strategy"] == {"type": "Recreate"}
-    pod = deployment["template"]["spec"]
-    assert pod["terminationGracePeriodSeconds"] > NEEDED
-    (container,) = pod["containers"]
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
-    probes = [container[name]["httpGet"]["path"] for name in ("startupProbe", "livenessProbe", "readinessProbe")]
-    assert probes == ["/healthz", "/healthz", "/readyz"]
-    assert deployment["selector"]["matchLabels"] == deployment["template"]["metadata"]["labels"]
+    check_pod(deployment)
     assert of_kind("Service")["spec"]["selector"] == deployment["selector"]["matchLabels"]
 
 
-def test_the_configuration_in_the_manifest_loads(tmp_path):
+@pytest.mark.parametrize("role", ["receiver", "worker"])
+def test_the_manifest_of_several_has_two_of_each_with_the_key_beside_the_configuration(role):
+    name = f"connector-{role}"
+    deployment = of_kind("Deployment", "several.yaml", name)["spec"]
+    assert deployment["replicas"] == 2
+    container = check_pod(deployment)
+    assert container["args"] == ["serve", "--role", role, "--config", "/data/connector.toml"]
+    places = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in deployment["template"]["spec"]["volumes"]}
+    assert "emptyDir" in volumes[places["/data"]], "each has a connector.lock of its own"
+    # Read by the pod's group, and by nobody else.
+    assert volumes[places["/data/connector.key"]]["secret"] == {"secretName": "connector-key", "defaultMode": 0o440}
+    assert deployment["template"]["spec"]["securityContext"]["fsGroup"] == 10001
+    labels = deployment["selector"]["matchLabels"]
+    assert labels["app.kubernetes.io/component"] == role
+    assert of_kind("Service", "several.yaml", name)["spec"]["selector"] == labels
+
+
+def test_the_manifest_of_several_says_how_each_secret_is_made():
+    text = (DEPLOY / "kubernetes" / "several.yaml").read_text(encoding="utf-8")
+    used = set(re.findall(r"secretRef: \{ name: ([\w-]+) \}", text)) | set(re.findall(r"secretName: ([\w-]+)", text))
+    assert used == set(re.findall(r"kubectl create secret generic ([\w-]+)", text))
+
+
+@pytest.mark.parametrize("manifest", ["connector.yaml", "several.yaml"])
+def test_the_configuration_in_the_manifest_loads(tmp_path, manifest):
     file = tmp_path / "connector.toml"
-    file.write_text(of_kind("ConfigMap")["data"]["connector.toml"])
+    file.write_text(of_kind("ConfigMap", manifest)["data"]["connector.toml"])
     variables = dict.fromkeys(re.findall(r'env = "(\w+)"', file.read_text()), "0123456789abcdef")
     config = settings.load(file, systems=registry.Registry(), environ=variables)
     assert config.warnings == ()
+    if config.database.on_server:
+        return
     mounts = of_kind("Deployment")["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
     assert str(config.database.path.parent) in {mount["mountPath"] for mount in mounts if not mount.get("readOnly")}
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
-def test_kubectl_reads_the_manifest():
-    command = [
-        "kubectl",
-        "label",
-        "--local",
-        "--dry-run=client",
-        "-f",
-        str(DEPLOY / "kubernetes" / "connector.yaml"),
-        "a=b",
-        "-o",
-        "name",
-    ]
+@pytest.mark.parametrize(
+    ("manifest", "objects"),
+    [
+        (
+            "connector.yaml",
+            ["configmap/connector", "persistentvolumeclaim/connector", "deployment.apps/connector", "service/connector"],
+        ),
+        (
+            "several.yaml",
+            [
+                "configmap/connector",
+                *("deployment.apps/connector-receiver", "service/connector-receiver"),
+                "poddisruptionbudget.policy/connector-receiver",
+                *("deployment.apps/connector-worker", "service/connector-worker"),
+            ],
+        ),
+    ],
+)
+def test_kubectl_reads_the_manifest(manifest, objects):
+    file = str(DEPLOY / "kubernetes" / manifest)
+    command = ["kubectl", "label", "--local", "--dry-run=client", "-f", file, "a=b", "-o", "name"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [
-        "configmap/connector",
-        "persistentvolumeclaim/connector",
-        "deployment.apps/connector",
-        "service/connector",
-    ]
+    assert done.stdout.split() == objects
 
 
 # ---- Prometheus and Grafana ----

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from pydantic_core import to_json
+
 from connector.model.bookings import Event, Reading
 from connector.model.deliveries import Delivery
 from connector.store import tallies
@@ -97,7 +99,7 @@ def next_delivery(connection: Connection) -> int:
 
 
 def _columns(delivery_id: int, delivery: Delivery, event: str, digest: bytes) -> tuple[Any, ...]:
-    headers, kind = json.dumps(delivery.headers), delivery.reading.type
+    headers, kind = to_json(delivery.headers).decode(), delivery.reading.type
     common = (delivery_id, delivery.source, event, delivery.derived, kind, delivery.received_at)
     return (*common, headers, delivery.body, digest)
 

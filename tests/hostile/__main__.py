@@ -41,6 +41,8 @@ def show(outcome: Outcome) -> None:
     print("\n| requests | memory MB | database MB | log lines | log MB | open files |\n|---:|---:|---:|---:|---:|---:|")
     for requests, memory, size, lines, length, files in outcome.growth:
         print(f"| {requests:,} | {memory:.0f} | {size:.1f} | {lines:,} | {length / 1e6:.1f} | {files} |")
+    if outcome.unavailable:
+        print("\nsome of the answers 503:", *outcome.unavailable, sep="\n    ")
     for what, examples in outcome.breaches.items():
         print(f"BROKEN {what}", *examples, sep="\n    ")
 

@@ -44,6 +44,8 @@ class Outcome:
     answers: dict[str, Counter[int]] = field(default_factory=dict)
     #: What must not be, each with the numbers of some of the requests.
     breaches: dict[str, list[str]] = field(default_factory=dict)
+    #: Some of the answers 503, which are allowed.
+    unavailable: list[str] = field(default_factory=list)
     hangs: int = 0
     stored: int = 0
     #: From those who have a secret, and of these without an answer.
@@ -120,6 +122,8 @@ class Run:
                 self.outcome.breach(f"answered {status}", f"{example}: {body[:200]!r}")
             if status == 202 and b'"duplicate"' not in body:
                 self.outcome.stored += 1
+            if status == 503 and len(self.outcome.unavailable) < EXAMPLES:
+                self.outcome.unavailable.append(f"{example}: {body[:300]!r}")
             if attack.stranger and (fault := self._shown(status, body)):
                 self.outcome.breach(fault, f"{example}: {body[:200]!r}")
         self.outcome.admitted += not attack.stranger
@@ -130,7 +134,7 @@ class Run:
                 self.outcome.breach("neither answered nor closed", example)
                 self.outcome.hangs += 1
             elif attack.whole:
-                self.outcome.breach("complete, and closed without an answer", example)
+                self.outcome.breach("complete, and closed without an answer", f"{example}: {reply.how}")
 
     def _shown(self, status: int, body: bytes) -> str:
         """What a stranger got that is none of its business; empty for nothing."""

@@ -26,11 +26,15 @@ _BODILESS = (100, 101, 204, 304)
 
 @dataclass(slots=True)
 class Reply:
-    """What came back: (status, body) of each answer. `hung` says that the server neither answered nor closed in time."""
+    """What came back: (status, body) of each answer. `hung` says that the server neither answered nor closed in time.
+
+    `how` says how it ended where there was no answer.
+    """
 
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     closed: bool = False
     hung: bool = False
+    how: str = ""
 
 
 class Wire:
@@ -45,17 +49,19 @@ class Wire:
     async def send(self, attack: Attack) -> Reply:
         """Send one attack and read the answer; a connection on which nothing is left to be read is kept."""
         reply = Reply()
-        patience = PATIENCE if attack.whole or self._rng.random() < PATIENT else GLANCE
+        loop = asyncio.get_running_loop()
+        begun, patience = loop.time(), PATIENCE if attack.whole or self._rng.random() < PATIENT else GLANCE
         try:
             async with asyncio.timeout(patience) as deadline:
                 reader = await self._written(attack)
                 while await self._read(reader, attack, reply):
-                    deadline.reschedule(asyncio.get_running_loop().time() + FURTHER)
+                    deadline.reschedule(loop.time() + FURTHER)
         except TimeoutError:
             reply.hung = patience == PATIENCE and not reply.answers
             reply.closed = True
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             reply.closed = True
+            reply.how = f"{type(error).__name__} after {loop.time() - begun:.1f} s, request {self._used} of its connection"
         if reply.closed or not attack.whole or self._used >= REUSED:
             await self.close()
         return reply

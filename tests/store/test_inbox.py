@@ -25,7 +25,7 @@ async def test_an_accepted_delivery_is_on_the_disk_as_it_arrived(store, place):
     query = "SELECT source, event, derived, type, received_at, headers, body FROM deliveries"
     found = look(place, lambda other: [tuple(row) for row in other.execute(query)])
     body = b'{"id": "e-1", "email": "c-1@example.com"}'
-    assert found == [("stores", "e-1", 0, "appointment.updated", NOW, '{"content-type": "application/json"}', body)]
+    assert found == [("stores", "e-1", 0, "appointment.updated", NOW, '{"content-type":"application/json"}', body)]
     work = await claim_one(store)
     assert (work.delivery, work.client_id, work.event) == ("e-1", "c-7", event("c-7"))
 

@@ -41,6 +41,24 @@ async def test_a_key_and_a_copy_that_others_can_read_are_said(tmp_path: Path) ->
     assert copy.hint == f"Run `chmod 600 {tmp_path / 'backup.db'}`."
 
 
+def test_a_key_that_somebody_else_gave_to_our_group_is_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, key = tmp_path / "connector", tmp_path / "connector.key"
+    key.touch()
+    key.chmod(0o440)
+    assert readable_by_others(path) == [(key, 0o440)], "ours, and a group of others"
+    owner = key.stat()
+    monkeypatch.setattr("os.geteuid", lambda: owner.st_uid + 1)
+    monkeypatch.setattr("os.getgroups", lambda: [owner.st_gid])
+    assert readable_by_others(path) == []
+    for mode in (0o444, 0o460):
+        key.chmod(mode)
+        assert readable_by_others(path) == [(key, mode)]
+    key.chmod(0o440)
+    monkeypatch.setattr("os.getgroups", list)
+    monkeypatch.setattr("os.getegid", lambda: owner.st_gid + 1)
+    assert readable_by_others(path) == [(key, 0o440)]
+
+
 @pytest.mark.anyio
 async def test_a_lock_file_that_others_can_read_is_closed_at_the_start(tmp_path: Path) -> None:
     file = tmp_path / "connector.db.lock"

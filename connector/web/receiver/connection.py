@@ -29,6 +29,8 @@ class BoundedConnection(HttpToolsProtocol):
     #: Whether the deadline is that of a connection on which nothing is under way.
     _idle = False
     _head: int | None = None
+    #: How many heads began in the bytes that came last.
+    _begun = 0
     #: Whether a message has begun and is not complete; its answer may be.
     _inside = False
     #: Requests whose answer is not complete, in their order; the first is being answered, the others wait for it.
@@ -51,10 +53,11 @@ class BoundedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count what belongs to an unfinished head."""
-        before = self._inside
+        before, self._begun = self._inside, 0
         super().data_received(data)
         if self._head is not None:
-            self._head += len(data)
+            # Of a head that begins behind a body or another request, it is not known how many of these bytes are its own.
+            self._head += len(data) if not self._begun or (self._begun == 1 and not before) else 0
             if self._head > MAX_HEAD and not self.transport.is_closing():
                 self.send_400_response("The head of the request is too large.")
         if self._between():
@@ -76,6 +79,7 @@ class BoundedConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         self._head = 0
+        self._begun += 1
         self._inside = True
         super().on_message_begin()
 
