@@ -12,6 +12,7 @@ import asyncio
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -20,7 +21,7 @@ from pathlib import Path
 import uvloop
 from load import Load
 from measuring import machine, table
-from world import World, fill, world
+from world import fill, world
 
 NEEDED = ("valgrind", "callgrind_control")
 #: Connections at once: with each of these the receiver shares commits among so many deliveries at most.
@@ -40,28 +41,27 @@ class Counter:
         return ["valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no", out]
 
     @asynccontextmanager
-    async def counting(self, here: World) -> AsyncIterator[list[int]]:
+    async def counting(self, pid: int) -> AsyncIterator[list[int]]:
         """Count while the body runs; the list then holds the number."""
         found: list[int] = []
-        await self._control(here, "--instr=on")
+        await self._control(pid, "--instr=on")
         yield found
-        await self._control(here, "--instr=off")
+        await self._control(pid, "--instr=off")
         before = set(self._folder.iterdir())
-        await self._control(here, "--dump")
+        await self._control(pid, "--dump")
         (dumped,) = set(self._folder.iterdir()) - before
         found += [int(line.split()[1]) for line in dumped.read_text().splitlines() if line.startswith("totals:")]
 
-    async def _control(self, here: World, what: str) -> None:
+    async def _control(self, pid: int, what: str) -> None:
         process = await asyncio.create_subprocess_exec(
-            "callgrind_control", what, str(here.process.pid), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            "callgrind_control", what, str(pid), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         if await process.wait():
             raise SystemExit(f"callgrind_control {what} failed")
 
 
-async def deliver(here: World, load: Load, events: int, connections: int) -> None:
+async def deliver(port: int, load: Load, events: int, connections: int) -> None:
     """Send so many deliveries, each as soon as the last one of its connection is answered."""
-    port = int(here.url.rpartition(":")[2])
 
     async def send(number: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -87,14 +87,29 @@ async def done(folder: Path, events: int) -> None:
 
 async def receiving(counter: Counter, folder: Path, events: int) -> dict[str, int]:
     """Instructions for a delivery that is stored, by the number of connections."""
-    found = {}
     async with world(folder, under=counter.command, options=("--no-worker",)) as here:
-        load = Load("benchmark", "benchmark", "x")
-        for connections in CONNECTIONS:
-            await deliver(here, load, 2 * connections, connections)
-            async with counter.counting(here) as count:
-                await deliver(here, load, events, connections)
-            found[f"delivery stored, {connections} at once"] = count[0] // (events // connections * connections)
+        return await _received(counter, "delivery stored", here.process.pid, int(here.url.rpartition(":")[2]), events)
+
+
+async def bare(counter: Counter, folder: Path, events: int) -> dict[str, int]:
+    """The same of the bare Starlette handler, which stores nothing."""
+    command = [*counter.command, sys.executable, str(Path(__file__).with_name("bare.py")), "bare", str(folder)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        return await _received(counter, "bare handler", process.pid, int(await process.stdout.readline()), events)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _received(counter: Counter, what: str, pid: int, port: int, events: int) -> dict[str, int]:
+    load, found = Load("benchmark", "benchmark", "x"), {}
+    for connections in CONNECTIONS:
+        await deliver(port, load, 2 * connections, connections)
+        async with counter.counting(pid) as count:
+            await deliver(port, load, events, connections)
+        found[f"{what}, {connections} at once"] = count[0] // (events // connections * connections)
     return found
 
 
@@ -109,7 +124,7 @@ async def working(counter: Counter, folder: Path, clients: int) -> dict[str, int
                     here.booxi.update_booking(booking, notes="moved")
             else:
                 fill(here.booxi, clients, first=number * clients)
-            async with counter.counting(here) as count:
+            async with counter.counting(here.process.pid) as count:
                 await here.booxi.send_webhooks(concurrency=16)
                 await done(folder, number * clients)
             found[event] = count[0] // clients
@@ -131,7 +146,7 @@ def main() -> None:
         return
     print(f"Machine: {machine()}")
     found: dict[str, int] = {}
-    for measure, events in ((receiving, args.deliveries), (working, args.clients)):
+    for measure, events in ((bare, args.deliveries), (receiving, args.deliveries), (working, args.clients)):
         with tempfile.TemporaryDirectory(dir=args.folder) as name, tempfile.TemporaryDirectory() as counts:
             found |= uvloop.run(measure(Counter(Path(counts)), Path(name), events))
     rows = [[event, f"{instructions / 1000:,.0f}"] for event, instructions in found.items()]

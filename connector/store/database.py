@@ -200,12 +200,12 @@ class Database(ABC):
         if self._closed:
             raise StoreError(f"The database {self.name} is closed.", hint="The service is stopping; start it again.")
 
-    async def _submit(self, work: Operation | Batched, item: Any, durable: bool) -> Any:
+    def _submit(self, work: Operation | Batched, item: Any, durable: bool) -> asyncio.Future[Any]:
         self._check_open()
         future: asyncio.Future[Any] = self._loop.create_future()
         self._waiting += 1
         self._queue.put(Waiting(work, item, future, durable))
-        return await future
+        return future
 
     # The writer thread.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import PurePath
 from traceback import walk_tb
 
@@ -63,13 +63,14 @@ class Front:
         """Answer one request; never raises."""
         begun = False
 
-        async def answer(message: Message) -> None:
+        # Not a coroutine of its own around the server's: every delivery passes here twice.
+        def answer(message: Message) -> Awaitable[None]:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
                 self._note(scope, message["status"])
                 message["headers"] = self._completed(message.get("headers", ()))
-            await send(message)
+            return send(message)
 
         try:
             if scope["type"] != "http":
