@@ -12,15 +12,6 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from .place import Place
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _without_authorities() -> Iterator[None]:
-    """Nothing here is encrypted: the certificates that the environment may name are not read with every configuration."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-            patch.delenv(name, raising=False)
-        yield
-
-
 @pytest.fixture(scope="session")
 def portal() -> Iterator[BlockingPortal]:
     with start_blocking_portal() as portal:
