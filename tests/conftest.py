@@ -41,6 +41,19 @@ def _tables_made_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _without_authorities(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Do not read the certificates that the environment names with every configuration: next to nothing here is encrypted.
+
+    What lies beside this file installs packages, and may need them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.parent != Path(__file__).parent:
+            for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+                patch.delenv(name, raising=False)
+        yield
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Several workers begin with the slow files, each beside a quick one with many tests: none may begin one last.
 

@@ -32,6 +32,8 @@ PACKAGES = (f"trytond=={SERIES}.*", f"trytond_party=={SERIES}.*", "phonenumbers=
 DATABASE, PASSWORD = "lab", "a-password-of-the-tests"
 #: Users and their keys of the REST API, in the template of the database: an administrator, and one who is in no group.
 KEYS = {"admin": "0123456789abcdef" * 8, "plain": "fedcba9876543210" * 8}
+#: As it was before any test: an installation may need the certificates that it names.
+ENVIRONMENT = dict(os.environ)
 #: Seconds that an installation, or the start of a server, may take.
 INSTALLING, STARTING = 100, 30
 
@@ -88,7 +90,7 @@ def _install(folder: Path) -> None:
 def _run(command: list[Any], **environment: str) -> None:
     subprocess.run(
         command,
-        env={**os.environ, **environment},
+        env={**ENVIRONMENT, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -167,7 +167,8 @@ class Tryton(CRM):
                 raise self._unnamed(CREATE)
 
     def _unnamed(self, what: str) -> Rejected:
-        hint = "A value breaks a rule of this Tryton: correct it in the booking system, then retry the event."
+        # A warning that a person must confirm is answered so too (seen).
+        hint = "A value breaks a rule of this Tryton: correct it in the booking system, or make the change by hand; then retry."
         return self._refusals.rejected(what, "a value is refused", hint, status=400)
 
     async def _refuse_second(self, person_key: str) -> None:

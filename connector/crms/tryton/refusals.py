@@ -30,11 +30,6 @@ class Refusals:
             case 404 if not writes:
                 hint = f"Check base_url and database in {place}, and that the server is of version 8.0 or later. Events wait."
                 found = AccountPaused(self._text(what, "there is no such page"), account=account, hint=hint)
-            case 409:
-                hint = "A module of Tryton asks a person to confirm a warning: make the change by hand, then retry the event."
-                found = Rejected(self._text(what, "a warning wants to be confirmed"), account=account, hint=hint)
-            case 423:
-                found = Transient(self._text(what, "somebody else wrote to the record"), account=account)
             case 500:
                 return self.unclear(what, "answered 500", writes=writes, status=status)
             case _:
