@@ -36,6 +36,13 @@ def arrows() -> set[tuple[str, str]]:
     return {(one, other) for one, other in found if one != other}
 
 
+def cycles() -> list[list[str]]:
+    """Modules that import each other, directly or through others; imports for the type checker alone do not count."""
+    graph = grimp.build_graph("connector", cache_dir=None, exclude_type_checking_imports=True)
+    below = {module: graph.find_downstream_modules(module) for module in graph.modules}
+    return sorted([one, other] for one in below for other in below[one] if one < other and one in below[other])
+
+
 def _entry(module: str) -> str:
     return [*module.split("."), "__init__"][1]
 

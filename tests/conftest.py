@@ -59,4 +59,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _takes_long(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) for name in ("slow", "browser"))
+    # Who needs another limit than the usual one takes long too.
+    return any(item.get_closest_marker(name) for name in ("slow", "browser", "timeout"))

@@ -39,6 +39,10 @@ def test_few_rooms_know_each_other(figures):
     assert 40 < len(arrows) <= ARROWS, sorted(arrows)
 
 
+def test_no_modules_import_each_other(figures):
+    assert figures.cycles() == []
+
+
 def test_every_module_and_function_is_short(figures):
     modules = {name: lines for name, lines in figures.modules().items() if lines > MODULE}
     functions = {name: lines for name, lines in figures.functions().items() if lines > FUNCTION}

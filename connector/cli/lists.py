@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.common import config_option, ends_well, json_option, load_config, read, read_stream
+from connector.cli.reveal import reveal_candidates
 from connector.model.states import STATES
 
 if TYPE_CHECKING:
@@ -112,8 +113,6 @@ def list_links(config_path: Path, **options: Any) -> None:
 @ends_well
 def list_reviews(config_path: Path, reveal: bool, **options: Any) -> None:
     """List what waits for a decision, oldest first."""
-    from connector.cli.review import reveal_candidates
-
     config = load_config(config_path)
     _show(_REVIEWS, config, options, each=(lambda item: reveal_candidates(config, item)) if reveal else None)
 

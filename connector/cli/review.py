@@ -11,6 +11,7 @@ import click
 
 from connector.cli.common import ID, config_option, ends_well, json_option, load_config, operate, read, run, say, whoami
 from connector.cli.lists import list_reviews
+from connector.cli.reveal import revealed
 from connector.model.errors import ConnectorError
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) 
         say(f"There is no review {review_id}.", err=True)
         sys.exit(1)
     if as_json:
-        revealed = _revealed(config, found) if reveal else {}
+        customers = revealed(config, found) if reveal else {}
         compared = _compared(config, review_id) if reveal else {}
-        terminal.show_json({**found, **({"customers": revealed, **compared} if reveal else {})})
+        terminal.show_json({**found, **({"customers": customers, **compared} if reveal else {})})
     else:
         terminal.review(found, {})
         if reveal:
@@ -201,23 +202,7 @@ def _tell(config: Config, review_id: int, said: str, as_json: bool) -> None:
         say(f"Review {review_id}: {said}")
 
 
-def reveal_candidates(config: Any, item: dict[str, Any]) -> dict[str, Any]:
-    """The item as listed, each candidate with the `customer` as the CRM has it now; personal data."""
-    from connector.store import views
-
-    revealed = _revealed(config, read(config, views.review, item["id"], absent=None))
-    candidates = [{**one, "customer": revealed.get(one["customer_id"])} for one in item["candidates"]]
-    return {**item, "candidates": candidates}
-
-
 def _compared(config: Config, review_id: int) -> dict[str, Any]:
     """The clients' and candidates' records as both systems have them now, with what speaks for and against each candidate."""
     found = operate(config, lambda to: to.compare(review_id, by=whoami()))
     return {"compared": {"clients": found["clients"], "candidates": found["candidates"]}}
-
-
-def _revealed(config: Any, item: dict[str, Any] | None) -> dict[str, Any]:
-    if item is None:
-        return {}
-    ids = [candidate["customer_id"] for candidate in item["candidates"]]
-    return operate(config, lambda to: to.reveal(item["crm"], ids))

@@ -12,6 +12,11 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 _NAMED = {"today": 0, "yesterday": 1, "tomorrow": -1}
 
 
+def utc_now() -> datetime:
+    """The present time, in UTC."""
+    return datetime.now(UTC)
+
+
 def moment(text: str, option: str, *, end: bool = False, now: datetime | None = None) -> datetime:
     """Read a day or a moment. Days are whole, in UTC unless they carry an offset; with `end`, the day's last instant counts.
 

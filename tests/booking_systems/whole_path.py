@@ -112,6 +112,8 @@ class World:
         async with asyncio.timeout(30):
             await job.run()
         assert job.progress.state == "done", job.progress.reason
+        # It is done when every client is; further appointments of a client may still be on their way.
+        await self.settled()
         return job.progress.counts
 
     def contacts(self) -> list[str]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 #: Rows of the long list; the short one has a hundredth.
 ROWS = int(os.environ.get("CONNECTOR_TEST_ROWS", "20000"))
 #: MiB that a command may need more for the long list than for the short one.

@@ -14,6 +14,8 @@ from acceptance.world import WEBHOOK_TOKEN
 
 from .place import Place, Process
 
+pytestmark = pytest.mark.slow
+
 BEARER = {"Authorization": "Bearer a-status-token-for-tests"}
 FIRST = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ASKED = ("backfill", "stores", "--since", "2026-03-01", "--until", "2026-03-31")

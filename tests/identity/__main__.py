@@ -1,7 +1,8 @@
 """Prints what becomes of every case: `python -m tests.identity [--crm NAME|all] [FILE …]`; a FILE holds further cases as JSON.
 
 One CRM: a line for each kind. All: a line for each CRM, another one with the first person of every case a customer already, as
-somebody typed them there, and one with the CRM's own rules against duplicates switched on, where it has any.
+somebody typed them there, one with that name in one field, and one with the CRM's own rules against duplicates switched on,
+where it has any.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def read(file: Path) -> list[Case]:
 
 
 def play(cases: Sequence[Case], system: str, mode: Mode) -> Played:
-    """Run all cases in one CRM; with `first typed` those of which the CRM takes the first person."""
+    """Run all cases in one CRM; where the first person is typed, those of which the CRM takes the first person."""
     return asyncio.run(_play(cases, system, mode))
 
 
@@ -49,7 +50,7 @@ async def _play(cases: Sequence[Case], system: str, mode: Mode) -> Played:
     found = []
     for number, case in enumerate(cases):
         # A value with something typed around it is a client's, not a customer's.
-        if mode == "first typed" and (len(case.clients) < 2 or (system, case.kind, case.name) in DIFFERENT):
+        if mode.startswith("first typed") and (len(case.clients) < 2 or (system, case.kind, case.name) in DIFFERENT):
             continue
         try:
             found.append((case, await run(case, number, system, mode=mode)))
@@ -103,6 +104,7 @@ def by_kind(cases: Sequence[Case], system: str) -> bool:
 def _modes(system: str) -> Iterator[Mode]:
     yield "all book"
     yield "first typed"
+    yield "first typed in one field"
     if account(system).forbid_duplicates():
         yield "duplicates forbidden"
 

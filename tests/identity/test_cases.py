@@ -32,6 +32,8 @@ TELLING: list[tuple[str, str, Mode]] = [
     ("couples and families", "Tom & Sue Hart / Tom Hart", "all book"),
     ("the same, by address", "Lind / Nora Lind", "all book"),
     ("the same, by phone", "Ana Ruiz Soto / Ana Ruiz", "first typed"),
+    ("household, one address", "Tran Van An / Tran Thi Bao", "first typed in one field"),
+    ("the same, by phone", "Ana Ruiz Soto / Ana Ruiz", "first typed in one field"),
     ("markets: real number", "+34 611 223 344", "first typed"),
     ("chains", "Alex Hart / Alexander Hart / Alexandra Hart", "all book"),
     ("generations", "Alan Reed Sr. / Alan Reed Jr.", "duplicates forbidden"),

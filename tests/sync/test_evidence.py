@@ -5,6 +5,9 @@ import pytest
 from connector.model.errors import NeedsReview
 from connector.model.persons import Customer
 from connector.sandbox.kit.faults import Faults
+from connector.sync.matching.evidence import agrees
+from connector.sync.person.agreement import Agreement
+from connector.sync.person.names import PersonName
 
 from .harness import ADA, PHONE, World
 
@@ -14,6 +17,26 @@ NO_EMAIL = {key: value for key, value in ADA.items() if key != "email"}
 
 async def reviews(world: World):
     return await world.rows("SELECT client_id, reason FROM reviews WHERE decision IS NULL")
+
+
+# ---- names ----
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "grade"),
+    [
+        (("", "Ana Ruiz Soto"), ("Ana", "Ruiz"), Agreement.STRONG),
+        (("Ana Ruiz Soto", ""), ("Ana", "Ruiz"), Agreement.STRONG),
+        (("", "Ruiz Soto"), ("Ana", "Ruiz Soto"), Agreement.NONE),
+        (("", "Tran Van An"), ("Tran Thi Bao", ""), Agreement.AGAINST),
+        (("", "李娜"), ("李明", ""), Agreement.AGAINST),
+        # One word is what its field says.
+        (("Kim", ""), ("Jin", "Kim"), Agreement.AGAINST),
+        (("", "Kim"), ("Jin", "Kim"), Agreement.NONE),
+    ],
+)
+def test_a_name_that_was_typed_into_one_of_two_fields(typed, name, grade):
+    assert agrees(PersonName(*name), Customer(id="1", first_name=typed[0], last_name=typed[1])) is grade
 
 
 # ---- e-mail ----

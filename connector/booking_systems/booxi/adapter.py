@@ -12,7 +12,7 @@ from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.booxi import webhook
 from connector.booking_systems.booxi.api import ABSENT, BooxiClient, ClientMerged
 from connector.booking_systems.booxi.settings import BooxiSettings
-from connector.booking_systems.booxi.values import read_id, read_key, read_object
+from connector.booking_systems.booxi.values import read_id
 from connector.booking_systems.booxi.walk import Walk
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Client, Reading
@@ -20,6 +20,7 @@ from connector.model.errors import Rejected, Transient
 from connector.model.problems import Check
 from connector.remote.http import Answer
 from connector.remote.rate_limit import QuotaFor
+from connector.remote.values import read_key, read_object
 
 _MERGED_HINT = "Look at both clients in Booxi and settle which customer is right, then retry the event."
 

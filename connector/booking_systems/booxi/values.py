@@ -1,38 +1,10 @@
-"""Readers of Booxi's single values: those every product shares, and its ids."""
+"""Readers of Booxi's single values; those that every product shares are in `connector.remote.values`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from connector.remote.values import (
-    MAX_DIGITS,
-    MAX_TEXT,
-    at,
-    clean,
-    read_event_id,
-    read_key,
-    read_number,
-    read_object,
-    read_objects,
-    read_text,
-    read_time,
-    unread,
-)
-
-__all__ = [
-    "MAX_TEXT",
-    "at",
-    "clean",
-    "read_event_id",
-    "read_id",
-    "read_key",
-    "read_number",
-    "read_object",
-    "read_objects",
-    "read_text",
-    "read_time",
-    "unread",
-]
+from connector.remote.values import MAX_DIGITS
 
 
 def read_id(value: Any) -> str | None:

@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connector.booking_systems.base import Page
 from connector.booking_systems.booxi.api import BooxiClient
-from connector.booking_systems.booxi.values import MAX_TEXT, read_id, read_object, read_objects, read_time
+from connector.booking_systems.booxi.values import read_id
 from connector.booking_systems.booxi.webhook import read_booking
 from connector.model.bookings import Event, Kind
 from connector.model.errors import Rejected, Transient
 from connector.remote.http import Answer
+from connector.remote.values import MAX_TEXT, read_object, read_objects, read_time
 
 #: Merchants asked for in one call, and a bound on the calls.
 MERCHANTS_PER_CALL = 100

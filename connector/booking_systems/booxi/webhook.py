@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from connector.booking_systems.booxi.settings import Fields
-from connector.booking_systems.booxi.values import (
+from connector.booking_systems.booxi.values import read_id
+from connector.model.bookings import Appointment, Client, Event, Kind, Reading, Status
+from connector.remote.values import (
     at,
     read_event_id,
-    read_id,
     read_key,
     read_number,
     read_object,
@@ -22,7 +23,6 @@ from connector.booking_systems.booxi.values import (
     read_time,
     unread,
 )
-from connector.model.bookings import Appointment, Client, Event, Kind, Reading, Status
 
 T = TypeVar("T")
 

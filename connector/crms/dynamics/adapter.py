@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import httpx
@@ -18,6 +18,7 @@ from connector.crms.dynamics.settings import DynamicsSettings
 from connector.crms.dynamics.setup import Setup
 from connector.model.bookings import Appointment
 from connector.model.capabilities import CrmCapability
+from connector.model.dates import utc_now
 from connector.model.errors import Conflict, Lasting, Rejected, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
@@ -36,10 +37,6 @@ FILL_ATTEMPTS = 3
 ACTIVE = "statecode eq 0"
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Dynamics(CRM):
     """One Dataverse environment. Our key is an alternate key there, so a create cannot happen twice."""
 
@@ -50,7 +47,7 @@ class Dynamics(CRM):
     uniqueness = Uniqueness.KEY
 
     def __init__(
-        self, name: str, remote: Remote, client: Client, settings: DynamicsSettings, *, clock: Callable[[], datetime] = _now
+        self, name: str, remote: Remote, client: Client, settings: DynamicsSettings, *, clock: Callable[[], datetime] = utc_now
     ) -> None:
         super().__init__(name, remote)
         self._client = client

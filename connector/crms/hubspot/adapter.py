@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from connector.crms.hubspot.api import Client
 from connector.crms.hubspot.refusals import HINT_FIX, Refusals
 from connector.crms.hubspot.settings import HubSpotSettings
 from connector.model.bookings import Appointment
+from connector.model.dates import utc_now
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
@@ -35,10 +36,6 @@ OWNER_PAGES = 20
 BATCH = 100
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class HubSpot(CRM):
     """One HubSpot account. E-mail addresses and our key are unique there, so a create cannot happen twice."""
 
@@ -48,7 +45,7 @@ class HubSpot(CRM):
     uniqueness = Uniqueness.KEY
 
     def __init__(
-        self, name: str, remote: Remote, client: Client, person_key_property: str, *, clock: Callable[[], datetime] = _now
+        self, name: str, remote: Remote, client: Client, person_key_property: str, *, clock: Callable[[], datetime] = utc_now
     ) -> None:
         super().__init__(name, remote)
         self._client = client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
@@ -21,6 +21,7 @@ from connector.crms.odoo.refusals import Meaning, Refusals
 from connector.crms.odoo.renewal import KeyRenewal
 from connector.crms.odoo.settings import OdooSettings
 from connector.model.bookings import Appointment
+from connector.model.dates import utc_now
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
@@ -36,10 +37,6 @@ from connector.remote.values import read_text
 MOST_HITS = 500
 FIELDS = "read the fields of contacts"
 RECORD, UPDATE = "record the appointment", "update the appointment"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Odoo(CRM):
@@ -60,7 +57,7 @@ class Odoo(CRM):
         login: Login,
         settings: OdooSettings,
         *,
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         super().__init__(name, remote)
         self._client = client

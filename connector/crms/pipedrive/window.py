@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from connector.model.dates import utc_now
 from connector.remote.http import Answer
 from connector.remote.values import write_time
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Window:
     """The last `minutes`, as Pipedrive counts them."""
 
-    def __init__(self, minutes: float, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, minutes: float, clock: Callable[[], datetime] = utc_now) -> None:
         self.clock = clock
         self._length = timedelta(minutes=minutes)
         #: How far Pipedrive's clock is ahead of ours, by the last answer.

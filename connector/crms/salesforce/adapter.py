@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import httpx
@@ -19,6 +19,7 @@ from connector.crms.salesforce.settings import SalesforceSettings
 from connector.crms.salesforce.setup import Setup
 from connector.model.bookings import Appointment
 from connector.model.capabilities import CrmCapability
+from connector.model.dates import utc_now
 from connector.model.errors import (
     Conflict,
     Lasting,
@@ -46,10 +47,6 @@ CONTACT_PAGES, EVENT_PAGES = 5, 10
 SIMILAR = 5
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Salesforce(CRM):
     """One Salesforce organisation. Our key is a unique external id there, so a create cannot happen twice."""
 
@@ -60,7 +57,13 @@ class Salesforce(CRM):
     uniqueness = Uniqueness.KEY
 
     def __init__(
-        self, name: str, remote: Remote, client: Client, settings: SalesforceSettings, *, clock: Callable[[], datetime] = _now
+        self,
+        name: str,
+        remote: Remote,
+        client: Client,
+        settings: SalesforceSettings,
+        *,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         super().__init__(name, remote)
         self._client = client

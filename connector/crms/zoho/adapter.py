@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import httpx
@@ -17,6 +17,7 @@ from connector.crms.zoho.refusals import Refusals, code_of
 from connector.crms.zoho.settings import ZohoSettings
 from connector.model.bookings import Appointment
 from connector.model.capabilities import CrmCapability
+from connector.model.dates import utc_now
 from connector.model.errors import Conflict, Lasting, Rejected, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
@@ -35,10 +36,6 @@ USER_PAGES = 20
 FEW_CREDITS = 1_000
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Zoho(CRM):
     """One Zoho CRM organisation. Our key is a unique field of contacts, so a create cannot happen twice."""
 
@@ -49,7 +46,7 @@ class Zoho(CRM):
     capabilities = frozenset({CrmCapability.ALWAYS_OWNED})
 
     def __init__(
-        self, name: str, remote: Remote, client: Client, settings: ZohoSettings, *, clock: Callable[[], datetime] = _now
+        self, name: str, remote: Remote, client: Client, settings: ZohoSettings, *, clock: Callable[[], datetime] = utc_now
     ) -> None:
         super().__init__(name, remote)
         self._client = client

@@ -54,9 +54,15 @@ def agreement(person: Identity, customer: Customer) -> Agreement:
 
 
 def agrees(name: PersonName, customer: Customer) -> Agreement:
-    """Whether a name and the customer's speak of one person."""
-    if customer.one_name:
-        return agrees_with_whole(name, customer.first_name)
+    """Whether a name and the customer's speak of one person.
+
+    A name that stands in one field is whole where the CRM has no other, and where it has several words or is written
+    without them: people type it so. One word in one of two fields is what the field says.
+    """
+    first, last = customer.first_name.strip(), customer.last_name.strip()
+    whole = "" if first and last else first or last
+    if customer.one_name or " " in whole or (whole and whole.upper() == whole.lower()):
+        return agrees_with_whole(name, whole)
     return names_agree(name, name_of(customer))
 
 

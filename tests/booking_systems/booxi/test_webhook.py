@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.booking_systems.booxi.settings import Fields
-from connector.booking_systems.booxi.values import at, read_event_id, read_id, read_text, read_time
+from connector.booking_systems.booxi.values import read_id
 from connector.booking_systems.booxi.webhook import (
     KINDS,
     linked_customers,
@@ -21,6 +21,7 @@ from connector.booking_systems.booxi.webhook import (
     read_status,
 )
 from connector.model.bookings import Kind, Reading, Status
+from connector.remote.values import at, read_event_id, read_text, read_time
 
 MODULE = "your_crm_module"
 FIXTURES = sorted(Path(__file__).with_name("fixtures").glob("*.json"))

@@ -10,7 +10,7 @@ from connector.crms.base import CRM
 
 from .real import Account
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 @pytest.fixture
