@@ -164,15 +164,17 @@ class Remote:
         writes = method != "GET" if writes is None else writes
         request = self._request(what, method, path, params=params, json=json, data=form, headers=headers)
         call = _Call(what, request, accept, writes, budget, probe)
-        attempts = 1 if writes or probe else 3
+        tokens = self.tokens if authorized else None
+        if writes or probe:
+            return await self._attempt(call, tokens)
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(Unavailable),
-            stop=stop_after_attempt(attempts),
+            stop=stop_after_attempt(3),
             wait=wait_random_exponential(0.1, max=1.0),
             reraise=True,
         ):
             with attempt:
-                return await self._attempt(call, self.tokens if authorized else None)
+                return await self._attempt(call, tokens)
         raise AssertionError("tenacity re-raises the last error")
 
     def _request(

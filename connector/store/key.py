@@ -27,11 +27,15 @@ class Key:
     def __init__(self, secret: bytes) -> None:
         self.secret = secret
         self.fingerprint = hmac.digest(secret, b"fingerprint", "sha256").hex()
+        # `hmac.digest` lets other threads run meanwhile and may wait for milliseconds to go on; this does not.
+        self._begun = hmac.new(secret, b"identity:", hashlib.sha256)
 
     def keyed(self, key: str) -> str:
         """The stored form of a digest; what stands before its colon (`email`, `phone`) stays."""
         kind, colon, _ = key.rpartition(":")
-        return f"{kind}{colon}{hmac.digest(self.secret, b'identity:' + key.encode(), hashlib.sha256).hex()}"
+        digest = self._begun.copy()
+        digest.update(key.encode())
+        return f"{kind}{colon}{digest.hexdigest()}"
 
 
 def key_file(path: Path) -> Path:

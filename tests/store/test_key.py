@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 import sqlite3
 from contextlib import closing
 
 import pytest
 from sqlite_utils import Database
 
+from connector.store.key import Key
 from connector.store.sqlite import schema
 from connector.sync.person.identity import phone_key
 
@@ -132,3 +134,10 @@ async def test_a_long_reader_does_not_hold_up_pruning(path):
         await store.database.empty_wal()
         await accept(store, "e-3")
         assert b"c-1@example.com" in everything(path), "those that are not pruned"
+
+
+def test_what_is_stored_is_an_hmac_of_the_whole_key() -> None:
+    key = Key(b"s" * 32)
+    for text in ("email:0a1b", "phone:0a1b", "0a1b"):
+        kind, colon, _ = text.rpartition(":")
+        assert key.keyed(text) == kind + colon + hmac.digest(b"s" * 32, b"identity:" + text.encode(), "sha256").hex()

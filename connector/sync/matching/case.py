@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connector.booking_systems.base import BookingSystem, ClientLink
 from connector.config.settings import SyncSettings
@@ -18,6 +18,9 @@ from connector.sync.matching.lookup import Customers
 from connector.sync.person.identity import Identity, identify, person_key
 from connector.sync.repositories import EffectsJournal, LinksMemory
 
+#: Clients whose identity is kept: more than run at once.
+REMEMBERED = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -31,6 +34,8 @@ class Parts:
     locks: IdentityLocks
     country: str | None
     clock: Callable[[], float]
+    #: Of the last few clients: a run asks for the same one several times.
+    _known: dict[Client, Identity] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def customers(self) -> Customers:
@@ -39,8 +44,12 @@ class Parts:
 
     def identity(self, client: Client) -> Identity:
         """What is known of a client, as this sync sees it."""
+        if (known := self._known.get(client)) is not None:
+            return known
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
         settings = self.settings
-        return identify(
+        self._known[client] = found = identify(
             client,
             self.country,
             settings.shared_email_domains,
@@ -48,6 +57,7 @@ class Parts:
             shared_emails=settings.shared_emails,
             shared_phones=settings.shared_phones,
         )
+        return found
 
 
 @dataclass(slots=True)

@@ -116,6 +116,14 @@ def read_name(first: str, last: str) -> PersonName:
 
 def _tidy(raw: str) -> str:
     """Return what can be shown of a name; "" when there is no letter or digit in it."""
+    if raw.isascii() and raw.isprintable() and "@" not in raw:
+        # Most names, and nothing of what follows would change them.
+        text = " ".join(raw[: 4 * MAX_NAME].split())[:MAX_NAME].rstrip()
+        return text if any(c.isalnum() for c in text) else ""
+    return _tidy_any(raw)
+
+
+def _tidy_any(raw: str) -> str:
     spaced = "".join(" " if c.isspace() else c for c in raw[: 4 * MAX_NAME])
     visible = "".join(c for c in spaced if c in _JOINERS or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
     words = [word for word in unicodedata.normalize("NFC", visible).split() if not _is_address(word)]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from connector.sync.person import names
 from connector.sync.person.names import MAX_NAME, PersonName, name_key, read_name
 
 #: Any text JSON can carry, lone surrogates included.
@@ -124,3 +125,8 @@ def test_the_key_is_stable_under_case_space_accents_and_order(first: str, last: 
     assert name_key(PersonName(last, f" {first} ")) == key
     assert name_key(PersonName(unicodedata.normalize("NFD", first), unicodedata.normalize("NFC", last))) == key
     assert name_key(PersonName(key, "")) == key
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=40) | st.text("aB1 .-'", max_size=MAX_NAME * 5))
+def test_plain_names_are_tidied_as_any_other(raw: str) -> None:
+    assert names._tidy(raw) == names._tidy_any(raw)
