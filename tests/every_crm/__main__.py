@@ -34,7 +34,7 @@ class Size:
 
     events: int = 50
     persons: int = 3
-    kills: int = 8
+    kills: int = 6
     counted: int = 5
     seed: int = 1
     limited: bool = True

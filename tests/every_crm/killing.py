@@ -8,8 +8,8 @@ import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from acceptance.world import Service, pending, rows
-from contract.accounts import account
+from acceptance.world import Service, pending
+from contract.accounts import CrmAccount, account
 from torture.chaos import determined
 
 from connector.sandbox.booxi.app import BooxiSandbox
@@ -24,9 +24,9 @@ SLOWLY = (10, 120)
 
 
 async def kills(system: str, folder: Path, events: int, times: int, seed: int) -> Made:
-    """So many events at once for one new person; `kill -9` of the service so many times, and started again."""
+    """So many events at once for a new person in each life of the service, which ends by `kill -9`; the last one goes on."""
     far, booxi, rng = account(system), BooxiSandbox(quota=None, retries=[0.05] * 4_000), random.Random(seed)
-    person = Person(1)
+    people = [Person(number + 1) for number in range(times)]
     port = _free_port()
     async with AsyncExitStack() as stack:
         crm_url = (await stack.enter_async_context(Server(determined(far.app)))).url
@@ -36,29 +36,44 @@ async def kills(system: str, folder: Path, events: int, times: int, seed: int) -
         file.write_text(CONFIG.format(port=port, booxi=f"{booxi_url}/booking/v1", crm=table), encoding="utf-8")
         far.disturb(seed=seed, latency_ms=SLOWLY)
         booxi.faults = Faults(seed=seed, latency_ms=SLOWLY)
-        for _ in range(events):
-            booxi.book(booxi.add_client(**person.client), starts_at=TOMORROW)
         booxi.outbox.target = Target(f"http://127.0.0.1:{port}/webhooks/stores")
-        sending = asyncio.create_task(booxi.send_webhooks(concurrency=events))
-        for _ in range(times):
-            service = Service(file)
-            await service.spawn()
-            await service.until(lambda one=service: bool(one.url) or one.ended)
-            await asyncio.sleep(rng.uniform(0.0, 0.6))
-            await service.kill()
+        sending = [await _one_life(file, booxi, person, events, rng) for person in people]
         last = Service(file)
         await last.start()
         try:
-            await asyncio.wait_for(sending, PATIENCE)
             async with asyncio.timeout(PATIENCE):
+                await asyncio.gather(*sending)
                 while pending(file.parent / "connector.db"):
                     await asyncio.sleep(0.1)
-            linked = [str(customer) for (customer,) in rows(file.parent / "connector.db", "SELECT customer_id FROM links")]
         finally:
             await last.kill()
-    customers = far.customers()
-    wrong = sum(customer not in customers for customer in linked)
-    return Made([len(customers)], events - len(booxi.links()), wrong, disturbed=times)
+    return await _compared(far, booxi, people)
+
+
+async def _one_life(file: Path, booxi: BooxiSandbox, person: Person, events: int, rng: random.Random) -> asyncio.Task[int]:
+    """Start it, let everybody come, kill it; the deliveries go on until they are acknowledged."""
+    service = Service(file)
+    await service.spawn()
+    await service.until(lambda: bool(service.url) or service.ended)
+    for _ in range(events):
+        booxi.book(booxi.add_client(**person.client), starts_at=TOMORROW)
+    sending = asyncio.create_task(booxi.send_webhooks(concurrency=events))
+    await asyncio.sleep(rng.uniform(0.1, 1.0))
+    await service.kill()
+    return sending
+
+
+async def _compared(far: CrmAccount, booxi: BooxiSandbox, people: list[Person]) -> Made:
+    """What is in the CRM, read by its adapter, beside what Booxi holds."""
+    far.disturb()
+    crm = far.connect()
+    found = [await crm.get(customer) for customer in far.customers()]
+    await crm.remote.aclose()
+    owner = {customer.id: customer.emails[0].lower() for customer in found if customer and customer.emails}
+    links, clients = booxi.links(), booxi.state.clients
+    wrong = sum(owner.get(customer) != str(clients[client]["email"]) for client, customer in links.items())
+    made = [list(owner.values()).count(person.email) for person in people]
+    return Made(made, len(clients) - len(links), wrong, disturbed=len(people))
 
 
 def _free_port() -> int:
