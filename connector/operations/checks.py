@@ -76,7 +76,8 @@ async def processes(store: Store) -> list[Check]:
     if not store.database.shared:
         return []
     alive = [one for one in await store.read(shared.processes) if one["role"] != "command"]
-    said = ", ".join(f"{one['role']} on {one['host']} ({one['pid']})" for one in alive)
+    both = "receiver and worker"
+    said = ", ".join(f"{both if one['role'] == 'all' else one['role']} on {one['host']} (pid {one['pid']})" for one in alive)
     if any(one["role"] != "receiver" for one in alive):
         return [Check(id="processes", level="ok", message=said)]
     hint = "Start `connector serve` with `--role worker`, or without --role and --no-worker."
