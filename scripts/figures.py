@@ -1,8 +1,13 @@
-"""Count the figures of docs/architecture.md: `python scripts/figures.py`. `tests/test_structure.py` keeps limits for them."""
+"""Count the figures of docs/architecture.md: `python scripts/figures.py [--write]`.
+
+`tests/test_structure.py` keeps limits for them.
+"""
 
 from __future__ import annotations
 
+import argparse
 import ast
+import re
 import statistics
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -89,6 +94,23 @@ def figures() -> list[tuple[str, str]]:
     ]
 
 
-if __name__ == "__main__":
+def update(page: str) -> str:
+    """The page with today's figures in the last column of their rows."""
+    for what, figure in figures():
+        page = re.sub(rf"(?m)^(\| {re.escape(what)} \|.*\| )[^|]+( \|)$", rf"\g<1>{figure}\g<2>", page)
+    return page
+
+
+def main() -> None:
+    """Print the figures; with `--write`, put them into docs/architecture.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put them into docs/architecture.md")
+    if parser.parse_args().write:
+        page = ROOT / "docs" / "architecture.md"
+        page.write_text(update(page.read_text("utf-8")), encoding="utf-8")
     for what, figure in figures():
         print(f"| {what} | {figure} |")
+
+
+if __name__ == "__main__":
+    main()

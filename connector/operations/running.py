@@ -19,7 +19,7 @@ Kind = Literal["backfill", "drift", "names"]
 #: How far they are. A backfill walks and works, a comparison compares and repairs.
 State = Literal["walking", "working", "comparing", "repairing", "done", "failed"]
 #: What each kind is called in sentences.
-TITLES: dict[Kind, str] = {"backfill": "backfill", "drift": "comparison", "names": "look through the links"}
+TITLES: dict[Kind, str] = {"backfill": "backfill", "drift": "comparison", "names": "check of names"}
 
 
 class Refused(ConnectorError):

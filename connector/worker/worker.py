@@ -240,7 +240,7 @@ class Worker:
                 log.info("event was taken over")
             except StoreError as error:
                 # We are stopping; the next start takes the lane back.
-                log.error("verdict was not stored", error=str(error), hint=error.hint)
+                log.error("result of an event not saved; the next start repeats it", error=str(error), hint=error.hint)
         for event in self._watchers:
             event.set()
 
@@ -367,7 +367,7 @@ class Worker:
             wait=wait_exponential(0.2, max=STORE_PAUSE),
             stop=lambda _: self._stopping,
             before_sleep=lambda state: log.error(
-                "result of an event could not be saved; will retry", attempt=state.attempt_number
+                "result of an event not saved; the next start repeats it", attempt=state.attempt_number
             ),
             reraise=True,
         ):

@@ -283,7 +283,9 @@ async def test_a_verdict_that_cannot_be_stored_while_stopping_leaves_the_event_t
         async with asyncio.timeout(5):
             await draining
     assert await states(store) == ["running"]
-    assert [line["hint"] for line in lines() if line["event"] == "verdict was not stored"] == ["Free some space."]
+    assert [line["hint"] for line in lines() if line["event"] == "result of an event not saved; the next start repeats it"] == [
+        "Free some space."
+    ]
 
 
 async def test_what_waits_follows_a_clock_that_is_put_back(store, monkeypatch):

@@ -13,7 +13,6 @@ from connector.remote.rate_limit import Quota
 from connector.sandbox.dynamics.app import DynamicsSandbox
 
 from .. import scripted
-from ..scripted import Clock
 from .shapes import conforming
 
 KEY = "new_connectorkey"
@@ -31,11 +30,6 @@ SETTINGS = {
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads are tried again without a pause."""
     monkeypatch.setattr("connector.remote.http.wait_random_exponential", lambda *_, **__: wait_none())
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -57,16 +51,9 @@ def connect(clock):
 
 
 @pytest.fixture
-def checked(sandbox) -> Conforming:
+def wire(sandbox) -> Conforming:
     """The way to the sandbox, on which every request and every answer is compared with the published shapes."""
     return conforming(httpx.ASGITransport(sandbox.app))
-
-
-@pytest.fixture
-async def crm(checked, connect):
-    adapter = connect(checked)
-    yield adapter
-    await adapter.remote.aclose()
 
 
 class Scripted(scripted.Scripted):
@@ -91,11 +78,3 @@ class Scripted(scripted.Scripted):
 @pytest.fixture
 def remote() -> Scripted:
     return Scripted()
-
-
-@pytest.fixture
-async def scripted(remote, connect):
-    """The adapter in front of `remote`."""
-    adapter = connect(httpx.MockTransport(remote))
-    yield adapter
-    await adapter.remote.aclose()

@@ -60,18 +60,18 @@ async def test_every_status_from_the_start_and_afterwards(sandbox, crm, ada, sta
     assert stored["subject"] == subject
 
 
-async def test_one_that_is_cancelled_is_reopened_to_move_and_left_alone_when_nothing_changes(sandbox, crm, checked, ada):
+async def test_one_that_is_cancelled_is_reopened_to_move_and_left_alone_when_nothing_changes(sandbox, crm, wire, ada):
     cancelled = FITTING.model_copy(update={"status": Status.CANCELLED})
     record = await crm.record_appointment(ada, cancelled, "m1", None)
-    checked.seen.clear()
+    wire.seen.clear()
     await crm.record_appointment(ada, cancelled, "m1", record)
-    assert [method for method, _, _ in checked.seen] == ["GET"]
+    assert [method for method, _, _ in wire.seen] == ["GET"]
     later = cancelled.model_copy(update={"starts_at": NOON + timedelta(days=1), "ends_at": None})
     await crm.record_appointment(ada, later, "m1", record)
     (stored,) = sandbox.appointments()
     assert (stored["scheduledstart"], stored["scheduledend"]) == ("2027-03-02T12:00:00Z", "2027-03-02T13:00:00Z")
     assert (stored["statecode"], stored["statuscode"]) == (2, 4)
-    assert [method for method, _, _ in checked.seen] == ["GET", "GET", "PATCH", "PATCH", "PATCH"]
+    assert [method for method, _, _ in wire.seen] == ["GET", "GET", "PATCH", "PATCH", "PATCH"]
 
 
 @pytest.mark.parametrize("fault", ["lost_answer", "error_after_effect", "timeout"])

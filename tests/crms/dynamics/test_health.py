@@ -60,7 +60,7 @@ async def test_a_prepared_environment_is_well(crm):
 
 
 @pytest.mark.parametrize("language", [1033, 1036])
-async def test_fix_makes_the_column_and_its_key_in_the_environments_language(sandbox, crm, checked, language):
+async def test_fix_makes_the_column_and_its_key_in_the_environments_language(sandbox, crm, wire, language):
     unprepare(sandbox)
     sandbox.metadata.language = language
     with pytest.raises(AccountPaused, match="no alternate key"):
@@ -130,17 +130,17 @@ async def test_fix_whose_name_is_refused_is_rejected_with_the_code(scripted, rem
     assert "0x80044363" in caught.value.hint
 
 
-async def test_fix_puts_what_it_makes_into_the_solution(sandbox, checked, connect):
+async def test_fix_puts_what_it_makes_into_the_solution(sandbox, wire, connect):
     unprepare(sandbox)
     asked = []
-    inner = checked.inner.handle_async_request
+    inner = wire.inner.handle_async_request
 
     async def listen(request):
         asked.append(request.headers.get("mscrm.solutionuniquename"))
         return await inner(request)
 
-    checked.inner.handle_async_request = listen
-    adapter = connect(checked, solution="bookings")
+    wire.inner.handle_async_request = listen
+    adapter = connect(wire, solution="bookings")
     await adapter.fix()
     assert asked.count("bookings") == 2
     await adapter.remote.aclose()

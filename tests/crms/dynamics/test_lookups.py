@@ -106,8 +106,8 @@ async def test_one_token_serves_all_and_another_one_follows_a_401(sandbox, crm):
 
 
 @pytest.mark.parametrize("wrong", ["tenant_id", "client_id", "client_secret"])
-async def test_credentials_that_are_refused_pause_the_account(checked, connect, wrong):
-    adapter = connect(checked, **{wrong: "another"})
+async def test_credentials_that_are_refused_pause_the_account(wire, connect, wrong):
+    adapter = connect(wire, **{wrong: "another"})
     with pytest.raises(AccountPaused) as caught:
         await adapter.get(ID)
     assert f"{wrong}" in caught.value.hint
@@ -134,9 +134,9 @@ async def test_the_sandbox_refuses_more_calls_than_service_protection_allows(san
     assert caught.value.retry_after == 300
 
 
-async def test_never_more_calls_at_once_than_the_settings_say(sandbox, checked, connect):
+async def test_never_more_calls_at_once_than_the_settings_say(sandbox, wire, connect):
     sandbox.concurrent = 3
-    adapter = connect(checked, limits={"simultaneous_calls": 3})
+    adapter = connect(wire, limits={"simultaneous_calls": 3})
     people = [NewCustomer(email=f"ada{number}@example.com") for number in range(20)]
     await asyncio.gather(*(adapter.create(one, f"{number:02}") for number, one in enumerate(people)))
     assert (len(sandbox.contacts()), sandbox.statuses[429]) == (20, 0)

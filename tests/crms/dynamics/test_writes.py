@@ -35,8 +35,8 @@ async def test_create_writes_what_is_known_under_our_key(sandbox, crm):
     }
 
 
-async def test_create_without_a_last_name_puts_what_the_settings_say(sandbox, checked, connect):
-    adapter = connect(checked, missing_last_name="?")
+async def test_create_without_a_last_name_puts_what_the_settings_say(sandbox, wire, connect):
+    adapter = connect(wire, missing_last_name="?")
     made = await adapter.create(NewCustomer(email="ada@example.com"), "aa")
     assert made.last_name == ""
     assert [contact["lastname"] for contact in sandbox.contacts()] == ["?"]
@@ -129,10 +129,10 @@ async def test_an_id_in_a_sentence_is_only_a_claim(scripted, remote):
 
 
 @pytest.mark.parametrize("status", [412, 500])
-async def test_a_duplicate_rule_that_refuses_leads_to_the_only_contact_with_the_address(sandbox, checked, connect, status):
+async def test_a_duplicate_rule_that_refuses_leads_to_the_only_contact_with_the_address(sandbox, wire, connect, status):
     sandbox.rules = Rules(duplicate_rule=True, duplicate_status=status)
     same = sandbox.add_contact(emailaddress1="ada@example.com")
-    adapter = connect(checked, detect_duplicates=True)
+    adapter = connect(wire, detect_duplicates=True)
     with pytest.raises(Conflict) as caught:
         await adapter.create(ADA, "aa")
     assert (caught.value.by, caught.value.winner) == ("email", same)
@@ -223,7 +223,7 @@ async def test_what_is_refused_becomes_the_right_action(scripted, remote, status
 # ---- blanks ----
 
 
-async def test_fill_does_not_write_over_what_a_person_typed_meanwhile(sandbox, crm, checked):
+async def test_fill_does_not_write_over_what_a_person_typed_meanwhile(sandbox, crm, wire):
     customer = await crm.get(sandbox.add_contact(emailaddress1="ada@example.com"))
     sandbox.change(customer.id, firstname="Augusta")
     assert set(await crm.fill(customer, ADA)) == {"last_name", "mobile_phone", "phone"}

@@ -9,16 +9,11 @@ from connector.crms.hubspot.settings import HubSpotSettings
 from connector.remote.rate_limit import Quota
 from connector.sandbox.hubspot.app import HubSpotSandbox
 
-from ..scripted import Clock, Scripted
+from ..scripted import Scripted
 from .shapes import conforming
 
 TOKEN = "pat-test-0000"
 KEY = "connector_person_key"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -53,20 +48,5 @@ def wire(sandbox) -> Conforming:
 
 
 @pytest.fixture
-async def crm(wire, connect):
-    adapter = connect(wire)
-    yield adapter
-    await adapter.remote.aclose()
-
-
-@pytest.fixture
-def far() -> Scripted:
+def remote() -> Scripted:
     return Scripted()
-
-
-@pytest.fixture
-async def scripted(far, connect):
-    """The adapter in front of `far`."""
-    adapter = connect(httpx.MockTransport(far))
-    yield adapter
-    await adapter.remote.aclose()

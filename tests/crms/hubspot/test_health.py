@@ -65,22 +65,22 @@ async def test_a_property_that_is_not_unique_is_no_use(sandbox, crm):
     assert (check.level, check.hint) == ("error", caught.value.hint)
 
 
-async def test_fix_that_finds_the_property_made_by_somebody_else_meanwhile(scripted, far):
-    far.answer(404, {"status": "error", "message": "no such property"})
-    far.answer(409, {"status": "error", "category": "OBJECT_ALREADY_EXISTS"})
+async def test_fix_that_finds_the_property_made_by_somebody_else_meanwhile(scripted, remote):
+    remote.answer(404, {"status": "error", "message": "no such property"})
+    remote.answer(409, {"status": "error", "category": "OBJECT_ALREADY_EXISTS"})
     assert await scripted.fix() == []
 
 
-async def test_fix_without_the_scope_says_which(scripted, far):
-    far.answer(404, {"status": "error", "message": "no such property"})
-    far.answer(403, {"status": "error", "category": "MISSING_SCOPES"})
+async def test_fix_without_the_scope_says_which(scripted, remote):
+    remote.answer(404, {"status": "error", "message": "no such property"})
+    remote.answer(403, {"status": "error", "category": "MISSING_SCOPES"})
     with pytest.raises(AccountPaused) as caught:
         await scripted.fix()
     assert "crm.schemas.contacts.write" in caught.value.hint
 
 
-async def test_a_probe_of_the_wrong_address_does_not_ask_for_a_property(scripted, far):
-    far.answer(404, b"<html>nothing here</html>")
+async def test_a_probe_of_the_wrong_address_does_not_ask_for_a_property(scripted, remote):
+    remote.answer(404, b"<html>nothing here</html>")
     with pytest.raises(Transient, match="base_url"):
         await scripted.probe()
     with pytest.raises(Transient):

@@ -53,21 +53,21 @@ async def test_get_of_an_archived_or_unknown_contact_is_none(sandbox, crm):
     assert await crm.get("999999") is None
 
 
-async def test_an_answer_that_says_archived_is_none(scripted, far):
-    far.answer(200, {"id": "1", "properties": {"email": "a@example.com"}, "archived": True})
+async def test_an_answer_that_says_archived_is_none(scripted, remote):
+    remote.answer(200, {"id": "1", "properties": {"email": "a@example.com"}, "archived": True})
     assert await scripted.get("1") is None
     assert await scripted.by_email("a@example.com") == []
 
 
 @pytest.mark.parametrize("odd", ["", "abc", "12x", "../1", "٣", "1" * 30, "-1"])
-async def test_an_id_that_cannot_be_hubspots_is_none_without_a_call(scripted, far, odd):
+async def test_an_id_that_cannot_be_hubspots_is_none_without_a_call(scripted, remote, odd):
     assert await scripted.get(odd) is None
-    assert far.asked == []
+    assert remote.asked == []
 
 
 @pytest.mark.parametrize("data", [b"<html>not found</html>", None, {}, []])
-async def test_a_404_that_is_not_hubspots_is_not_an_absence(scripted, far, data):
-    far.answer(404, data)
+async def test_a_404_that_is_not_hubspots_is_not_an_absence(scripted, remote, data):
+    remote.answer(404, data)
     for look in (scripted.get("1"), scripted.by_email("a@example.com"), scripted.by_key("k")):
         with pytest.raises(Transient, match="404"):
             await look
@@ -76,8 +76,8 @@ async def test_a_404_that_is_not_hubspots_is_not_an_absence(scripted, far, data)
 @pytest.mark.parametrize(
     "data", [None, {}, [], "text", {"id": "x", "properties": {}}, {"id": "1"}, {"id": "1", "properties": 3}]
 )
-async def test_a_200_that_is_no_contact_is_not_an_absence(scripted, far, data):
-    far.answer(200, data)
+async def test_a_200_that_is_no_contact_is_not_an_absence(scripted, remote, data):
+    remote.answer(200, data)
     with pytest.raises(Transient):
         await scripted.get("1")
 
@@ -106,8 +106,8 @@ async def test_by_email_survives_every_character_of_an_address(sandbox, crm, odd
     assert [c.id for c in await crm.by_email(odd)] == [contact]
 
 
-async def test_by_email_does_not_believe_another_persons_record(scripted, far):
-    far.answer(200, {"id": "1", "properties": {"email": "xada@example.com", "hs_additional_emails": "other@example.com"}})
+async def test_by_email_does_not_believe_another_persons_record(scripted, remote):
+    remote.answer(200, {"id": "1", "properties": {"email": "xada@example.com", "hs_additional_emails": "other@example.com"}})
     with pytest.raises(Transient) as caught:
         await scripted.by_email("ada@example.com")
     assert "@" not in str(caught.value) + caught.value.hint
@@ -129,8 +129,8 @@ async def test_by_key(sandbox, crm):
     assert await crm.by_key("b" * 64) is None
 
 
-async def test_by_key_does_not_believe_another_key(scripted, far):
-    far.answer(200, {"id": "1", "properties": {KEY: "other"}})
+async def test_by_key_does_not_believe_another_key(scripted, remote):
+    remote.answer(200, {"id": "1", "properties": {KEY: "other"}})
     with pytest.raises(Transient):
         await scripted.by_key("mine")
 
@@ -203,15 +203,15 @@ async def test_by_phone_with_too_many_pages_is_cut_short_and_says_so(sandbox, cr
     assert "More than 500 contacts fit one phone number" in caught.value.hint
 
 
-async def test_by_phone_that_misses_results_of_its_own_total_is_cut_short(scripted, far):
-    far.answer(200, {"total": 2, "results": [{"id": "1", "properties": {"phone": PHONE}}]})
+async def test_by_phone_that_misses_results_of_its_own_total_is_cut_short(scripted, remote):
+    remote.answer(200, {"total": 2, "results": [{"id": "1", "properties": {"phone": PHONE}}]})
     with pytest.raises(Transient, match="cut short"):
         await scripted.by_phone(PHONE)
 
 
 @pytest.mark.parametrize("data", [{}, {"results": None}, {"results": ["x"]}, [], None, {"results": [{"id": "1"}]}])
-async def test_by_phone_with_a_malformed_answer_is_not_an_absence(scripted, far, data):
-    far.answer(200, data)
+async def test_by_phone_with_a_malformed_answer_is_not_an_absence(scripted, remote, data):
+    remote.answer(200, data)
     with pytest.raises(Transient):
         await scripted.by_phone(PHONE)
 
@@ -227,11 +227,11 @@ async def test_by_phone_skips_archived_contacts_and_finds_lagging_ones_later(san
     assert [c.id for c in await crm.by_phone(PHONE)] == [new]
 
 
-async def test_by_phone_of_something_else_is_refused_without_a_call(scripted, far):
+async def test_by_phone_of_something_else_is_refused_without_a_call(scripted, remote):
     with pytest.raises(Rejected) as caught:
         await scripted.by_phone("not a number")
     assert "not a number" not in str(caught.value)
-    assert far.asked == []
+    assert remote.asked == []
 
 
 # ---- a look-up that failed is not "not found" ----

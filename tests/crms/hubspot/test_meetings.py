@@ -47,10 +47,10 @@ async def test_an_appointment_becomes_a_meeting_on_the_contact(sandbox, crm, con
     ]
 
 
-async def test_the_association_is_hubspots_own_type(scripted, far):
-    far.answer(201, {"id": "9"})
+async def test_the_association_is_hubspots_own_type(scripted, remote):
+    remote.answer(201, {"id": "9"})
     assert await scripted.record_appointment("6001", VISIT, MARK, None) == "9"
-    assert json.loads(far.asked[0].content)["associations"] == [
+    assert json.loads(remote.asked[0].content)["associations"] == [
         {"to": {"id": "6001"}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 200}]}
     ]
 
@@ -151,10 +151,10 @@ async def test_the_marker_is_found_on_a_later_page_and_batch(sandbox, crm, conta
     assert sandbox.requests["GET contacts/{id}/associations/meetings"] == 2
 
 
-async def test_endless_pages_of_meetings_are_no_answer(scripted, far):
+async def test_endless_pages_of_meetings_are_no_answer(scripted, remote):
     for _ in range(10):
-        far.answer(200, {"results": [], "paging": {"next": {"after": "7"}}})
-    far.answer(200, {"results": []})
+        remote.answer(200, {"results": [], "paging": {"next": {"after": "7"}}})
+    remote.answer(200, {"results": []})
     with pytest.raises(Transient, match="too many"):
         await scripted.find_appointment("1", MARK)
 
@@ -164,21 +164,21 @@ async def test_no_meetings_and_no_contact_are_none(sandbox, crm, contact):
     assert await crm.find_appointment("999999", MARK) is None
 
 
-async def test_meetings_deleted_between_the_two_reads_are_skipped_and_unreadable_ones_are_not(scripted, far):
-    far.answer(200, {"results": [{"toObjectId": 5}, {"id": "6"}]})
-    far.answer(207, {"results": [], "errors": [{"category": "OBJECT_NOT_FOUND"}]})
+async def test_meetings_deleted_between_the_two_reads_are_skipped_and_unreadable_ones_are_not(scripted, remote):
+    remote.answer(200, {"results": [{"toObjectId": 5}, {"id": "6"}]})
+    remote.answer(207, {"results": [], "errors": [{"category": "OBJECT_NOT_FOUND"}]})
     assert await scripted.find_appointment("1", MARK) is None
-    assert json.loads(far.asked[1].content)["inputs"] == [{"id": "5"}, {"id": "6"}]
-    far.answers = []
-    far.answer(200, {"results": [{"toObjectId": 5}]})
-    far.answer(207, {"results": [], "errors": [{"category": "INTERNAL"}]})
+    assert json.loads(remote.asked[1].content)["inputs"] == [{"id": "5"}, {"id": "6"}]
+    remote.answers = []
+    remote.answer(200, {"results": [{"toObjectId": 5}]})
+    remote.answer(207, {"results": [], "errors": [{"category": "INTERNAL"}]})
     with pytest.raises(Transient, match="could not be read"):
         await scripted.find_appointment("1", MARK)
 
 
 @pytest.mark.parametrize("data", [None, {}, {"id": "x"}, []])
-async def test_a_meeting_without_an_id_is_unknown(scripted, far, data):
-    far.answer(201, data)
+async def test_a_meeting_without_an_id_is_unknown(scripted, remote, data):
+    remote.answer(201, data)
     with pytest.raises(UnknownOutcome):
         await scripted.record_appointment("1", VISIT, MARK, None)
 
@@ -199,10 +199,10 @@ async def test_a_contact_that_is_gone_gets_no_meeting(sandbox, crm, contact):
         ([{"toObjectId": 5}], {"results": [], "errors": 7}),
     ],
 )
-async def test_what_is_no_meeting_is_no_answer(scripted, far, meetings, read):
-    far.answer(200, {"results": meetings})
+async def test_what_is_no_meeting_is_no_answer(scripted, remote, meetings, read):
+    remote.answer(200, {"results": meetings})
     if read is not None:
-        far.answer(200, read)
+        remote.answer(200, read)
     with pytest.raises(Transient):
         await scripted.find_appointment("1", MARK)
 

@@ -41,17 +41,17 @@ def taken(name: str, text: str = "Cannot set {0} on 77. 6001 already has that va
         (400, {"errors": [{"code": "UNIQUE_VALUE_CONFLICT", "context": {"propertyName": ["email"]}}]}, "email"),
     ],
 )
-async def test_a_taken_value_is_a_conflict(scripted, far, status, body, by):
-    far.answer(status, body)
-    far.answer(200, {"id": "6001", "properties": {"email": "ada@example.com", "connector_person_key": "k"}})
+async def test_a_taken_value_is_a_conflict(scripted, remote, status, body, by):
+    remote.answer(status, body)
+    remote.answer(200, {"id": "6001", "properties": {"email": "ada@example.com", "connector_person_key": "k"}})
     with pytest.raises(Conflict) as caught:
         await scripted.create(ADA, "k")
     assert (caught.value.by, caught.value.winner, caught.value.status) == (by, "6001", status)
     assert caught.value.account == "crm.main"
 
 
-async def test_a_property_of_somebody_else_that_is_taken_is_no_conflict_of_ours(scripted, far):
-    far.answer(400, taken("loyalty_number"))
+async def test_a_property_of_somebody_else_that_is_taken_is_no_conflict_of_ours(scripted, remote):
+    remote.answer(400, taken("loyalty_number"))
     with pytest.raises(Rejected):
         await scripted.create(ADA, "k")
 
@@ -71,8 +71,8 @@ MISSING = 'Property values were not valid: [{"isValid":false,"message":"…","er
         ([], Rejected),
     ],
 )
-async def test_other_bad_requests(scripted, far, body, kind):
-    far.answer(400, body)
+async def test_other_bad_requests(scripted, remote, body, kind):
+    remote.answer(400, body)
     with pytest.raises(kind) as caught:
         await scripted.create(ADA, "k")
     assert type(caught.value) is kind
@@ -98,18 +98,18 @@ async def test_other_bad_requests(scripted, far, body, kind):
         (477, {}, {}, LimitReached, 300),
     ],
 )
-async def test_asked_for_patience(scripted, far, status, headers, body, kind, after):
-    far.answer(status, body, headers)
+async def test_asked_for_patience(scripted, remote, status, headers, body, kind, after):
+    remote.answer(status, body, headers)
     with pytest.raises(kind) as caught:
         await scripted.create(ADA, "k")
     assert type(caught.value) is kind
     assert (caught.value.retry_after, caught.value.status) == (after, status)
-    assert len(far.asked) == 1
+    assert len(remote.asked) == 1
 
 
 @pytest.mark.parametrize("status", [502, 503, 504, 521, 523, 524])
-async def test_a_server_that_is_not_there(scripted, far, status):
-    far.answer(status, b"<html>")
+async def test_a_server_that_is_not_there(scripted, remote, status):
+    remote.answer(status, b"<html>")
     with pytest.raises(UnknownOutcome):
         await scripted.create(ADA, "k")
     with pytest.raises(Unavailable):
@@ -117,8 +117,8 @@ async def test_a_server_that_is_not_there(scripted, far, status):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_refused_credentials_pause_the_account(scripted, far, status):
-    far.answer(status, {"status": "error", "category": "MISSING_SCOPES", "message": "scopes"})
+async def test_refused_credentials_pause_the_account(scripted, remote, status):
+    remote.answer(status, {"status": "error", "category": "MISSING_SCOPES", "message": "scopes"})
     with pytest.raises(AccountPaused) as caught:
         await scripted.get("1")
     assert "scopes" in caught.value.hint
@@ -128,8 +128,8 @@ async def test_refused_credentials_pause_the_account(scripted, far, status):
     ("policy", "search_waits", "others_wait"),
     [("SECONDLY", True, False), ("TEN_SECONDLY_ROLLING", False, True), ("DAILY", False, True)],
 )
-async def test_each_policy_stops_its_own_budget(scripted, far, quotas, policy, search_waits, others_wait):
-    far.answer(429, {"policyName": policy})
+async def test_each_policy_stops_its_own_budget(scripted, remote, quotas, policy, search_waits, others_wait):
+    remote.answer(429, {"policyName": policy})
     with pytest.raises((RateLimited, AccountPaused)):
         await scripted.by_phone("+15145550123")
     search, others = (quotas[key] for key in ("search pat-test-0000", "pat-test-0000"))
@@ -156,8 +156,8 @@ REFUSED = (
         ({"message": "not valid: [" * 9}, (), "HubSpot named no reason; compare the record with its rules."),
     ],
 )
-async def test_a_validation_error_names_the_properties_and_no_value(scripted, far, body, properties, hint):
-    far.answer(400, body)
+async def test_a_validation_error_names_the_properties_and_no_value(scripted, remote, body, properties, hint):
+    remote.answer(400, body)
     with pytest.raises(Rejected) as caught:
         await scripted.create(NewCustomer(email="ada@example.com"), "k")
     assert (caught.value.fields, caught.value.hint) == (properties, hint)
@@ -179,8 +179,8 @@ async def test_a_validation_error_names_the_properties_and_no_value(scripted, fa
         (401, {"category": "NEW_WORD", "message": "pat-secret"}, "answered 401: the credentials were refused"),
     ],
 )
-async def test_a_refused_key_says_why(scripted, far, status, body, said):
-    far.answer(status, body)
+async def test_a_refused_key_says_why(scripted, remote, status, body, said):
+    remote.answer(status, body)
     with pytest.raises(AccountPaused) as caught:
         await scripted.get("1")
     assert str(caught.value) == f"HubSpot: look up a contact by record id: {said}"
@@ -189,18 +189,18 @@ async def test_a_refused_key_says_why(scripted, far, status, body, said):
 
 
 @pytest.mark.parametrize(("status", "todo"), [(402, "Settle the subscription"), (410, "Update connector")])
-async def test_what_concerns_the_whole_account_pauses_it(scripted, far, status, todo):
-    far.answer(status, {"status": "error", "message": "no"})
+async def test_what_concerns_the_whole_account_pauses_it(scripted, remote, status, todo):
+    remote.answer(status, {"status": "error", "message": "no"})
     with pytest.raises(AccountPaused) as caught:
         await scripted.create(ADA, "k")
     assert caught.value.hint.startswith(todo)
     with pytest.raises(AccountPaused):
         await scripted.get("1")
-    assert len(far.asked) == 1, "the account waits, whatever the event"
+    assert len(remote.asked) == 1, "the account waits, whatever the event"
 
 
-async def test_a_daily_limit_is_a_state_of_the_account(scripted, far):
-    far.answer(429, {"policyName": "DAILY", "errorType": "RATE_LIMIT"})
+async def test_a_daily_limit_is_a_state_of_the_account(scripted, remote):
+    remote.answer(429, {"policyName": "DAILY", "errorType": "RATE_LIMIT"})
     with pytest.raises(AccountPaused) as caught:
         await scripted.get("1")
     assert type(caught.value) is LimitReached
@@ -209,4 +209,4 @@ async def test_a_daily_limit_is_a_state_of_the_account(scripted, far):
     assert str(state.error) == "HubSpot: look up a contact by record id: answered 429: DAILY"
     with pytest.raises(LimitReached):
         await scripted.probe()
-    assert len(far.asked) == 1, "nothing is sent before the pause is over, not even by a probe"
+    assert len(remote.asked) == 1, "nothing is sent before the pause is over, not even by a probe"

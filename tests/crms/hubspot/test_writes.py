@@ -37,12 +37,12 @@ async def test_create_writes_mobile_and_home_phone_and_our_key(sandbox, crm):
     assert (stored["mobilephone"], stored["phone"], stored[KEY]) == ("+15145550123", "+15145550124", "k1")
 
 
-async def test_create_sends_no_blanks(scripted, far):
-    far.answer(201, {"id": "1", "properties": {}})
+async def test_create_sends_no_blanks(scripted, remote):
+    remote.answer(201, {"id": "1", "properties": {}})
     await scripted.create(NewCustomer(first_name="Ada", last_name=" "), "k1")
-    assert json.loads(far.asked[0].content) == {"properties": {"firstname": "Ada", KEY: "k1"}}
-    assert far.asked[0].url.path == "/crm/objects/2026-09/contacts"
-    assert far.asked[0].headers["authorization"] == "Bearer pat-test-0000"
+    assert json.loads(remote.asked[0].content) == {"properties": {"firstname": "Ada", KEY: "k1"}}
+    assert remote.asked[0].url.path == "/crm/objects/2026-09/contacts"
+    assert remote.asked[0].headers["authorization"] == "Bearer pat-test-0000"
 
 
 @pytest.mark.parametrize("taken", ["ada@example.com", "ADA@example.com", "second@example.org"])
@@ -76,38 +76,38 @@ STRANGER = {"id": "77", "properties": {"email": "grace@example.com", KEY: "k2"}}
         (400, {"category": "VALIDATION_ERROR", "message": "77 already has that value", "error": "UNIQUE_VALUE_CONFLICT"}),
     ],
 )
-async def test_a_refusal_that_names_a_stranger_names_nobody(scripted, far, new, refusal):
-    far.answer(*refusal)
-    far.answer(200, STRANGER)
-    far.answer(404, NOBODY)
+async def test_a_refusal_that_names_a_stranger_names_nobody(scripted, remote, new, refusal):
+    remote.answer(*refusal)
+    remote.answer(200, STRANGER)
+    remote.answer(404, NOBODY)
     with pytest.raises(Conflict) as caught:
         await scripted.create(new, "k1")
     assert caught.value.winner is None
     assert caught.value.status == refusal[0]
 
 
-async def test_a_refusal_that_names_a_stranger_is_settled_by_looking_for_the_holder(scripted, far):
-    far.answer(409, {"category": "CONFLICT", "message": "Contact already exists. Existing ID: 77"})
-    far.answer(200, STRANGER)
-    far.answer(200, {"id": "6001", "properties": {"email": "Ada@example.com"}})
-    far.answer(404, NOBODY)
+async def test_a_refusal_that_names_a_stranger_is_settled_by_looking_for_the_holder(scripted, remote):
+    remote.answer(409, {"category": "CONFLICT", "message": "Contact already exists. Existing ID: 77"})
+    remote.answer(200, STRANGER)
+    remote.answer(200, {"id": "6001", "properties": {"email": "Ada@example.com"}})
+    remote.answer(404, NOBODY)
     with pytest.raises(Conflict) as caught:
         await scripted.create(ADA, "k1")
     assert (caught.value.winner, caught.value.by) == ("6001", "email")
 
 
-async def test_two_holders_are_no_winner(scripted, far):
-    far.answer(409, {"category": "CONFLICT", "message": "Contact already exists."})
-    far.answer(200, {"id": "6001", "properties": {"email": "ada@example.com"}})
-    far.answer(200, {"id": "6002", "properties": {KEY: "k1"}})
+async def test_two_holders_are_no_winner(scripted, remote):
+    remote.answer(409, {"category": "CONFLICT", "message": "Contact already exists."})
+    remote.answer(200, {"id": "6001", "properties": {"email": "ada@example.com"}})
+    remote.answer(200, {"id": "6002", "properties": {KEY: "k1"}})
     with pytest.raises(Conflict) as caught:
         await scripted.create(ADA, "k1")
     assert caught.value.winner is None
 
 
-async def test_a_conflict_over_our_key_whose_winner_only_has_the_address_is_one_over_the_address(scripted, far):
-    far.answer(400, {"category": "VALIDATION_ERROR", "message": "6001 already has that value"})
-    far.answer(200, {"id": "6001", "properties": {"hs_additional_emails": "b@example.com;ADA@example.com"}})
+async def test_a_conflict_over_our_key_whose_winner_only_has_the_address_is_one_over_the_address(scripted, remote):
+    remote.answer(400, {"category": "VALIDATION_ERROR", "message": "6001 already has that value"})
+    remote.answer(200, {"id": "6001", "properties": {"hs_additional_emails": "b@example.com;ADA@example.com"}})
     with pytest.raises(Conflict) as caught:
         await scripted.create(ADA, "k1")
     assert (caught.value.winner, caught.value.by) == ("6001", "email")
@@ -160,8 +160,8 @@ async def test_a_create_without_a_clear_answer_is_unknown_and_the_repetition_fin
 
 
 @pytest.mark.parametrize("data", [None, {}, [], {"id": None, "properties": {}}, b"<html></html>"])
-async def test_a_create_that_answers_nonsense_is_unknown(scripted, far, data):
-    far.answer(201, data)
+async def test_a_create_that_answers_nonsense_is_unknown(scripted, remote, data):
+    remote.answer(201, data)
     with pytest.raises(UnknownOutcome):
         await scripted.create(ADA, "k1")
 
@@ -200,11 +200,11 @@ async def test_fill_never_gives_a_second_address(sandbox, crm):
     assert sandbox.contacts()[0]["email"] == "first@example.com"
 
 
-async def test_fill_with_nothing_to_say_makes_no_call(scripted, far):
+async def test_fill_with_nothing_to_say_makes_no_call(scripted, remote):
     whole = Customer(id="1", first_name="A", last_name="B", emails=("a@example.com",), mobile_phone="1", phone="2")
     assert await scripted.fill(whole, ADA) == ()
     assert await scripted.fill(Customer(id="1"), NewCustomer(first_name=" ")) == ()
-    assert far.asked == []
+    assert remote.asked == []
 
 
 async def test_fill_leaves_out_an_address_that_another_contact_has(sandbox, crm):
@@ -243,12 +243,12 @@ def refuses(*properties: str) -> tuple[int, dict]:
     return 400, {"status": "error", "category": "VALIDATION_ERROR", "errors": errors}
 
 
-async def test_a_create_is_sent_again_without_the_refused_fields(scripted, far):
-    far.answer(*refuses("mobilephone", "lastname"))
-    far.answer(201, {"id": "6001", "properties": {"email": "ada@example.com"}})
+async def test_a_create_is_sent_again_without_the_refused_fields(scripted, remote):
+    remote.answer(*refuses("mobilephone", "lastname"))
+    remote.answer(201, {"id": "6001", "properties": {"email": "ada@example.com"}})
     made = await scripted.create(ADA, "k1")
     assert (made.id, made.refused) == ("6001", ("last_name", "mobile_phone"))
-    sent = [json.loads(request.content)["properties"] for request in far.asked]
+    sent = [json.loads(request.content)["properties"] for request in remote.asked]
     assert sent[1] == {"email": "ada@example.com", "firstname": "Ada", "phone": "+15145550124", KEY: "k1"}
     assert len(sent) == 2
 
@@ -262,39 +262,39 @@ async def test_a_create_is_sent_again_without_the_refused_fields(scripted, far):
         (NewCustomer(first_name="Ada", mobile_phone="+15145550123"), "mobilephone"),
     ],
 )
-async def test_a_create_is_not_sent_again_without_what_identifies(scripted, far, new, refused):
-    far.answer(*refuses(refused))
+async def test_a_create_is_not_sent_again_without_what_identifies(scripted, remote, new, refused):
+    remote.answer(*refuses(refused))
     with pytest.raises(Rejected) as caught:
         await scripted.create(new, "k1")
     assert caught.value.fields == (refused,)
-    assert len(far.asked) == 1
+    assert len(remote.asked) == 1
 
 
-async def test_a_create_is_sent_again_only_once(scripted, far):
-    far.answer(*refuses("mobilephone"))
-    far.answer(*refuses("phone"))
+async def test_a_create_is_sent_again_only_once(scripted, remote):
+    remote.answer(*refuses("mobilephone"))
+    remote.answer(*refuses("phone"))
     with pytest.raises(Rejected):
         await scripted.create(ADA, "k1")
-    assert len(far.asked) == 2
+    assert len(remote.asked) == 2
 
 
-async def test_the_second_create_without_a_clear_answer_is_unknown(scripted, far):
-    far.answer(*refuses("mobilephone"))
-    far.answer(202, {})
+async def test_the_second_create_without_a_clear_answer_is_unknown(scripted, remote):
+    remote.answer(*refuses("mobilephone"))
+    remote.answer(202, {})
     with pytest.raises(UnknownOutcome):
         await scripted.create(ADA, "k1")
 
 
-async def test_fill_leaves_out_a_refused_field_and_writes_the_rest(scripted, far):
-    far.answer(*refuses("mobilephone"))
-    far.answer(200, {"id": "6001", "properties": {}})
+async def test_fill_leaves_out_a_refused_field_and_writes_the_rest(scripted, remote):
+    remote.answer(*refuses("mobilephone"))
+    remote.answer(200, {"id": "6001", "properties": {}})
     written = await scripted.fill(Customer(id="6001", emails=("ada@example.com",)), ADA)
     assert written == ("first_name", "last_name", "phone")
-    assert "mobilephone" not in json.loads(far.asked[1].content)["properties"]
+    assert "mobilephone" not in json.loads(remote.asked[1].content)["properties"]
 
 
-async def test_fill_whose_only_field_is_refused_says_so(scripted, far):
-    far.answer(*refuses("phone"))
+async def test_fill_whose_only_field_is_refused_says_so(scripted, remote):
+    remote.answer(*refuses("phone"))
     with pytest.raises(Rejected):
         await scripted.fill(Customer(id="6001"), NewCustomer(phone="+15145550124"))
-    assert len(far.asked) == 1
+    assert len(remote.asked) == 1

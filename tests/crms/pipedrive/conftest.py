@@ -42,20 +42,5 @@ def wire(sandbox) -> Conforming:
 
 
 @pytest.fixture
-async def crm(wire, connect):
-    adapter = connect(wire)
-    yield adapter
-    await adapter.remote.aclose()
-
-
-@pytest.fixture
 def remote() -> Scripted:
     return Scripted()
-
-
-@pytest.fixture
-async def scripted(remote, connect):
-    """The adapter in front of `remote`."""
-    adapter = connect(httpx.MockTransport(remote))
-    yield adapter
-    await adapter.remote.aclose()

@@ -12,7 +12,6 @@ from connector.remote.rate_limit import Quota
 from connector.sandbox.salesforce.app import SalesforceSandbox
 
 from .. import scripted
-from ..scripted import Clock
 from .shapes import conforming
 
 KEY = "Connector_Key__c"
@@ -23,11 +22,6 @@ SETTINGS = {
     "client_secret": "sandbox-client-secret",
     "timeout_seconds": 2,
 }
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -49,16 +43,9 @@ def connect(clock):
 
 
 @pytest.fixture
-def checked(sandbox) -> Conforming:
+def wire(sandbox) -> Conforming:
     """The way to the sandbox, on which every request and every answer is compared with the published shapes."""
     return conforming(httpx.ASGITransport(sandbox.app))
-
-
-@pytest.fixture
-async def crm(checked, connect):
-    adapter = connect(checked)
-    yield adapter
-    await adapter.remote.aclose()
 
 
 class Scripted(scripted.Scripted):
@@ -80,11 +67,3 @@ class Scripted(scripted.Scripted):
 @pytest.fixture
 def remote() -> Scripted:
     return Scripted()
-
-
-@pytest.fixture
-async def scripted(remote, connect):
-    """The adapter in front of `remote`."""
-    adapter = connect(httpx.MockTransport(remote))
-    yield adapter
-    await adapter.remote.aclose()

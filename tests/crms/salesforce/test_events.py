@@ -83,8 +83,8 @@ async def test_a_move_moves_both_times_and_leaves_the_description_alone(sandbox,
 
 
 @pytest.mark.parametrize("ends_at", [None, NOON - timedelta(minutes=1)])
-async def test_an_end_that_is_not_known_is_what_the_settings_say(sandbox, checked, connect, contact, ends_at):
-    adapter = connect(checked, unknown_end_minutes=45)
+async def test_an_end_that_is_not_known_is_what_the_settings_say(sandbox, wire, connect, contact, ends_at):
+    adapter = connect(wire, unknown_end_minutes=45)
     await adapter.record_appointment(contact, changed(ends_at=ends_at), "m1", None)
     assert sandbox.events()[0]["EndDateTime"] == at(12, 45)
     await adapter.remote.aclose()

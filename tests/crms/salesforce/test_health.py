@@ -34,7 +34,7 @@ async def test_probe_is_content_when_the_organisation_is_prepared(crm):
     assert await levels(crm) == dict.fromkeys(("field", "contacts", "persons", "events", "calls"), "ok")
 
 
-async def test_fix_makes_the_field_and_lets_the_permission_set_write_it(sandbox, crm, checked):
+async def test_fix_makes_the_field_and_lets_the_permission_set_write_it(sandbox, crm, wire):
     sandbox.records.custom.clear()
     with pytest.raises(AccountPaused, match="does not exist") as caught:
         await crm.probe()
@@ -46,7 +46,7 @@ async def test_fix_makes_the_field_and_lets_the_permission_set_write_it(sandbox,
     await crm.probe()
     assert await crm.fix() == []
     assert sandbox.records.custom[KEY] == {"length": 64, "externalId": True, "unique": True}
-    assert [status for _, call, status in checked.seen if "CustomField" in call] == [201]
+    assert [status for _, call, status in wire.seen if "CustomField" in call] == [201]
 
 
 @pytest.mark.parametrize("there", ["hidden", "read_only"])
@@ -68,9 +68,9 @@ async def test_fix_brings_a_permission_up_to_date_that_says_less(sandbox, crm):
     assert permission.fields["PermissionsEdit"] is True
 
 
-async def test_fix_without_the_permission_set_says_which_to_make(sandbox, checked, connect):
+async def test_fix_without_the_permission_set_says_which_to_make(sandbox, wire, connect):
     sandbox.records.custom.clear()
-    adapter = connect(checked, permission_set="Booking_Sync")
+    adapter = connect(wire, permission_set="Booking_Sync")
     with pytest.raises(AccountPaused) as caught:
         await adapter.fix()
     assert "Booking_Sync" in caught.value.hint

@@ -236,14 +236,14 @@ async def test_a_row_that_is_no_contact_is_no_answer(scripted, remote):
         await scripted.by_email("ada@example.com")
 
 
-async def test_nothing_is_ever_asked_of_the_search_index(sandbox, crm, checked):
+async def test_nothing_is_ever_asked_of_the_search_index(sandbox, crm, wire):
     contact = sandbox.add_contact(Phone=PHONE, Email="ada@example.com")
     await crm.get(contact)
     await crm.by_key("aa")
     await crm.by_email("ada@example.com")
     await crm.by_phone(PHONE)
     await crm.create(NewCustomer(email="grace@example.com"), "bb")
-    assert not [call for _, call, _ in checked.seen if "search" in call.lower()]
+    assert not [call for _, call, _ in wire.seen if "search" in call.lower()]
 
 
 async def test_a_field_that_our_user_may_not_read_is_named(sandbox, crm):

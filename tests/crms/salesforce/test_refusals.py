@@ -71,8 +71,8 @@ async def test_too_many_long_calls_at_once_are_a_short_wait(scripted, remote):
     assert caught.value.retry_after == 10
 
 
-async def test_our_share_of_the_day_is_not_exceeded(sandbox, checked, connect, clock):
-    adapter = connect(checked, limits={"percent_of_day": 50})
+async def test_our_share_of_the_day_is_not_exceeded(sandbox, wire, connect, clock):
+    adapter = connect(wire, limits={"percent_of_day": 50})
     sandbox.use_calls(7_498)
     assert await adapter.by_email(EMAIL) == []
     assert await adapter.by_email(EMAIL) == []

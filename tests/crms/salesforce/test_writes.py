@@ -48,8 +48,8 @@ async def test_create_writes_what_is_known_under_our_key(sandbox, crm):
     }
 
 
-async def test_create_without_a_last_name_puts_what_the_settings_say(sandbox, checked, connect):
-    adapter = connect(checked, missing_last_name="?", account_id="001D000000IqhSLIAZ")
+async def test_create_without_a_last_name_puts_what_the_settings_say(sandbox, wire, connect):
+    adapter = connect(wire, missing_last_name="?", account_id="001D000000IqhSLIAZ")
     made = await adapter.create(NewCustomer(email="ada@example.com"), "aa")
     assert made.last_name == ""
     (stored,) = sandbox.contacts()
@@ -211,8 +211,8 @@ async def test_somebody_who_is_only_similar_is_a_question(sandbox, crm):
     assert "override_duplicate_alerts" in caught.value.hint
 
 
-async def test_a_rule_that_only_alerts_can_be_overridden_and_one_that_blocks_cannot(sandbox, checked, connect):
-    adapter = connect(checked, override_duplicate_alerts=True)
+async def test_a_rule_that_only_alerts_can_be_overridden_and_one_that_blocks_cannot(sandbox, wire, connect):
+    adapter = connect(wire, override_duplicate_alerts=True)
     sandbox.records.rules = sandbox.rules = Rules(duplicate_rule="alert", duplicate_match="last name")
     sandbox.add_contact(LastName="Byron")
     assert (await adapter.create(ADA, "aa")).person_key == "aa"

@@ -11,17 +11,11 @@ from connector.remote.rate_limit import Quota
 from connector.sandbox.zoho.app import ZohoSandbox
 
 from .. import scripted
-from ..scripted import Clock
 from .shapes import Checked
 
 KEY, MARKER = "Connector_Person_Key", "Connector_Marker"
 KEYS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret", "refresh_token": "sandbox-refresh"}
 WHERE = {"base_url": "http://zoho.test", "accounts_url": "https://accounts.test"}
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -54,13 +48,6 @@ def wire(sandbox) -> Checked:
     return Checked(httpx.ASGITransport(sandbox.app))
 
 
-@pytest.fixture
-async def crm(wire, connect):
-    adapter = connect(wire)
-    yield adapter
-    await adapter.remote.aclose()
-
-
 class Scripted(scripted.Scripted):
     """A remote system that answers what a test wrote down, after a token."""
 
@@ -69,13 +56,5 @@ class Scripted(scripted.Scripted):
 
 
 @pytest.fixture
-def far() -> Scripted:
+def remote() -> Scripted:
     return Scripted()
-
-
-@pytest.fixture
-async def scripted(far, connect):
-    """The adapter in front of `far`."""
-    adapter = connect(httpx.MockTransport(far))
-    yield adapter
-    await adapter.remote.aclose()

@@ -113,9 +113,9 @@ async def test_an_update_that_is_refused_for_a_value_is_not_mistaken_for_a_delet
     assert (caught.value.status, caught.value.fields) == (400, ("Venue",))
 
 
-async def test_an_answer_about_another_marker_is_not_believed(far, scripted):
+async def test_an_answer_about_another_marker_is_not_believed(remote, scripted):
     info = {"count": 1, "more_records": False}
-    far.answer(200, {"data": [{"id": "9", MARKER: "m10", "Who_Id": {"id": "1"}}], "info": info})
+    remote.answer(200, {"data": [{"id": "9", MARKER: "m10", "Who_Id": {"id": "1"}}], "info": info})
     with pytest.raises(Transient):
         await scripted.find_appointment("1", "m1")
-    assert json.loads(far.asked[0].content)["select_query"].startswith(f"select id, Who_Id, {MARKER} from Events where")
+    assert json.loads(remote.asked[0].content)["select_query"].startswith(f"select id, Who_Id, {MARKER} from Events where")

@@ -58,10 +58,10 @@ async def test_a_spent_account_is_met_with_a_wait(connect, clock):
     await crm.remote.aclose()
 
 
-async def test_few_credits_are_a_warning(far, scripted):
+async def test_few_credits_are_a_warning(remote, scripted):
     fields = {"fields": [{"api_name": KEY, "unique": {"case_sensitive": False}}, {"api_name": MARKER, "unique": {}}]}
-    far.answer(200, fields)
-    far.answer(204, None, {"X-API-CREDITS-REMAINING": "999"})
+    remote.answer(200, fields)
+    remote.answer(204, None, {"X-API-CREDITS-REMAINING": "999"})
     checks = await scripted.checks()
     assert [(check.id, check.level) for check in checks][-1] == ("crm.main.credits", "warning")
     assert "999 credits" in checks[-1].message
@@ -121,21 +121,21 @@ async def test_a_field_that_is_not_unique_is_not_good_enough_and_is_left_to_a_pe
     assert await crm.fix() == []
 
 
-async def test_fix_beside_another_process_that_was_faster(far, scripted):
+async def test_fix_beside_another_process_that_was_faster(remote, scripted):
     ours = {"api_name": KEY, "unique": {"case_sensitive": False}}
     taken = {"code": "DUPLICATE_DATA", "details": {"api_name": "field_label"}, "message": "x", "status": "error"}
-    far.answer(200, {"fields": [{"api_name": "Email", "unique": {}}]})
-    far.answer(400, {"fields": [taken]})
-    far.answer(200, {"fields": [ours, {"api_name": MARKER, "unique": {}}]})
+    remote.answer(200, {"fields": [{"api_name": "Email", "unique": {}}]})
+    remote.answer(400, {"fields": [taken]})
+    remote.answer(200, {"fields": [ours, {"api_name": MARKER, "unique": {}}]})
     assert await scripted.fix() == [f"Zoho CRM: created the unique field {KEY} of contacts."]
 
 
-async def test_fix_says_which_api_name_to_look_up(far, scripted):
+async def test_fix_says_which_api_name_to_look_up(remote, scripted):
     made = {"code": "SUCCESS", "details": {"id": "1"}, "message": "field created", "status": "success"}
     other = {"api_name": "ConnectorPersonKey1", "unique": {"case_sensitive": False}}
-    far.answer(200, {"fields": [{"api_name": "Email", "unique": {}}]})
-    far.answer(201, {"fields": [made]})
-    far.answer(200, {"fields": [other]})
+    remote.answer(200, {"fields": [{"api_name": "Email", "unique": {}}]})
+    remote.answer(201, {"fields": [made]})
+    remote.answer(200, {"fields": [other]})
     with pytest.raises(AccountPaused) as caught:
         await scripted.fix()
     assert "person_key_field" in caught.value.hint
@@ -151,9 +151,9 @@ async def test_fix_says_which_api_name_to_look_up(far, scripted):
         (400, {"fields": [{"code": "AUTHORIZATION_FAILED", "details": {}, "message": "x", "status": "error"}]}),
     ],
 )
-async def test_fix_without_the_right_names_it(far, scripted, status, item):
-    far.answer(200, {"fields": [{"api_name": "Email", "unique": {}}]})
-    far.answer(status, item)
+async def test_fix_without_the_right_names_it(remote, scripted, status, item):
+    remote.answer(200, {"fields": [{"api_name": "Email", "unique": {}}]})
+    remote.answer(status, item)
     with pytest.raises(AccountPaused) as caught:
         await scripted.fix()
     assert "profile" in caught.value.hint

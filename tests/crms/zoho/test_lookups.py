@@ -142,8 +142,8 @@ INFO = {"count": 1, "more_records": False}
         (400, None),
     ],
 )
-async def test_an_answer_that_is_not_to_the_question_is_never_nobody(far, scripted, status, data):
-    far.answer(status, data)
+async def test_an_answer_that_is_not_to_the_question_is_never_nobody(remote, scripted, status, data):
+    remote.answer(status, data)
     for look_up in (scripted.by_key("k1"), scripted.by_email("a@example.com"), scripted.find_appointment("1", "m1")):
         with pytest.raises(RemoteError) as caught:
             await look_up
@@ -162,8 +162,8 @@ async def test_an_answer_that_is_not_to_the_question_is_never_nobody(far, script
         (404, {}),
     ],
 )
-async def test_a_read_that_does_not_say_so_is_no_deletion(far, scripted, status, data):
-    far.answer(status, data)
+async def test_a_read_that_does_not_say_so_is_no_deletion(remote, scripted, status, data):
+    remote.answer(status, data)
     with pytest.raises(Transient):
         await scripted.get("1")
 
@@ -175,11 +175,11 @@ async def test_a_missing_field_pauses_the_account_at_every_look_up(sandbox, crm)
     assert "--fix" in caught.value.hint
 
 
-async def test_ids_are_written_as_they_are_and_odd_ones_are_not_sent(far, scripted):
-    far.answer(204)
+async def test_ids_are_written_as_they_are_and_odd_ones_are_not_sent(remote, scripted):
+    remote.answer(204)
     assert await scripted.get("554023000000424001") is None
     assert await scripted.get("5/../Leads") is None
-    (asked,) = far.asked
+    (asked,) = remote.asked
     assert asked.url.path == "/crm/v8/Contacts/554023000000424001"
     assert (
         f"Email,First_Name,Last_Name,Mobile,Phone,Secondary_Email,Created_Time,Modified_Time,{KEY}"

@@ -46,37 +46,37 @@ HOLDER = {"duplicate_record": {"id": "77", "Owner": {"id": "1", "name": "Ada Byr
         (several(error("INVALID_DATA", api_name="Phone"), error("DUPLICATE_DATA", api_name="Email", **HOLDER)), "email"),
     ],
 )
-async def test_a_taken_value_is_a_conflict_whose_holder_was_read(far, scripted, status, body, by):
-    far.answer(status, body)
-    far.answer(200, {"data": [CONTACT]})
+async def test_a_taken_value_is_a_conflict_whose_holder_was_read(remote, scripted, status, body, by):
+    remote.answer(status, body)
+    remote.answer(200, {"data": [CONTACT]})
     with pytest.raises(Conflict) as caught:
         await scripted.create(ADA, "k1")
     assert (caught.value.by, caught.value.winner) == (by, "77")
-    assert [request.url.path for request in far.asked] == ["/crm/v8/Contacts/upsert", "/crm/v8/Contacts/77"]
+    assert [request.url.path for request in remote.asked] == ["/crm/v8/Contacts/upsert", "/crm/v8/Contacts/77"]
     says_nothing_personal(caught)
 
 
-async def test_an_error_of_the_whole_request_counts_for_its_one_record(far, scripted):
-    far.answer(400, error("DUPLICATE_DATA", **OURS, **HOLDER))
-    far.answer(200, {"data": [CONTACT]})
+async def test_an_error_of_the_whole_request_counts_for_its_one_record(remote, scripted):
+    remote.answer(400, error("DUPLICATE_DATA", **OURS, **HOLDER))
+    remote.answer(200, {"data": [CONTACT]})
     with pytest.raises(Conflict) as caught:
         await scripted.create(ADA, "k1")
     assert (caught.value.by, caught.value.winner) == ("key", "77")
 
 
-async def test_an_upsert_that_updated_is_a_conflict(far, scripted):
+async def test_an_upsert_that_updated_is_a_conflict(remote, scripted):
     result = {"code": "SUCCESS", "status": "success", "message": "x", "details": {"id": "77"}}
-    far.answer(200, {"data": [result | {"action": "update", "duplicate_field": KEY}]})
-    far.answer(200, {"data": [CONTACT]})
+    remote.answer(200, {"data": [result | {"action": "update", "duplicate_field": KEY}]})
+    remote.answer(200, {"data": [CONTACT]})
     with pytest.raises(Conflict) as caught:
         await scripted.create(ADA, "k1")
     assert (caught.value.by, caught.value.winner) == ("key", "77")
 
 
-async def test_a_holder_that_is_only_named_and_carries_neither_is_no_winner(far, scripted):
-    far.answer(400, item("DUPLICATE_DATA", **OURS, **HOLDER))
-    far.answer(200, {"data": [{"id": "77", "Last_Name": "King", "Email": "b@example.com", KEY: "another"}]})
-    far.answer(204)
+async def test_a_holder_that_is_only_named_and_carries_neither_is_no_winner(remote, scripted):
+    remote.answer(400, item("DUPLICATE_DATA", **OURS, **HOLDER))
+    remote.answer(200, {"data": [{"id": "77", "Last_Name": "King", "Email": "b@example.com", KEY: "another"}]})
+    remote.answer(204)
     with pytest.raises(Conflict) as caught:
         await scripted.create(ADA, "k1")
     assert (caught.value.by, caught.value.winner) == ("key", None)
@@ -103,12 +103,12 @@ async def test_a_holder_that_is_only_named_and_carries_neither_is_no_winner(far,
         (None, UnknownOutcome),
     ],
 )
-async def test_what_a_result_means_for_a_create(far, scripted, status, body, kind):
-    far.answer(status, body)
+async def test_what_a_result_means_for_a_create(remote, scripted, status, body, kind):
+    remote.answer(status, body)
     with pytest.raises(kind) as caught:
         await scripted.create(ADA, "k1")
     assert type(caught.value) is kind
-    assert len(far.asked) == 1
+    assert len(remote.asked) == 1
     says_nothing_personal(caught)
 
 
@@ -120,8 +120,8 @@ async def test_what_a_result_means_for_a_create(far, scripted, status, body, kin
         {"code": "SUCCESS", "status": "success", "message": "x", "details": {"id": "x"}, "action": "update"},
     ],
 )
-async def test_a_success_that_does_not_say_what_was_done_is_looked_for(far, scripted, result):
-    far.answer(200, {"data": [result]})
+async def test_a_success_that_does_not_say_what_was_done_is_looked_for(remote, scripted, result):
+    remote.answer(200, {"data": [result]})
     with pytest.raises(UnknownOutcome):
         await scripted.create(ADA, "k1")
 
@@ -138,8 +138,8 @@ async def test_a_success_that_does_not_say_what_was_done_is_looked_for(far, scri
         (500, error("INTERNAL_ERROR"), UnknownOutcome),
     ],
 )
-async def test_what_an_answer_means_for_a_write(far, scripted, status, body, kind):
-    far.answer(status, body)
+async def test_what_an_answer_means_for_a_write(remote, scripted, status, body, kind):
+    remote.answer(status, body)
     with pytest.raises(kind) as caught:
         await scripted.create(ADA, "k1")
     assert type(caught.value) is kind
@@ -149,19 +149,19 @@ async def test_what_an_answer_means_for_a_write(far, scripted, status, body, kin
 
 
 @pytest.mark.parametrize("code", ["INTERNAL_ERROR", "INTERNAL_SERVER_ERROR"])
-async def test_an_internal_error_of_a_read_passes(far, scripted, code):
-    far.answer(400, error(code))
+async def test_an_internal_error_of_a_read_passes(remote, scripted, code):
+    remote.answer(400, error(code))
     with pytest.raises(Transient) as caught:
         await scripted.by_key("k1")
     assert type(caught.value) is Transient
 
 
-async def test_a_refused_token_is_replaced_once_and_then_it_is_the_rights(far, scripted):
-    far.answer(401, error("INVALID_TOKEN"))
+async def test_a_refused_token_is_replaced_once_and_then_it_is_the_rights(remote, scripted):
+    remote.answer(401, error("INVALID_TOKEN"))
     with pytest.raises(AccountPaused) as caught:
         await scripted.create(ADA, "k1")
-    assert (len(far.asked), far.tokens) == (2, 2)
-    assert far.asked[-1].headers["authorization"] == "Zoho-oauthtoken t2"
+    assert (len(remote.asked), remote.tokens) == (2, 2)
+    assert remote.asked[-1].headers["authorization"] == "Zoho-oauthtoken t2"
     says_nothing_personal(caught)
 
 
@@ -180,24 +180,24 @@ NAMES = NewCustomer(first_name="Ada", mobile_phone="+15145550123")
         item("INVALID_DATA"),
     ],
 )
-async def test_a_record_is_gone_only_when_a_read_says_so_too(far, scripted, gone):
-    far.answer(400, gone)
-    far.answer(204)
+async def test_a_record_is_gone_only_when_a_read_says_so_too(remote, scripted, gone):
+    remote.answer(400, gone)
+    remote.answer(204)
     with pytest.raises(Rejected) as caught:
         await scripted.fill(CUSTOMER, NAMES)
     assert caught.value.status == 404
-    far.answers, far.asked = [], []
-    far.answer(400, gone)
-    far.answer(200, {"data": [CONTACT]})
+    remote.answers, remote.asked = [], []
+    remote.answer(400, gone)
+    remote.answer(200, {"data": [CONTACT]})
     with pytest.raises(Rejected) as caught:
         await scripted.fill(CUSTOMER, NAMES)
     assert caught.value.status == 400
 
 
-async def test_an_appointment_on_a_contact_that_is_gone_is_refused_with_the_field(far, scripted):
+async def test_an_appointment_on_a_contact_that_is_gone_is_refused_with_the_field(remote, scripted):
     fields = {"fields": [{"api_name": "Connector_Marker", "data_type": "text", "unique": {}}]}
-    far.answer(200, fields)
-    far.answer(400, item("INVALID_DATA", api_name="Who_Id", json_path="$.data[0].Who_Id"))
+    remote.answer(200, fields)
+    remote.answer(400, item("INVALID_DATA", api_name="Who_Id", json_path="$.data[0].Who_Id"))
     with pytest.raises(Rejected) as caught:
         await scripted.record_appointment("77", Appointment(id="B1"), "m1", None)
     assert caught.value.fields == ("Who_Id",)
@@ -207,16 +207,16 @@ async def test_an_appointment_on_a_contact_that_is_gone_is_refused_with_the_fiel
 
 
 @pytest.mark.parametrize(("headers", "wait"), [({}, 30.0), ({"retry-after": "7"}, 7.0)])
-async def test_too_many_calls_make_everybody_wait(far, scripted, quotas, headers, wait):
-    far.answer(429, error("TOO_MANY_REQUESTS"), headers)
+async def test_too_many_calls_make_everybody_wait(remote, scripted, quotas, headers, wait):
+    remote.answer(429, error("TOO_MANY_REQUESTS"), headers)
     with pytest.raises(RateLimited) as caught:
         await scripted.create(ADA, "k1")
     assert caught.value.retry_after == wait
     assert quotas["sandbox-refresh"]._blocked_until > 0
 
 
-async def test_an_account_without_credits_pauses_as_a_whole(far, scripted):
-    far.answer(429, error("TOO_MANY_REQUESTS"), {"X-API-CREDITS-REMAINING": "0"})
+async def test_an_account_without_credits_pauses_as_a_whole(remote, scripted):
+    remote.answer(429, error("TOO_MANY_REQUESTS"), {"X-API-CREDITS-REMAINING": "0"})
     with pytest.raises(AccountPaused) as caught:
         await scripted.create(ADA, "k1")
     assert caught.value.retry_after == 900

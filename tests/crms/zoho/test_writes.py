@@ -155,11 +155,11 @@ async def test_fill_asks_who_has_an_address_before_it_writes_one(sandbox, crm):
     assert [contact.id for contact in await crm.by_email("ada@example.com")] == [holder]
 
 
-async def test_fill_leaves_out_an_address_that_was_taken_meanwhile(sandbox, crm, far, scripted):
+async def test_fill_leaves_out_an_address_that_was_taken_meanwhile(sandbox, crm, remote, scripted):
     duplicate = {"api_name": "Email", "duplicate_record": {"id": "77"}}
-    far.answer(204)
-    far.answer(400, {"data": [{"code": "DUPLICATE_DATA", "status": "error", "message": "x", "details": duplicate}]})
-    far.answer(200, {"data": [{"code": "SUCCESS", "status": "success", "message": "x", "details": {"id": "1"}}]})
+    remote.answer(204)
+    remote.answer(400, {"data": [{"code": "DUPLICATE_DATA", "status": "error", "message": "x", "details": duplicate}]})
+    remote.answer(200, {"data": [{"code": "SUCCESS", "status": "success", "message": "x", "details": {"id": "1"}}]})
     assert await scripted.fill(Customer(id="1", last_name="Byron"), ADA) == ("first_name", "mobile_phone", "phone")
 
 
