@@ -109,8 +109,8 @@ def recover(connection: Connection, ended: Collection[str], now: float) -> int:
 
 
 def _take_back(connection: Connection, ended: Collection[str], now: float) -> int:
-    """Queue what was running under these boot ids; the tokens of their claims fit no lane any more."""
-    query = f"UPDATE lanes SET token = token + 1 WHERE boot IN ({marks(ended)}) RETURNING id"
+    """Queue what was running under these boot ids; a lane that nobody claims fits no token, and the next claim takes a new one."""
+    query = f"SELECT id FROM lanes WHERE boot IN ({marks(ended)})"
     lanes = [row[0] for row in connection.execute(query, tuple(ended))] if ended else []
     for lane in lanes:
         connection.execute(
