@@ -170,13 +170,17 @@ async def test_the_work_of_a_process_that_is_killed_goes_on_elsewhere(tmp_path, 
             sides.send_to(first.url)
             for number in range(12):
                 client = {"firstName": f"Person{number}", "lastName": f"Of{number}", "email": f"person{number}@example.com"}
-                sides.booxi.book(sides.booxi.add_client(**client))
+                one = sides.booxi.add_client(**client)
+                # Whoever has done one of a client's events has the next one in hand.
+                for _ in range(3):
+                    sides.booxi.book(one)
             await sides.booxi.send_webhooks()
             await second.says("event done")
             await second.kill()
+            await first.says("took over events")
+            sides.faults()
             found = await until_linked(first, 12)
             assert len({link["customer_id"] for link in found}) == len(sides.hubspot.records.contacts) == 12
-            assert any("took over events" in text for text in first.text)
 
 
 async def test_a_receiver_without_a_worker_says_so(tmp_path, server):
