@@ -109,7 +109,7 @@ def recover(connection: Connection, ended: Collection[str], now: float) -> int:
 
 
 def _take_back(connection: Connection, ended: Collection[str], now: float) -> int:
-    """Queue what was running under these boot ids; a lane that nobody claims fits no token, and the next claim takes a new one."""
+    """Queue what was running under these boot ids. A lane that nobody claims fits no token; its next claim takes another."""
     query = f"SELECT id FROM lanes WHERE boot IN ({marks(ended)})"
     lanes = [row[0] for row in connection.execute(query, tuple(ended))] if ended else []
     for lane in lanes:
