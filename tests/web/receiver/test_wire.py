@@ -117,7 +117,7 @@ async def test_strangers_that_send_half_a_body_keep_nobody_out(monkeypatch: pyte
         for _, writer in strangers:
             writer.write(head("Content-Length: 900000") + b"x" * 256 * 1024)
         for number in range(40):
-            async with asyncio.timeout(1), connection(port) as (reader, writer):
+            async with asyncio.timeout(5), connection(port) as (reader, writer):
                 body = b'{"id":%d,"client":2}' % number
                 writer.write(head(f"Content-Length: {len(body)}", f"X-Signature: {SECRET}") + body)
                 assert (await answer(reader))[0] == 202
@@ -126,6 +126,6 @@ async def test_strangers_that_send_half_a_body_keep_nobody_out(monkeypatch: pyte
 
 
 async def test_without_a_token_no_body_is_waited_for() -> None:
-    async with connected(World()) as (reader, writer), asyncio.timeout(1):
+    async with connected(World()) as (reader, writer), asyncio.timeout(5):
         writer.write(head("Content-Length: 900000").replace(SECRET.encode(), b"wrong"))
         assert (await answer(reader))[0] == 401
