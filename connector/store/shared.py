@@ -19,6 +19,16 @@ from connector.store.database import Database
 SOON, LATE = 0.05, 5.0
 
 
+#: Cost of the calls that were answered since a moment or not yet, and when the first was answered. Two queries in one: an OR
+#: would read all calls of the quota. Those without a boot id were written by a version that counted a call when it was sent.
+COUNTED = (
+    "SELECT coalesce(sum(cost), 0), min(answered) FROM ("
+    "SELECT cost, done AS answered FROM calls WHERE quota = ? AND done > ? UNION ALL"
+    " SELECT cost, CASE WHEN boot IS NULL THEN at END FROM calls"
+    " WHERE quota = ? AND done IS NULL AND (boot IS NOT NULL OR at > ?)) AS counted"
+)
+
+
 class Locks:
     """Locks that end with the process that holds them. Keys of persons are stored as the database stores them elsewhere."""
 
@@ -148,12 +158,7 @@ def _blocked_until(connection: Connection, quota: str) -> float:
 
 def _counted(connection: Connection, quota: str, since: float) -> tuple[int, float | None]:
     """(cost of the calls in a window, when the first of them was answered)."""
-    row = connection.execute(
-        # Those without a boot id were written by a version that counted a call when it was sent.
-        "SELECT coalesce(sum(cost), 0), min(coalesce(done, CASE WHEN boot IS NULL THEN at END)) FROM calls"
-        " WHERE quota = ? AND (done > ? OR (done IS NULL AND (boot IS NOT NULL OR at > ?)))",
-        (quota, since, since),
-    ).fetchone()
+    row = connection.execute(COUNTED, (quota, since, quota, since)).fetchone()
     return row[0], row[1]
 
 

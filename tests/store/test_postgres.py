@@ -24,6 +24,7 @@ from connector.store.postgres import database, schema, sessions
 from connector.store.postgres.database import PostgresDatabase
 from connector.store.postgres.dialect import translated
 from connector.store.postgres.heartbeat import Heartbeat
+from connector.store.shared import COUNTED
 
 from .processes import SERVING, child
 from .samples import (
@@ -327,6 +328,41 @@ async def test_nobody_is_missed_because_the_server_was_away(tmp_path, eager):
             await until_writable(store)
             await until(lambda: seen(store.database._heartbeat.holds))
             assert not store.database.replaced
+
+
+async def test_two_processes_never_reserve_more_calls_than_the_window_has(store, place, tmp_path):
+    async with opened(beside(place, tmp_path / "other")) as other:
+        windows, margin = [(3, 60.0)], 0.01
+        first = await store.ledger.reserve("q", windows, [1, 1], margin)
+        assert (len(first.ids), first.wait, first.used) == (2, 0.0, [2])
+        second = await other.ledger.reserve("q", windows, [1, 1], margin)
+        assert (len(second.ids), second.used) == (1, [3])
+        assert second.wait > 0
+        # An answered call keeps its place until its window has passed.
+        await store.ledger.settle([(first.ids[0], 1)])
+        assert (await other.ledger.reserve("q", windows, [1], margin)).ids == []
+        assert len((await other.ledger.reserve("another", windows, [1], margin)).ids) == 1
+        await other.ledger.block("another", 60.0)
+        blocked = await store.ledger.reserve("another", windows, [1], margin)
+        assert (blocked.ids, blocked.blocked, blocked.wait > 50) == ([], True, True)
+
+
+async def test_counting_the_calls_of_a_window_does_not_read_those_of_two_days(store, place):
+    ask(
+        place,
+        "INSERT INTO calls (quota, at, cost, boot, done) SELECT 'q', n, 1, 'b', n FROM generate_series(1, 50000) n RETURNING id",
+    )
+    ask(place, "INSERT INTO calls (quota, at, cost, boot) VALUES ('q', 50001, 2, 'b') RETURNING id")
+    with psycopg.connect(place.address, autocommit=True) as connection:
+        connection.execute("ANALYZE calls")
+        query = translated(COUNTED)[0]
+        for number, value in (("$4", "49990"), ("$3", "'q'"), ("$2", "49990"), ("$1", "'q'")):
+            query = query.replace(number, value)
+        plan = "\n".join(row[0] for row in connection.execute(f"EXPLAIN {query}"))
+        assert connection.execute(query).fetchone() == (12, 49991.0)
+    assert "calls_done" in plan
+    assert "calls_in_progress" in plan
+    assert "Seq Scan" not in plan
 
 
 async def test_a_lock_is_held_by_one_process_and_ends_with_it(place, tmp_path):

@@ -119,6 +119,8 @@ CHANGES = (
     ("m004_never_read", _NEVER_READ),
     (_KNOWN_SINCE, _SEVERAL_PROCESSES),
     ("m006_answers", "ALTER TABLE review_clients RENAME COLUMN told TO answer"),
+    # The calls of a window are counted before each call; those of two days are kept.
+    ("m007_calls_by_answer", "CREATE INDEX calls_done ON calls (quota, done) INCLUDE (cost)"),
 )
 
 #: Columns whose values a sequence gives: table, column, the sequence's name as SQL.
