@@ -20,6 +20,7 @@ from connector.model.bookings import Client, Event, Reading
 from connector.model.deliveries import Delivery
 from connector.model.jobs import Verdict, Work
 from connector.store import Store
+from connector.store.opening import Location
 from connector.worker.worker import Worker
 
 
@@ -43,9 +44,9 @@ def fdatasync(folder: Path, times: int) -> list[float]:
     return found
 
 
-async def claims(folder: Path, backlog: int, times: int) -> tuple[list[float], list[float]]:
-    """Milliseconds of a claim with nothing else waiting, and with the backlog."""
-    store = Store.open(folder / "bench.db")
+async def claims(where: Path | Location, backlog: int, times: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of a claim with nothing else waiting, and with the backlog behind one client."""
+    store = Store.open(where)
     numbers = iter(range(10**9))
 
     async def measure() -> list[float]:
@@ -120,7 +121,7 @@ def main() -> None:
     for n in range(3):
         with tempfile.TemporaryDirectory(dir=args.folder) as name:
             sync = sorted(fdatasync(Path(name), args.times))
-            alone, behind = uvloop.run(claims(Path(name), args.backlog, args.times))
+            alone, behind = uvloop.run(claims(Path(name) / "bench.db", args.backlog, args.times))
             again = sorted(fdatasync(Path(name), args.times))
             middle = (sync[len(sync) // 2] + again[len(again) // 2]) / 2
             ratio = sorted(behind)[len(behind) // 2] / middle

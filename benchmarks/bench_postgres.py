@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import uvloop
-from bench_claim import delivery
+from bench_claim import claims, delivery
 from measuring import machine, spread, table
 from world import NO_LIMITS, NOWHERE, announced, fill, write_config
 
@@ -108,32 +108,6 @@ async def accepts(server: postgres.Server, folder: Path, seconds: float, rounds:
     base = found["SQLite"]
     rows = [[what, spread(r, 0), spread([x / y for x, y in zip(r, base, strict=True)])] for what, r in found.items()]
     table("Receiving at 64 connections: median (minimum–maximum)", ("database", "202 a second", "ratio to SQLite"), rows)
-
-
-async def claims(place: Place | Path, backlog: int, times: int) -> tuple[list[float], list[float]]:
-    """Milliseconds of a claim with nothing else waiting, and behind the backlog of one client."""
-    store = Store.open(place)
-    numbers = iter(range(10**9))
-
-    async def measure() -> list[float]:
-        found = []
-        for _ in range(times):
-            await store.inbox.accept(delivery(n := next(numbers), str(n + 1000)))
-            begun = time.perf_counter()
-            (work,) = await store.lanes.claim(1, time.time())
-            found.append((time.perf_counter() - begun) * 1000)
-            await store.lanes.conclude(work, Verdict("done"), time.time())
-        return found
-
-    alone = await measure()
-    await store.inbox.accept(delivery(next(numbers), "busy"))
-    (busy,) = await store.lanes.claim(1, time.time())
-    for _ in range(0, backlog, 500):
-        await asyncio.gather(*(store.inbox.accept(delivery(next(numbers), "busy")) for _ in range(500)))
-    behind = await measure()
-    await store.lanes.conclude(busy, Verdict("done"), time.time())
-    await store.close()
-    return alone, behind
 
 
 async def starts(here: Place, there: Place, times: int) -> list[float]:

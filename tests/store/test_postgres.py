@@ -348,10 +348,8 @@ async def test_two_processes_never_reserve_more_calls_than_the_window_has(store,
 
 
 async def test_counting_the_calls_of_a_window_does_not_read_those_of_two_days(store, place):
-    ask(
-        place,
-        "INSERT INTO calls (quota, at, cost, boot, done) SELECT 'q', n, 1, 'b', n FROM generate_series(1, 50000) n RETURNING id",
-    )
+    many = "SELECT 'q', n, 1, 'b', n FROM generate_series(1, 50000) n RETURNING id"
+    ask(place, f"INSERT INTO calls (quota, at, cost, boot, done) {many}")
     ask(place, "INSERT INTO calls (quota, at, cost, boot) VALUES ('q', 50001, 2, 'b') RETURNING id")
     with psycopg.connect(place.address, autocommit=True) as connection:
         connection.execute("ANALYZE calls")
