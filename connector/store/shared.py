@@ -210,10 +210,11 @@ class SharedStates:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save(self, name: str, value: dict[str, Any]) -> None:
-        """Write it over what was there."""
+    async def save(self, name: str, value: dict[str, Any]) -> float:
+        """Write it over what was there; its time."""
         now = self._database.now()
         await self._database.write(lambda connection: _save(connection, name, value, now))
+        return now
 
     async def list(self, prefix: str) -> dict[str, tuple[dict[str, Any], float]]:
         """Name without the prefix → (value, Unix time)."""

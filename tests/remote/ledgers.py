@@ -67,6 +67,9 @@ class Process:
         await asyncio.sleep(trip / 2)
         return result
 
+    async def read(self, query: Callable[[Any], Any]) -> Any:
+        return await self.write(query)
+
     def quota(self, *windows: Window) -> SharedQuota:
         """The quota of one key, as this process counts it."""
         return SharedQuota("q", windows, ledger=Ledger(self), clock=asyncio.get_running_loop().time)  # type: ignore[arg-type]
