@@ -89,8 +89,10 @@ class Engine:
         if self.store.database.shared:
             await self.taking_part.look()
             self._spawn(self.taking_part.run())
+        leads = (lambda: self.taking_part.leads) if self.store.database.shared else None
         self.watchers = [
-            Watcher(adapter.remote.breaker, self._probe(adapter), self._recovered) for adapter in self.connections.adapters()
+            Watcher(adapter.remote.breaker, self._probe(adapter), self._recovered, leads=leads)
+            for adapter in self.connections.adapters()
         ]
         for watcher in self.watchers:
             self._spawn(watcher.run())
