@@ -22,7 +22,7 @@ def world(lines, tmp_path, monkeypatch):
 
 async def waiting_for(world: World, account: str) -> list[dict]:
     """Wait until every event waits for an account; answers the events."""
-    query = "SELECT count(*) FROM lanes WHERE waits_for = ?"
+    query = "SELECT count(*) FROM lanes WHERE awaited_account = ?"
     async with asyncio.timeout(10):
         while True:
             waiting = (await world.engine.store.database.read(lambda c: c.execute(query, (account,)).fetchone()))[0]
