@@ -131,6 +131,8 @@ CHANGES = (
     # The calls of a window are counted before each call; those of two days are kept.
     ("m007_calls_by_answer", "CREATE INDEX calls_done ON calls (quota, done) INCLUDE (cost)"),
     ("m008_awaited", _AWAITED),
+    # What was shared of the checks has another form now; it is found out again at the start and once an hour.
+    ("m009_topics", "DELETE FROM shared_states WHERE name LIKE 'account checked %'"),
 )
 
 #: Columns whose values a sequence gives: table, column, the sequence's name as SQL.
