@@ -14,6 +14,7 @@ import structlog
 
 from connector.config.settings import Config
 from connector.model.errors import ConnectorError
+from connector.model.jobs import Awaited
 from connector.remote.integration import Integration
 from connector.store import Store
 from connector.sync.locks import IdentityLocks
@@ -169,7 +170,7 @@ class Engine:
                 task.cancel()
         await self.worker.run()
 
-    async def _recovered(self, wanted: str, *, one: bool = False) -> None:
+    async def _recovered(self, wanted: Awaited, *, one: bool = False) -> None:
         woken = await self.store.lanes.wake(wanted, self.clock(), one=one)
         if woken and not one:
             self._log.info("events go on", account=wanted, clients=woken)

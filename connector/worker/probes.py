@@ -14,7 +14,8 @@ from typing import Protocol
 import structlog
 
 from connector.config.logs import bare
-from connector.model.errors import AccountPaused, ConnectorError, LimitReached, RateLimited, RemoteError, Unavailable, waits_for
+from connector.model.errors import AccountPaused, ConnectorError, LimitReached, RateLimited, RemoteError, Unavailable
+from connector.model.jobs import Awaited
 from connector.remote.circuit_breaker import TRIALS, CircuitBreaker
 
 #: Seconds between probes; the last one repeats.
@@ -35,7 +36,7 @@ LATER = 1.0
 class Recovered(Protocol):
     """Wakes what waits for an account or for one kind of its actions: all of it, or the first of the row."""
 
-    async def __call__(self, wanted: str, *, one: bool = False) -> None:
+    async def __call__(self, wanted: Awaited, *, one: bool = False) -> None:
         """Make it due now."""
 
 
@@ -106,7 +107,7 @@ class Watcher:
         """Wake what waits for an action that is not refused any more, else one event whose turn it is; seconds to the next."""
         stopped, now = self._breaker.stopped(), self._clock()
         for action in [one for one in self._trials if one not in stopped]:
-            await self._recovered(waits_for(self._breaker.account, action))
+            await self._recovered(Awaited(self._breaker.account, action))
             del self._trials[action]
             if self._breaker.error is None:
                 self._log.info("action works again", action=action)
@@ -120,7 +121,7 @@ class Watcher:
             if at <= now and not (asked or self._leads is None or self._leads()):
                 at = now + LATER
             elif at <= now:
-                await self._recovered(waits_for(self._breaker.account, action), one=True)
+                await self._recovered(Awaited(self._breaker.account, action), one=True)
                 at, times = now + TRIALS[min(times + 1, len(TRIALS) - 1)] + later, times + 1
                 entry.trials = max(entry.trials, 1)
             self._trials[action] = (at, times)
@@ -178,7 +179,7 @@ class Watcher:
         try:
             await self._probe()
             self._breaker.reset()
-            await self._recovered(self._breaker.account)
+            await self._recovered(Awaited(self._breaker.account))
         except RemoteError as error:
             # A probe that has to wait its turn learns nothing but how long: the reason that is known stays.
             if isinstance(error, LimitReached):
