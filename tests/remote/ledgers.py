@@ -10,6 +10,7 @@ from typing import Any
 from connector.model.errors import StoreError
 from connector.remote.rate_limit import Window
 from connector.remote.shared_quota import SharedQuota
+from connector.store.sealing import seal, unseal
 from connector.store.shared import Ledger
 
 _TABLES = """
@@ -69,6 +70,12 @@ class Process:
 
     async def read(self, query: Callable[[Any], Any]) -> Any:
         return await self.write(query)
+
+    def seal(self, text: str, name: str) -> str:
+        return seal(b"the secret of the installation", text, name)
+
+    def unseal(self, sealed: str, name: str) -> str:
+        return unseal(b"the secret of the installation", sealed, name)
 
     def quota(self, *windows: Window) -> SharedQuota:
         """The quota of one key, as this process counts it."""
