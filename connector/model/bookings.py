@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -88,7 +89,8 @@ class Event(Model):
     linked_customer_id: str | None = None
 
 
-class Reading(Model):
+@dataclass(slots=True)
+class Reading:
     """What an adapter makes of one delivery: events, or a reason to ignore it, or a reason to hold it."""
 
     #: The sender's own event id, if it gave one.
