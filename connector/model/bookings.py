@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -89,8 +88,7 @@ class Event(Model):
     linked_customer_id: str | None = None
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(Model):
     """What an adapter makes of one delivery: events, or a reason to ignore it, or a reason to hold it."""
 
     #: The sender's own event id, if it gave one.

@@ -53,10 +53,15 @@ def _rows(delivery: Delivery) -> list[tuple[str | None, str, str, str | None, st
     """(client id, type, state, payload, reason, hint) of each event; encoded here to keep the writer thread short."""
     reading = delivery.reading
     if reading.events:
-        return [(e.client.id, e.type, "queued", e.model_dump_json(), "", "") for e in reading.events]
+        return [(e.client.id, e.type, "queued", _written(e), "", "") for e in reading.events]
     if reading.held is not None:
         return [(None, reading.type, "held", None, reading.held, reading.hint)]
     return [(None, reading.type, "ignored", None, reading.ignored or "nothing in it concerns us", reading.hint)]
+
+
+def _written(event: Event) -> str:
+    """The event as JSON; `model_dump_json` says the same, and takes a fifth longer."""
+    return to_json(event).decode()
 
 
 def _digest(body: bytes) -> bytes:
@@ -204,7 +209,7 @@ def _read_again(connection: Connection, event_id: int, reading: Reading) -> bool
     connection.execute(
         "UPDATE events SET lane_id = (SELECT id FROM lanes WHERE source = ? AND client_id = ?),"
         " client_id = ?, type = ?, payload = ?, state = 'queued', reason = NULL, hint = NULL WHERE id = ?",
-        (row["source"], first.client.id, first.client.id, first.type, first.model_dump_json(), event_id),
+        (row["source"], first.client.id, first.client.id, first.type, _written(first), event_id),
     )
     queue_events(connection, row["delivery_id"], row["source"], row["received_at"], others, LIVE)
     return True
@@ -216,6 +221,6 @@ def queue_events(
     """Insert waiting events of one delivery and open their lanes."""
     if events:
         open_lanes(connection, [(source, event.client.id, at) for event in events], priority)
-        rows = [(delivery_id, source, at, e.client.id, e.type, "queued", e.model_dump_json(), "", "") for e in events]
+        rows = [(delivery_id, source, at, e.client.id, e.type, "queued", _written(e), "", "") for e in events]
         _insert_events(connection, rows)
         tallies.add(connection, [("queued", "", 0, len(events))])
