@@ -20,6 +20,7 @@ system = "salesforce"
 base_url = "https://example.my.salesforce.com"
 client_id = "sandbox-client"
 client_secret = "sandbox-client-secret"
+wait_minutes = 0.01
 """
 
 
