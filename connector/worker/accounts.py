@@ -46,6 +46,13 @@ class Connections:
         """Whether each account can be used now, by account name."""
         return {account: remote.breaker for account, remote in self.remotes().items()}
 
+    async def take_renewed(self, store: Store) -> None:
+        """Go on with the secrets that another process has renewed since. Raises StoreError."""
+        renewed = await store.renewed.load()
+        for adapter in self.adapters():
+            if adapter.remote.account in renewed:
+                adapter.remember(store.renewed)
+
     async def close(self) -> None:
         """Close every connection."""
         for remote in self.remotes().values():
@@ -84,10 +91,13 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
         customers = found.crms[sync.crm]
         customers.keep(sync.fields, owner=sync.owner.named if sync.owner else None)
         customers.records = customers.records or sync.record_appointments
-    if store is not None and not store.database.shared:
-        for adapter in found.adapters():
-            adapter.remember(store.renewed)
-        await _restore(found.quotas, store)
+    if store is not None:
+        await store.renewed.load()
+        if store.renewed.can_keep():
+            for adapter in found.adapters():
+                adapter.remember(store.renewed)
+        if not store.database.shared:
+            await _restore(found.quotas, store)
     return found
 
 

@@ -28,6 +28,9 @@ RELAPSE = 60.0
 
 #: Seconds until a database that could not wake what waits is asked again.
 WAKE_AGAIN = 1.0
+#: Seconds: where several processes share an account, an event is woken to try so much later than a call is let through
+#: again, so that whichever of them takes the event lets it through.
+LATER = 1.0
 
 
 class Recovered(Protocol):
@@ -38,7 +41,10 @@ class Recovered(Protocol):
 
 
 class Watcher:
-    """One account. `probe` returns when it works and raises RemoteError otherwise; `recovered` wakes what waits."""
+    """One account. `probe` returns when it works and raises RemoteError otherwise; `recovered` wakes what waits.
+
+    `leads` is whether this process is the one of several that wakes events to try a refused action; None: there is no other.
+    """
 
     def __init__(
         self,
@@ -47,6 +53,7 @@ class Watcher:
         recovered: Recovered,
         *,
         clock: Callable[[], float] = time.monotonic,
+        leads: Callable[[], bool] | None = None,
     ) -> None:
         #: Set once the account has been probed for the first time, whatever came of it.
         self.checked = asyncio.Event()
@@ -54,6 +61,7 @@ class Watcher:
         self._probe = probe
         self._recovered = recovered
         self._clock = clock
+        self._leads = leads
         self._failures = 0
         self._logged = ""
         self._log = structlog.get_logger("connector.worker.probes").bind(account=breaker.account)
@@ -107,11 +115,14 @@ class Watcher:
             if action not in self._trials:
                 said = {"action": action, "reason": str(entry.error), "hint": entry.error.hint}
                 self._log.error("one kind of action is refused; its events wait, all others go on", **said)
-            at, times = (now, 0) if entry.trials == 0 else self._trials.get(action, (now + TRIALS[0], 0))
+            later, asked = 0.0 if self._leads is None else LATER, entry.trials == 0
+            at, times = (now, 0) if asked else self._trials.get(action, (now + TRIALS[0] + later, 0))
             at = max(at, entry.try_at)
-            if at <= now:
+            if at <= now and not (asked or self._leads is None or self._leads()):
+                at = now + LATER
+            elif at <= now:
                 await self._recovered(Awaited(self._breaker.account, action), one=True)
-                at, times = now + TRIALS[min(times + 1, len(TRIALS) - 1)], times + 1
+                at, times = now + TRIALS[min(times + 1, len(TRIALS) - 1)] + later, times + 1
                 entry.trials = max(entry.trials, 1)
             self._trials[action] = (at, times)
         return min((at - now for at, _ in self._trials.values()), default=None)

@@ -26,9 +26,9 @@ FEW = 5
 NOT_ASKED = "not asked yet"
 _TONES: dict[str, Tone] = {"ok": "ok", NOT_ASKED: "quiet", "down": "warn", "paused": "bad", "warning": "warn", "error": "bad"}
 _MEANINGS = {
-    "queued": "wait for their turn",
-    "running": "are being worked on",
-    "retrying": "failed and are tried again",
+    "queued": "wait to be processed",
+    "running": "are being processed",
+    "retrying": "failed and will be tried again",
     "held": "wait for a person",
     "done": "are finished",
     "ignored": "needed nothing",
@@ -101,13 +101,14 @@ def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings
         if account.account in broken:
             continue  # the check has said it better
         if account.tone == "bad":
-            found.bad.append(f"{account.account} is paused until somebody fixes it; its events wait.")
+            found.bad.append(f"{account.account} is paused: somebody must fix it. Its events wait.")
         elif account.tone == "warn":
-            found.warn.append(f"{account.account} does not answer. Nothing is lost: its events go on when it is back.")
+            why = "has used up its calls" if account.state == "limited" else "does not answer"
+            found.warn.append(f"{account.account} {why}. Its events wait and continue by themselves.")
     if held := int(page["queue"]["held"]):
         found.warn.append(f"{count(held, 'event waits', 'events wait')} for your decision.")
     elif waiting := _open_reviews(page):
-        found.warn.append(f"{count(waiting, 'person waits', 'people wait')} for a decision who they are.")
+        found.warn.append(f"{count(waiting, 'review needs', 'reviews need')} your decision.")
     oldest = page["oldest_waiting_seconds"]
     if oldest is not None and oldest > LATE and not any(account.tone in ("warn", "bad") for account in accounts):
         found.warn.append(f"The oldest unfinished event has been waiting for {duration(oldest)}.")
@@ -124,7 +125,7 @@ def _all_well(page: Mapping[str, Any]) -> str:
     if not any(queue.values()) and not page["links"]:
         return "Ready. No delivery has arrived yet."
     moving = queue["queued"] + queue["running"] + queue["retrying"]
-    way = f"{moving:,} on {'its' if moving == 1 else 'their'} way" if moving else "nothing waiting"
+    way = f"{count(moving, 'event')} in progress" if moving else "nothing waiting"
     return f"All is well: {count(page['links'], 'client')} linked, {way}."
 
 

@@ -48,8 +48,8 @@ def test_numbers_agree_with_their_nouns() -> None:
 def test_quiet_when_all_is_well() -> None:
     view = show()
     assert (view.tone, view.headline, view.remarks) == ("ok", "All is well: 1,204 clients linked, nothing waiting.", ())
-    assert show(queue=queue(queued=3, running=1)).headline == "All is well: 1,204 clients linked, 4 on their way."
-    assert show(queue=queue(queued=1)).headline == "All is well: 1,204 clients linked, 1 on its way."
+    assert show(queue=queue(queued=3, running=1)).headline == "All is well: 1,204 clients linked, 4 events in progress."
+    assert show(queue=queue(queued=1)).headline == "All is well: 1,204 clients linked, 1 event in progress."
     assert show(queue=queue(), links=0).headline == "Ready. No delivery has arrived yet."
 
 
@@ -70,7 +70,7 @@ def test_a_remote_system_that_is_down_is_said_with_what_becomes_of_its_events() 
     view = show(crms=crms, checks=checks)
     assert (view.tone, view.headline) == (
         "warn",
-        "crm.main does not answer. Nothing is lost: its events go on when it is back.",
+        "crm.main does not answer. Its events wait and continue by themselves.",
     )
 
 
@@ -80,6 +80,11 @@ def test_an_account_whose_calls_are_used_up_is_said_once_with_its_end() -> None:
     checks = [Check(topic=Topic("crm.main", ACCOUNT), level="error", message=text, hint="Nothing is lost.")]
     view = show(crms=crms, checks=checks)
     assert (view.headline, view.remarks) == (f"{text}.", ("Nothing is lost.",))
+
+
+def test_an_account_whose_calls_are_used_up_is_not_said_to_be_silent() -> None:
+    crms = {"main": {"system": "hubspot", "state": "limited", "reason": "answered 429: DAILY", "quota": None}}
+    assert show(crms=crms).headline == "crm.main has used up its calls. Its events wait and continue by themselves."
 
 
 def test_a_refused_action_is_the_headline_while_its_account_is_well() -> None:
@@ -94,7 +99,7 @@ def test_the_gravest_comes_first() -> None:
     view = present(page, now=NOW, config_file="c.toml")
     assert (view.tone, view.headline) == ("bad", "The key of booking.tours was refused.")
     assert view.remarks[0] == "Set partner_key and restart.", "what to do comes right behind it"
-    assert view.remarks[1].startswith("crm.main does not answer. Nothing is lost")
+    assert view.remarks[1].startswith("crm.main does not answer. Its events wait")
     assert view.remarks[2] == "9 events wait for your decision."
     assert [tone for tone, *_ in view.checks] == ["bad", "warn"]
     assert [tone for tone, *_ in view.well] == ["ok"]
@@ -104,7 +109,7 @@ def test_a_paused_account_is_told_once() -> None:
     page = busy_page()
     page["checks"] = []
     view = present(page, now=NOW, config_file="c.toml")
-    assert view.headline == "booking.tours is paused until somebody fixes it; its events wait."
+    assert view.headline == "booking.tours is paused: somebody must fix it. Its events wait."
 
 
 def test_an_account_that_was_never_asked_is_not_called_well() -> None:
@@ -132,8 +137,8 @@ def test_a_late_event_is_told_unless_an_outage_explains_it() -> None:
 
 def test_reviews_without_held_events_are_told() -> None:
     review = {"id": 1, "source": "s", "client_ids": ["1"], "reason": "", "since": NOW, "candidates": []}
-    assert show(reviews=[review]).headline == "1 person waits for a decision who they are."
-    assert show(reviews=[review] * 2).headline == "2 people wait for a decision who they are."
+    assert show(reviews=[review]).headline == "1 review needs your decision."
+    assert show(reviews=[review] * 2).headline == "2 reviews need your decision."
 
 
 def test_one_cause_is_one_card_with_commands_to_copy() -> None:
