@@ -28,8 +28,9 @@ help: ## this list
 demo: .venv/.installed ## both remote systems as sandboxes, sample webhooks, the status page (DEMO_ARGS=--once ends by itself)
 	@$(BIN)/connector demo $(DEMO_ARGS)
 
+# Hundreds of processes are started: each would compile everything again where this is set.
 test: .venv/.installed-dev ## the whole test suite
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-all: ## a short suite on each Python from 3.11 that is found, each in an environment of its own (VERSIONS="3.12 3.13")
 	@found=0; for version in $(VERSIONS); do \

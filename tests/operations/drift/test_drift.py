@@ -12,7 +12,7 @@ from connector.model.errors import ConnectorError
 from connector.operations.drift.run import Drift
 from connector.operations.operations import Refused
 from connector.sandbox.kit.faults import Faults
-from connector.store import views
+from connector.store import linked
 from connector.store.reviews import views as review_views
 
 from .world import Town
@@ -43,7 +43,7 @@ async def test_one_that_was_stopped_is_continued_where_it_was(town: Town) -> Non
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     town.to_booxi.clear()
-    order = await town.engine.store.read(views.links_of, "stores", "main")
+    order = await town.engine.store.read(linked.links_of, "stores", "main")
     assert order[0] == town.chloe
     assert await town.found() == []
 
