@@ -59,7 +59,7 @@ def retry_events(ids: tuple[int, ...], config_path: Path, everything: bool, as_j
     """Queue held, waiting or ignored events again, at once and with all their attempts: single ones, or all of a kind."""
     narrowed = any(value is not None for name, value in options.items() if name != "state")
     if (everything or narrowed) == bool(ids):
-        raise click.UsageError("Give one or more event ids, or --all, or an option that says which.")
+        raise click.UsageError("Give one or more event ids, or --all, or a filter such as --reason TEXT.")
     config = load_config(config_path)
     wanted = wanted_of(config, options)
     if ids:

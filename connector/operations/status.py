@@ -184,7 +184,7 @@ class Overview:
             text = "the worker is off (--no-worker): deliveries are stored and wait"
             found.append(Check(id="worker", level="warning", message=text, hint="Start `connector serve` without --no-worker."))
         if (problem := self._engine.worker.problem) is not None:
-            hint = "Nothing is worked on until it can; the log has the details."
+            hint = "No event is processed until it can be read; the log has the details."
             found.append(Check(id="worker", level="error", message=f"the queue cannot be read: {problem}", hint=hint))
         if (missed := self._nearly()) is not None:
             found.append(missed)
