@@ -49,7 +49,7 @@ LAWS = (
     Law(
         "events.forgotten",
         "SELECT e.id FROM events e JOIN lanes l ON l.id = e.lane_id WHERE e.state IN ('queued', 'retrying')"
-        " AND l.due IS NULL AND l.waits_for IS NULL AND l.boot IS NULL ORDER BY e.id",
+        " AND l.due IS NULL AND l.awaited_account IS NULL AND l.boot IS NULL ORDER BY e.id",
         "events wait, and their lane is neither due nor waits for an account: they would wait for ever",
         "Queue them again: connector events retry ID…",
     ),

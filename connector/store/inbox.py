@@ -163,7 +163,7 @@ def open_lanes(connection: Connection, wanted: Sequence[tuple[str, str, float]],
         connection.execute(
             f"INSERT INTO lanes (source, client_id, due, priority) VALUES {_rows_of(4, len(some))}"
             " ON CONFLICT (source, client_id) DO UPDATE SET due = CASE"
-            " WHEN lanes.waits_for IS NOT NULL OR lanes.boot IS NOT NULL THEN lanes.due"
+            " WHEN lanes.awaited_account IS NOT NULL OR lanes.boot IS NOT NULL THEN lanes.due"
             " ELSE coalesce(lanes.due, excluded.due) END,"
             " priority = CASE WHEN lanes.priority < excluded.priority THEN lanes.priority ELSE excluded.priority END",
             [value for source, client, now in some for value in (source, client, now, priority)],

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from connector.model.jobs import Awaited
 from connector.model.reviews import Decision
 from connector.store import tallies
 from connector.store.connection import Connection, in_portions, marks, unfinished
@@ -21,8 +22,8 @@ FINAL = ("done", "ignored", "discarded")
 #: Events with what `event_row` needs.
 EVENT_ROWS = (
     "SELECT e.id, e.source, d.event, e.type, e.client_id, e.state, e.attempts, e.received_at, e.updated_at,"
-    " e.reason, e.hint, e.trace, e.step, l.due, l.waits_for FROM events e JOIN deliveries d ON d.id = e.delivery_id"
-    " LEFT JOIN lanes l ON l.id = e.lane_id"
+    " e.reason, e.hint, e.trace, e.step, l.due, l.awaited_account, l.awaited_action"
+    " FROM events e JOIN deliveries d ON d.id = e.delivery_id LEFT JOIN lanes l ON l.id = e.lane_id"
 )
 #: Links with what `link_row` needs.
 LINK_ROWS = "SELECT id, source, client_id, crm, customer_id, origin, linked_at, written_back_at FROM links"
@@ -66,7 +67,9 @@ def event(connection: Connection, event_id: int) -> Row | None:
         " WHERE e.id = ?",
         (event_id,),
     ).fetchone()
-    more = {"step": row["step"], "next_try": moment(row["due"]), "waits_for": row["waits_for"]}
+    account = row["awaited_account"]
+    awaited = None if account is None else str(Awaited(account, row["awaited_action"]))
+    more = {"step": row["step"], "next_try": moment(row["due"]), "waits_for": awaited}
     return {**event_row(row), **more, **{key: delivery[key] for key in delivery.keys()}}  # noqa: SIM118 - StoredRow
 
 

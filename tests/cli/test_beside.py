@@ -147,6 +147,18 @@ def test_all_held_events_are_retried_or_one_is_discarded(place):
     assert clients[0] not in place.links()
 
 
+def test_a_state_alone_says_which_events_are_retried(place):
+    client = new(place)
+    with refusing(place):
+        place.book(client)
+    result = place.run("events", "retry", "--state", "ignored")
+    assert (result.exit_code, result.stdout) == (0, "0 events queued again.\n")
+    result = place.run("events", "retry", "--state", "held")
+    assert (result.exit_code, result.stdout) == (0, "1 event queued again.\n")
+    place.settle()
+    assert place.events(client)[0]["state"] == "done"
+
+
 def test_what_is_retried_is_narrowed_as_a_list_is(place):
     clients = [new(place) for _ in range(3)]
     with refusing(place):

@@ -9,7 +9,7 @@ import sqlite3
 
 import pytest
 
-from connector.model.jobs import Verdict
+from connector.model.jobs import Awaited, Verdict
 from connector.store import pages, views
 from connector.store.lists import Wanted
 
@@ -94,7 +94,7 @@ async def test_worker_receiver_and_housekeeping_read_no_whole_table(path):
         await store.upkeep.retry([2], NOW)
         await store.upkeep.discard([3], "somebody", NOW)
         await store.lanes.recover(NOW)
-        await store.lanes.wake("crm.main", NOW)
+        await store.lanes.wake(Awaited("crm.main"), NOW)
         assert await store.upkeep.prune(NOW + 1) > 0
         await store.database.write(lambda connection: connection.set_trace_callback(None))
         ours = [s for s in statements if "temp." not in s and "rewritten" not in s and not s.startswith("--")]

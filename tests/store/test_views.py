@@ -8,7 +8,7 @@ import pytest
 
 from connector.model.bookings import Reading
 from connector.model.errors import StoreError
-from connector.model.jobs import Verdict
+from connector.model.jobs import Awaited, Verdict
 from connector.model.states import STATES
 from connector.store import views
 
@@ -60,9 +60,13 @@ async def test_one_event_is_shown_with_its_delivery_and_its_next_try(store):
     found = await store.read(views.event, 1)
     assert (found["step"], found["next_try"], found["waits_for"]) == ("resolve", "2026-11-21T12:01:00.000Z", None)
     assert (found["derived"], found["duplicates"], found["body_kept"]) == (0, 1, 1)
-    await store.lanes.conclude(await claim_one(store, NOW + 60), Verdict("queued", waits_for="crm.main"), NOW)
+    await store.lanes.conclude(await claim_one(store, NOW + 60), Verdict("queued", waits_for=Awaited("crm.main")), NOW)
     found = await store.read(views.event, 1)
     assert (found["next_try"], found["waits_for"]) == (None, "crm.main")
+    await store.lanes.wake(Awaited("crm.main"), NOW)
+    refused = Verdict("queued", waits_for=Awaited("crm.main", "search contacts"))
+    await store.lanes.conclude(await claim_one(store, NOW), refused, NOW)
+    assert (await store.read(views.event, 1))["waits_for"] == "crm.main: search contacts"
     assert await store.read(views.event, 99) is None
 
 
@@ -119,7 +123,7 @@ async def test_the_oldest_waiting_event_counts_whatever_it_waits_for(store):
     await accept(store, "e-3", client="c-3", at=NOW - 10)
     first, second = await store.lanes.claim(2, NOW)
     await hold(store, first)
-    await store.lanes.conclude(second, Verdict("queued", waits_for="crm.main", counts=False), NOW)
+    await store.lanes.conclude(second, Verdict("queued", waits_for=Awaited("crm.main"), counts=False), NOW)
     assert await store.read(views.oldest_waiting, NOW) == pytest.approx(50)
     assert await settle(store) == [3]
     assert await store.read(views.oldest_waiting, NOW) == pytest.approx(50)

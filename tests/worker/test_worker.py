@@ -11,7 +11,7 @@ import pytest
 from tenacity import wait_fixed
 
 from connector.model.errors import AccountPaused, Ignore, NeedsReview, NothingToIdentify, Rejected, StoreError, Transient
-from connector.model.jobs import StaleClaim
+from connector.model.jobs import Awaited, StaleClaim
 from connector.store import views
 
 from .harness import Job, events
@@ -127,7 +127,8 @@ async def test_what_does_not_end_in_time_is_put_back_and_not_counted(store, line
         async with asyncio.timeout(5):
             await job.worker.drain(0.02)
     found = await events(store)
-    assert [(e["state"], e["attempts"], e["boot"], e["waits_for"]) for e in found.values()] == [("queued", 0, None, None)] * 2
+    stored = [(e["state"], e["attempts"], e["boot"], e["awaited_account"]) for e in found.values()]
+    assert stored == [("queued", 0, None, None)] * 2
     assert found[1]["reason"] == "stopped while it ran"
     assert found[1]["due"] <= time.time()
     assert [line["put_back"] for line in lines() if "put_back" in line] == [1]
@@ -232,12 +233,12 @@ async def test_a_paused_account_is_closed_and_everything_else_for_it_waits(store
     async with Job(store) as job:
         job.runner.on("c-1", error, None)
         await job.accept("c-1")
-        found = await job.until(lambda found: found[1]["waits_for"] == "crm.main")
+        found = await job.until(lambda found: found[1]["awaited_account"] == "crm.main")
         assert (found[1]["state"], found[1]["attempts"], found[1]["due"]) == ("queued", 0, None)
         assert job.breaker.error is error
         assert job.breaker.tripped.is_set()
         job.breaker.reset()
-        assert await store.lanes.wake("crm.main", time.time()) == 1
+        assert await store.lanes.wake(Awaited("crm.main"), time.time()) == 1
         job.worker.wake()
         await job.all_done()
 
@@ -248,7 +249,7 @@ async def test_an_account_that_comes_back_while_the_verdict_is_written_wakes_the
     async def slow(work, verdict, now):
         job.breaker.reset()
         # Whoever watches the account finds nobody waiting yet.
-        assert await store.lanes.wake("crm.main", time.time()) == 0
+        assert await store.lanes.wake(Awaited("crm.main"), time.time()) == 0
         await conclude(work, verdict, now)
 
     async with Job(store) as job:

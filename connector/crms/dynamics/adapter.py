@@ -43,7 +43,7 @@ class Dynamics(CRM):
     system = "dynamics"
     title = "Dynamics 365"
     settings_model = DynamicsSettings
-    capabilities = frozenset({CrmCapability.FOLLOWS_MERGES, CrmCapability.ALWAYS_OWNED})
+    capabilities = frozenset({CrmCapability.FOLLOWS_MERGES, CrmCapability.REFUSES_KEYS, CrmCapability.ALWAYS_OWNED})
     uniqueness = Uniqueness.KEY
 
     def __init__(

@@ -9,7 +9,7 @@ from connector.crms.dynamics.api import Client
 from connector.crms.dynamics.mapping import FIELDS, LENGTHS, guid
 from connector.crms.dynamics.refusals import HINT_FIX, LATER, ROLE
 from connector.model.errors import AccountPaused, LimitReached, RemoteError, Transient
-from connector.model.problems import Check, Level
+from connector.model.problems import Check, Level, Topic
 from connector.remote.values import read_object, read_objects, read_text
 
 #: Characters of our key.
@@ -112,10 +112,10 @@ class Setup:
         return self._well(what, f"{what} can be read and written")
 
     def _check(self, name: str, hint: str, text: str, level: Level = "error") -> Check:
-        return Check(id=f"{self._account}.{name}", level=level, message=text, hint=hint)
+        return Check(topic=Topic(self._account, name), level=level, message=text, hint=hint)
 
     def _well(self, name: str, text: str) -> Check:
-        return Check(id=f"{self._account}.{name}", level="ok", message=f"Dynamics 365: {text}")
+        return Check(topic=Topic(self._account, name), level="ok", message=f"Dynamics 365: {text}")
 
     # ---- making what is missing ----
 

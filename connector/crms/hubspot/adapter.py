@@ -16,6 +16,7 @@ from connector.crms.hubspot.api import Client
 from connector.crms.hubspot.refusals import HINT_FIX, Refusals
 from connector.crms.hubspot.settings import HubSpotSettings
 from connector.model.bookings import Appointment
+from connector.model.capabilities import CrmCapability
 from connector.model.dates import utc_now
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, Transient, UnknownOutcome
 from connector.model.fields import Value
@@ -43,6 +44,7 @@ class HubSpot(CRM):
     title = "HubSpot"
     settings_model = HubSpotSettings
     uniqueness = Uniqueness.KEY
+    capabilities = frozenset({CrmCapability.FOLLOWS_MERGES, CrmCapability.REFUSES_KEYS})
 
     def __init__(
         self, name: str, remote: Remote, client: Client, person_key_property: str, *, clock: Callable[[], datetime] = utc_now

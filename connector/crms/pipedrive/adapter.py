@@ -18,7 +18,7 @@ from connector.crms.pipedrive.settings import PipedriveSettings
 from connector.crms.pipedrive.window import Window
 from connector.model.bookings import Appointment
 from connector.model.capabilities import CrmCapability
-from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
@@ -171,12 +171,22 @@ class Pipedrive(CRM):
         async with self._creating:
             await self._refuse_second(new.email, person_key, field)
             answer, refused = await self._create(mapping.new_person(new, field, person_key), properties)
-        data = read_object(self._data(answer))
+        data = await self._with_own(read_object(self._data(answer)), field)
         created = mapping.customer(data, field, self._own.read(data, self.kept))
         if created is None or created.person_key != person_key:
             text = f"Pipedrive: create a person: answered {answer.status} without the person"
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
         return created.model_copy(update={"refused": refused})
+
+    async def _with_own(self, data: dict[str, Any], field: str) -> dict[str, Any]:
+        """The new person; read once more where the answer has no fields of the company's own, as in the vendor's example."""
+        if field in read_object(data.get("custom_fields")) or not mapping.is_id(data.get("id")):
+            return data
+        try:
+            return await self._person(str(data["id"])) or {}
+        except RemoteError:
+            # The person was made all the same: the caller says that it is unknown.
+            return {}
 
     async def _create(self, values: dict[str, Any], properties: Mapping[str, Value]) -> tuple[Answer, tuple[str, ...]]:
         """Create it; once more without further fields where it is refused with them: the refusal does not name a field.

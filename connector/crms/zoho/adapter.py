@@ -21,7 +21,7 @@ from connector.model.dates import utc_now
 from connector.model.errors import Conflict, Lasting, Rejected, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
-from connector.model.problems import Check
+from connector.model.problems import Check, Topic
 from connector.remote import contacts
 from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
@@ -302,7 +302,7 @@ class Zoho(CRM):
         if left is not None and left < FEW_CREDITS:
             text = f"Zoho CRM: {left} credits are left of the last 24 hours'"
             hint = "Events wait when there are none. Look for other programs that use the account, or buy credits."
-            found.append(Check(id=f"{self.remote.account}.credits", level="warning", message=text, hint=hint))
+            found.append(Check(topic=Topic(self.remote.account, "credits"), level="warning", message=text, hint=hint))
         return found
 
     async def fix(self) -> list[str]:

@@ -257,7 +257,8 @@ def _storable(name: str, value: str) -> str:
 def _event_id(reading: Reading, verified: Verified, body: bytes, now: float) -> tuple[str, bool]:
     """The id used for de-duplication, and whether it had to be derived from the body."""
     given = reading.event_id or verified.message_id
-    if not given:
+    # Half of a surrogate pair has become U+FFFD: others have become the same.
+    if not given or "\ufffd" in given:
         # The type may stand in the address only: two actions that look alike are no repetition.
         window = f":{reading.type}:{int(now // reading.repeat_window)}" if reading.repeat_window else ""
         return f"sha256:{hashlib.sha256(body).hexdigest()}{window}", True

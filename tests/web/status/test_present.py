@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.model.problems import ACCOUNT, DELIVERIES, WORKER, Check, Topic
 from connector.web.status.pages import environment
 from connector.web.status.present import present
 from connector.web.status.view import View
@@ -53,19 +54,19 @@ def test_quiet_when_all_is_well() -> None:
 
 
 def test_a_warning_is_mentioned_without_alarm() -> None:
-    view = show(checks=[{"id": "config.plain", "level": "warning", "message": "a secret is in the file", "hint": ""}])
+    view = show(checks=[Check(topic=Topic("config", "plain"), level="warning", message="a secret is in the file")])
     assert (view.tone, view.remarks) == ("ok", ("1 warning below.",))
 
 
-@pytest.mark.parametrize("id", ["worker", "booking.stores.deliveries"])
-def test_a_warning_that_stops_the_work_is_the_headline(id: str) -> None:
-    view = show(checks=[{"id": id, "level": "warning", "message": "nothing moves", "hint": "Fix it."}])
+@pytest.mark.parametrize("topic", [WORKER, Topic("booking.stores", DELIVERIES)], ids=str)
+def test_a_warning_that_stops_the_work_is_the_headline(topic: Topic) -> None:
+    view = show(checks=[Check(topic=topic, level="warning", message="nothing moves", hint="Fix it.")])
     assert (view.tone, view.headline) == ("warn", "Nothing moves.")
 
 
 def test_a_remote_system_that_is_down_is_said_with_what_becomes_of_its_events() -> None:
     crms = {"main": {"system": "hubspot", "state": "down", "reason": "answered 503", "quota": None}}
-    checks = [{"id": "crm.main.account", "level": "error", "message": "answered 503", "hint": ""}]
+    checks = [Check(topic=Topic("crm.main", ACCOUNT), level="error", message="answered 503")]
     view = show(crms=crms, checks=checks)
     assert (view.tone, view.headline) == (
         "warn",
@@ -76,7 +77,8 @@ def test_a_remote_system_that_is_down_is_said_with_what_becomes_of_its_events() 
 def test_an_account_whose_calls_are_used_up_is_said_once_with_its_end() -> None:
     crms = {"main": {"system": "hubspot", "state": "limited", "reason": "answered 429: DAILY", "quota": None}}
     text = "HubSpot: search contacts: answered 429: DAILY; limited until 2026-03-02 05:00 UTC"
-    view = show(crms=crms, checks=[{"id": "crm.main.account", "level": "error", "message": text, "hint": "Nothing is lost."}])
+    checks = [Check(topic=Topic("crm.main", ACCOUNT), level="error", message=text, hint="Nothing is lost.")]
+    view = show(crms=crms, checks=checks)
     assert (view.headline, view.remarks) == (f"{text}.", ("Nothing is lost.",))
 
 
@@ -87,7 +89,7 @@ def test_an_account_whose_calls_are_used_up_is_not_said_to_be_silent() -> None:
 
 def test_a_refused_action_is_the_headline_while_its_account_is_well() -> None:
     text = "HubSpot: record the appointment: answered 403: the key lacks the scope meetings"
-    view = show(checks=[{"id": "crm.main.refused.record", "level": "error", "message": text, "hint": "Give it."}])
+    view = show(checks=[Check(topic=Topic("crm.main", "refused", "record"), level="error", message=text, hint="Give it.")])
     assert (view.tone, view.headline, view.remarks) == ("bad", f"{text}.", ("Give it.",))
     assert [account.state for account in view.accounts] == ["ok", "ok"]
 
