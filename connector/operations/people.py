@@ -59,7 +59,7 @@ class People:
         """
         refusal, events = await self._store.reviews.share(review, by, self._engine.clock())
         if refusal is not None:
-            raise Refused(refusal, hint=f"`connector review show {review}` says how it stands.")
+            raise Refused(refusal, hint=f"`connector review show {review}` shows its state.")
         self._log.info("key treated as shared", review=review, events=len(events), by=by)
         self._engine.worker.wake()
         return events
@@ -69,7 +69,7 @@ class People:
         before = await self._links_of(review)
         refusal, said = await self._store.reviews.undo(review, by, self._engine.clock())
         if refusal is not None:
-            raise Refused(refusal, hint=f"`connector review show {review}` says how it stands.")
+            raise Refused(refusal, hint=f"`connector review show {review}` shows its state.")
         self._log.info("review opened again", review=review, by=by)
         said += await self._clear_removed(before)
         self._engine.worker.wake()
@@ -159,7 +159,7 @@ class People:
             return []
         if not adapter.can(BookingCapability.READS_LINKS):
             return [
-                f"What {adapter.title} holds for the client cannot be read: remove the id {link.customer_id} there by hand."
+                f"{adapter.title} does not show the id that it holds for the client: remove {link.customer_id} there by hand."
             ]
         try:
             places = await self._places(adapter, link)
@@ -170,7 +170,7 @@ class People:
             ]
         if left:
             return [
-                f"{adapter.title} still holds the id {link.customer_id}: remove it there by hand. It is not believed any more."
+                f"{adapter.title} still holds the id {link.customer_id}: remove it there by hand. connector ignores it now."
             ]
         return [f"The id {link.customer_id} was removed from {adapter.title}."] if places else []
 

@@ -191,7 +191,7 @@ class Overview:
             hint = "Start `connector serve` without --no-worker."
             found.append(Check(topic=WORKER, level="warning", message=text, hint=hint))
         if (problem := self._engine.worker.problem) is not None:
-            hint = "Nothing is worked on until it can; the log has the details."
+            hint = "No event is processed until it can be read; the log has the details."
             found.append(Check(topic=WORKER, level="error", message=f"the queue cannot be read: {problem}", hint=hint))
         if (missed := self._nearly()) is not None:
             found.append(missed)

@@ -56,7 +56,7 @@ def _rows(delivery: Delivery) -> list[tuple[str | None, str, str, str | None, st
         return [(e.client.id, e.type, "queued", _written(e), "", "") for e in reading.events]
     if reading.held is not None:
         return [(None, reading.type, "held", None, reading.held, reading.hint)]
-    return [(None, reading.type, "ignored", None, reading.ignored or "nothing in it concerns us", reading.hint)]
+    return [(None, reading.type, "ignored", None, reading.ignored or "it holds nothing to process", reading.hint)]
 
 
 def _written(event: Event) -> str:

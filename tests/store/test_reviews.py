@@ -386,7 +386,7 @@ async def test_dismissing_a_linked_client_removes_the_link_and_undo_brings_it_ba
 async def test_a_dismissal_is_withdrawn_for_what_comes(store, review):
     await store.reviews.decide(review, "dismiss", None, "ops", NOW)
     (said,) = await undo(store, review)
-    assert said == "Client c-1 of stores: coming events are held again; what was discarded stays discarded."
+    assert said == "Client c-1 of stores: future events are held again; what was discarded stays discarded."
     await accept(store, "e-9", client="c-1")
     assert (await claim_one(store)).decision is None
     assert (await states(store))[1] == "discarded"
@@ -403,7 +403,7 @@ async def test_what_cannot_be_taken_back_says_why(store, review):
     assert await refusal() == f"Review {review} is open: there is nothing to undo."
     await store.reviews.decide(review, "create", None, "ops", NOW)
     work = await claim_one(store)
-    assert await refusal() == "An event of client c-1 of stores is being worked on. Try again in a moment."
+    assert await refusal() == "An event of client c-1 of stores is being processed. Try again in a moment."
     await hold(store, work)
     await hold(store, await claim_one(store))
     newer = await store.reviews.open("stores", "c-1", "main", "still two", CANDIDATES, NOW + 1)

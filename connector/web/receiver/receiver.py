@@ -152,7 +152,7 @@ class Receiver:
         except (TimeoutError, NoRoom) as error:
             if isinstance(error, TimeoutError) and not (arriving and arriving.dropped):
                 raise Refused(408, "too_slow", "The body did not arrive in time.", connection="close") from None
-            message = "Too much is arriving; please send again."
+            message = "Too many requests are arriving; please send again."
             raise Refused(503, "overloaded", message, retry_after="1", connection="close") from None
 
     async def _arrived(self, headers: Mapping[str, str], receive: Receive) -> bytes:
@@ -190,7 +190,7 @@ class Receiver:
         try:
             status = await self._intake.accept(delivery)
         except Overloaded as full:
-            message, wait = "Too much is waiting; please send again.", str(full.retry_after)
+            message, wait = "Too many deliveries are waiting; please send again.", str(full.retry_after)
             raise Refused(503, "overloaded", message, detail=str(full), retry_after=wait) from None
         except Exception as error:  # whatever it is, the delivery is not known to be stored
             text = str(error) if isinstance(error, StoreError) else type(error).__name__

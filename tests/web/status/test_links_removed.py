@@ -82,7 +82,7 @@ async def test_an_id_that_cannot_be_cleared_is_said_and_not_believed(shop: Shop)
     await shop.book(client)
     wrong = (await shop.links())[client]
     _, said = await ask(shop, "unlink", source="stores", client_id=client)
-    assert said == f"Booxi still holds the id {wrong}: remove it there by hand. It is not believed any more."
+    assert said == f"Booxi still holds the id {wrong}: remove it there by hand. connector ignores it now."
     assert shop.stored(client) == wrong
     shop.booxi.state.empty_id_unlinks = True
     _, said = await ask(shop, "unlink", source="stores", client_id=client)

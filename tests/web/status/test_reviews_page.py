@@ -96,7 +96,7 @@ async def test_dismissing_is_taken_back(shop: Shop) -> None:
         states = [event["state"] for event in await shop.read(views.events)]
         assert states == ["ignored", "discarded"]
         said = await press(client, shop, review, choice="undo")
-        assert said.startswith(f"Review {review} is open again. Client {dan} of stores: coming events are held again")
+        assert said.startswith(f"Review {review} is open again. Client {dan} of stores: future events are held again")
     await shop.book(dan)
     states = [event["state"] for event in await shop.read(views.events)]
     assert states == ["held", "ignored", "discarded"]
