@@ -10,6 +10,7 @@ from functools import lru_cache
 from nameparser import Lexicon
 from nameparser import parse as parse_name
 
+from connector.sync.person.generations import is_written_as_generation, read_generation
 from connector.sync.person.spelling import joined_servant, same_given
 from connector.sync.person.tables import (
     ADDRESS_WITH_DOT,
@@ -21,7 +22,6 @@ from connector.sync.person.tables import (
     FAMILY,
     FOR,
     GENERATIONS,
-    GENERATIONS_ALSO_NAMES,
     JOINING,
     JOINING_SURNAMES,
     MAIDEN,
@@ -31,8 +31,10 @@ from connector.sync.person.tables import (
     PARTICLES,
     RELATIVES,
     REMARKS,
+    REMARKS_BEGIN,
     SALUTATIONS,
     TITLES,
+    TITLES_WITH_DOT,
     VIETNAMESE,
     VIETNAMESE_MIDDLE,
 )
@@ -55,6 +57,9 @@ _BRACKETS = re.compile(r"[(\[{（]([^)\]}）]*)[)\]}）]?")
 _COUPLE = re.compile(r"\s*[&+/]\s*")
 #: Czech and Slovak "and", between two names with a capital letter: "Jan a Anna", but not "Maria A Silva".
 _CZECH_AND = re.compile(r"[^\W\d_]{2,} a [^\W\d_a-z]\w")
+#: "von und zu Berg" is one person's family.
+_OF_AND_AT = re.compile(r"\bvon und zu\b", re.IGNORECASE)
+_SAINTS = {"st": "saint", "ste": "sainte"}
 _CARE_OF = re.compile(r"\b([cbsdwh])\s*/\s*o\b", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"(?<=\w)['\u2019]s\s+\w", re.IGNORECASE)
 _RELATIVE_OF = re.compile(rf"\b(?:{RELATIVES})\s+(?:{OF})\b")
@@ -194,7 +199,9 @@ def _is_leading_title(word: str, following: list[str]) -> bool:
     if plain in ADDRESS_WITH_DOT:
         # French: "M. Dupont" is Mr Dupont, and no initial.
         return word.endswith(".") and len(following) == 1
-    return plain in TITLES or (plain in SALUTATIONS and (plain not in ALSO_NAMES or word.endswith(".")))
+    if plain in TITLES or (plain in TITLES_WITH_DOT and word.endswith(".")):
+        return True
+    return plain in SALUTATIONS and (plain not in ALSO_NAMES or word.endswith("."))
 
 
 def name_key(name: PersonName) -> str:
@@ -208,7 +215,9 @@ def _words_of(text: str) -> tuple[str, ...]:
     # Composed again, so that Korean syllables and kana are one character each.
     plain = unicodedata.normalize("NFC", _ACCENTS.sub("", folded).translate(_PLAIN))
     letters = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in plain if c not in _JOINERS)
-    return tuple(letters.split())
+    words = letters.split()
+    # "St. John" and "Saint John"; at the end it is a generation.
+    return tuple(_SAINTS.get(word, word) if at < len(words) - 1 else word for at, word in enumerate(words))
 
 
 def words_of(text: str) -> list[str]:
@@ -230,14 +239,15 @@ def read_parts(name: PersonName) -> Parts:
     salutation_1, given = _salutation(first, given)
     salutation_2, family = _salutation(last, family, alone=not given)
     salutation_3, given = _address_behind(given)
-    given, generation_1 = _generation(given, others=family) if _is_written_as_generation(first) else (given, "")
-    family, generation_2 = _generation(family, others=given)
+    given, generation_1 = read_generation(given, others=family) if is_written_as_generation(first) else (given, "")
+    family, generation_2 = read_generation(family, others=given)
     # "Na" is a Chinese name, "NA" and "n/a" say that there is none.
     if given and name.first.strip() != "Na" and ("".join(given) in NO_GIVEN or all(word in NO_GIVEN for word in given)):
         given = []
     salutation = salutation_1 or salutation_2 or salutation_3
     # "Mrs John Smith" names her husband.
     beside = beside or (salutation == "f" and bool(MENS_NAMES & {*(given or family[:-1])[:1]}))
+    given, family = _once(given, family)
     core, earlier = _maiden([word for word in family if word not in PARTICLES] or family)
     return Parts(
         given=tuple(joined_servant(given)),
@@ -249,6 +259,15 @@ def read_parts(name: PersonName) -> Parts:
         maiden=(*maiden, *earlier),
         surname="".join(family),
     )
+
+
+def _once(given: list[str], family: list[str]) -> tuple[list[str], list[str]]:
+    """The words of each field, where the first one holds all of the name: "Anna Berg" beside "Berg" or "Anna Berg"."""
+    if given == family and len(given) > 1:
+        return [], family
+    if family and len(given) > len(family) and given[-len(family) :] == family:
+        return given[: -len(family)], family
+    return given, family
 
 
 def _without_brackets(text: str) -> tuple[str, list[str]]:
@@ -267,6 +286,8 @@ def _from_brackets(contents: list[str], name: list[str]) -> tuple[bool, str, tup
             generation = GENERATIONS[words[0]]
         elif words[0] in MAIDEN and len(words) > 1:
             maiden = tuple(words[1:])
+        elif words[0] in REMARKS_BEGIN and not _names_another(content):
+            continue
         elif len(words) == 1 and any(same_given(words[0], word) for word in name):
             # "Robert (Bob)": a nickname of the same person.
             continue
@@ -299,7 +320,7 @@ def _is_couple(text: str, joining: frozenset[str]) -> bool:
         return True
     if _CZECH_AND.search(text):
         return True
-    words = words_of(text)
+    words = words_of(_OF_AND_AT.sub(" von ", text))
     return any(word in joining for word in words[1:-1])
 
 
@@ -350,7 +371,7 @@ def _salutation(text: str, words: list[str], *, alone: bool = True) -> tuple[str
             said = ADDRESS_WITH_DOT[plain]
         elif plain in SALUTATIONS and (plain not in ALSO_NAMES or len(words) > 1 or word.endswith(".")):
             said = SALUTATIONS[plain] or said
-        elif plain not in TITLES:
+        elif plain not in TITLES and not (plain in TITLES_WITH_DOT and word.endswith(".")):
             break
         words, raw = words[len(parts) :], raw[1:]
     return said, words
@@ -361,25 +382,6 @@ def _address_behind(given: list[str]) -> tuple[str, list[str]]:
     if len(given) > 1 and given[-1] in BEHIND:
         return BEHIND[given[-1]], given[:-1]
     return "", given
-
-
-def _is_written_as_generation(first: str) -> bool:
-    """Tell "Hans jun." from "Min Jun" and "Ye-Jun", which are Korean given names."""
-    words = first.split()
-    last = words[-1] if words else ""
-    if not last.lower().endswith(("jun", "sen")):
-        return True
-    return last.islower() and len(words) > 1 and not words[0].islower()
-
-
-def _generation(words: list[str], *, others: list[str]) -> tuple[list[str], str]:
-    """The words without a generation at their end, and the generation."""
-    if not words or words[-1] not in GENERATIONS:
-        return words, ""
-    alone = len(words) == 1
-    if alone and (not others or words[-1] in GENERATIONS_ALSO_NAMES):
-        return words, ""
-    return words[:-1], GENERATIONS[words[-1]]
 
 
 def _maiden(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
