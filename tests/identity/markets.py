@@ -184,6 +184,25 @@ Kristian|Dahl|Christian|Dahl
 Sofie|Dahl|Sophie|Dahl
 Fredrik|Dahl|Frederik|Dahl
 István|ifj. Kovács|ifj. Kovács|István
+Berg, Anna|Berg|Anna|Berg
+Anna, M.|Berg|Anna|Berg
+Anna|Berg, Lind|Anna|Berg
+Anna|Berg, neu|Anna|Berg
+Anna|Berg (Dr.)|Anna|Berg
+Anna|Berg (no show)|Anna|Berg
+Anna|Berg (ex Lind)|Anna|Berg
+Anna|Berg (formerly Lind)|Anna|Lind
+Mr.Paul|Roy|Paul|Roy
+Dr.in Anna|Berg|Anna|Berg
+Dato Ahmad|Hassan|Ahmad|Hassan
+Encik Ahmad|Hassan|Ahmad|Hassan
+Bapak Budi|Santoso|Budi|Santoso
+Exmo. Sr. Juan|Costa|Juan|Costa
+王小明先生||小明|王
+Љубица|Николић|Ljubica|Nikolić
+Његош|Џајић|Njegoš|Džajić
+Χαράλαμπος|Ψαράς|Charalampos|Psaras
+Яна|Шмидт|Yana|Schmidt
 """
 WEAK = """
 Marie|Dupont|Marie-Claire|Dupont
@@ -229,6 +248,15 @@ István|ifj. Kovács|István|Kovács
 Kovács|István ifj.|Kovács|István
 João|Costa Sobrinho|João|Costa
 Anna mit Tom|Kern|Anna|Kern
+Tom, Sue|Kern|Tom|Kern
+Tom; Sue|Kern|Sue|Kern
+Tom|Kern, Sue Lind|Tom|Kern
+Anna, Tochter|Kern|Anna|Kern
+Harpreet|Singh|Harpreet|Kaur
+Siti|Aminah|Siti|Rahmah
+Nur|Aisyah|Nur|Athirah
+Muhammad|Danish|Mohammad|Haziq
+Abdul|Rahim|Abdul|Karim
 Anna with Tom|Hart|Anna|Hart
 Anna avec Paul|Roy|Anna|Roy
 Juan con Rosa|Gil|Juan|Gil

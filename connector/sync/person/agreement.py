@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import IntEnum
 
-from connector.sync.person.names import Parts, PersonName, couple_words, name_key, read_parts, words_of
+from connector.sync.person.names import Parts, PersonName, couple_words, name_key, read_parts
 from connector.sync.person.spelling import (
     differ_by_gender,
     given_spelling,
@@ -28,6 +28,7 @@ from connector.sync.person.spelling import (
     scripts_of,
 )
 from connector.sync.person.tables import (
+    BEFORE_NAMES,
     FAMILY,
     HAN,
     HONORIFICS,
@@ -38,6 +39,7 @@ from connector.sync.person.tables import (
     VIETNAMESE,
     VIETNAMESE_MIDDLE,
 )
+from connector.sync.person.words import words_of
 
 #: Katakana to hiragana, one syllable each, 0x60 apart; Arabic letters without vowel and hamza marks, final forms as usual ones.
 _ONE_LETTER = {
@@ -167,7 +169,7 @@ def _compared(one: Parts, two: Parts) -> Agreement:
 
 def _weighed(one: Parts, two: Parts, given: Agreement, family: Agreement) -> Agreement:
     """Grade two names of which given and family names are graded."""
-    if family is Agreement.AGAINST and _east_asian(one.given):
+    if family is Agreement.AGAINST and (_east_asian(one.given) or _says_little(one.given) or _are_singh_and_kaur(one, two)):
         return Agreement.AGAINST
     if given is Agreement.AGAINST or family is Agreement.STRONG:
         return given
@@ -191,6 +193,16 @@ def _begin_with_surname(one: Parts, two: Parts) -> bool:
 def _east_asian(words: Sequence[str]) -> bool:
     """Whether it is Chinese, Japanese or Korean: often the family name, whose bearers are siblings and not one bride."""
     return bool(scripts_of("".join(words)) & {"CJK", "HANGUL", "HIRAGANA"})
+
+
+def _says_little(given: Sequence[str]) -> bool:
+    """Whether a given name stands before the real one, which is in the other field: Siti Aminah, Mohammed Danish."""
+    return len(given) == 1 and (given[0] in BEFORE_NAMES or same_given(given[0], "mohammed"))
+
+
+def _are_singh_and_kaur(one: Parts, two: Parts) -> bool:
+    """Whether a Sikh man and a woman share a given name, as they may."""
+    return any("singh" in x.family and "kaur" in y.family for x, y in ((one, two), (two, one)))
 
 
 def _across_gender(a: Sequence[str], b: Sequence[str], given: Agreement) -> Agreement:

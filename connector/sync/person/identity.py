@@ -18,10 +18,11 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 from connector.model.bookings import Client
-from connector.sync.person.names import NAMELESS, PersonName, read_name, words_of
+from connector.sync.person.names import NAMELESS, PersonName, read_name
 from connector.sync.person.placeholders import is_nobodys_number
 from connector.sync.person.reliability import Reliability, email_reliability, phone_reliability
 from connector.sync.person.repair import INVISIBLE, phone_candidates, repaired_email, without_addresses
+from connector.sync.person.words import words_of
 
 #: Characters; longer values are neither e-mail addresses nor phone numbers.
 MAX_EMAIL = 320

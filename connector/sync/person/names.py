@@ -10,6 +10,7 @@ from functools import lru_cache
 from nameparser import Lexicon
 from nameparser import parse as parse_name
 
+from connector.sync.person.beside import are_both_addressed, is_couple, lists_another, names_another
 from connector.sync.person.generations import is_written_as_generation, read_generation
 from connector.sync.person.spelling import joined_servant, same_given
 from connector.sync.person.tables import (
@@ -20,16 +21,13 @@ from connector.sync.person.tables import (
     CHILDREN,
     COMPANY,
     FAMILY,
-    FOR,
     GENERATIONS,
     JOINING,
     JOINING_SURNAMES,
     MAIDEN,
     MENS_NAMES,
     NO_GIVEN,
-    OF,
     PARTICLES,
-    RELATIVES,
     REMARKS,
     REMARKS_BEGIN,
     SALUTATIONS,
@@ -38,33 +36,18 @@ from connector.sync.person.tables import (
     VIETNAMESE,
     VIETNAMESE_MIDDLE,
 )
+from connector.sync.person.words import JOINERS, words_of
 
 #: Characters; what is longer is cut.
 MAX_NAME = 200
 
 # fmt: off
-#: Zero-width characters that belong to the spelling of Persian and Indic names.
-_JOINERS = "\u200c\u200d"
-_APOSTROPHES = dict.fromkeys(map(ord, "'\u2019\u2018\u02bc\u02bb`\u00b4\uff07"))
-#: Letters that no Unicode decomposition reduces to their plain form.
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
-#: Accents of Latin, Greek and Cyrillic only: elsewhere (Devanagari, kana) a mark makes another letter.
-_ACCENTS = re.compile("[\u0300-\u036f]")
 # fmt: on
 #: A nickname in quotes inside a name; an apostrophe is a letter of the name.
 _QUOTED = re.compile('(?<=\\s)["\u201c\u201e\u201f\u00ab]([^"\u201c\u201d\u00ab\u00bb]+)["\u201c\u201d\u00bb](?=\\s|$)')
 _BRACKETS = re.compile(r"[(\[{（]([^)\]}）]*)[)\]}）]?")
-_COUPLE = re.compile(r"\s*[&+/]\s*")
-#: Czech and Slovak "and", between two names with a capital letter: "Jan a Anna", but not "Maria A Silva".
-_CZECH_AND = re.compile(r"[^\W\d_]{2,} a [^\W\d_a-z]\w")
-#: "von und zu Berg" is one person's family.
-_OF_AND_AT = re.compile(r"\bvon und zu\b", re.IGNORECASE)
-_SAINTS = {"st": "saint", "ste": "sainte"}
-_CARE_OF = re.compile(r"\b([cbsdwh])\s*/\s*o\b", re.IGNORECASE)
-_POSSESSIVE = re.compile(r"(?<=\w)['\u2019]s\s+\w", re.IGNORECASE)
-_RELATIVE_OF = re.compile(rf"\b(?:{RELATIVES})\s+(?:{OF})\b")
-#: How many come, as people note it behind a name: "x2", "+1".
-_PARTY = re.compile(r"(?<=\s)(?:[x×]\s?\d\d?|\d\d?\s?[x×]|\+\s?\d\d?)\s*$", re.IGNORECASE)
+#: "Mr.Paul"; not "Dott.ssa".
+_STUCK = re.compile(r"\.(?=[A-Z][a-z])")
 _NOT_APPLICABLE = re.compile(r"^\W*n\s?/\s?a\W*$", re.IGNORECASE)
 
 
@@ -130,7 +113,7 @@ def _tidy(raw: str) -> str:
 
 def _tidy_any(raw: str) -> str:
     spaced = "".join(" " if c.isspace() else c for c in raw[: 4 * MAX_NAME])
-    visible = "".join(c for c in spaced if c in _JOINERS or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+    visible = "".join(c for c in spaced if c in JOINERS or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
     words = [word for word in unicodedata.normalize("NFC", visible).split() if not _is_address(word)]
     text = " ".join(words)[:MAX_NAME].rstrip()
     return text if any(c.isalnum() for c in text) else ""
@@ -210,30 +193,15 @@ def name_key(name: PersonName) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _words_of(text: str) -> tuple[str, ...]:
-    folded = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES).casefold().translate(_APOSTROPHES)).casefold()
-    # Composed again, so that Korean syllables and kana are one character each.
-    plain = unicodedata.normalize("NFC", _ACCENTS.sub("", folded).translate(_PLAIN))
-    letters = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in plain if c not in _JOINERS)
-    words = letters.split()
-    # "St. John" and "Saint John"; at the end it is a generation.
-    return tuple(_SAINTS.get(word, word) if at < len(words) - 1 else word for at, word in enumerate(words))
-
-
-def words_of(text: str) -> list[str]:
-    """The words that are compared: without case, accents and punctuation."""
-    return list(_words_of(text))
-
-
-@lru_cache(maxsize=8192)
 def read_parts(name: PersonName) -> Parts:
     """Read what the two fields of a name say."""
     first, in_first = _without_brackets(_QUOTED.sub(" ", name.first))
     last, in_last = _without_brackets(name.last)
     given, others = _given(first)
     beside, generation, maiden = _from_brackets([*in_first, *in_last], [*given, *words_of(last)])
-    beside = beside or others or _names_another(last) or _is_couple(last, JOINING_SURNAMES) or _are_both_addressed(last)
+    beside = beside or others or names_another(last) or is_couple(last, JOINING_SURNAMES) or are_both_addressed(last)
     beside = beside or (bool(given) and set(given) <= CHILDREN)
+    beside = beside or lists_another(first, last)
     family = words_of(last)
     company = bool(FAMILY & {*given, *family}) or _is_company(given, family)
     salutation_1, given = _salutation(first, given)
@@ -267,6 +235,8 @@ def _once(given: list[str], family: list[str]) -> tuple[list[str], list[str]]:
         return [], family
     if family and len(given) > len(family) and given[-len(family) :] == family:
         return given[: -len(family)], family
+    if family and len(given) > len(family) and given[: len(family)] == family:
+        return given[len(family) :], family
     return given, family
 
 
@@ -286,60 +256,30 @@ def _from_brackets(contents: list[str], name: list[str]) -> tuple[bool, str, tup
             generation = GENERATIONS[words[0]]
         elif words[0] in MAIDEN and len(words) > 1:
             maiden = tuple(words[1:])
-        elif words[0] in REMARKS_BEGIN and not _names_another(content):
+        elif words[0] in REMARKS_BEGIN and not names_another(content):
             continue
         elif len(words) == 1 and any(same_given(words[0], word) for word in name):
             # "Robert (Bob)": a nickname of the same person.
             continue
-        elif _names_another(content) or not (set(words) <= REMARKS | set(SALUTATIONS) or all(w.isdigit() for w in words)):
+        elif names_another(content) or not (
+            set(words) <= REMARKS | TITLES | set(SALUTATIONS) or all(w.isdigit() for w in words)
+        ):
             beside = True
     return beside, generation, maiden
 
 
 def _given(first: str) -> tuple[list[str], bool]:
     """The words of the given name, and whether another person is named beside it."""
-    return words_of(first), _NOT_APPLICABLE.match(first) is None and (_names_another(first) or _is_couple(first, JOINING))
-
-
-def _names_another(text: str) -> bool:
-    words = words_of(text)
-    return (
-        _CARE_OF.search(text) is not None
-        or _POSSESSIVE.search(text) is not None
-        or _PARTY.search(text) is not None
-        or _RELATIVE_OF.search(" ".join(words)) is not None
-        or any(word in FOR for word in words[1:-1])
-        # "Per" begins a name in Scandinavia.
-        or (len(words) > 1 and words[0] in FOR - {"per"})
-    )
-
-
-def _is_couple(text: str, joining: frozenset[str]) -> bool:
-    sides = [words_of(side) for side in _COUPLE.split(text)]
-    if len(sides) > 1 and all(sides):
-        return True
-    if _CZECH_AND.search(text):
-        return True
-    words = words_of(_OF_AND_AT.sub(" von ", text))
-    return any(word in joining for word in words[1:-1])
-
-
-def _are_both_addressed(text: str) -> bool:
-    """Tell "Dhr. en mevr. Bos", two people, from "Costa e Silva"."""
-    words = words_of(text.replace(".", ""))
-    return any(
-        words[place] in JOINING and words[place - 1] in SALUTATIONS and words[place + 1] in SALUTATIONS
-        for place in range(1, len(words) - 1)
-    )
+    return words_of(first), _NOT_APPLICABLE.match(first) is None and (names_another(first) or is_couple(first, JOINING))
 
 
 def couple_words(name: PersonName) -> frozenset[str]:
     """The words of a couple's name, to be compared in any order; empty for every other name."""
     first, last = name.first, name.last
     text = f"{first} {last}"
-    if _names_another(first) or _names_another(last) or _BRACKETS.search(text):
+    if names_another(first) or names_another(last) or _BRACKETS.search(text):
         return frozenset()
-    if not (_is_couple(first, JOINING) or _is_couple(last, JOINING_SURNAMES) or _are_both_addressed(last)):
+    if not (is_couple(first, JOINING) or is_couple(last, JOINING_SURNAMES) or are_both_addressed(last)):
         return frozenset()
     return frozenset(words_of(text)) - JOINING
 
@@ -356,7 +296,7 @@ def _salutation(text: str, words: list[str], *, alone: bool = True) -> tuple[str
 
     `alone`: no given name stands in another field, so that "De heer Bos" is Mr Bos and not a surname of three words.
     """
-    said, raw = "", text.split()
+    said, raw = "", _STUCK.sub(". ", text).split()
     if alone and words[:2] == ["de", "heer"]:
         said, words, raw = "m", words[2:], raw[2:]
     while words and raw:

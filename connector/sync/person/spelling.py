@@ -26,7 +26,7 @@ _LATIN = str.maketrans({
 # fmt: on
 #: Scripts that are compared with each other: as `latin` writes them, and katakana as hiragana.
 _COMPARED_AS = {"CYRILLIC": "LATIN", "GREEK": "LATIN", "KATAKANA": "HIRAGANA", "KATAKANA-HIRAGANA": "HIRAGANA"}
-_GREEK_PAIRS = (("ου", "ou"), ("μπ", "b"), ("ντ", "nt"), ("γγ", "ng"), ("αυ", "av"))
+_GREEK_PAIRS = (("ου", "ou"), ("ντ", "nt"), ("γγ", "ng"), ("αυ", "av"))
 #: "ευ" before a vowel or a voiced consonant is "ev", otherwise "ef".
 _GREEK_EV = re.compile("ευ(?=[αεηιοωβγδζλμνρ])")
 _SOUNDS = str.maketrans({"c": "k", "y": "i", "j": "i", "z": "s", "w": "v", "h": None})
@@ -58,6 +58,7 @@ def latin(word: str) -> str:
         return word
     for pair, letters in _GREEK_PAIRS:
         word = word.replace(pair, letters)
+    word = f"b{word[2:]}" if word.startswith("μπ") else word.replace("μπ", "mp")
     word = _GREEK_EV.sub("ev", word).replace("ευ", "ef")
     return word.translate(_LATIN)
 
@@ -126,7 +127,9 @@ def _are_of_two_alphabets(x: str, y: str) -> bool:
 @lru_cache(maxsize=8192)
 def _loose(word: str) -> str:
     """What is left where countries romanise differently: i and y (и is either), kh and h, ie and e."""
-    letters = re.sub("[jy]", "i", plain_spelling(latin(word))).replace("kh", "h").replace("zh", "z").replace("ie", "e")
+    letters = re.sub("[jy]", "i", plain_spelling(latin(word))).replace("kh", "h").replace("ie", "e")
+    for sound, letter in (("sch", "s"), ("sh", "s"), ("zh", "z"), ("ch", "c"), ("ts", "c")):
+        letters = letters.replace(sound, letter)
     return re.sub(r"(.)\1+", r"\1", letters)
 
 

@@ -21,6 +21,7 @@ SALUTATIONS = {
     "\u03ba\u03bf\u03c3": "m", "\u03ba\u03b1": "f", "\u03ba\u03c5\u03c1\u03b9\u03bf\u03c3": "m",
     "\u03ba\u03c5\u03c1\u03b9\u03b1": "f",
     "maitre": "", "captain": "", "rabbi": "", "sheikh": "", "shaikh": "", "sheik": "",
+    "encik": "m", "bapak": "m", "puan": "f", "ibu": "f", "khun": "", "exmo": "", "exma": "",
     "haji": "", "hajji": "", "hadji": "", "alhaji": "",
     "гн": "m", "гжа": "f", "господин": "m", "госпожа": "f", "пан": "m", "пані": "f",
 }
@@ -30,20 +31,24 @@ ADDRESS_WITH_DOT = {"m": "m", "\u03ba": "m"}
 BEHIND = {"bey": "m", "hanim": "f"}
 #: "Khun", the form of address before a Thai name, written without a gap.
 KHUN = "\u0e04\u0e38\u0e13"
-#: Forms of address at the end of a name written without gaps (Japanese, Korean).
-HONORIFICS = ("\u69d8", "\u3055\u3093", "\u3055\u307e", "\ub2d8", "\uc528")
+#: Forms of address at the end of a name written without gaps (Japanese, Korean, Chinese).
+HONORIFICS = (
+    "\u69d8", "\u3055\u3093", "\u3055\u307e", "\ub2d8", "\uc528", "\u5148\u751f", "\u5973\u58eb", "\u5c0f\u59d0",
+)
 #: Salutations that are given names or surnames of their own; they count only where another word of the name follows.
 ALSO_NAMES = frozenset({
     "don", "dona", "fr", "pan", "mx", "sir", "miss", "sig", "bay", "bayan", "mej", "dna", "sayin", "пан",
-    "maitre", "captain", "rabbi", "sheikh", "shaikh", "sheik", "haji", "hajji", "hadji", "alhaji",
+    "encik", "bapak", "puan", "ibu", "khun", "maitre", "captain", "rabbi", "sheikh", "shaikh", "sheik",
+    "haji", "hajji", "hadji", "alhaji",
 })
 #: Professional titles: they say nothing of who it is.
 TITLES = frozenset({
     "dr", "drs", "prof", "professor", "ing", "dipl", "mag", "med", "dott", "dottssa", "dra", "dipling", "phd", "md",
+    "maga", "drin", "kfm", "univ", "univprof", "diplkfm", "profa", "arq", "dato", "datuk", "ustaz", "ustadz",
     "mudr", "mddr", "mvdr", "judr", "rndr", "phdr", "paeddr", "mgr", "avv", "lic", "rev", "revd", "reverend", "capt",
 })
 #: Titles that are short forms of names, or words of other languages, where no dot follows.
-TITLES_WITH_DOT = frozenset({"me", "col", "hon", "maj", "lt", "sgt", "gen", "arch", "bc", "ir"})
+TITLES_WITH_DOT = frozenset({"me", "col", "hon", "maj", "lt", "sgt", "gen", "arch", "bc", "ir", "eng"})
 #: What tells a child from a parent of the same name.
 GENERATIONS = {
     "jr": "jr", "jnr": "jr", "jun": "jr", "junior": "jr", "sr": "sr", "snr": "sr", "sen": "sr", "senior": "sr",
@@ -89,9 +94,15 @@ REMARKS = frozenset({
     "mr", "mrs", "ms", "m", "f", "she", "her", "he", "him", "they", "them", "allergy", "allergic", "staff",
 })
 #: Words with which a longer remark in brackets begins.
-REMARKS_BEGIN = frozenset({"allergic", "allergy", "allergies", "allergisch", "allergique", "alergica", "alergico"})
+REMARKS_BEGIN = frozenset({
+    "allergic", "allergy", "allergies", "allergisch", "allergique", "alergica", "alergico", "no", "do", "prefers", "dont",
+})
 #: A surname before marriage, in brackets or behind the name.
-MAIDEN = frozenset({"nee", "ne", "geb", "geborene", "born", "nata", "fodd", "f"})
+MAIDEN = frozenset({
+    "nee", "ne", "geb", "geborene", "born", "nata", "fodd", "f", "ex", "formerly", "previously", "fruher", "vormals", "roz",
+})
+#: Given names that many members of a family have in front of the one by which they go, besides the forms of Mohammed.
+BEFORE_NAMES = frozenset({"md", "mohd", "mst", "siti", "nur", "nurul", "abdul", "syed", "sayed"})
 #: Legal forms at the end of a company's name, and words that only companies have.
 COMPANY = frozenset({
     "ltd", "limited", "llc", "inc", "corp", "corporation", "plc", "gmbh", "ug", "kg", "ohg", "ev", "sarl", "sas", "eurl", "srl",
