@@ -47,26 +47,24 @@ def show_event(event_id: int, with_body: bool, config_path: Path, as_json: bool)
 @events.command("retry")
 @click.argument("ids", metavar="[ID]...", type=ID, nargs=-1)
 @config_option
-@click.option("--all", "everything", is_flag=True, help="All events in --state; any of the options below means that too.")
-@click.option(
-    "--state", type=click.Choice(["held", "retrying", "ignored"]), default="held", show_default=True, help="Without ids."
-)
+@click.option("--all", "everything", is_flag=True, help="All held events. Any option below means all that it fits.")
+@click.option("--state", type=click.Choice(["held", "retrying", "ignored"]), help="All in this state; default: held.")
 @click.option("--reason", metavar="TEXT", help="Only events whose reason holds this text.")
 @filter_options
 @json_option
 @ends_well
 def retry_events(ids: tuple[int, ...], config_path: Path, everything: bool, as_json: bool, **options: Any) -> None:
     """Queue held, waiting or ignored events again, at once and with all their attempts: single ones, or all of a kind."""
-    narrowed = any(value is not None for name, value in options.items() if name != "state")
-    if (everything or narrowed) == bool(ids):
-        raise click.UsageError("Give one or more event ids, or --all, or an option that says which.")
+    narrowed = everything or any(value is not None for name, value in options.items() if name != "state")
+    if narrowed == bool(ids) and (ids or options["state"] is None):
+        raise click.UsageError("Give one or more event ids, or --all, or a filter such as --reason TEXT.")
     config = load_config(config_path)
     wanted = wanted_of(config, options)
     if ids:
         done = operate(config, lambda to: to.retry(list(ids)))
     else:
         more = {name: getattr(wanted, name) for name in ("client_id", "customer_id", "since", "until")}
-        done = operate(config, lambda to: to.retry(None, options["state"], wanted.source, wanted.reason, **more))
+        done = operate(config, lambda to: to.retry(None, options["state"] or "held", wanted.source, wanted.reason, **more))
     _report("queued again", done, ids, "no such event, or running, or final, or still not readable", as_json)
 
 

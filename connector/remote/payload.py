@@ -24,6 +24,8 @@ _ONE_BYTE = frozenset({"iso8859-1", "iso8859-2", "iso8859-9", "iso8859-15", "cp1
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([\w.:-]{1,40})", re.IGNORECASE | re.ASCII)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONE = re.compile("[\ud800-\udfff]")
+#: Python reads integers of up to 4,300 digits, with its default settings.
+_MOST_DIGITS = 4300
 #: Content-Encoding → window bits; 32 and more: gzip or zlib, whichever it is.
 _CODINGS = {"gzip": 47, "x-gzip": 47, "deflate": 47}
 
@@ -114,8 +116,7 @@ def parse(body: bytes, content_type: str = "") -> Any:
     """Parse one request body; half of a surrogate pair, which nobody could store, becomes U+FFFD.
 
     Raises:
-        BadPayload: empty, not in UTF-8 or the declared charset, not JSON, NaN or Infinity, nested too deeply, or an integer
-            of thousands of digits.
+        BadPayload: empty, not in UTF-8 or the declared charset, not JSON, NaN or Infinity, or nested too deeply.
     """
     declared = content_type.lower()
     if "charset" not in declared or "charset=utf-8" in declared:
@@ -151,5 +152,10 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
+def _integer(digits: str) -> int | str:
+    """An integer of thousands of digits is JSON too, but not for Python: it stays text, and no adapter takes it for an id."""
+    return int(digits) if len(digits.removeprefix("-")) <= _MOST_DIGITS else digits
+
+
 #: Made once: `json.loads` would make one for every body.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_integer)

@@ -56,7 +56,7 @@ def _rows(delivery: Delivery) -> list[tuple[str | None, str, str, str | None, st
         return [(e.client.id, e.type, "queued", _written(e), "", "") for e in reading.events]
     if reading.held is not None:
         return [(None, reading.type, "held", None, reading.held, reading.hint)]
-    return [(None, reading.type, "ignored", None, reading.ignored or "nothing in it concerns us", reading.hint)]
+    return [(None, reading.type, "ignored", None, reading.ignored or "it holds nothing to process", reading.hint)]
 
 
 def _written(event: Event) -> str:
@@ -173,7 +173,7 @@ def open_lanes(connection: Connection, wanted: Sequence[tuple[str, str, float]],
         connection.execute(
             f"INSERT INTO lanes (source, client_id, due, priority) VALUES {_rows_of(4, len(some))}"
             " ON CONFLICT (source, client_id) DO UPDATE SET due = CASE"
-            " WHEN lanes.waits_for IS NOT NULL OR lanes.boot IS NOT NULL THEN lanes.due"
+            " WHEN lanes.awaited_account IS NOT NULL OR lanes.boot IS NOT NULL THEN lanes.due"
             " ELSE coalesce(lanes.due, excluded.due) END,"
             " priority = CASE WHEN lanes.priority < excluded.priority THEN lanes.priority ELSE excluded.priority END",
             _flat([(source, client, now, priority) for source, client, now in some]),

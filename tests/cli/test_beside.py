@@ -147,6 +147,18 @@ def test_all_held_events_are_retried_or_one_is_discarded(place):
     assert clients[0] not in place.links()
 
 
+def test_a_state_alone_says_which_events_are_retried(place):
+    client = new(place)
+    with refusing(place):
+        place.book(client)
+    result = place.run("events", "retry", "--state", "ignored")
+    assert (result.exit_code, result.stdout) == (0, "0 events queued again.\n")
+    result = place.run("events", "retry", "--state", "held")
+    assert (result.exit_code, result.stdout) == (0, "1 event queued again.\n")
+    place.settle()
+    assert place.events(client)[0]["state"] == "done"
+
+
 def test_what_is_retried_is_narrowed_as_a_list_is(place):
     clients = [new(place) for _ in range(3)]
     with refusing(place):
@@ -318,9 +330,9 @@ def test_backfill_counts_every_client_and_is_json_and_nothing_else(place):
     assert simulated == {**counts, "dry_run": True}
     assert set(clients) <= place.links().keys()
     text = place.run(*asked, "--dry-run").stdout
-    assert "Would be done for stores:" in text
+    assert "Result for stores (dry run):" in text
     assert "Nothing was changed." in text
-    assert "Done for stores:" in place.run(*asked).stdout
+    assert "Result for stores:" in place.run(*asked).stdout
 
 
 def test_a_link_is_removed(place):

@@ -70,6 +70,8 @@ def test_the_fast_parser_never_says_anything_else_than_the_careful_one(text: str
         (b'{"a": 1, "b": 2, "a": 3}', {"a": 3, "b": 2}),
         (b"1e400", float("inf")),
         (b"1" * 4300, int("1" * 4300)),
+        (b"-" + b"1" * 4300, -int("1" * 4300)),
+        (b"1" * 4301, "1" * 4301),
         (b'"\\ud83d\\ude00"', "\U0001f600"),
         (b'"x\\ud83d"', "x\ufffd"),
         (b"\xef\xbb\xbf[1]", [1]),

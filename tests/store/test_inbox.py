@@ -12,6 +12,7 @@ import pytest
 
 from connector.model.bookings import Reading
 from connector.model.errors import Overloaded
+from connector.model.jobs import Awaited
 from connector.store import database, look, views
 
 from .samples import HOUR, NOW, accept, busy_writer, claim_one, delivery, event, handed_over, hold, opened, rows, settle, states
@@ -162,7 +163,7 @@ async def test_a_full_waiting_room_refuses_deliveries_but_not_the_worker(store, 
         with pytest.raises(Overloaded, match="Too many") as caught:
             await store.inbox.accept(delivery("e-9"))
         assert caught.value.retry_after > 0
-        waking = asyncio.create_task(store.lanes.wake("crm.main", NOW))
+        waking = asyncio.create_task(store.lanes.wake(Awaited("crm.main"), NOW))
         await handed_over(waking)
     assert await asyncio.gather(*waiting) == ["queued", "queued"]
     assert await waking == 0

@@ -152,7 +152,7 @@ class Receiver:
         except (TimeoutError, NoRoom) as error:
             if isinstance(error, TimeoutError) and not (arriving and arriving.dropped):
                 raise Refused(408, "too_slow", "The body did not arrive in time.", connection="close") from None
-            message = "Too much is arriving; please send again."
+            message = "Too many requests are arriving; please send again."
             raise Refused(503, "overloaded", message, retry_after="1", connection="close") from None
 
     async def _arrived(self, headers: Mapping[str, str], receive: Receive) -> bytes:
@@ -190,7 +190,7 @@ class Receiver:
         try:
             status = await self._intake.accept(delivery)
         except Overloaded as full:
-            message, wait = "Too much is waiting; please send again.", str(full.retry_after)
+            message, wait = "Too many deliveries are waiting; please send again.", str(full.retry_after)
             raise Refused(503, "overloaded", message, detail=str(full), retry_after=wait) from None
         except Exception as error:  # whatever it is, the delivery is not known to be stored
             text = str(error) if isinstance(error, StoreError) else type(error).__name__
@@ -263,7 +263,8 @@ def _storable(name: str, value: str) -> str:
 def _event_id(reading: Reading, verified: Verified, body: bytes, now: float) -> tuple[str, bool]:
     """The id used for de-duplication, and whether it had to be derived from the body."""
     given = reading.event_id or verified.message_id
-    if not given:
+    # Half of a surrogate pair has become U+FFFD: others have become the same.
+    if not given or "\ufffd" in given:
         # The type may stand in the address only: two actions that look alike are no repetition.
         window = f":{reading.type}:{int(now // reading.repeat_window)}" if reading.repeat_window else ""
         return f"sha256:{hashlib.sha256(body).hexdigest()}{window}", True
