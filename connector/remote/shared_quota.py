@@ -147,9 +147,9 @@ class SharedQuota(Quota):
         for task in self._jobs.values():
             task.cancel()
         await asyncio.gather(*self._jobs.values(), return_exceptions=True)
-        if unmade := [(id_, 0) for id_ in self._portion.drain()]:
+        if left := [*self._answered, *((id_, 0) for id_ in self._portion.drain())]:
             with suppress(StoreError):
-                await self._ledger.settle(unmade)
+                await self._ledger.settle(left)
 
     def _start(self, name: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if name not in self._jobs or self._jobs[name].done():
