@@ -179,7 +179,7 @@ class CRM(Integration):
         unknown = sum(not is_user(about, user) for user in self.named_users)
         if about.options and not unknown:
             return None
-        text, hint = "no user is shown who could own a customer", "Let our user read the CRM's users."
+        text, hint = "the CRM shows no user who could own a customer", "Let our user read the CRM's users."
         if about.options:
             text = f"{unknown} of the users that [sync.owner] names {'is' if unknown == 1 else 'are'} no active user there"
             hint = "Compare `users` and `otherwise` with the CRM; until then nobody is chosen for these staff."

@@ -49,7 +49,7 @@ class Member:
         """The account itself is fine."""
 
     async def _recovered(self, wanted: Awaited, *, one: bool = False) -> None:
-        if wanted.action is not None:
+        if wanted.action:
             self.woken.append(("one" if one else "all", now()))
 
 
