@@ -43,6 +43,8 @@ class CRM(Integration):
     capabilities: frozenset[Capability] = frozenset({CrmCapability.FOLLOWS_MERGES})
     #: Seconds after a try without a clear answer in which the record may still appear there: none is made again before.
     settle_seconds: float = 0.0
+    #: The same for the record of an appointment, which hardly any CRM refuses a second time.
+    record_settle_seconds: float = 0.0
     #: Whether some sync records appointments here; what only these need is checked only then.
     records: bool = False
     #: Whether some sync chooses owners.
@@ -177,7 +179,7 @@ class CRM(Integration):
         unknown = sum(not is_user(about, user) for user in self.named_users)
         if about.options and not unknown:
             return None
-        text, hint = "no user is shown who could own a customer", "Let our user read the CRM's users."
+        text, hint = "the CRM shows no user who could own a customer", "Let our user read the CRM's users."
         if about.options:
             text = f"{unknown} of the users that [sync.owner] names {'is' if unknown == 1 else 'are'} no active user there"
             hint = "Compare `users` and `otherwise` with the CRM; until then nobody is chosen for these staff."

@@ -56,7 +56,7 @@ def configuration(config: Config) -> list[Check]:
     found += [Check(topic=Topic("config", "file"), level="warning", message=text) for text in config.warnings]
     for source, booking in config.booking.items():
         if booking.default_country is None:
-            text = "phone numbers without a country code are not used to find anybody"
+            text = "phone numbers without a country code are not used to find customers"
             hint = f'Set default_country in [booking.{source}], for example "CA".'
             found.append(Check(topic=Topic(f"booking.{source}", "default_country"), level="warning", message=text, hint=hint))
     return found or [Check(topic=Topic("config", "file"), level="ok", message=f"{name} is valid")]
@@ -112,14 +112,14 @@ async def restored(store: Store, sources: Iterable[str]) -> list[Check]:
     if not missing:
         return []
     text = (
-        f"the database is a backup of {moment_of(made)}, put in place {moment_of(at)}: what came between is not in it."
-        " Customers and appointments are looked for before they are made, from now on and without end, so that none is made"
-        " twice; reviews decided between are asked again, links changed between are the old ones"
+        f"the database is a backup of {moment_of(made)}, restored at {moment_of(at)}: it does not hold what came between."
+        " From now on connector looks for each customer and appointment before it creates one, so that none is created twice."
+        " Reviews decided between are asked again; links changed between have their old value"
     )
     day = f"{datetime.fromtimestamp(made, UTC):%Y-%m-%d}"
     runs = " and ".join(f"`connector backfill {source} --since {day}`" for source in missing)
     drift = " and ".join(f"`connector check --drift {source} --fix`" for source in missing)
-    hint = f"Run {runs}, then {drift}. This is said until the backfill is done."
+    hint = f"Run {runs}, then {drift}. This warning stays until the backfill is done."
     return [Check(topic=Topic("database", "restored"), level="warning", message=text, hint=hint)]
 
 
@@ -129,10 +129,12 @@ async def clock(store: Store, now: float) -> list[Check]:
     if newest is None or newest <= now + AHEAD:
         return []
     text = (
-        f"the newest delivery is of {moment_of(newest)}, and now it is {moment_of(now)}: the clock was set back, or was ahead"
+        f"the newest delivery was received at {moment_of(newest)}, but now it is {moment_of(now)}:"
+        " the clock was set back, or was ahead before"
     )
     hint = (
-        "Correct the clock of this machine. Retries that were planned meanwhile wait until their time, or for `events retry`."
+        "Correct the clock of this machine. Retries planned meanwhile wait for their time;"
+        " `connector events retry` starts them at once."
     )
     return [Check(topic=Topic("process", "clock"), level="warning", message=text, hint=hint)]
 
@@ -269,9 +271,9 @@ def _refused(breaker: CircuitBreaker) -> list[Check]:
         if level == "error":
             said, hint = f"its events wait since {moment_of(entry.since)}, all others go on", entry.error.hint
         elif breaker.refusals().get(action) is entry:
-            said, hint = f"last at {moment_of(entry.last)}; other events are not concerned so far", entry.error.hint
+            said, hint = f"last at {moment_of(entry.last)}; other events are not affected so far", entry.error.hint
         else:
-            said, hint = f"last at {moment_of(entry.last)}; it is not refused any more", ""
+            said, hint = f"last at {moment_of(entry.last)}; it is no longer refused", ""
         topic = Topic(breaker.account, "refused", action)
         found.append(Check(topic=topic, level=level, message=f"{entry.error}; {said}", hint=hint))
     if (lately := breaker.lately()) is not None:
@@ -290,7 +292,7 @@ def _failure(breaker: CircuitBreaker, error: RemoteError) -> Check:
         text = f"{error}; limited until {breaker.limited_until}"
         return Check(topic=Topic(account, ACCOUNT), level="error", message=text, hint=error.hint)
     hint = error.hint or (
-        "Nothing is lost: events wait and go on by themselves when it answers."
+        "Nothing is lost: events wait and continue by themselves when it answers."
         f" If it lasts, look at base_url in [{account}] and check DNS, firewall and proxy."
     )
     return Check(topic=Topic(account, ACCOUNT), level="error", message=str(error), hint=hint)

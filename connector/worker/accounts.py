@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import httpx
+from pydantic import SecretStr
 
 from connector import registry
 from connector.booking_systems.base import BookingSystem
@@ -21,6 +23,8 @@ from connector.remote.rate_limit import Quota, Window
 from connector.remote.shared_quota import SharedQuota
 from connector.remote.transport import AiohttpTransport, CheckedTransport
 from connector.store import Store, views
+from connector.store.sealing import can_seal
+from connector.worker.shared_tokens import SharedToken
 
 #: Instead of the network, by account name (`booking.stores`); for tests.
 Transports = Mapping[str, httpx.AsyncBaseTransport]
@@ -98,7 +102,24 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
                 adapter.remember(store.renewed)
         if not store.database.shared:
             await _restore(found.quotas, store)
+        elif can_seal():
+            share_tokens(found, config, store)
     return found
+
+
+def share_tokens(found: Connections, config: Config, store: Store) -> None:
+    """Let every account that has an access token go by the one that all processes with the same settings use."""
+    settings = {
+        f"{kind}.{name}": one for kind, of in (("booking", config.booking), ("crm", config.crm)) for name, one in of.items()
+    }
+    for account, remote in found.remotes().items():
+        if remote.tokens is not None:
+            credentials = json.dumps(settings[account].model_dump(), default=_revealed)
+            remote.tokens.share(SharedToken(store, account, credentials))
+
+
+def _revealed(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def _quota(name: str, windows: Iterable[Window], store: Store | None) -> Quota:

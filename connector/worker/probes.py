@@ -89,7 +89,7 @@ class Watcher:
                     self._breaker.trip(error)
                 except Exception as error:
                     # It is no answer to the question; what the remote system lacks otherwise, other calls find.
-                    self._log.info("the probe after a refusal says nothing", error=type(error).__name__)
+                    self._log.info("the probe after a refusal gave no result", error=type(error).__name__)
 
     async def _follow_actions(self) -> None:
         while True:

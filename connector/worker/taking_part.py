@@ -104,7 +104,7 @@ class TakingPart:
             await self._begin_again()
 
     async def _begin_again(self) -> None:
-        hint = "It was stopped, or away from the database, for longer than database.lease_seconds. It goes on by itself."
+        hint = "It was stopped, or cut off from the database, for longer than database.lease_seconds. It continues by itself."
         self._log.error("other processes have taken over what this one was doing", hint=hint)
         self.leads = False
         await self._worker.let_go()

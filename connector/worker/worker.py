@@ -221,7 +221,7 @@ class Worker:
     async def _follow_clock(self) -> None:
         """What waits for a time comes when it would have come, whatever the clock says meanwhile."""
         if back := self._put_back():
-            self._log.warning("the clock was put back", seconds=round(back))
+            self._log.warning("the clock was set back", seconds=round(back))
             await self._store.lanes.set_back(back, self._clock())
         self._ahead = self._offset()
 

@@ -133,7 +133,7 @@ class Bookablesites(BookingSystem):
         """What the account's settings leave open, and which addresses to enter there."""
         found = [self._write_back_check()]
         if self._settings.date_format is None:
-            text = "times in deliveries are not read, so that a client's appointments may be taken for each other"
+            text = "times in deliveries are not read, so that two appointments of one client may be confused"
             hint = f"Set date_format and time_zone in [booking.{self.name}] as the account displays them."
             found.append(Check(topic=Topic(self.remote.account, "times"), level="warning", message=text, hint=hint))
         if self.address is not None:
@@ -146,10 +146,10 @@ class Bookablesites(BookingSystem):
         topic = Topic(self.remote.account, "write_back")
         if not self.can(BookingCapability.WRITES_LINKS):
             return Check(
-                topic=topic, level="ok", message="links are kept here only: Bookablesites has no place of its own for them"
+                topic=topic, level="ok", message="links are stored in connector only: Bookablesites has no field for them"
             )
         text = 'write_back = "description" overwrites the note that staff may keep on a customer: it cannot be read before'
-        return Check(topic=topic, level="warning", message=text, hint='Set write_back = "none" unless nobody uses that note.')
+        return Check(topic=topic, level="warning", message=text, hint='Set write_back = "none" if anybody uses that note.')
 
 
 def _contact(record: Mapping[str, Any]) -> tuple[str, ...]:

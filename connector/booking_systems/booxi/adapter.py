@@ -22,7 +22,7 @@ from connector.remote.http import Answer
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.values import read_key, read_object
 
-_MERGED_HINT = "Look at both clients in Booxi and settle which customer is right, then retry the event."
+_MERGED_HINT = "Look at both clients in Booxi and decide which customer is right, then retry the event."
 
 
 class Booxi(BookingSystem):
@@ -189,6 +189,7 @@ class Booxi(BookingSystem):
         items, total = data.get("items"), data.get("total")
         count = total if type(total) is int else len(items) if isinstance(items, list) else 0
         if count > 0:
-            return [Check(topic=topic, level="ok", message=f"the partner key sees {count} merchant(s)"), links]
+            seen = "1 merchant" if count == 1 else f"{count} merchants"
+            return [Check(topic=topic, level="ok", message=f"the partner key sees {seen}"), links]
         hint = "Ask Booxi which merchants this partner key is authorised for; without any, a backfill finds nothing."
         return [Check(topic=topic, level="warning", message="the partner key sees no merchant", hint=hint), links]

@@ -94,8 +94,8 @@ class Setup:
             return self._check("columns", f"{ROLE}.", text)
         needed = [name for name, column in columns.items() if _is_required(column) and name not in FIELDS.values()]
         if needed:
-            text = f"Dynamics 365: the environment's forms demand contact columns that we do not write: {', '.join(needed)}"
-            hint = "Contacts of ours are made without them; whoever opens one there has to fill them before saving."
+            text = f"Dynamics 365: the environment's forms require contact columns that we do not write: {', '.join(needed)}"
+            hint = "connector creates contacts without them; who opens one there must fill them before saving."
             return self._check("columns", hint, text, "warning")
         return self._well("columns", "the contact columns can be written")
 
@@ -107,7 +107,7 @@ class Setup:
         narrow = [name for name in names if name.startswith("prvRead") and held[name] != "Global"]
         if narrow:
             text = f"Dynamics 365: our user sees only some {what}: {narrow[0]} reaches {held[narrow[0]]}"
-            hint = "Whom it does not see becomes a contact a second time: give it that privilege for the whole organisation."
+            hint = "A contact that it does not see would be created again: give it that privilege for the whole organisation."
             return self._check(what, hint, text, "warning")
         return self._well(what, f"{what} can be read and written")
 

@@ -33,8 +33,8 @@ PAGES = 10
 #: Persons that a search may find before somebody has to tidy up.
 MOST_FOUND = 100
 #: The risk that stays, as `connector check` says it.
-RESIDUAL = "Pipedrive refuses no second person: somebody else may add one, and so may a create that arrives very late"
-HINT_FIX = "Run `connector check --fix --config FILE`; nothing is lost, events wait and go on by themselves."
+RESIDUAL = "Pipedrive does not refuse a second person: another program may add one, and so may a create that arrives very late"
+HINT_FIX = "Run `connector check --fix --config FILE`; nothing is lost, events wait and continue by themselves."
 
 
 class Pipedrive(CRM):
@@ -51,7 +51,7 @@ class Pipedrive(CRM):
         super().__init__(name, remote)
         self._client = client
         self._settings = settings
-        self.settle_seconds = settings.wait_minutes * 60
+        self.settle_seconds = self.record_settle_seconds = settings.wait_minutes * 60
         self._window = Window(settings.window_minutes)
         self._field = ""
         self._own = OwnFields()
@@ -150,7 +150,7 @@ class Pipedrive(CRM):
                     raise self._transient("search persons: answered with something that is not a person")
                 ids[str(item["id"])] = None
         if len(ids) > MOST_FOUND:
-            hint = f"More than {MOST_FOUND} persons fit one value: tidy up in Pipedrive, then retry the event."
+            hint = f"More than {MOST_FOUND} persons fit one value: clean up in Pipedrive, then retry the event."
             raise Lasting("Pipedrive: search persons: too many fit", account=self.remote.account, hint=hint)
         read = [await self._person(identity) for identity in ids]
         return [person for person in read if person is not None and person.get("is_deleted") is not True and fits(person)]
@@ -338,7 +338,7 @@ class Pipedrive(CRM):
         body = read_object(answer.data)
         if answer.status == 404:
             if body.get("success") is not False:
-                raise self._transient(f"{what}: answered 404, but not in Pipedrive's words; is base_url right?")
+                raise self._transient(f"{what}: answered 404, but not in Pipedrive's format; is base_url right?")
             return None
         data = body.get("data")
         if body.get("success") is not True or not isinstance(data, dict):

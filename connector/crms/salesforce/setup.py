@@ -53,7 +53,7 @@ class Setup:
         if answer.status == 404 and errors(answer.data):
             return None
         if answer.status == 404:
-            text = f"Salesforce: {what}: answered 404, but not in Salesforce's words; is base_url right?"
+            text = f"Salesforce: {what}: answered 404, but not in Salesforce's format; is base_url right?"
             raise Transient(text, account=self._account, status=404)
         data = read_object(answer.data)
         if not isinstance(data.get("fields"), list):

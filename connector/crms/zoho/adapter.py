@@ -57,6 +57,7 @@ class Zoho(CRM):
         self._read = (*mapping.READ, self._key)
         self._clock = clock
         self._own = OwnFields(remote, client, self._key, self._marker)
+        self.record_settle_seconds = settings.wait_minutes * 60
 
     @classmethod
     def connect(
@@ -353,7 +354,7 @@ class Zoho(CRM):
             found += records
             if read_object(answer.data.get("info")).get("more_records") is not True:
                 return found
-        hint = f"More than {PAGES * PAGE} records fit: tidy up in Zoho, then retry the event."
+        hint = f"More than {PAGES * PAGE} records fit: clean up in Zoho, then retry the event."
         raise Lasting(f"Zoho CRM: {what}: there are too many", account=self.remote.account, hint=hint)
 
     def _customer(self, record: dict[str, Any], what: str, further: Sequence[str]) -> Customer:

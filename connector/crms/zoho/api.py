@@ -207,7 +207,7 @@ class Client:
         why = CREDENTIALS.get(str(error), "the credentials were refused")
         hint = (
             f"Compare data_centre, client_id, client_secret and refresh_token in [{self._remote.account}] "
-            "with Zoho's API console, correct them and restart; nothing is lost, events wait and go on by themselves."
+            "with Zoho's API console, correct them and restart; nothing is lost, events wait and continue by themselves."
         )
         text = f"{self._remote.title}: {FETCH}: {why}"
         return AccountPaused(text, account=self._remote.account, status=status, hint=hint)

@@ -34,8 +34,8 @@ LOCKED_WAIT = 5.0
 #: Appears in answers once half of the day's credits are used (documented).
 CREDITS_HEADER = "x-api-credits-remaining"
 
-HINT_FIX = "Run `connector check --fix --config FILE`; nothing is lost, events wait and go on by themselves."
-WAITING = "nothing is lost, events wait and go on by themselves."
+HINT_FIX = "Run `connector check --fix --config FILE`; nothing is lost, events wait and continue by themselves."
+WAITING = "nothing is lost, events wait and continue by themselves."
 NAME = re.compile(r"[A-Za-z$_][A-Za-z0-9_$.]{0,99}")
 CODE = re.compile(r"[A-Z][A-Z0-9_]{2,60}")
 

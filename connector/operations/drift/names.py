@@ -18,6 +18,7 @@ from connector.operations.engine import Engine
 from connector.operations.running import Kind, LongOperation, Progress
 from connector.operations.waiting import patiently, probed
 from connector.store import linked, views
+from connector.store.reviews import views as review_views
 from connector.sync.matching.evidence import agrees
 from connector.sync.person.agreement import Agreement, names_agree
 from connector.sync.person.names import PersonName
@@ -118,7 +119,7 @@ class NamesCheck(LongOperation):
         decision = await self._store.read(views.decision, source, client_id)
         if decision is None or decision.crm != self._crm.name:
             return _Named(source, client_id, client.id, name, linked=False, settled=False)
-        review = await self._store.read(views.review, decision.review_id)
+        review = await self._store.read(review_views.review, decision.review_id)
         settled = decision.decision == "dismiss" or (review is not None and review["reason"] == REASON)
         return _Named(source, client_id, client.id, name, linked=decision.decision == "link", settled=settled)
 

@@ -21,7 +21,7 @@ from connector.store import linked
 #: Links compared at once: few, because whatever waits for the quota is served in the order in which it asked.
 AT_ONCE = 2
 #: Where another customer's id was found, as evidence in a review.
-_WHOSE = {"id_foreign": "stored in the booking system", "clients_apart": "the customer of the client that is left"}
+_WHOSE = {"id_foreign": "stored in the booking system", "clients_apart": "the customer of the remaining client"}
 
 
 class Drift(LongOperation):

@@ -33,7 +33,7 @@ async def crm_key(case: Case) -> list[Match | Nothing | Later]:
         return [Nothing("no customer carries our key for this client")]
     if await case.parts.journal.is_open(case.create_intent):
         found = Found(customer, "created", "created", keys=case.person.keys(), intent=case.create_intent)
-        return [match("the customer which an earlier try created", found)]
+        return [match("the customer that an earlier attempt created", found)]
     return [match("the customer that carries our key for this client", Found(customer, "crm_key", "matched"))]
 
 

@@ -130,7 +130,7 @@ async def test_where_the_list_is_late_too_a_second_person_is_made(connect):
     await crm.create(ADA, "b" * 64)
     assert len(sandbox.persons()) == 2
     check, persons, writing = await crm.checks()
-    assert "refuses no second person" in check.message
+    assert "does not refuse a second person" in check.message
     assert (persons.id, persons.level) == ("crm.main.persons", "ok")
     assert (
         "cannot be checked without writing: whether the token's user may add and edit persons and activities" in writing.message

@@ -109,7 +109,7 @@ async def test_meetings_without_their_scope_wait_while_all_known_clients_are_lin
         assert len(world.hubspot.meetings()) == 20, "one for each, and nobody did anything"
         assert (await engine.store.read(views.queue))["done"] == 20
         said = await checked(world, "refused.record_the_appointment")
-        assert (said["level"], "it is not refused any more" in said["message"]) == ("warning", True)
+        assert (said["level"], "it is no longer refused" in said["message"]) == ("warning", True)
         assert (await status_of(world))["crms"]["main"]["refused_actions"] == {}
     assert tried <= 20 + (time.monotonic() - start) / TRIALS[0], "one event at a time tries what is refused"
     told = [(line["event"], line["level"], line["action"]) for line in lines() if "action" in line]

@@ -12,7 +12,8 @@ from connector.model.errors import ConnectorError
 from connector.operations.drift.run import Drift
 from connector.operations.operations import Refused
 from connector.sandbox.kit.faults import Faults
-from connector.store import linked, views
+from connector.store import linked
+from connector.store.reviews import views as review_views
 
 from .world import Town
 
@@ -115,7 +116,7 @@ async def test_another_customer_s_id_becomes_a_review(town: Town) -> None:
     ours, theirs = await town.customer(town.ada), await town.customer(town.ben)
     town.booxi.set_link(int(town.ada), theirs)
     assert await town.found() == [(town.ada, "id_foreign", "reported")]
-    assert await town.engine.store.read(views.reviews) == []
+    assert await town.engine.store.read(review_views.reviews) == []
     for _ in range(2):
         assert await town.found(fix=True) == [(town.ada, "id_foreign", "held")]
         assert town.stored(town.ada) == theirs, "nobody's entry is overwritten"

@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp
 
-from connector.store import views
+from connector.store.reviews import views as review_views
 
 from ..fakes import TOKEN, World, busy_page, event_row
 from ..live import shop_elsewhere
@@ -335,4 +335,4 @@ def test_another_site_s_form_decides_nothing(browser: Browser, tmp_path: Path) -
         page.get_by_role("button", name="You have won").click()
         page.wait_for_load_state()
         assert page.url.endswith("/login") or "comes from another site" in page.get_by_role("alert").inner_text()
-        assert len(elsewhere.run(shop.read(views.reviews))) == 1
+        assert len(elsewhere.run(shop.read(review_views.reviews))) == 1

@@ -30,7 +30,7 @@ class Clerk:
         self.asked.append((name, dict(arguments)))
         if self.problem is not None:
             raise self.problem
-        return ["Client 4711 of stores: nothing had been done yet; what is waiting is looked at again."]
+        return ["Client 4711 of stores: nothing had been done yet; waiting events are processed again."]
 
 
 @pytest.fixture
