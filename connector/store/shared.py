@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from connector.model.errors import StoreError
 from connector.store.connection import Connection, in_portions, marks
 from connector.store.database import Database
 
+#: The value of a shared state, and when it was written (Unix time).
+Stated = tuple[dict[str, Any], float]
 #: Seconds: no sooner and no later is the ledger asked again for room; others may have given some back meanwhile.
 SOON, LATE = 0.05, 1.0
 #: Of the room that nobody has asked for, one part in so many may be counted ahead: nearly full or small windows give nothing.
@@ -176,7 +179,7 @@ class Ledger:
 
         def write(connection: Connection) -> None:
             before, _ = _counted(connection, quota, ())
-            _save(connection, f"blocked:{quota}", {"until": max(until, before)}, until)
+            _save(connection, StateKind.QUOTA_BLOCKED, quota, {"until": max(until, before)}, until)
 
         await self._database.write(write)
 
@@ -187,9 +190,11 @@ def _counted(connection: Connection, quota: str, since: Sequence[float]) -> tupl
     One statement, for one round trip: everybody who writes waits for it.
     """
     windows = "".join(f" UNION ALL SELECT {n}, '', cost, first FROM ({COUNTED}) AS w{n}" for n in range(len(since)))
-    query = f"SELECT -1 AS part, max(value) AS value, 0, 0.0 FROM shared_states WHERE name = ?{windows} ORDER BY part"
+    query = (
+        f"SELECT -1 AS part, max(value) AS value, 0, 0.0 FROM shared_states WHERE kind = ? AND name = ?{windows} ORDER BY part"
+    )
     values = [value for at in since for value in (quota, at, quota, at)]
-    (_, blocked, *_), *found = connection.execute(query, (f"blocked:{quota}", *values)).fetchall()
+    (_, blocked, *_), *found = connection.execute(query, (StateKind.QUOTA_BLOCKED.value, quota, *values)).fetchall()
     return float(json.loads(blocked)["until"]) if blocked else 0.0, [(row[2], row[3]) for row in found]
 
 
@@ -204,29 +209,52 @@ def _count(connection: Connection, quota: str, now: float, costs: Sequence[int],
     return ids
 
 
+class StateKind(StrEnum):
+    """What a shared state is about; behind each kind: by which name, and by which part of it, there is one."""
+
+    #: What the probe found, that another process asks for a probe, what the checks found: account.
+    ACCOUNT_FOUND = "account_found"
+    ACCOUNT_ASKED = "account_asked"
+    ACCOUNT_CHECKED = "account_checked"
+    #: Whether a kind of action is refused: account, action. That somebody asked to try all of them again: account.
+    ACTION_REFUSED = "action_refused"
+    ACTIONS_ASKED = "actions_asked"
+    #: Until when nobody may call: quota.
+    QUOTA_BLOCKED = "quota_blocked"
+    #: An access token, sealed: account, digest of what it is fetched with.
+    LOGIN = "login"
+    #: A secret that was renewed, sealed: account.
+    RENEWED = "renewed"
+
+
 class SharedStates:
-    """What one process has found out and all go by, by name: JSON-able values, with the time of writing."""
+    """What one process has found out and all go by: JSON-able values, with the time of writing."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save(self, name: str, value: dict[str, Any]) -> float:
+    async def save(self, kind: StateKind, name: str, value: dict[str, Any], *, part: str = "") -> float:
         """Write it over what was there; its time."""
         now = self._database.now()
-        await self._database.write(lambda connection: _save(connection, name, value, now))
+        await self._database.write(lambda connection: _save(connection, kind, name, value, now, part=part))
         return now
 
-    async def list(self, prefix: str) -> dict[str, tuple[dict[str, Any], float]]:
-        """Name without the prefix → (value, Unix time)."""
-        query = "SELECT name, value, at FROM shared_states WHERE substr(name, 1, ?) = ?"
-        rows = await self._database.read(lambda connection: connection.execute(query, (len(prefix), prefix)).fetchall())
-        return {row[0].removeprefix(prefix): (json.loads(row[1]), row[2]) for row in rows}
+    async def list(self, kind: StateKind) -> dict[str, Stated]:
+        """Name → (value, Unix time), of a kind whose names have no parts."""
+        return {name: found for (name, _), found in (await self.parts(kind)).items()}
+
+    async def parts(self, kind: StateKind) -> dict[tuple[str, str], Stated]:
+        """(Name, part) → (value, Unix time)."""
+        query = "SELECT name, part, value, at FROM shared_states WHERE kind = ?"
+        rows = await self._database.read(lambda connection: connection.execute(query, (kind.value,)).fetchall())
+        return {(row[0], row[1]): (json.loads(row[2]), row[3]) for row in rows}
 
 
-def _save(connection: Connection, name: str, value: dict[str, Any], at: float) -> None:
+def _save(connection: Connection, kind: StateKind, name: str, value: dict[str, Any], at: float, *, part: str = "") -> None:
     connection.execute(
-        "INSERT INTO shared_states VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at",
-        (name, json.dumps(value), at),
+        "INSERT INTO shared_states (kind, name, part, value, at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (kind, name, part) DO UPDATE SET value = excluded.value, at = excluded.at",
+        (kind.value, name, part, json.dumps(value), at),
     )
 
 
