@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from connector.model.errors import StoreError
 from connector.store.connection import Connection, in_portions, marks
 from connector.store.database import Database
 
+#: The value of a shared state, and when it was written (Unix time).
+Stated = tuple[dict[str, Any], float]
 #: Seconds: no sooner and no later is the ledger asked again for room; others may have given some back meanwhile.
 SOON, LATE = 0.05, 1.0
 #: Seconds by which a process is certainly not wrong about the server's time.
@@ -186,7 +189,7 @@ class Ledger:
 
         def write(connection: Connection) -> None:
             now, before, _ = _counted(connection, quota)
-            _save(connection, f"blocked:{quota}", {"until": max(now + seconds, before)}, now)
+            _save(connection, StateKind.QUOTA_BLOCKED, quota, {"until": max(now + seconds, before)}, now)
 
         await self._database.write(write)
 
@@ -200,9 +203,10 @@ def _counted(
     trip: everybody who writes waits for it.
     """
     windows = "".join(f" UNION ALL SELECT {n}, '', cost, first FROM ({COUNTED}) AS w{n}" for n in range(len(spans)))
-    known = "SELECT -1 AS part, max(value), 0, (SELECT now FROM clock) FROM shared_states WHERE name = ?"
+    known = "SELECT -1 AS part, max(value), 0, (SELECT now FROM clock) FROM shared_states WHERE kind = ? AND name = ?"
     values = [value for seconds in spans for value in (quota, since - seconds, seconds, quota, seconds)]
-    rows = connection.execute(f"{CLOCK} {known}{windows} ORDER BY part", (f"blocked:{quota}", *values)).fetchall()
+    query = f"{CLOCK} {known}{windows} ORDER BY part"
+    rows = connection.execute(query, (StateKind.QUOTA_BLOCKED.value, quota, *values)).fetchall()
     (_, blocked, _, now), *found = rows
     return now, float(json.loads(blocked)["until"]) if blocked else 0.0, [(row[2], row[3]) for row in found]
 
@@ -218,29 +222,52 @@ def _count(connection: Connection, quota: str, now: float, costs: Sequence[int],
     return ids
 
 
+class StateKind(StrEnum):
+    """What a shared state is about; behind each kind: by which name, and by which part of it, there is one."""
+
+    #: What the probe found, that another process asks for a probe, what the checks found: account.
+    ACCOUNT_FOUND = "account_found"
+    ACCOUNT_ASKED = "account_asked"
+    ACCOUNT_CHECKED = "account_checked"
+    #: Whether a kind of action is refused: account, action. That somebody asked to try all of them again: account.
+    ACTION_REFUSED = "action_refused"
+    ACTIONS_ASKED = "actions_asked"
+    #: Until when nobody may call: quota.
+    QUOTA_BLOCKED = "quota_blocked"
+    #: An access token, sealed: account, digest of what it is fetched with.
+    LOGIN = "login"
+    #: A secret that was renewed, sealed: account.
+    RENEWED = "renewed"
+
+
 class SharedStates:
-    """What one process has found out and all go by, by name: JSON-able values, with the time of writing."""
+    """What one process has found out and all go by: JSON-able values, with the time of writing."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save(self, name: str, value: dict[str, Any]) -> float:
+    async def save(self, kind: StateKind, name: str, value: dict[str, Any], *, part: str = "") -> float:
         """Write it over what was there; its time."""
         now = self._database.now()
-        await self._database.write(lambda connection: _save(connection, name, value, now))
+        await self._database.write(lambda connection: _save(connection, kind, name, value, now, part=part))
         return now
 
-    async def list(self, prefix: str) -> dict[str, tuple[dict[str, Any], float]]:
-        """Name without the prefix → (value, Unix time)."""
-        query = "SELECT name, value, at FROM shared_states WHERE substr(name, 1, ?) = ?"
-        rows = await self._database.read(lambda connection: connection.execute(query, (len(prefix), prefix)).fetchall())
-        return {row[0].removeprefix(prefix): (json.loads(row[1]), row[2]) for row in rows}
+    async def list(self, kind: StateKind) -> dict[str, Stated]:
+        """Name → (value, Unix time), of a kind whose names have no parts."""
+        return {name: found for (name, _), found in (await self.parts(kind)).items()}
+
+    async def parts(self, kind: StateKind) -> dict[tuple[str, str], Stated]:
+        """(Name, part) → (value, Unix time)."""
+        query = "SELECT name, part, value, at FROM shared_states WHERE kind = ?"
+        rows = await self._database.read(lambda connection: connection.execute(query, (kind.value,)).fetchall())
+        return {(row[0], row[1]): (json.loads(row[2]), row[3]) for row in rows}
 
 
-def _save(connection: Connection, name: str, value: dict[str, Any], at: float) -> None:
+def _save(connection: Connection, kind: StateKind, name: str, value: dict[str, Any], at: float, *, part: str = "") -> None:
     connection.execute(
-        "INSERT INTO shared_states VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at",
-        (name, json.dumps(value), at),
+        "INSERT INTO shared_states (kind, name, part, value, at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (kind, name, part) DO UPDATE SET value = excluded.value, at = excluded.at",
+        (kind.value, name, part, json.dumps(value), at),
     )
 
 

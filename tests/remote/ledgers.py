@@ -17,7 +17,9 @@ from connector.store.shared import Ledger
 _TABLES = """
 CREATE TABLE calls (id INTEGER PRIMARY KEY, quota TEXT, at REAL, cost INTEGER, boot TEXT, done REAL);
 CREATE TABLE locks (key TEXT PRIMARY KEY, boot TEXT);
-CREATE TABLE shared_states (name TEXT PRIMARY KEY, value TEXT, at REAL);
+CREATE TABLE shared_states (
+    kind TEXT, name TEXT, part TEXT DEFAULT '', value TEXT, at REAL, PRIMARY KEY (kind, name, part)
+);
 """
 
 

@@ -28,7 +28,7 @@ from connector.store.postgres import database, schema, sessions
 from connector.store.postgres.database import PostgresDatabase
 from connector.store.postgres.dialect import translated
 from connector.store.postgres.heartbeat import Heartbeat
-from connector.store.shared import COUNTED
+from connector.store.shared import COUNTED, StateKind
 from connector.worker.shared_actions import SharedActions
 from connector.worker.shared_tokens import SharedToken
 
@@ -583,6 +583,33 @@ async def test_a_change_that_fails_half_way_leaves_nothing(place, monkeypatch):
     assert ask(place, "SELECT to_regclass('half')") == [(None,)]
     async with opened(place) as store:
         assert not store.database.new
+
+
+async def test_what_processes_shared_is_still_there_by_kind_and_name(place, monkeypatch):
+    before = [
+        ("account found crm.main", "{}"),
+        ("account checked crm.main", '{"found": [{"id": "crm.main.key"}]}'),
+        ("action refused crm.main record the appointment", '{"text": "no"}'),
+        ("action again crm.main", "{}"),
+        ("blocked:crm.main/search", '{"until": 7}'),
+        ("token crm.main 0123456789abcdef", '{"sealed": "s"}'),
+        ("renewed crm.main", '{"sealed": "t"}'),
+    ]
+    with monkeypatch.context() as patched, psycopg.connect(place.address) as connection:
+        patched.setattr(schema, "CHANGES", schema.CHANGES[: [name for name, _ in schema.CHANGES].index("m009_kinds_of_states")])
+        schema.migrate(connection)
+        connection.cursor().executemany("INSERT INTO shared_states VALUES (%s, %s, 5)", before)
+    async with opened(place) as store:
+        assert await rows(store, "SELECT kind, name, part, value, at FROM shared_states ORDER BY kind, name") == [
+            ("account_found", "crm.main", "", "{}", 5.0),
+            ("action_refused", "crm.main", "record the appointment", '{"text": "no"}', 5.0),
+            ("actions_asked", "crm.main", "", "{}", 5.0),
+            ("login", "crm.main", "0123456789abcdef", '{"sealed": "s"}', 5.0),
+            ("quota_blocked", "crm.main/search", "", '{"until": 7}', 5.0),
+            ("renewed", "crm.main", "", '{"sealed": "t"}', 5.0),
+        ]
+        kinds = {row[0] for row in await rows(store, "SELECT kind FROM shared_states")}
+        assert kinds <= {kind.value for kind in StateKind}
 
 
 async def test_both_schemas_have_the_same_columns(place, tmp_path):
