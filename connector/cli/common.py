@@ -93,7 +93,7 @@ def read_stream(config: Config, view: Callable[..., Iterator[T]], *args: Any) ->
 
 
 def read(config: Config, view: Callable[..., T], *args: Any, absent: Any, **kwargs: Any) -> T:
-    """Run one of `connector.store.views` beside whatever works on the database; `absent` where there is no database yet."""
+    """Run one of the store's `views` beside whatever works on the database; `absent` where there is no database yet."""
     from connector.store import look
 
     if not _there(config):

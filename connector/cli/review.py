@@ -57,7 +57,7 @@ review.add_command(list_reviews)
 def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) -> None:
     """Show one review: its candidates, and the evidence for each."""
     from connector.cli import output as terminal
-    from connector.store import views
+    from connector.store.reviews import views
 
     config = load_config(config_path)
     found = read(config, views.review, review_id, absent=None)
@@ -161,7 +161,7 @@ def _decide_many(chosen: dict[str, Any], act: Act, said: str) -> None:
 
 def _chosen(config: Config, chosen: dict[str, Any]) -> list[int]:
     """The ids that were given, or with --all those of the open items that --reason chooses."""
-    from connector.store import views
+    from connector.store.reviews import views
 
     ids, text = list(dict.fromkeys(chosen["ids"])), chosen["reason"].strip().casefold()
     if bool(ids) == chosen["every"] or chosen["every"] != bool(text):
@@ -194,7 +194,7 @@ def _each(config: Config, act: Act, ids: list[int]) -> dict[int, str]:
 def _tell(config: Config, review_id: int, said: str, as_json: bool) -> None:
     """Print what was done; as JSON, the item as `show --json` would answer it now."""
     from connector.cli import output as terminal
-    from connector.store import views
+    from connector.store.reviews import views
 
     if as_json:
         terminal.show_json(read(config, views.review, review_id, absent=None))

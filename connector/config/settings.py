@@ -132,6 +132,13 @@ class CrmSettings(Section):
         return None
 
 
+class WaitingCrmSettings(CrmSettings):
+    """Of a CRM that would keep a second record of one appointment."""
+
+    #: How long after a try to record an appointment that had no clear answer its record may still appear, by an assumption.
+    wait_minutes: Annotated[float, Field(ge=0, le=1440)] = 2.0
+
+
 #: Who is taken where more than one customer fits.
 SeveralCandidates = Literal["hold", "oldest", "latest_activity"]
 

@@ -43,6 +43,8 @@ class CRM(Integration):
     capabilities: frozenset[Capability] = frozenset({CrmCapability.FOLLOWS_MERGES})
     #: Seconds after a try without a clear answer in which the record may still appear there: none is made again before.
     settle_seconds: float = 0.0
+    #: The same for the record of an appointment, which hardly any CRM refuses a second time.
+    record_settle_seconds: float = 0.0
     #: Whether some sync records appointments here; what only these need is checked only then.
     records: bool = False
     #: Whether some sync chooses owners.

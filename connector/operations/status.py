@@ -19,6 +19,7 @@ from connector.operations.listing import Lists
 from connector.remote.integration import Integration
 from connector.store import views
 from connector.store.backup import last_backup
+from connector.store.reviews import views as review_views
 from connector.store.shared import processes
 from connector.store.tallies import Tally
 
@@ -121,9 +122,9 @@ class Overview:
         read = self._engine.store.read
         held = await read(views.events, state="held", limit=HELD)
         # What waits for the decision about a person is shown once, with the candidates.
-        reviewed = await read(views.under_review, held)
+        reviewed = await read(review_views.under_review, held)
         held = [event for event in held if event["id"] not in reviewed]
-        reasons = await read(views.open_reviews)
+        reasons = await read(review_views.open_reviews)
         found = await self.checks()
         status = await self._status(found)
         silent = [name for name, source in status["sources"].items() if source["last_delivery_at"] is None]
@@ -133,9 +134,9 @@ class Overview:
             "first_steps": [first_steps(self._engine.config, name) for name in silent],
             "decisions": await read(views.decisions),
             "held": [{**event, "since": event["updated_at"]} for event in held],
-            "reviews": await read(views.desk, limit=REVIEWS),
+            "reviews": await read(review_views.oldest, limit=REVIEWS),
             "open_reviews": sum(reasons.values()),
-            "decided": await read(views.decided),
+            "decided": await read(review_views.decided),
             "ignored_without_identity": await read(views.ignored_clients),
             "chart": await read(views.last_day, time.time()),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 from connector.model.errors import StoreError
 from connector.remote.rate_limit import Window
 from connector.remote.shared_quota import SharedQuota
+from connector.store.sealing import seal, unseal
 from connector.store.shared import Ledger
 
 _TABLES = """
 CREATE TABLE calls (id INTEGER PRIMARY KEY, quota TEXT, at REAL, cost INTEGER, boot TEXT, done REAL);
+CREATE TABLE locks (key TEXT PRIMARY KEY, boot TEXT);
 CREATE TABLE shared_states (name TEXT PRIMARY KEY, value TEXT, at REAL);
 """
 
@@ -69,6 +72,15 @@ class Process:
 
     async def read(self, query: Callable[[Any], Any]) -> Any:
         return await self.write(query)
+
+    def keyed(self, key: str) -> str:
+        return hashlib.sha256(key.encode()).hexdigest()
+
+    def seal(self, text: str, name: str) -> str:
+        return seal(b"the secret of the installation", text, name)
+
+    def unseal(self, sealed: str, name: str) -> str:
+        return unseal(b"the secret of the installation", sealed, name)
 
     def quota(self, *windows: Window) -> SharedQuota:
         """The quota of one key, as this process counts it."""

@@ -63,6 +63,14 @@ async def test_every_kind_of_event_of_one_commit_gets_its_own_lane_and_count(sto
     assert (await store.read(views.last_day, NOW))[-1]["received"] == 6
 
 
+async def test_what_has_no_reason_or_hint_has_none_in_the_table_either(store):
+    await store.inbox.accept(delivery("e-1"))
+    await store.inbox.accept(delivery("e-2", reading=Reading(ignored="nobody's")))
+    await store.inbox.accept(delivery("e-3", reading=Reading(held="content is missing", hint="Report it.")))
+    found = await rows(store, "SELECT state, reason, hint FROM events ORDER BY id")
+    assert found == [("queued", None, None), ("ignored", "nobody's", None), ("held", "content is missing", "Report it.")]
+
+
 async def test_the_same_event_twice_is_a_duplicate_and_changes_nothing(store):
     await accept(store, "e-1")
     assert await store.inbox.accept(delivery("e-1", "c-2", at=NOW + 5)) == "duplicate"

@@ -12,6 +12,7 @@ import pytest
 from connector.model.jobs import Awaited, Verdict
 from connector.store import pages, views
 from connector.store.lists import Wanted
+from connector.store.reviews import views as review_views
 
 from .samples import DONE, NOW, accept, claim_one, link, opened
 
@@ -25,10 +26,10 @@ PAGE = {
     "held for long": lambda c: views.held_before(c, NOW, limit=500),
     "of a client": lambda c: views.events(c, client_id="c-1"),
     "one event": lambda c: views.event(c, 1),
-    "reviews": views.desk,
-    "decided": views.decided,
-    "open reviews": views.open_reviews,
-    "under review": lambda c: views.under_review(c, views.events(c, state="held", limit=5)),
+    "reviews": review_views.oldest,
+    "decided": review_views.decided,
+    "open reviews": review_views.open_reviews,
+    "under review": lambda c: review_views.under_review(c, views.events(c, state="held", limit=5)),
     "events page": lambda c: pages.events(c, Wanted()),
     "events page of a reason": lambda c: pages.events(c, Wanted(reason="x", source="stores", state="done")),
     "events page behind": lambda c: pages.events(c, Wanted(reason="x", cursor=9), span=3),

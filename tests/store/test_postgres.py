@@ -290,6 +290,17 @@ async def test_while_a_server_is_away_everything_is_refused_and_goes_on_afterwar
             assert (await store.read(views.queue))["done"] == 2
 
 
+async def test_a_process_looks_for_what_became_due_while_it_did_not_listen(place):
+    renewing = "FROM pg_stat_activity WHERE application_name = 'connector heartbeat' AND query LIKE '%renewed%'"
+    async with opened(place) as store:
+        heard, loop = asyncio.Event(), asyncio.get_running_loop()
+        await until(lambda: seen(lambda: bool(ask(place, f"SELECT pid {renewing}"))))
+        store.database.on_due = lambda: loop.call_soon_threadsafe(heard.set)
+        ask(place, f"SELECT pg_terminate_backend(pid, 5000) {renewing}")
+        async with asyncio.timeout(20):
+            await heard.wait()
+
+
 async def test_a_process_that_was_replaced_can_write_nothing_of_what_it_had_claimed(place, tmp_path):
     async with opened(replace(place, lease_seconds=2.0)) as store, AsyncExitStack() as stack:
         await accept(store, "e-1")

@@ -11,6 +11,7 @@ from connector.model.errors import StoreError
 from connector.model.jobs import Awaited, Verdict
 from connector.model.states import STATES
 from connector.store import views
+from connector.store.reviews import views as review_views
 
 from .samples import DONE, HOUR, NOW, accept, claim_one, delivery, hold, link, rows, settle
 
@@ -94,7 +95,7 @@ async def test_a_review_is_shown_with_what_waits_for_it(store):
     await hold(store, await claim_one(store))
     candidates = [{"customer_id": "501", "evidence": ["same e-mail"]}]
     id_ = await store.reviews.open("stores", "c-1", "main", "two of them", candidates, NOW)
-    (listed,) = await store.read(views.reviews)
+    (listed,) = await store.read(review_views.reviews)
     assert listed == {
         "id": id_,
         "source": "stores",
@@ -103,9 +104,9 @@ async def test_a_review_is_shown_with_what_waits_for_it(store):
         "since": "2026-11-21T12:00:00.000Z",
         "candidates": candidates,
     }
-    found = await store.read(views.review, id_)
+    found = await store.read(review_views.review, id_)
     assert (found["crm"], found["events"], found["decision"], found["decided_at"]) == ("main", [1, 2], None, None)
-    assert await store.read(views.review, 99) is None
+    assert await store.read(review_views.review, 99) is None
 
 
 async def test_the_queue_counts_every_state_zeros_included(store):
@@ -161,9 +162,9 @@ async def test_no_view_shows_a_person(store):
     await store.journal.linked(work, [link()], "fill", NOW, keys=["email:hash"])
     await hold(store, work)
     await store.reviews.open("stores", "c-1", "main", "two of them", [], NOW)
-    asked = [views.events, views.links, views.reviews, views.queue, views.last_deliveries]
+    asked = [views.events, views.links, review_views.reviews, views.queue, views.last_deliveries]
     shown = [await store.read(view) for view in asked]
-    shown += [await store.read(views.event, 1), await store.read(views.review, 1), await store.read(views.last_day, NOW)]
+    shown += [await store.read(views.event, 1), await store.read(review_views.review, 1), await store.read(views.last_day, NOW)]
     text = json.dumps(shown)
     assert "c-1" in text
     assert not any(personal in text for personal in ("Ada", "example.com", "555"))

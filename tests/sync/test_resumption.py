@@ -6,7 +6,7 @@ from connector.model.capabilities import CrmCapability
 from connector.sandbox.kit.faults import Faults
 
 from .gate import LOST
-from .harness import Crash, World
+from .harness import PAUSE, Crash, World
 
 pytestmark = pytest.mark.anyio
 FAILED = Faults(error_500=1)
@@ -48,7 +48,7 @@ async def test_a_retry_goes_on_at_the_step_that_failed_and_repeats_no_effect(wor
     assert await world.rows("SELECT step FROM events") == [(step,)]
 
     sent = len(world.hubspot_gate.sent)
-    (ended,) = await world.again()
+    (ended,) = await world.again(world.crm.record_settle_seconds + PAUSE)
     assert ended.state == "done"
     done = expected(effect)
     if effect == "record" and mishap is LOST:
@@ -97,7 +97,7 @@ async def test_a_process_that_ends_between_an_intent_and_its_effect(world: World
     assert isinstance(ended.error, Crash)
     getattr(world, gate).open()
     await world.restart()
-    (ended,) = await world.run_all()
+    (ended,) = await world.again(world.crm.record_settle_seconds + PAUSE)
     assert ended.state == "done"
     assert world.effects == expected(effect)
     assert await world.open_effects() == []

@@ -10,6 +10,7 @@ from remote.ledgers import Process, Server
 from store.virtual_time import in_virtual_time
 
 from connector.model.errors import AccountPaused, ActionRefused, Unavailable
+from connector.model.jobs import Awaited
 from connector.remote.circuit_breaker import REFUSALS_BEFORE_STOP, TRIALS, CircuitBreaker
 from connector.store.shared import SharedStates
 from connector.worker.probes import LATER, Watcher
@@ -47,8 +48,8 @@ class Member:
     async def _probe(self) -> None:
         """The account itself is fine."""
 
-    async def _recovered(self, wanted: str, *, one: bool = False) -> None:
-        if wanted != "crm.main":
+    async def _recovered(self, wanted: Awaited, *, one: bool = False) -> None:
+        if wanted.action:
             self.woken.append(("one" if one else "all", now()))
 
 

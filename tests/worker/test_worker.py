@@ -13,6 +13,7 @@ from tenacity import wait_fixed
 from connector.model.errors import AccountPaused, Ignore, NeedsReview, NothingToIdentify, Rejected, StoreError, Transient
 from connector.model.jobs import Awaited, StaleClaim
 from connector.store import views
+from connector.store.reviews import views as review_views
 
 from .harness import Job, events
 
@@ -179,7 +180,7 @@ async def test_an_ambiguous_client_becomes_a_review(store):
         job.runner.on("c-1", NeedsReview("which one?", candidates=candidates))
         await job.accept("c-1")
         await job.until(lambda found: found[1]["state"] == "held")
-    (review,) = await store.read(views.reviews)
+    (review,) = await store.read(review_views.reviews)
     assert (review["client_ids"], review["candidates"], review["reason"]) == (["c-1"], candidates, "which one?")
 
 
@@ -214,7 +215,7 @@ async def test_what_an_error_asks_for_is_asked_again_where_the_database_could_no
         await job.retry_now()
         found = await job.until(lambda found: found[1]["state"] in ("held", "ignored"))
         assert found[1]["attempts"] == 2
-    assert len(await store.read(views.reviews)) + await store.read(views.ignored_clients) == 1
+    assert len(await store.read(review_views.reviews)) + await store.read(views.ignored_clients) == 1
 
 
 async def test_a_defect_in_what_follows_an_error_leaves_nothing_running(store):

@@ -73,7 +73,9 @@ class HubSpot(CRM):
             interpret=Refusals(account, settings.person_key_property, quota, search_quota).interpret,
             transport=transport,
         )
-        return cls(name, remote, Client(remote, search_quota), settings.person_key_property)
+        made = cls(name, remote, Client(remote, search_quota), settings.person_key_property)
+        made.record_settle_seconds = settings.wait_minutes * 60
+        return made
 
     @property
     def _read(self) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ class Pipedrive(CRM):
         super().__init__(name, remote)
         self._client = client
         self._settings = settings
-        self.settle_seconds = settings.wait_minutes * 60
+        self.settle_seconds = self.record_settle_seconds = settings.wait_minutes * 60
         self._window = Window(settings.window_minutes)
         self._field = ""
         self._own = OwnFields()

@@ -71,6 +71,7 @@ class Salesforce(CRM):
         self._key = settings.person_key_field
         self._unknown_end = timedelta(minutes=settings.unknown_end_minutes)
         self._setup = Setup(remote.account, client, settings)
+        self.record_settle_seconds = settings.wait_minutes * 60
         self._clock = clock
 
     @classmethod

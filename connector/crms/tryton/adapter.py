@@ -62,7 +62,9 @@ class Tryton(CRM):
             interpret=refusals.interpret,
             transport=transport,
         )
-        return cls(name, remote, Client(remote, settings.database, refusals), refusals)
+        made = cls(name, remote, Client(remote, settings.database, refusals), refusals)
+        made.record_settle_seconds = settings.wait_minutes * 60
+        return made
 
     # ---- look-ups ----
 

@@ -57,6 +57,7 @@ class Zoho(CRM):
         self._read = (*mapping.READ, self._key)
         self._clock = clock
         self._own = OwnFields(remote, client, self._key, self._marker)
+        self.record_settle_seconds = settings.wait_minutes * 60
 
     @classmethod
     def connect(

@@ -39,6 +39,7 @@ verify = "token"
 tokens = ["{TOKEN}"]
 [crm.main]
 system = "zoho"
+wait_minutes = 0.01
 data_centre = "eu"
 base_url = "https://zoho.test"
 accounts_url = "https://accounts.test"

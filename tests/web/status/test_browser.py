@@ -9,17 +9,19 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from starlette.types import ASGIApp
 
-from connector.store import views
+from connector.store.reviews import views as review_views
 
 from ..fakes import TOKEN, World, busy_page, event_row
 from ..live import shop_elsewhere
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 pytestmark = pytest.mark.browser
 
@@ -52,6 +54,9 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("CONNECTOR_REQUIRE_BROWSER") == "1":
             pytest.fail("no Chromium was found; install one or set CONNECTOR_CHROMIUM")
         pytest.skip("no Chromium was found")
+    # Every worker collects this file, and one of them needs what takes a second to import.
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=SWITCHES)
         yield browser
@@ -330,4 +335,4 @@ def test_another_site_s_form_decides_nothing(browser: Browser, tmp_path: Path) -
         page.get_by_role("button", name="You have won").click()
         page.wait_for_load_state()
         assert page.url.endswith("/login") or "comes from another site" in page.get_by_role("alert").inner_text()
-        assert len(elsewhere.run(shop.read(views.reviews))) == 1
+        assert len(elsewhere.run(shop.read(review_views.reviews))) == 1

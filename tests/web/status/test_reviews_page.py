@@ -12,6 +12,7 @@ import pytest
 from worker.harness import captured
 
 from connector.store import views
+from connector.store.reviews import views as review_views
 
 from ..fakes import TOKEN
 from ..live import Shop
@@ -45,7 +46,7 @@ async def press(client: httpx.AsyncClient, shop: Shop, review: int, **fields: st
 
 
 async def open_reviews(shop: Shop) -> list[tuple[int, list[str]]]:
-    return [(item["id"], item["client_ids"]) for item in await shop.read(views.reviews)]
+    return [(item["id"], item["client_ids"]) for item in await shop.read(review_views.reviews)]
 
 
 async def test_all_clients_of_a_person_are_linked_by_one_press(shop: Shop) -> None:
@@ -118,7 +119,7 @@ async def test_a_wrong_link_is_put_right_at_once(shop: Shop) -> None:
         await press(client, shop, review, choice="link", customer_id=right)
     assert (await shop.links(), shop.stored(dan)) == ({dan: right}, right), "nothing waited, and yet it was carried out"
     assert await open_reviews(shop) == []
-    history = (await shop.read(views.review, review))["history"]
+    history = (await shop.read(review_views.review, review))["history"]
     assert [(past["customer_id"], past["undone_by"]) for past in history] == [(wrong, "status page"), (right, None)]
 
 
