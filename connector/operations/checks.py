@@ -66,7 +66,7 @@ def database(opened: Database) -> list[Check]:
     """Whether the database was made by this process, and how large its WAL is."""
     found = large_wal(opened)
     if opened.new:
-        hint = "Right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
+        hint = "This is right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
         text = f"new database: there was no {opened.name} when this process started"
         found.append(Check(topic=Topic("database", "new"), level="warning", message=text, hint=hint))
     return found
