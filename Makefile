@@ -18,7 +18,7 @@ VERSIONS ?= 3.11 3.12 3.13 3.14
 SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-others check bench bench-instructions peers torture hostile identity systems crms new-crm new-booking-system check-skeletons lock licences sbom clean
+.PHONY: help demo test test-all test-others check bench bench-instructions bench-compare bench-postgres peers torture hostile identity systems crms new-crm new-booking-system check-skeletons lock licences sbom clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -28,8 +28,9 @@ help: ## this list
 demo: .venv/.installed ## both remote systems as sandboxes, sample webhooks, the status page (DEMO_ARGS=--once ends by itself)
 	@$(BIN)/connector demo $(DEMO_ARGS)
 
+# Hundreds of processes are started: each would compile everything again where this is set.
 test: .venv/.installed-dev ## the whole test suite
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-all: ## a short suite on each Python from 3.11 that is found, each in an environment of its own (VERSIONS="3.12 3.13")
 	@found=0; for version in $(VERSIONS); do \
@@ -64,6 +65,12 @@ bench-instructions: .venv/.installed-dev ## instructions of the hot paths, count
 
 bench: .venv/.installed-dev ## every benchmark in benchmarks/ (takes minutes)
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+bench-compare: .venv/.installed-dev ## the embedded default of two commits in turns: make bench-compare OLD=commit (NEW=HEAD, COMPARE_ARGS=--help)
+	@$(BIN)/python benchmarks/compare_commits.py $(OLD) $(if $(NEW),$(NEW)) $(COMPARE_ARGS)
+
+bench-postgres: .venv/.installed-dev ## several processes on PostgreSQL; long: BENCH_ARGS="--only claims --backlog 1000000", see docs/benchmarks.md
+	@$(BIN)/python benchmarks/bench_postgres.py $(BENCH_ARGS)
 
 peers: .venv/.installed-dev ## the same job by a flow in Node-RED, side by side (needs Node.js; installs Node-RED from npm for the run)
 	@$(BIN)/python benchmarks/compare_node_red.py

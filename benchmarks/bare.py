@@ -12,7 +12,7 @@ import socket
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-Keep = Callable[[str, bytes], None]
+#: What a handler does with a delivery (as JSON and as bytes) before it answers.
+Keep = Callable[[dict[str, Any], bytes], Awaitable[None] | None]
 
 
-def store_nothing(_event: str, _body: bytes) -> None:
+def store_nothing(_delivery: dict[str, Any], _body: bytes) -> None:
     """Acknowledge without storing: what the framework costs by itself."""
 
 
@@ -38,8 +39,9 @@ def one_insert(path: Path) -> Keep:
         "CREATE TABLE deliveries (id INTEGER PRIMARY KEY, event TEXT UNIQUE, body BLOB)"
     )
 
-    def insert(event: str, body: bytes) -> None:
-        connection.execute("INSERT INTO deliveries (event, body) VALUES (?, ?) ON CONFLICT DO NOTHING", (event, body))
+    def insert(delivery: dict[str, Any], body: bytes) -> None:
+        values = (delivery["id"], body)
+        connection.execute("INSERT INTO deliveries (event, body) VALUES (?, ?) ON CONFLICT DO NOTHING", values)
 
     return insert
 
@@ -52,15 +54,15 @@ def application(keep: Keep) -> Starlette:
             return JSONResponse({"error": "verification"}, 401)
         body = await request.body()
         data: dict[str, Any] = json.loads(body)
-        keep(data["id"], body)
+        if (kept := keep(data, body)) is not None:
+            await kept
         return JSONResponse({"status": "queued", "event": data["id"]}, 202)
 
     return Starlette(routes=[Route("/webhooks/{source}", receive, methods=["POST"])])
 
 
-async def serve(kind: str, folder: Path) -> None:
+async def serve(keep: Keep) -> None:
     """Listen on a free port, say which, and serve until killed."""
-    keep = one_insert(folder / "bare.db") if kind == "one-insert" else store_nothing
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     print(listener.getsockname()[1], flush=True)
     config = uvicorn.Config(application(keep), log_config=None, access_log=False, lifespan="off", ws="none")
@@ -69,4 +71,4 @@ async def serve(kind: str, folder: Path) -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(dir=sys.argv[2]) as name:
-        uvloop.run(serve(sys.argv[1], Path(name)))
+        uvloop.run(serve(one_insert(Path(name) / "bare.db") if sys.argv[1] == "one-insert" else store_nothing))

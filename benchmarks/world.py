@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ class World:
     folder: Path
     url: str
     process: asyncio.subprocess.Process
+    #: Seconds from the start of the process until it said where it listens.
+    start_up: float
 
     async def status(self) -> dict[str, Any]:
         """Answer `/status.json`."""
@@ -86,12 +89,17 @@ def write_config(folder: Path, booxi: str, hubspot: str, limits: tuple[str, str]
     return file
 
 
+def environment(code: Path | None) -> dict[str, str]:
+    """The variables of a process that runs the package of this tree. It must be the current folder too, which `-m` adds."""
+    return os.environ | ({} if code is None else {"PYTHONPATH": str(code)})
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[int, int]]:
-    """Run `connector serve --no-worker` alone, and answer its port and process id."""
+def serving(folder: Path, code: Path | None = None) -> Iterator[tuple[int, int]]:
+    """Run `connector serve --no-worker` alone (of another tree: `code`), and answer its port and process id."""
     file = write_config(folder, f"{NOWHERE}/booking/v1", NOWHERE, NO_LIMITS)
     command = [sys.executable, "-m", "connector", "serve", "--no-worker", "--config", str(file)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment(code), cwd=code)
     try:
         port = urlsplit(asyncio.run(announced(folder / "connector.db.lock"))).port
         assert port is not None
@@ -110,10 +118,12 @@ async def world(
     down: bool = False,
     under: Sequence[str] = (),
     options: Sequence[str] = (),
+    code: Path | None = None,
 ) -> AsyncIterator[World]:
     """Start everything; with `down`, the service finds nobody at either side.
 
-    `under` stands before the command of the service (what it is measured with), `options` are `serve`'s.
+    `under` stands before the command of the service (what it is measured with), `options` are `serve`'s, `code` is
+    the tree whose package runs, where it is not this one.
     """
     async with AsyncExitStack() as stack:
         booxi = booxi or BooxiSandbox(quota=None)
@@ -123,14 +133,18 @@ async def world(
         if down:
             booxi_url = hubspot_url = NOWHERE
         file = write_config(folder, f"{booxi_url}/booking/v1", hubspot_url, limits)
+        begun = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
             *[*under, sys.executable, "-m", "connector", "serve", "--config", str(file), *options],
             stderr=asyncio.subprocess.DEVNULL,
+            env=environment(code),
+            cwd=code,
         )
         url = await announced(folder / "connector.db.lock", seconds=300 if under else 10)
+        start_up = time.perf_counter() - begun
         booxi.outbox.target = Target(f"{url}/webhooks/stores", token="benchmark")
         try:
-            yield World(booxi, hubspot, folder, url, process)
+            yield World(booxi, hubspot, folder, url, process, start_up)
         finally:
             process.terminate()
             await process.wait()
@@ -138,10 +152,10 @@ async def world(
 
 async def announced(lock: Path, seconds: float = 10) -> str:
     """Where a service listens, once its lock file says so."""
-    for _ in range(int(seconds * 20)):
+    for _ in range(int(seconds * 100)):
         if lock.exists() and (text := lock.read_text()):
             return str(json.loads(text)["url"])
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.01)
     raise SystemExit(f"the service did not start ({os.fspath(lock)})")
 
 

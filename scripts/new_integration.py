@@ -46,7 +46,7 @@ _SYNC = """#
 # crm = "main"
 """
 _BOOKING_CAPABILITIES = "| $title | yes | yes | – | – | – |\n"
-_CRM_CAPABILITIES = "| $title | – | – | yes | – |\n"
+_CRM_CAPABILITIES = "| $title | – | – | yes | – | – |\n"
 _ROW = "| `$name` | [$title](../connector/$room/$name/README.md) | – | – | – | – | – | not written yet |\n"
 INSERTS = {
     "crm": (

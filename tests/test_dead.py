@@ -6,6 +6,7 @@ import ast
 import re
 import sqlite3
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ import pytest
 from connector.store.sqlite.database import SqliteDatabase
 
 ROOT = Path(__file__).parent.parent / "connector"
-TREES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 #: Longer texts are prose; shorter ones may name what is read, as in `getattr(self, name)` or in a template.
 NAMING = 60
 
@@ -37,9 +37,15 @@ CALLED_BY_OTHERS = {
 }
 
 
+@cache
+def _trees() -> dict[str, ast.Module]:
+    """Every module of the package by its path. Each worker imports this file; only one of them needs this."""
+    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in sorted(ROOT.rglob("*.py"))}
+
+
 def _defined() -> Iterator[tuple[str, str]]:
     """(name, where) of whatever is defined outside the sandboxes, which are controlled from the tests."""
-    for path, tree in TREES.items():
+    for path, tree in _trees().items():
         if path.startswith("sandbox/"):
             continue
         for node in ast.walk(tree):
@@ -58,7 +64,7 @@ def _is_hooked(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> b
 
 def _read() -> set[str]:
     found: set[str] = set()
-    for node in (node for tree in TREES.values() for node in ast.walk(tree)):
+    for node in (node for tree in _trees().values() for node in ast.walk(tree)):
         if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
             found.add(node.id if isinstance(node, ast.Name) else node.attr)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < NAMING:
@@ -80,11 +86,11 @@ def test_the_list_of_exceptions_is_not_dead_itself() -> None:
 
 def _queries() -> list[str]:
     """The package's SQL, without what creates the tables, from its first reading word on; and the keys read of rows."""
-    nodes = [node for path, tree in TREES.items() if path.startswith("store/") for node in ast.walk(tree)]
+    nodes = [node for path, tree in _trees().items() if path.startswith("store/") for node in ast.walk(tree)]
     keys = [node.slice.value for node in nodes if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)]
     texts = [
         node.value if isinstance(node, ast.Constant) else ast.unparse(node)
-        for path, tree in TREES.items()
+        for path, tree in _trees().items()
         if path.startswith("store/") and not path.endswith(("/schema.py", "/first_tables.py"))
         for node in ast.walk(tree)
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))

@@ -312,6 +312,7 @@ def metric_names() -> set[str]:
     stats.refuse("stores", "store")
     page = quiet_page()
     page["crms"]["main"] |= {"refused_actions": {"record the appointment": {}}, "limited_until": "2026-03-01T12:00:00.000Z"}
+    page["checks"] = [check.as_dict() for check in page["checks"]]
     families = list(text_string_to_metric_families(render(page, stats).decode()))
     names = {sample.name for family in families for sample in family.samples}
     histograms = {family.name for family in families if family.type == "histogram"}

@@ -81,7 +81,10 @@ def outcomes(project) -> dict[str, list[str]]:
 
 def test_only_the_contract_of_a_skeleton_fails_and_says_what_is_not_written_yet(outcomes):
     assert (outcomes["ERROR"], outcomes["SKIPPED"]) == ([], [])
-    assert all(re.search(r"tests/contract/.*(is not written yet|cannot do this yet)", line) for line in outcomes["FAILED"])
+    unclear = [
+        line for line in outcomes["FAILED"] if not re.search(r"tests/contract/.*(is not written yet|cannot do this yet)", line)
+    ]
+    assert unclear == []
     for law in LAWS:
         assert any(law in line for line in outcomes["FAILED"]), law
 

@@ -56,7 +56,7 @@ def _drift(config: Config, source: str, sample: int | None, fix: bool, as_json: 
     try:
         found = run(follow(config, "drift", source, lambda to: to.drift(source, sample, fix), work=fix))
     except KeyboardInterrupt:
-        say("Stopped. What was begun to be repaired goes on with the next service.", err=True)
+        say("Stopped. The next service finishes the repairs that have begun.", err=True)
         sys.exit(1)
     if as_json:
         from connector.cli import output as terminal
@@ -84,7 +84,7 @@ def _names(config: Config, source: str, as_json: bool) -> None:
     try:
         found = run(follow(config, "names", source, lambda to: to.names(source), work=False))
     except KeyboardInterrupt:
-        say("Stopped. What was found is in the reviews.", err=True)
+        say("Stopped. The pairs found so far are in the reviews.", err=True)
         sys.exit(1)
     if as_json:
         from connector.cli import output as terminal
@@ -110,7 +110,7 @@ def _tell(found: Mapping[str, Any], fix: bool) -> None:
         )
         say(f"         → {done}{where}")
     number = found["counts"]["seen"] - found["open"]
-    tail = f"; {found['busy']} not judged: their events are on their way" if found["busy"] else ""
+    tail = f"; {found['busy']} not compared: their events are in progress" if found["busy"] else ""
     said = _count(len(found["findings"]), "disagreement") if found["findings"] else "nothing disagrees"
     say(f"{_count(number, 'link')} of {found['source']} compared: {said}{tail}.")
 

@@ -89,11 +89,11 @@ def read_stream(config: Config, view: Callable[..., Iterator[T]], *args: Any) ->
     try:
         yield from stream(config.database, view, *args)
     except UnicodeEncodeError:
-        raise click.UsageError("What was asked for is not valid text.") from None
+        raise click.UsageError("An option holds characters that are not valid text.") from None
 
 
 def read(config: Config, view: Callable[..., T], *args: Any, absent: Any, **kwargs: Any) -> T:
-    """Run one of `connector.store.views` beside whatever works on the database; `absent` where there is no database yet."""
+    """Run one of the store's `views` beside whatever works on the database; `absent` where there is no database yet."""
     from connector.store import look
 
     if not _there(config):
@@ -102,7 +102,7 @@ def read(config: Config, view: Callable[..., T], *args: Any, absent: Any, **kwar
     try:
         return look(config.database, view, *args, **kwargs)
     except UnicodeEncodeError:
-        raise click.UsageError("What was asked for is not valid text.") from None
+        raise click.UsageError("An option holds characters that are not valid text.") from None
 
 
 def _there(config: Config) -> bool:

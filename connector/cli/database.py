@@ -109,16 +109,16 @@ def _conclude(config: Config, target: DatabaseSettings, made: Copied, seconds: f
     say(f"{source.name} is copied to {target.name}: {rows} in {seconds} s. Every row was read again on both sides;")
     say("counts and checksums of all tables agree.")
     if made.put_back:
-        say(f"{made.put_back:,} interrupted events are waiting again.")
-    say(f"\nWhat is left to do:\n1. In {config.path.name}, under [database]:\n\n   url = {_quoted(target.url)}")
+        say(f"{made.put_back:,} interrupted events are queued again.")
+    say(f"\nWhat to do now:\n1. In {config.path.name}, under [database]:\n\n   url = {_quoted(target.url)}")
     if target.password is not None:
         say('   password = { env = "CONNECTOR_DATABASE_PASSWORD" }')
     elif source.password is not None:
         say("   (and no password)")
     folder = "the configuration file" if target.on_server else target.name
-    say(f"\n2. Leave {key} where it is, beside {folder}: without it nobody is recognised. Keep a copy in another place.")
+    say(f"\n2. Leave {key} where it is, beside {folder}: known people are not recognised without it. Keep a copy elsewhere.")
     say("3. Run `connector database check`, and start the service.")
-    say(f"Never start a service on {source.name} again: it would work on old events. Remove it once all is well.")
+    say(f"Never start a service on {source.name} again: it would process old events again. Remove it once all is well.")
 
 
 def _quoted(url: str) -> str:

@@ -110,7 +110,7 @@ class Play:
     async def run(self) -> None:
         """Book, let the webhooks arrive, and tell what became of them."""
         stage, crm = self._stage, self._crm
-        click.echo(f"Appointments are booked; {stage.title} calls the webhook, once twice over.\n")
+        click.echo(f"Appointments are booked; {stage.title} sends a webhook for each, and one of them twice.\n")
         ada = stage.add("Ada", "Moreau", "ada@example.com", "+1 514-555-0101")
         first = stage.book(ada)
         twice = stage.sandbox.outbox.waiting[-1]
@@ -163,15 +163,15 @@ class Play:
                         return
                     await concluded.wait()
         except TimeoutError:
-            hint = "Run it again; if it stays so, report it."
-            raise ConnectorError("The samples did not come to their end in time.", hint=hint) from None
+            hint = "Run it again. If it happens again, report it."
+            raise ConnectorError("The samples were not finished in time.", hint=hint) from None
         finally:
             forget()
 
     async def _report(self) -> None:
         events: dict[str, dict[str, Any]] = {event["event"]: event for event in await self._read(views.events)}
         duplicates = sum([(await self._read(views.event, e["id"]) or {}).get("duplicates", 0) for e in events.values()])
-        click.echo(f"Delivered twice: {duplicates} delivery recognised as a duplicate, and not worked on again.\n")
+        click.echo(f"Delivered twice: {duplicates} delivery was recognised as a duplicate and not processed again.\n")
         links = await self._read(views.links)
         columns = ("client_id", "customer_id", "origin", "written_back_at")
         there = (

@@ -57,7 +57,7 @@ def retry_events(ids: tuple[int, ...], config_path: Path, everything: bool, as_j
     """Queue held, waiting or ignored events again, at once and with all their attempts: single ones, or all of a kind."""
     narrowed = everything or any(value is not None for name, value in options.items() if name != "state")
     if narrowed == bool(ids) and (ids or options["state"] is None):
-        raise click.UsageError("Give one or more event ids, or --all, or an option that says which.")
+        raise click.UsageError("Give one or more event ids, or --all, or a filter such as --reason TEXT.")
     config = load_config(config_path)
     wanted = wanted_of(config, options)
     if ids:

@@ -38,10 +38,10 @@ class Answers:
 @click.option("--crm", metavar="SYSTEM", help="The CRM: hubspot.")
 @click.option("--source", metavar="NAME", help="Your name for the account; part of the webhook's address. Default: stores.")
 @click.option("--public-url", metavar="URL", help='Our address as senders see it; "" while it is only tried on this machine.')
-@click.option("--country", metavar="CODE", help="Whose phone numbers are written without a country code: CA, FR, …")
+@click.option("--country", metavar="CODE", help="The country of phone numbers without a country code: CA, FR, …")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting that the booking system needs.")
 @click.option("--output", type=FILE, default=Path("connector.toml"), show_default=True, help="The file to write.")
-@click.option("--yes", is_flag=True, help="Ask nothing; take the defaults for what is not said.")
+@click.option("--yes", is_flag=True, help="Ask nothing; use the defaults for options that are not given.")
 @json_option
 @ends_well
 def init(output: Path, settings: tuple[str, ...], yes: bool, as_json: bool, **said: str | None) -> None:
@@ -52,7 +52,7 @@ def init(output: Path, settings: tuple[str, ...], yes: bool, as_json: bool, **sa
     from connector.cli import output as terminal
 
     if output.exists():
-        raise ConfigError([f"{output}: is there already; name another file with --output, or move it away"])
+        raise ConfigError([f"{output}: exists already; name another file with --output, or move it away"])
     answers = _ask(said, settings, asks=not (yes or as_json) and somebody_is_there())
     text, variables = _text(answers)
     _write(output, text, variables)
@@ -200,11 +200,11 @@ def _explain(output: Path, answers: Answers, variables: Mapping[str, str], addre
         click.echo(f"  export {name}={value}    # {what}")
     click.echo(f"\nThe address for the sender's webhook: {address}")
     click.echo(f"  More about it: connector/booking_systems/{answers.booking}/README.md and docs/integrations.md\n")
-    click.echo(f"Then:\n  connector check --config {output} --fix    # asks both sides, and says what is missing")
+    click.echo(f"Then:\n  connector check --config {output} --fix    # asks both systems and says what is missing")
     click.echo(f"  connector serve --config {output}")
     name = f"{answers.booking}_webhook_token".upper()
     if name in variables and not any(variable.endswith("PATH_KEY") for variable in variables):
-        click.echo("\nIs it reachable? This must answer 202 with the status held, since it says nothing of a booking:")
+        click.echo("\nIs it reachable? This must answer 202 with the status held, because it contains no booking:")
         click.echo(
             f'  curl -i -H "Authorization: ${name}" -H "Content-Type: application/json" -d \'{{"id": "test-1"}}\' {address}'
         )

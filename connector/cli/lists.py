@@ -123,7 +123,7 @@ def _show(kind: _Kind, config: Config, options: dict[str, Any], *, each: Callabl
     from connector.store import lists
 
     if options["as_json"] and options["json_lines"]:
-        raise click.UsageError("Say --json or --json-lines, not both.")
+        raise click.UsageError("Use --json or --json-lines, not both.")
     wanted = wanted_of(config, options)
     limit = options["limit"]
     rest = _Rest(read_stream(config, getattr(lists, kind.view), wanted), limit, each)
@@ -134,7 +134,7 @@ def _show(kind: _Kind, config: Config, options: dict[str, Any], *, each: Callabl
     else:
         terminal.stream_table(kind.columns, map(kind.cells, rest), empty=kind.empty)
     if rest.more:
-        click.echo(f"There are more; go on with --cursor {rest.last}", err=True)
+        click.echo(f"There are more; continue with --cursor {rest.last}", err=True)
 
 
 class _Rest:
@@ -171,7 +171,7 @@ def wanted_of(config: Config, options: Mapping[str, Any]) -> Wanted:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if since and until and since >= until:
-        raise click.UsageError("--until lies before --since")
+        raise click.UsageError("--until is earlier than --since")
     plain: Any = {name: options.get(name) for name in ("state", "source", "client_id", "customer_id", "reason", "cursor")}
     return lists.Wanted(**plain, since=since.timestamp() if since else None, until=until.timestamp() if until else None)
 

@@ -97,7 +97,7 @@ def event(found: Mapping[str, Any]) -> None:
     trace(found["trace"], indent="  ")
     if "body" in found:
         click.echo(
-            "body:" if found["body"] is not None else "body: not kept any more (30 days after all its events have ended)"
+            "body:" if found["body"] is not None else "body: no longer stored (dropped 30 days after all its events have ended)"
         )
         for line in (found["body"] or "").splitlines():
             click.echo(visible(line))
@@ -166,7 +166,7 @@ def conclude_checks(found: Sequence[Mapping[str, Any]], as_json: bool) -> None:
 def counts(result: Mapping[str, Any]) -> None:
     """Print what a backfill did, or would do."""
     would = result["dry_run"]
-    click.echo(f"{'Would be done' if would else 'Done'} for {result['source']}:")
+    click.echo(f"Result for {result['source']}{' (dry run)' if would else ''}:")
     for name, value in result.items():
         if name not in ("source", "dry_run"):
             click.echo(f"  {name.replace('_', ' '):<15} {value:>8,}")

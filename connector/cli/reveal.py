@@ -9,7 +9,7 @@ from connector.cli.common import operate, read
 
 def reveal_candidates(config: Any, item: dict[str, Any]) -> dict[str, Any]:
     """The item as listed, each candidate with the `customer` as the CRM has it now; personal data."""
-    from connector.store import views
+    from connector.store.reviews import views
 
     found = revealed(config, read(config, views.review, item["id"], absent=None))
     candidates = [{**one, "customer": found.get(one["customer_id"])} for one in item["candidates"]]

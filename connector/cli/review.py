@@ -57,7 +57,7 @@ review.add_command(list_reviews)
 def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) -> None:
     """Show one item, its candidates side by side with the evidence for each."""
     from connector.cli import output as terminal
-    from connector.store import views
+    from connector.store.reviews import views
 
     config = load_config(config_path)
     found = read(config, views.review, review_id, absent=None)
@@ -88,14 +88,14 @@ def link(review_id: int, customer_id: str, config_path: Path, as_json: bool) -> 
     """The person is CUSTOMER: link every client of the item, and let everything that waits go on."""
     config = load_config(config_path)
     operate(config, lambda to: to.decide(review_id, "link", customer_id, by=whoami()))
-    _tell(config, review_id, f"linked to {customer_id}; its events go on.", as_json)
+    _tell(config, review_id, f"linked to {customer_id}; its events continue.", as_json)
 
 
 @review.command("create")
 @many
 def create(**chosen: Any) -> None:
     """The person is none of the candidates: create one customer for all clients of the item."""
-    said = "a customer will be created; its events go on."
+    said = "a customer will be created; its events continue."
     _decide_many(chosen, lambda to, review: to.decide(review, "create", None, by=whoami()), said)
 
 
@@ -103,7 +103,7 @@ def create(**chosen: Any) -> None:
 @many
 def different(**chosen: Any) -> None:
     """As create, and remember that the person is none of the candidates, whichever client of the person asks next."""
-    said = "different people: a customer will be created, and nobody asks about these again."
+    said = "different people: a customer will be created, and this question is not asked again."
     _decide_many(chosen, lambda to, review: to.decide(review, "different", None, by=whoami()), said)
 
 
@@ -111,7 +111,7 @@ def different(**chosen: Any) -> None:
 @many
 def shared(**chosen: Any) -> None:
     """The address or number belongs to several people: it is no evidence by itself, and what waits for it is asked again."""
-    said = "the address or number counts as shared; what waits for it is asked again."
+    said = "the address or number counts as shared; the waiting events are processed again."
     _decide_many(chosen, lambda to, review: to.share(review, by=whoami()), said)
 
 
@@ -161,7 +161,7 @@ def _decide_many(chosen: dict[str, Any], act: Act, said: str) -> None:
 
 def _chosen(config: Config, chosen: dict[str, Any]) -> list[int]:
     """The ids that were given, or with --all those of the open items that --reason chooses."""
-    from connector.store import views
+    from connector.store.reviews import views
 
     ids, text = list(dict.fromkeys(chosen["ids"])), chosen["reason"].strip().casefold()
     if bool(ids) == chosen["every"] or chosen["every"] != bool(text):
@@ -194,7 +194,7 @@ def _each(config: Config, act: Act, ids: list[int]) -> dict[int, str]:
 def _tell(config: Config, review_id: int, said: str, as_json: bool) -> None:
     """Print what was done; as JSON, the item as `show --json` would answer it now."""
     from connector.cli import output as terminal
-    from connector.store import views
+    from connector.store.reviews import views
 
     if as_json:
         terminal.show_json(read(config, views.review, review_id, absent=None))

@@ -50,7 +50,7 @@ def demo(once: bool, port: int, booking: str, crm: str) -> None:
     type=click.Choice(["all", "receiver", "worker"]),
     default="all",
     show_default=True,
-    help="What this one does, where several work on one PostgreSQL database.",
+    help="What this process does, if several share one PostgreSQL database.",
 )
 @ends_well
 def serve(config_path: Path, no_worker: bool, role: str) -> None:

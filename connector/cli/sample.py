@@ -112,7 +112,7 @@ def _say(said: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         if advice := _ADVICE.get(said["answer"]):
             click.echo(advice, err=True)
         return
-    click.echo(f"{said['address']} answered 202: deliveries reach the service, and their proof is right.")
+    click.echo(f"{said['address']} answered 202: the service accepts deliveries, and the token or signature is right.")
     if said["event"] is not None:
         after = " and discarded again" if said["state"] == "held" else ""
-        click.echo(f"The sample is event {said['event']}: {said['state']}{after}, since it says nothing of a booking.")
+        click.echo(f"The sample is event {said['event']}: {said['state']}{after}, because it contains no booking.")

@@ -83,5 +83,5 @@ def check_base_url(tables: Faults, table: str, url: str | None, *, plain: bool) 
         tables.fault(table, "base_url", str(error))
     else:
         if is_exposed(url) and not plain:
-            text = "is plain http to another machine: keys and customers would travel readable; use https"
-            tables.fault(table, "base_url", f"{text}, or add allow_plain_http = true where that network is yours alone")
+            text = "is plain http to another machine: keys and customer data would be sent unencrypted; use https"
+            tables.fault(table, "base_url", f"{text}, or add allow_plain_http = true if that network is private")

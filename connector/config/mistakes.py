@@ -48,7 +48,7 @@ def reference(text: str, environ: Mapping[str, str]) -> str | None:
     else:
         return None
     name = name if looks_like_a_variable(name) else "NAME"
-    return f'is the name of a variable in text, and would be sent as it stands; write {{ env = "{name}" }}'
+    return f'is the name of a variable in text, and would be sent as text; write {{ env = "{name}" }}'
 
 
 def toml_fault(message: str, text: str) -> str:
@@ -60,9 +60,9 @@ def toml_fault(message: str, text: str) -> str:
         number, key = _key_at(lines, number)
         table = next((header[1] for line in reversed(lines[:number]) if (header := _HEADER.match(line))), "")
         inside = f" in {table}" if table else ""
-        return f"line {number}: {key} stands there a second time{inside}; remove one of the two"
+        return f"line {number}: {key} is given a second time{inside}; remove one of the two"
     if "Cannot declare" in message and (header := _HEADER.match(lines[number - 1])):
-        return f"line {number}: the table {header[1]} stands there a second time; join the two"
+        return f"line {number}: the table {header[1]} is given a second time; join the two"
     return f"is not valid TOML: {message}; correct it there (text needs quotes)"
 
 

@@ -69,9 +69,9 @@ def _check_other(
 ) -> None:
     secret = operator.token.get_secret_value()
     if operator.name in taken:
-        tables.fault(where, "name", f"is that of {taken[operator.name]} as well; give each operator a name of its own")
+        tables.fault(where, "name", f"is the same as that of {taken[operator.name]}; give each operator a name of its own")
     if secret in tokens:
-        tables.fault(where, "token", f"is that of {tokens[secret]} as well; give each operator a token of its own")
+        tables.fault(where, "token", f"is the same as that of {tokens[secret]}; give each operator a token of its own")
 
 
 def check_status(tables: Tables, status: StatusSettings, *, is_local: bool, has_url: bool) -> None:

@@ -132,6 +132,13 @@ class CrmSettings(Section):
         return None
 
 
+class WaitingCrmSettings(CrmSettings):
+    """Of a CRM that would keep a second record of one appointment."""
+
+    #: How long after a try to record an appointment that had no clear answer its record may still appear, by an assumption.
+    wait_minutes: Annotated[float, Field(ge=0, le=1440)] = 2.0
+
+
 #: Who is taken where more than one customer fits.
 SeveralCandidates = Literal["hold", "oldest", "latest_activity"]
 
@@ -277,7 +284,7 @@ class _Accounts:
         for name, table, model in self._named("booking", self.systems.booking_systems(), self.systems.booking):
             where, given = f"booking.{name}", dict(table)
             if not model.own_verification and "webhook" not in table:
-                text = 'is missing; say how deliveries prove themselves, for example verify = "token" ("none" must be said)'
+                text = 'is missing; choose how webhooks are verified: verify = "token", "hmac", "standard-webhooks" or "none"'
                 self.tables.fault(f"{where}.webhook", "verify", text)
                 given["webhook"] = {"verify": "none"}
             settings = self.tables.read(model, given, where)
@@ -336,11 +343,11 @@ class _Accounts:
         if settings.webhook is None:
             return
         if settings.webhook.verify == "none":
-            text = 'is "none": whoever knows the address can post bookings; use "token" or "hmac" where the sender can'
+            text = 'is "none": anybody who knows the address can post bookings; use "token" or "hmac" where the sender can'
             self.tables.warn(f"{where}.webhook", "verify", text)
         hook = settings.webhook
         if hook.verify == "hmac" and hook.timestamp_header is None and "{header:" not in hook.signed.lower():
-            text = "covers neither a time nor an id: whoever recorded a delivery can send it again; sign one if the sender can"
+            text = "covers neither a time nor an id: who records a delivery can send it again; sign one if the sender can"
             self.tables.warn(f"{where}.webhook", "signed", text)
         for line in self.systems.webhook_faults(settings.webhook, where=f"{where}.webhook"):
             self.tables.faults.append(f"{self.tables.file}: {line}")

@@ -14,7 +14,7 @@ from connector.model.capabilities import Capability, CrmCapability
 from connector.model.errors import RemoteError
 from connector.model.fields import FieldRule, FieldValue, Value
 from connector.model.persons import Customer, NewCustomer
-from connector.model.problems import Check
+from connector.model.problems import Check, Topic
 from connector.remote.fields import Changes, Field, Kind, fault, is_user, plan
 from connector.remote.http import Remote
 from connector.remote.integration import Integration
@@ -43,6 +43,8 @@ class CRM(Integration):
     capabilities: frozenset[Capability] = frozenset({CrmCapability.FOLLOWS_MERGES})
     #: Seconds after a try without a clear answer in which the record may still appear there: none is made again before.
     settle_seconds: float = 0.0
+    #: The same for the record of an appointment, which hardly any CRM refuses a second time.
+    record_settle_seconds: float = 0.0
     #: Whether some sync records appointments here; what only these need is checked only then.
     records: bool = False
     #: Whether some sync chooses owners.
@@ -160,28 +162,28 @@ class CRM(Integration):
         """Compare the rules with the live schema, which is read again; an error for each rule that cannot be carried out."""
         if not (self.rules or self.owned):
             return []
-        identity = f"{self.remote.account}.fields"
+        topic = Topic(self.remote.account, "fields")
         try:
             known = self.schema = await self._read_schema()
         except RemoteError as error:
-            return [Check(id=identity, level="error", message=str(error), hint=error.hint)]
+            return [Check(topic=topic, level="error", message=str(error), hint=error.hint)]
         hint = "Correct it in [sync.fields] or in the CRM; until then the field is left out."
         faults = [text for rule in self.rules if (text := fault(rule, known)) is not None]
-        found = [Check(id=identity, level="error", message=f"{self.title}: {text}", hint=hint) for text in faults]
+        found = [Check(topic=topic, level="error", message=f"{self.title}: {text}", hint=hint) for text in faults]
         if self.owned and self.owner_field and (owner := self._owner_fault(known[self.owner_field])) is not None:
             found.append(owner)
-        return found or [Check(id=identity, level="ok", message=f"{self.title}: the fields of [sync.fields] can be written")]
+        return found or [Check(topic=topic, level="ok", message=f"{self.title}: the fields of [sync.fields] can be written")]
 
     def _owner_fault(self, about: Field) -> Check | None:
         """What is wrong with the users: none is shown, or some that are named are not among them. No address is repeated."""
         unknown = sum(not is_user(about, user) for user in self.named_users)
         if about.options and not unknown:
             return None
-        text, hint = "no user is shown who could own a customer", "Let our user read the CRM's users."
+        text, hint = "the CRM shows no user who could own a customer", "Let our user read the CRM's users."
         if about.options:
             text = f"{unknown} of the users that [sync.owner] names {'is' if unknown == 1 else 'are'} no active user there"
             hint = "Compare `users` and `otherwise` with the CRM; until then nobody is chosen for these staff."
-        return Check(id=f"{self.remote.account}.owner", level="error", message=f"{self.title}: {text}", hint=hint)
+        return Check(topic=Topic(self.remote.account, "owner"), level="error", message=f"{self.title}: {text}", hint=hint)
 
     @abstractmethod
     async def record_appointment(self, customer_id: str, appointment: Appointment, marker: str, record_id: str | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from connector.model.bookings import Reading
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delivery:
     """One verified webhook request, as it arrived, with what the adapter made of it.
 

@@ -141,11 +141,6 @@ class ActionRefused(AccountPaused):
         self.action = action
         self.certain = certain
 
-    @property
-    def waits_for(self) -> str:
-        """What an event waits for that needs this action; `connector events show` prints it."""
-        return waits_for(self.account, self.action)
-
 
 class LimitReached(AccountPaused):
     """The account's calls are used up for longer than a call can wait; it ends by itself after `retry_after` seconds."""
@@ -165,17 +160,6 @@ class Lasting(Transient):
 
 #: Problems of a remote system that end by themselves: whoever walks through many records waits and asks again.
 PASSING = (Unavailable, RateLimited, LimitReached, Transient)
-
-
-def waits_for(account: str, action: str) -> str:
-    """The name under which events wait for one kind of action of an account."""
-    return f"{account}: {action}"
-
-
-def waited_for(name: str) -> tuple[str, str]:
-    """The account, and the kind of action (empty: the whole account), that `name` stands for."""
-    account, _, action = name.partition(": ")
-    return account, action
 
 
 class Conflict(RemoteError):

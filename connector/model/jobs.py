@@ -44,6 +44,18 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """What an event waits for that cannot go on: an account, or one kind of its actions (None: the whole account)."""
+
+    account: str
+    action: str | None = None
+
+    def __str__(self) -> str:
+        """As `connector events show` and the status page name it."""
+        return self.account if self.action is None else f"{self.account}: {self.action}"
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What becomes of a claimed event."""
 
@@ -52,7 +64,7 @@ class Verdict:
     hint: str | None = None
     #: Unix time of the next try, for `queued` and `retrying`.
     due: float | None = None
-    #: The account whose recovery wakes the lane; then `due` does not count.
-    waits_for: str | None = None
+    #: What wakes the lane once it works again; then `due` does not count.
+    waits_for: Awaited | None = None
     #: False for a snooze: this try does not count as an attempt.
     counts: bool = True

@@ -32,7 +32,7 @@ def period(since: str | None, until: str | None, now: datetime) -> tuple[datetim
     start = moment(since, "--since", now=now) if since else datetime.combine(now.date() - DEFAULT_PAST, time(), UTC)
     end = moment(until, "--until", end=True, now=now) if until else datetime.combine(now.date() + DEFAULT_FUTURE, time(), UTC)
     if start >= end:
-        raise ValueError("--until lies before --since")
+        raise ValueError("--until is earlier than --since")
     return start, end
 
 

@@ -17,7 +17,7 @@ from connector.crms.base import CRM
 from connector.model.bookings import Event
 from connector.model.dates import moment_of
 from connector.model.errors import LimitReached, RemoteError
-from connector.model.problems import Check, Level
+from connector.model.problems import ACCOUNT, Check, Level, Topic
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.integration import Integration
 from connector.store import Store, shared, views
@@ -42,7 +42,7 @@ def configuration(config: Config) -> list[Check]:
     name = config.path.name
     found = [
         Check(
-            id="config.secrets",
+            topic=Topic("config", "secrets"),
             level="warning",
             message=f"{key} is written in plain text in {name}",
             hint='Move it out of the file: { env = "NAME" } or { file = "path" }.',
@@ -51,14 +51,15 @@ def configuration(config: Config) -> list[Check]:
     ]
     if found and (mode := config.path.stat().st_mode & 0o777) & 0o077:
         text = f"{name} holds secrets, and other users of this machine can read it (mode {mode:04o})"
-        found.append(Check(id="config.mode", level="warning", message=text, hint=f"Run `chmod 600 {config.path}`."))
-    found += [Check(id="config.file", level="warning", message=text) for text in config.warnings]
+        hint = f"Run `chmod 600 {config.path}`."
+        found.append(Check(topic=Topic("config", "mode"), level="warning", message=text, hint=hint))
+    found += [Check(topic=Topic("config", "file"), level="warning", message=text) for text in config.warnings]
     for source, booking in config.booking.items():
         if booking.default_country is None:
-            text = "phone numbers without a country code are not used to find anybody"
+            text = "phone numbers without a country code are not used to find customers"
             hint = f'Set default_country in [booking.{source}], for example "CA".'
-            found.append(Check(id=f"booking.{source}.default_country", level="warning", message=text, hint=hint))
-    return found or [Check(id="config.file", level="ok", message=f"{name} is valid")]
+            found.append(Check(topic=Topic(f"booking.{source}", "default_country"), level="warning", message=text, hint=hint))
+    return found or [Check(topic=Topic("config", "file"), level="ok", message=f"{name} is valid")]
 
 
 def database(opened: Database) -> list[Check]:
@@ -67,7 +68,7 @@ def database(opened: Database) -> list[Check]:
     if opened.new:
         hint = "Right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
         text = f"new database: there was no {opened.name} when this process started"
-        found.append(Check(id="database.new", level="warning", message=text, hint=hint))
+        found.append(Check(topic=Topic("database", "new"), level="warning", message=text, hint=hint))
     return found
 
 
@@ -79,17 +80,17 @@ async def processes(store: Store) -> list[Check]:
     both = "receiver and worker"
     said = ", ".join(f"{both if one['role'] == 'all' else one['role']} on {one['host']} (pid {one['pid']})" for one in alive)
     if any(one["role"] != "receiver" for one in alive):
-        return [Check(id="processes", level="ok", message=said)]
+        return [Check(topic=Topic("processes"), level="ok", message=said)]
     hint = "Start `connector serve` with `--role worker`, or without --role and --no-worker."
     text = f"no process with a worker is alive: deliveries are stored and wait ({said or 'nor any other'})"
-    return [Check(id="processes", level="warning", message=text, hint=hint)]
+    return [Check(topic=Topic("processes"), level="warning", message=text, hint=hint)]
 
 
 def modes(path: Path) -> list[Check]:
     """Files beside the database at `path` that others on this machine can read: they hold personal data, or what lets in."""
     return [
         Check(
-            id="database.mode",
+            topic=Topic("database", "mode"),
             level="warning",
             message=f"other users of this machine can read {file.name} (mode {mode:04o})",
             hint=f"Run `chmod 600 {file}`.",
@@ -111,15 +112,15 @@ async def restored(store: Store, sources: Iterable[str]) -> list[Check]:
     if not missing:
         return []
     text = (
-        f"the database is a backup of {moment_of(made)}, put in place {moment_of(at)}: what came between is not in it."
-        " Customers and appointments are looked for before they are made, from now on and without end, so that none is made"
-        " twice; reviews decided between are asked again, links changed between are the old ones"
+        f"the database is a backup of {moment_of(made)}, restored at {moment_of(at)}: it does not hold what came between."
+        " From now on connector looks for each customer and appointment before it creates one, so that none is created twice."
+        " Reviews decided between are asked again; links changed between have their old value"
     )
     day = f"{datetime.fromtimestamp(made, UTC):%Y-%m-%d}"
     runs = " and ".join(f"`connector backfill {source} --since {day}`" for source in missing)
     drift = " and ".join(f"`connector check --drift {source} --fix`" for source in missing)
-    hint = f"Run {runs}, then {drift}. This is said until the backfill is done."
-    return [Check(id="database.restored", level="warning", message=text, hint=hint)]
+    hint = f"Run {runs}, then {drift}. This warning stays until the backfill is done."
+    return [Check(topic=Topic("database", "restored"), level="warning", message=text, hint=hint)]
 
 
 async def clock(store: Store, now: float) -> list[Check]:
@@ -128,12 +129,14 @@ async def clock(store: Store, now: float) -> list[Check]:
     if newest is None or newest <= now + AHEAD:
         return []
     text = (
-        f"the newest delivery is of {moment_of(newest)}, and now it is {moment_of(now)}: the clock was set back, or was ahead"
+        f"the newest delivery was received at {moment_of(newest)}, but now it is {moment_of(now)}:"
+        " the clock was set back, or was ahead before"
     )
     hint = (
-        "Correct the clock of this machine. Retries that were planned meanwhile wait until their time, or for `events retry`."
+        "Correct the clock of this machine. Retries planned meanwhile wait for their time;"
+        " `connector events retry` starts them at once."
     )
-    return [Check(id="process.clock", level="warning", message=text, hint=hint)]
+    return [Check(topic=Topic("process", "clock"), level="warning", message=text, hint=hint)]
 
 
 def large_wal(opened: Database) -> list[Check]:
@@ -143,7 +146,7 @@ def large_wal(opened: Database) -> list[Check]:
         return []
     text = f"{opened.name}-wal has grown to {size // 1024**2:,} MB"
     hint = "Close the program that has the database open for reading; the file shrinks by itself after that."
-    return [Check(id="database.wal", level="warning", message=text, hint=hint)]
+    return [Check(topic=Topic("database", "wal"), level="warning", message=text, hint=hint)]
 
 
 def backup(settings: DatabaseSettings, now: float) -> list[Check]:
@@ -158,7 +161,7 @@ def backup(settings: DatabaseSettings, now: float) -> list[Check]:
     hint = (
         "Run `connector backup FILE`, best every night; `[database] backup_warning_days = 0` if something else makes backups."
     )
-    return [Check(id="database.backup", level="warning", message=said, hint=hint)]
+    return [Check(topic=Topic("database", "backup"), level="warning", message=said, hint=hint)]
 
 
 async def readable_again(syncs: Mapping[str, Sync], store: Store) -> list[Check]:
@@ -170,7 +173,7 @@ async def readable_again(syncs: Mapping[str, Sync], store: Store) -> list[Check]
         if number:
             text = f"{number:,} held {'event' if number == 1 else 'events'} can be read with the present settings"
             hint = f'Run `connector events retry --all --source {source} --reason "cannot be read"`.'
-            found.append(Check(id=f"booking.{source}.readable", level="warning", message=text, hint=hint))
+            found.append(Check(topic=Topic(f"booking.{source}", "readable"), level="warning", message=text, hint=hint))
     return found
 
 
@@ -189,7 +192,7 @@ async def long_held(store: Store, days: float, now: float) -> list[Check]:
     what = "1 event is" if number == 1 else f"{number:,} events are"
     text = f"{what} held for more than {days:g} days, the first since {moment_of(since)}; their bodies are kept with them"
     hint = f"See `connector events list --state held --until {math.ceil(days)}d`; decide, retry or discard them."
-    return [Check(id="events.held", level="warning", message=text, hint=hint)]
+    return [Check(topic=Topic("events", "held"), level="warning", message=text, hint=hint)]
 
 
 async def ids(store: Store) -> list[Check]:
@@ -199,7 +202,7 @@ async def ids(store: Store) -> list[Check]:
         deliveries = "1 delivery" if n == 1 else f"{n:,} deliveries"
         text = f"{deliveries} to {source} came under an id seen before, with another body: its ids are not unique per event"
         hint = "Nothing is lost: each was taken as a further event. See docs/events.md on duplicates."
-        found.append(Check(id=f"booking.{source}.event_ids", level="warning", message=text, hint=hint))
+        found.append(Check(topic=Topic(f"booking.{source}", "event_ids"), level="warning", message=text, hint=hint))
     return found
 
 
@@ -216,7 +219,7 @@ def open_files(share: float = 0.8) -> list[Check]:
         return []
     hint = "Look at who keeps connections open, or raise the limit (LimitNOFILE of systemd, ulimits of compose)."
     text = f"{used:,} of {limit:,} files and connections are open"
-    return [Check(id="process.files", level="error" if used >= limit else "warning", message=text, hint=hint)]
+    return [Check(topic=Topic("process", "files"), level="error" if used >= limit else "warning", message=text, hint=hint)]
 
 
 def raise_file_limit(wanted: int = 65_536) -> int:
@@ -240,9 +243,9 @@ async def fix(connections: Connections) -> list[Check]:
     for adapter in connections.adapters():
         account = adapter.remote.account
         try:
-            found += [Check(id=f"{account}.fixed", level="ok", message=text) for text in await adapter.fix()]
+            found += [Check(topic=Topic(account, "fixed"), level="ok", message=text) for text in await adapter.fix()]
         except RemoteError as error:
-            found.append(Check(id=f"{account}.fix", level="error", message=str(error), hint=error.hint))
+            found.append(Check(topic=Topic(account, "fix"), level="error", message=str(error), hint=error.hint))
     return found
 
 
@@ -268,15 +271,15 @@ def _refused(breaker: CircuitBreaker) -> list[Check]:
         if level == "error":
             said, hint = f"its events wait since {moment_of(entry.since)}, all others go on", entry.error.hint
         elif breaker.refusals().get(action) is entry:
-            said, hint = f"last at {moment_of(entry.last)}; other events are not concerned so far", entry.error.hint
+            said, hint = f"last at {moment_of(entry.last)}; other events are not affected so far", entry.error.hint
         else:
-            said, hint = f"last at {moment_of(entry.last)}; it is not refused any more", ""
-        identity = f"{breaker.account}.refused.{action.replace(' ', '_')}"
-        found.append(Check(id=identity, level=level, message=f"{entry.error}; {said}", hint=hint))
+            said, hint = f"last at {moment_of(entry.last)}; it is no longer refused", ""
+        topic = Topic(breaker.account, "refused", action)
+        found.append(Check(topic=topic, level=level, message=f"{entry.error}; {said}", hint=hint))
     if (lately := breaker.lately()) is not None:
         at, error = lately
         text = f"{error}; last at {moment_of(at)}; the account has answered since"
-        found.append(Check(id=f"{breaker.account}.refused", level="warning", message=text, hint=error.hint))
+        found.append(Check(topic=Topic(breaker.account, "refused"), level="warning", message=text, hint=error.hint))
     return found
 
 
@@ -287,12 +290,12 @@ def _failure(breaker: CircuitBreaker, error: RemoteError) -> Check:
         # A probe that has to wait for the end of the limit does not know its cause.
         error = breaker.error if isinstance(breaker.error, LimitReached) else error
         text = f"{error}; limited until {breaker.limited_until}"
-        return Check(id=f"{account}.account", level="error", message=text, hint=error.hint)
+        return Check(topic=Topic(account, ACCOUNT), level="error", message=text, hint=error.hint)
     hint = error.hint or (
-        "Nothing is lost: events wait and go on by themselves when it answers."
+        "Nothing is lost: events wait and continue by themselves when it answers."
         f" If it lasts, look at base_url in [{account}] and check DNS, firewall and proxy."
     )
-    return Check(id=f"{account}.account", level="error", message=str(error), hint=hint)
+    return Check(topic=Topic(account, ACCOUNT), level="error", message=str(error), hint=hint)
 
 
 async def _account(adapter: Integration) -> Sequence[Check]:
@@ -305,12 +308,12 @@ async def _account(adapter: Integration) -> Sequence[Check]:
         # What was wrong may just have been fixed; whoever watches the account wakes its events at the next probe.
         adapter.remote.breaker.reset()
         adapter.remote.breaker.try_again()
-        found = [Check(id=f"{account}.account", level="ok", message=f"{adapter.title} answers and accepts the key")]
+        found = [Check(topic=Topic(account, ACCOUNT), level="ok", message=f"{adapter.title} answers and accepts the key")]
     try:
         more = await adapter.checks()
         if isinstance(adapter, CRM):
             more = [*more, *await adapter.field_checks()]
     except RemoteError as error:
-        more = [Check(id=f"{account}.checks", level="error", message=str(error), hint=error.hint)]
+        more = [Check(topic=Topic(account, "checks"), level="error", message=str(error), hint=error.hint)]
     said = {check.message for check in found}
     return [*found, *(check for check in more if check.message not in said)]

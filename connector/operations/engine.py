@@ -14,6 +14,7 @@ import structlog
 
 from connector.config.settings import Config
 from connector.model.errors import ConnectorError
+from connector.model.jobs import Awaited
 from connector.remote.integration import Integration
 from connector.store import Store
 from connector.sync.locks import IdentityLocks
@@ -47,6 +48,7 @@ class Engine:
         self.shared_accounts = SharedAccounts(store, self.breakers, self.account_checks, lambda: self.taking_part.leads)
         self.taking_part = TakingPart(store, self.worker, self.shared_accounts, clock)
         self.taking_part.on_replaced.append(self._lead_no_more)
+        self.taking_part.on_round.append(lambda: connections.take_renewed(store))
         self._tasks: list[asyncio.Task[None]] = []
         self._leading: list[asyncio.Task[None]] = []
         self._log = structlog.get_logger("connector.operations.engine").bind()
@@ -89,8 +91,10 @@ class Engine:
         if self.store.database.shared:
             await self.taking_part.look()
             self._spawn(self.taking_part.run())
+        leads = (lambda: self.taking_part.leads) if self.store.database.shared else None
         self.watchers = [
-            Watcher(adapter.remote.breaker, self._probe(adapter), self._recovered) for adapter in self.connections.adapters()
+            Watcher(adapter.remote.breaker, self._probe(adapter), self._recovered, leads=leads)
+            for adapter in self.connections.adapters()
         ]
         for watcher in self.watchers:
             self._spawn(watcher.run())
@@ -166,7 +170,7 @@ class Engine:
                 task.cancel()
         await self.worker.run()
 
-    async def _recovered(self, wanted: str, *, one: bool = False) -> None:
+    async def _recovered(self, wanted: Awaited, *, one: bool = False) -> None:
         woken = await self.store.lanes.wake(wanted, self.clock(), one=one)
         if woken and not one:
             self._log.info("events go on", account=wanted, clients=woken)

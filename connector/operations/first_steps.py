@@ -28,7 +28,7 @@ def _proof(name: str, settings: BookingSettings) -> str:
     if settings.own_verification and webhook is None:
         return f"the signature of {settings.system}, made with a secret of [booking.{name}]"
     if webhook is None or webhook.verify == "none":
-        return "no header: whoever knows the address can send"
+        return "no header: anybody who knows the address can send"
     if webhook.verify == "token":
         if webhook.header is None or webhook.header.lower() == "authorization":
             return f"`Authorization: Bearer TOKEN`, with a token of [booking.{name}.webhook]"

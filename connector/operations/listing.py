@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connector.store import Store, lists, pages, views
+from connector.store import Store, lists, pages
+from connector.store.reviews import views as review_views
 
 _KINDS = {"events": pages.events, "links": pages.links, "reviews": pages.reviews}
 
@@ -25,5 +26,5 @@ class Lists:
         page = await self._read(_KINDS[kind], lists.Wanted(**wanted))
         found: dict[str, Any] = {"rows": page.rows, "cursor": page.cursor, "partly": page.partly}
         if kind == "reviews":
-            found["reasons"] = await self._read(views.open_reviews)
+            found["reasons"] = await self._read(review_views.open_reviews)
         return {**found, "sources": await self._read(lists.sources)}

@@ -141,7 +141,7 @@ class Operations(People):
         answers = await checks.accounts(connections)
         self._engine.account_checks.save(answers)
         refused = checks.refused_actions(connections)
-        return [check.model_dump() for check in [*found, *answers, *refused]]
+        return [check.as_dict() for check in [*found, *answers, *refused]]
 
     async def backfill(self, source: str, since: str | None, until: str | None, dry_run: bool = False) -> dict[str, Any]:
         """Start a backfill, or join the same one where it runs already. Raises Refused where that cannot be."""

@@ -18,6 +18,7 @@ from connector.model.links import Link
 from connector.operations.engine import Engine
 from connector.operations.running import Refused
 from connector.store import views
+from connector.store.reviews import views as review_views
 from connector.sync.matching import comparison
 
 #: Bookings of one client whose stored id is cleared by one command, for products that keep it with the booking.
@@ -58,7 +59,7 @@ class People:
         """
         refusal, events = await self._store.reviews.share(review, by, self._engine.clock())
         if refusal is not None:
-            raise Refused(refusal, hint=f"`connector review show {review}` says how it stands.")
+            raise Refused(refusal, hint=f"`connector review show {review}` shows its state.")
         self._log.info("key treated as shared", review=review, events=len(events), by=by)
         self._engine.worker.wake()
         return events
@@ -68,7 +69,7 @@ class People:
         before = await self._links_of(review)
         refusal, said = await self._store.reviews.undo(review, by, self._engine.clock())
         if refusal is not None:
-            raise Refused(refusal, hint=f"`connector review show {review}` says how it stands.")
+            raise Refused(refusal, hint=f"`connector review show {review}` shows its state.")
         self._log.info("review opened again", review=review, by=by)
         said += await self._clear_removed(before)
         self._engine.worker.wake()
@@ -99,7 +100,7 @@ class People:
         Nothing of it is stored; that it was read is logged. The first client that is still there is the one that is compared.
         Raises Refused where there is no such item.
         """
-        item = await self._store.read(views.review, review)
+        item = await self._store.read(review_views.review, review)
         if item is None:
             raise Refused(f"There is no review {review}.", hint="`connector review list` shows what is open.")
         self._log.info("review revealed", review=review, by=by)
@@ -110,7 +111,7 @@ class People:
             {"source": source, "client_id": id_, "url": self._address("booking", source, id_), "record": _shown(client)}
             for source, id_, client in clients
         ]
-        about_key = review in await self._store.read(views.about_keys)
+        about_key = review in await self._store.read(review_views.about_keys)
         linked = any(client["linked"] for client in item["clients"])
         return {**item, "clients": shown, "candidates": candidates, "about_key": about_key, "linked": linked}
 
@@ -139,7 +140,7 @@ class People:
 
     async def _links_of(self, review: int) -> list[Link]:
         """The links that the clients of an item have now."""
-        item = await self._store.read(views.review, review)
+        item = await self._store.read(review_views.review, review)
         found = [await self._store.links.find(c["source"], c["client_id"]) for c in (item["clients"] if item else ())]
         return [link for link in found if link is not None]
 
@@ -158,7 +159,7 @@ class People:
             return []
         if not adapter.can(BookingCapability.READS_LINKS):
             return [
-                f"What {adapter.title} holds for the client cannot be read: remove the id {link.customer_id} there by hand."
+                f"{adapter.title} does not show the id that it holds for the client: remove {link.customer_id} there by hand."
             ]
         try:
             places = await self._places(adapter, link)
@@ -169,7 +170,7 @@ class People:
             ]
         if left:
             return [
-                f"{adapter.title} still holds the id {link.customer_id}: remove it there by hand. It is not believed any more."
+                f"{adapter.title} still holds the id {link.customer_id}: remove it there by hand. connector ignores it now."
             ]
         return [f"The id {link.customer_id} was removed from {adapter.title}."] if places else []
 
@@ -183,7 +184,7 @@ class People:
 
     async def _check_unlinked(self, review: int) -> None:
         """The sync believes a link before it looks anybody up, so it would create nothing for a linked client."""
-        item = await self._store.read(views.review, review)
+        item = await self._store.read(review_views.review, review)
         # One that was decided before is refused as that, also where the client is linked because of the decision.
         waiting = item["clients"] if item and item["decision"] is None else ()
         linked = next((client for client in waiting if client["linked"]), None)
@@ -194,7 +195,7 @@ class People:
 
     async def _check_customer(self, review: int, customer_id: str | None) -> None:
         """A typing error must not become a link."""
-        item = await self._store.read(views.review, review)
+        item = await self._store.read(review_views.review, review)
         crm = self._engine.connections.crms.get(item["crm"]) if item else None
         if crm is None or customer_id is None:
             return

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from connector import __version__
 from connector.booking_systems.base import BookingSystem
 from connector.model.errors import AccountPaused, ConnectorError, LimitReached, RemoteError
-from connector.model.problems import Check
+from connector.model.problems import DELIVERIES, WORKER, Check, Topic
 from connector.operations import checks
 from connector.operations.engine import Engine
 from connector.operations.first_steps import first_steps
@@ -19,6 +19,7 @@ from connector.operations.listing import Lists
 from connector.remote.integration import Integration
 from connector.store import views
 from connector.store.backup import last_backup
+from connector.store.reviews import views as review_views
 from connector.store.shared import processes
 from connector.store.tallies import Tally
 
@@ -98,6 +99,9 @@ class Overview:
 
     async def status(self) -> dict[str, Any]:
         """Answer what `/status.json` shows."""
+        return await self._status(await self.checks())
+
+    async def _status(self, found: Sequence[Check]) -> dict[str, Any]:
         read = self._engine.store.read
         now = time.time()
         last = await read(views.last_deliveries)
@@ -110,7 +114,7 @@ class Overview:
             "links": await read(views.link_count),
             "database": {**self._engine.store.database.sizes(), **self._backed_up(), **await self._processes()},
             "unmatched": self._unmatched(),
-            "checks": [check.model_dump() for check in await self.checks()],
+            "checks": [check.as_dict() for check in found],
         }
 
     async def page(self) -> dict[str, Any]:
@@ -118,19 +122,21 @@ class Overview:
         read = self._engine.store.read
         held = await read(views.events, state="held", limit=HELD)
         # What waits for the decision about a person is shown once, with the candidates.
-        reviewed = await read(views.under_review, held)
+        reviewed = await read(review_views.under_review, held)
         held = [event for event in held if event["id"] not in reviewed]
-        reasons = await read(views.open_reviews)
-        status = await self.status()
+        reasons = await read(review_views.open_reviews)
+        found = await self.checks()
+        status = await self._status(found)
         silent = [name for name, source in status["sources"].items() if source["last_delivery_at"] is None]
         return {
             **status,
+            "checks": found,
             "first_steps": [first_steps(self._engine.config, name) for name in silent],
             "decisions": await read(views.decisions),
             "held": [{**event, "since": event["updated_at"]} for event in held],
-            "reviews": await read(views.desk, limit=REVIEWS),
+            "reviews": await read(review_views.oldest, limit=REVIEWS),
             "open_reviews": sum(reasons.values()),
-            "decided": await read(views.decided),
+            "decided": await read(review_views.decided),
             "ignored_without_identity": await read(views.ignored_clients),
             "chart": await read(views.last_day, time.time()),
         }
@@ -143,13 +149,13 @@ class Overview:
                 # A write that writes nothing would also succeed on a disk that takes nothing.
                 await self._engine.store.upkeep.count(Tally.READINESS_CHECK)
         except TimeoutError:
-            return [Check(id="database", level="error", message="The database's writer does not answer.")]
+            return [Check(topic=Topic("database"), level="error", message="The database's writer does not answer.")]
         except ConnectorError as error:
-            return [Check(id="database", level="error", message=str(error), hint=error.hint)]
+            return [Check(topic=Topic("database"), level="error", message=str(error), hint=error.hint)]
         if (refusal := database.refuses()) is not None:
             hint = f"{refusal.hint} Deliveries are refused with 503 until then.".strip()
-            return [Check(id="disk", level="error", message=str(refusal), hint=hint)]
-        return [Check(id="database", level="ok", message="Deliveries can be stored.")]
+            return [Check(topic=Topic("disk"), level="error", message=str(refusal), hint=hint)]
+        return [Check(topic=Topic("database"), level="ok", message="Deliveries can be stored.")]
 
     def _backed_up(self) -> dict[str, float | None]:
         settings = self._engine.config.database
@@ -182,10 +188,11 @@ class Overview:
         found = checks.open_files()
         if not self._works and not self._engine.store.database.shared:
             text = "the worker is off (--no-worker): deliveries are stored and wait"
-            found.append(Check(id="worker", level="warning", message=text, hint="Start `connector serve` without --no-worker."))
+            hint = "Start `connector serve` without --no-worker."
+            found.append(Check(topic=WORKER, level="warning", message=text, hint=hint))
         if (problem := self._engine.worker.problem) is not None:
-            hint = "Nothing is worked on until it can; the log has the details."
-            found.append(Check(id="worker", level="error", message=f"the queue cannot be read: {problem}", hint=hint))
+            hint = "No event is processed until it can be read; the log has the details."
+            found.append(Check(topic=WORKER, level="error", message=f"the queue cannot be read: {problem}", hint=hint))
         if (missed := self._nearly()) is not None:
             found.append(missed)
         return [*found, *(check for source in self._engine.connections.booking if (check := self._refusals(source)))]
@@ -210,7 +217,7 @@ class Overview:
         addresses = ", ".join(f"/webhooks/{name}" for name in self._engine.config.booking)
         text = f"a POST to {missed.path} matched no webhook address, last at {views.moment(missed.at)}"
         hint = f"If it was the sender, correct the address there. The addresses here: {addresses}"
-        return Check(id="webhooks.unmatched", level="warning", message=text, hint=hint)
+        return Check(topic=Topic("webhooks", "unmatched"), level="warning", message=text, hint=hint)
 
     def _refusals(self, source: str) -> Check | None:
         """A sender that is turned away every time looks like one that has nothing to send."""
@@ -221,7 +228,7 @@ class Overview:
         most = max(refused, key=lambda reason: refused[reason])
         text = f"the last {sum(refused.values()):,} deliveries to {source} were refused, most of them for: {most}"
         hint = f"{_FIXABLE[most].format(source)}; `delivery refused` in the log says more."
-        return Check(id=f"booking.{source}.deliveries", level="warning", message=text, hint=hint)
+        return Check(topic=Topic(f"booking.{source}", DELIVERIES), level="warning", message=text, hint=hint)
 
     def _source(self, adapter: BookingSystem, last: float | None) -> dict[str, Any]:
         return {

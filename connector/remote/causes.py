@@ -22,16 +22,16 @@ CERTIFICATE = {
     **dict.fromkeys(
         (2, 18, 19, 20, 21),
         (
-            "is signed by an authority that is not known here",
-            "For a private authority, or a proxy that reads along, name the authority's certificates: ca_file in [outbound].",
+            "is signed by an unknown authority",
+            "For a private authority or an intercepting proxy, set ca_file in [outbound] to its certificates.",
         ),
     ),
     **dict.fromkeys((62, 64), ("is for another name", "Check the host in base_url.")),
 }
 #: Parts of OpenSSL's names of alerts → the same.
 ALERTS = (
-    ("WRONG_VERSION_NUMBER", "speaks no TLS on that port", "Check scheme and port: is it an address of http?"),
-    ("RECORD_LAYER_FAILURE", "speaks no TLS on that port", "Check scheme and port: is it an address of http?"),
+    ("WRONG_VERSION_NUMBER", "speaks no TLS on that port", "Check scheme and port: is it a plain http address?"),
+    ("RECORD_LAYER_FAILURE", "speaks no TLS on that port", "Check scheme and port: is it a plain http address?"),
     ("PROTOCOL", "offers no TLS version that is safe (1.2 or newer)", "Its operator must allow TLS 1.2 or 1.3."),
     (
         "CERTIFICATE",
@@ -95,7 +95,7 @@ def _of(error: BaseException, who: str, *, before: bool) -> Cause | None:  # noq
         case aiohttp.ClientHttpProxyError():
             return _proxy(error.status, who)
         case TimeoutError() | httpx.TimeoutException() if before:
-            return Cause(f"{who} took no connection in time", f"If it lasts, {WAY_OUT}.")
+            return Cause(f"{who} did not accept the connection in time", f"If it lasts, {WAY_OUT}.")
         case TimeoutError() | httpx.TimeoutException():
             return Cause(f"{who} gave no answer in time", "If it lasts, it is overloaded: see its vendor's status page.")
         case OSError():
@@ -104,9 +104,9 @@ def _of(error: BaseException, who: str, *, before: bool) -> Cause | None:  # noq
             hint = "If it lasts, look at a proxy or firewall in between."
             return Cause(f"{who} closed the connection before its answer was complete", hint)
         case aiohttp.ClientResponseError() if not before:
-            return Cause(f"{who} answered with something that is no HTTP", "Check host and port of base_url.")
+            return Cause(f"{who} answered with something that is not HTTP", "Check host and port of base_url.")
         case httpx.DecodingError():
-            return Cause(f"the answer of {who} cannot be read: it is too large, or packed in an unknown way")
+            return Cause(f"the answer of {who} cannot be read: it is too large, or compressed in an unknown way")
     return None
 
 
@@ -142,5 +142,7 @@ def _system(error: OSError, who: str) -> Cause | None:
         case errno.ENETUNREACH | errno.EHOSTUNREACH | errno.EADDRNOTAVAIL:
             return Cause(f"there is no way to {who} in the network", f"First {WAY_OUT}.")
         case errno.EMFILE | errno.ENFILE:
-            return Cause("this machine has no file left for a connection", "Raise the limit of open files (LimitNOFILE).")
+            return Cause(
+                "this machine has no free file handle for a connection", "Raise the limit of open files (LimitNOFILE)."
+            )
     return None

@@ -62,6 +62,8 @@ class CircuitBreaker:
         self.actions_changed = asyncio.Event()
         #: Set where a refusal may be the account's own: the probe decides.
         self.suspected = asyncio.Event()
+        #: How often somebody may have fixed what is refused.
+        self.asked_again = 0
         self._failures = 0
         self._clock = clock
         self._now = now
@@ -126,6 +128,20 @@ class CircuitBreaker:
             self.suspected.set()
         self.actions_changed.set()
 
+    def adopt(self, error: ActionRefused, since: float) -> None:
+        """Another process has been refused a kind of action since a Unix time: its events stop here too."""
+        entry = RefusedAction(error, since, self._now(), REFUSALS_BEFORE_STOP, stopped=True)
+        self._refused[error.action] = entry
+        self._plan(entry)
+        self.suspected.set()
+        self.actions_changed.set()
+
+    def works(self, action: str) -> None:
+        """Another process has found that a kind of action is not refused any more."""
+        if (entry := self._refused.pop(action, None)) is not None:
+            self._past[action] = (self._clock() - SAME_CALL, entry)
+            self.actions_changed.set()
+
     def _plan(self, entry: RefusedAction) -> None:
         entry.try_at = self._clock() + TRIALS[min(entry.trials, len(TRIALS) - 1)]
         entry.trials += 1
@@ -156,6 +172,7 @@ class CircuitBreaker:
 
     def try_again(self) -> None:
         """Somebody may have fixed what is refused: the next call of each stopped kind tries."""
+        self.asked_again += 1
         for entry in self.stopped().values():
             entry.trials, entry.try_at = 0, self._clock()
         self.actions_changed.set()

@@ -51,7 +51,7 @@ OVERLOAD = frozenset({408, 425, 502, 503, 504, 521, 522, 523, 524})
 #: a write, a 2xx that was not expected among them, leaves open what happened.
 PROVES_REFUSAL = frozenset({307, 308, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429})
 
-HINT_LIMITED = "Nothing is lost: events wait and go on by themselves when the limit has ended."
+HINT_LIMITED = "Nothing is lost: events wait and continue by themselves when the limit has ended."
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +304,7 @@ class Remote:
 
     async def _read(self, response: httpx.Response) -> bytes:
         if response.headers.get("content-encoding", "").strip().lower() not in CODINGS:
-            raise httpx.DecodingError("answer packed in a way nobody asked for")
+            raise httpx.DecodingError("answer compressed in a way that was not requested")
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
@@ -321,11 +321,11 @@ class Remote:
             hint = "Set proxy_user and proxy_password in [outbound], or correct them."
             return self._failure(AccountPaused, what, "the proxy wants a user name and password (407)", status, hint=hint)
         if status in (401, 403):
-            hint = f"Check the key and its scopes in [{self.account}]; nothing is lost, events wait and go on by themselves."
+            hint = f"Check the key and its scopes in [{self.account}]; nothing is lost, events wait and continue by themselves."
             how = f"answered {status}: the credentials were refused"
             if not answer.readable:
                 how = f"answered {status} with a page instead of JSON"
-                hint = f"Perhaps a firewall or proxy in between, or base_url. {hint}"
+                hint = f"Check firewall and proxy in between, and base_url. {hint}"
             return self._failure(AccountPaused, what, how, status, hint=hint)
         if status == 429:
             self.quota.block(after if after is not None else 1.0)

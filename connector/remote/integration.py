@@ -10,7 +10,7 @@ import httpx
 
 from connector.model.capabilities import Capability
 from connector.model.errors import RemoteError
-from connector.model.problems import Check, Level
+from connector.model.problems import Check, Level, Topic
 from connector.model.renewed import RenewedSecrets
 from connector.remote.http import Remote
 from connector.remote.rate_limit import QuotaFor
@@ -69,15 +69,15 @@ class Integration(ABC):
 
     async def check(self, name: str, well: str, act: Callable[[], Awaitable[Any]], *, level: Level = "error") -> Check:
         """One check: ok with `well` when `act` returns, `level` with the error's text and hint when it raises RemoteError."""
-        identity = f"{self.remote.account}.{name}"
+        topic = Topic(self.remote.account, name)
         try:
             await act()
         except RemoteError as error:
-            return Check(id=identity, level=level, message=str(error), hint=error.hint)
-        return Check(id=identity, level="ok", message=f"{self.title}: {well}")
+            return Check(topic=topic, level=level, message=str(error), hint=error.hint)
+        return Check(topic=topic, level="ok", message=f"{self.title}: {well}")
 
     def unchecked(self, what: str) -> Check:
         """Say what cannot be known before it is done: the remote system has no way to ask for that permission."""
         after = "A refusal stops only that kind of action, and is shown here"
         text = f"{self.title}: cannot be checked without writing: {what}. {after}"
-        return Check(id=f"{self.remote.account}.writing", level="ok", message=text)
+        return Check(topic=Topic(self.remote.account, "writing"), level="ok", message=text)

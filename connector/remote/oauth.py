@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from connector.model.errors import AccountPaused, Transient
 from connector.remote.values import read_object, read_text
@@ -38,6 +38,14 @@ class Token:
     seconds: float | None = None
 
 
+class SharedToken(Protocol):
+    """The token of an account that several processes use; `connector.worker.shared_tokens` in the service."""
+
+    async def current(self, refused: str, fetch: Callable[[], Awaitable[Token]]) -> Token:
+        """The one that all use, or what `fetch` answers; `seconds` of both is how long it may be used."""
+        ...
+
+
 class TokenSource:
     """The access token of one account.
 
@@ -51,23 +59,38 @@ class TokenSource:
         self._fetch = fetch
         self._scheme = scheme
         self._clock = clock
-        self._value = ""
+        self._value = self._refused = ""
         self._renew_at = 0.0
         self._turn = asyncio.Lock()
+        self._shared: SharedToken | None = None
+
+    def share(self, shared: SharedToken) -> None:
+        """Go by the token that other processes use too."""
+        self._shared = shared
 
     async def current(self, *, probe: bool = False, refused: str = "") -> str:
         """Return the token in use; another one where that is `refused` or about to expire."""
         async with self._turn:
             if not self._value or self._value == refused or self._clock() >= self._renew_at:
+                self._refused = refused or self._refused
                 self._value = ""
-                token = await self._fetch(probe)
-                life = float("inf") if token.seconds is None else token.seconds
-                self._value, self._renew_at = token.value, self._clock() + life - min(MARGIN, life / 10)
+                if self._shared is None:
+                    token = await self._fetched(probe)
+                else:
+                    token = await self._shared.current(self._refused, lambda: self._fetched(probe))
+                self._value = token.value
+                self._renew_at = self._clock() + (float("inf") if token.seconds is None else token.seconds)
             return self._value
+
+    async def _fetched(self, probe: bool) -> Token:
+        """A new token, with how long it may be used before the next one is fetched."""
+        token = await self._fetch(probe)
+        life = token.seconds
+        return token if life is None else Token(token.value, life - min(MARGIN, life / 10))
 
     def forget(self) -> None:
         """The token in use was refused in another way than by a 401: the next caller fetches a new one."""
-        self._value = ""
+        self._refused, self._value = self._value or self._refused, ""
 
     def header(self, token: str) -> Mapping[str, str]:
         """The header that carries `token`."""

@@ -1,18 +1,20 @@
 """A quota that several processes share: the ledger that counts the calls is in their database.
 
-Callers that wait at the same time are entered together, in one round trip, and the answers of calls are noted behind them:
-a call waits for the ledger once, and not at all behind another one's.
+A quota in use has a few calls counted ahead (`connector.remote.portion`), so that most wait for no round trip. Callers who
+must wait at the same time are entered together, in one round trip, and the answers of calls are noted behind them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Protocol
 
 from connector.model.errors import ConnectorError, RateLimited, StoreError
+from connector.remote.portion import Portion
 from connector.remote.rate_limit import MARGIN, PATIENCE, Call, Quota, Window
 
 #: Seconds until a database that could not take a note is asked again.
@@ -38,16 +40,30 @@ class Answer(Protocol):
     def blocked(self) -> bool:
         """Whether the remote system asked for the wait."""
 
+    @property
+    def ahead(self) -> Sequence[int]:
+        """Calls that may be sent as long as the lease is held."""
+
+    @property
+    def lease(self) -> str:
+        """Under which all of them were counted."""
+
 
 class Ledger(Protocol):
     """Where the calls of all processes are counted; `connector.store.shared.Ledger` in the service."""
 
-    async def reserve(self, quota: str, windows: Sequence[tuple[int, float]], costs: Sequence[int], margin: float) -> Answer:
-        """Count as many of the calls as fit. Raises StoreError."""
+    def lease(self) -> str:
+        """Names the lease that this process holds; empty where it holds none."""
+        ...
+
+    async def reserve(
+        self, quota: str, windows: Sequence[tuple[int, float]], costs: Sequence[int], margin: float, ahead: int = 0
+    ) -> Answer:
+        """Count as many of the calls as fit, and some of those `ahead`. Raises StoreError."""
         ...
 
     async def settle(self, calls: Sequence[tuple[int, int]]) -> None:
-        """Calls (id, cost) were answered. Raises StoreError."""
+        """Calls (id, cost) were answered, or never made: cost 0. Raises StoreError."""
         ...
 
     async def block(self, quota: str, seconds: float) -> None:
@@ -58,9 +74,12 @@ class Ledger(Protocol):
 class SharedQuota(Quota):
     """One budget of all processes. What one of them was sending when it ended counts as answered when others notice."""
 
-    def __init__(self, key: str, windows: Iterable[Window], *, ledger: Ledger) -> None:
-        super().__init__(key, windows)
+    def __init__(
+        self, key: str, windows: Iterable[Window], *, ledger: Ledger, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(key, windows, clock=clock)
         self._ledger = ledger
+        self._portion = Portion(ledger.lease, clock)
         self._asking: list[tuple[int, asyncio.Future[int]]] = []
         self._answered: list[tuple[int, int]] = []
         self._pause = 0.0
@@ -70,6 +89,7 @@ class SharedQuota(Quota):
     def block(self, seconds: float) -> None:
         """Make everybody wait, in all processes."""
         super().block(seconds)
+        self._give_back()
         self._pause = max(self._pause, seconds)
         self._start("notes", self._note)
 
@@ -92,8 +112,11 @@ class SharedQuota(Quota):
                 yield call
             return
         counted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._portion.asked()
         self._asking.append((cost, counted))
-        self._start("room", self._find_room)
+        self._serve()
+        if not counted.done() or self._portion.wanted():
+            self._start("room", self._find_room)
         call = Call(cost)
         try:
             await counted
@@ -101,6 +124,7 @@ class SharedQuota(Quota):
         finally:
             if counted.done() and not counted.cancelled() and counted.exception() is None:
                 self._answered.append((counted.result(), call.cost))
+                self._portion.answered()
                 self._start("notes", self._note)
 
     async def close(self) -> None:
@@ -108,6 +132,9 @@ class SharedQuota(Quota):
         for task in self._jobs.values():
             task.cancel()
         await asyncio.gather(*self._jobs.values(), return_exceptions=True)
+        if unmade := [(id_, 0) for id_ in self._portion.drain()]:
+            with suppress(StoreError):
+                await self._ledger.settle(unmade)
 
     def _start(self, name: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if name not in self._jobs or self._jobs[name].done():
@@ -115,16 +142,16 @@ class SharedQuota(Quota):
 
     async def _find_room(self) -> None:
         try:
-            while self._waiting():
-                answer = await self._enter_all(self._asking)
+            while True:
+                wait, blocked = await self._enter_all(self._asking)
                 if not self._waiting():
                     return
-                if answer.blocked and answer.wait > PATIENCE:
-                    self._refuse(partial(RateLimited, "the remote system asked for a longer pause", retry_after=answer.wait))
+                if blocked and wait > PATIENCE:
+                    self._refuse(partial(RateLimited, "the remote system asked for a longer pause", retry_after=wait))
                     return
                 self._changed.clear()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(answer.wait):
+                    async with asyncio.timeout(wait):
                         await self._changed.wait()
         except ConnectorError as error:
             self._refuse(partial(StoreError, str(error), hint=error.hint))
@@ -136,8 +163,12 @@ class SharedQuota(Quota):
         self._asking = [one for one in self._asking if not one[1].done()]
         return bool(self._asking)
 
-    async def _enter_all(self, asking: Sequence[tuple[int, asyncio.Future[int]]]) -> Answer:
-        answer = await self._ledger.reserve(self.key, self.windows, [cost for cost, _ in asking], MARGIN)
+    async def _enter_all(self, asking: Sequence[tuple[int, asyncio.Future[int]]]) -> tuple[float, bool]:
+        """Seconds until those who are left should be entered, and whether that is because the remote system asked for it."""
+        if (pause := self._blocked_until - self._clock()) > 0:
+            return pause, True
+        costs, ahead = [cost for cost, _ in asking], self._portion.wanted()
+        answer = await self._ledger.reserve(self.key, self.windows, costs, MARGIN, ahead)
         self._used = answer.used or self._used
         for id_, (_, counted) in zip(answer.ids, asking, strict=False):
             if counted.done():
@@ -146,7 +177,34 @@ class SharedQuota(Quota):
                 self._start("notes", self._note)
             else:
                 counted.set_result(id_)
-        return answer
+        self._portion.put(answer.ahead, answer.lease)
+        self._serve()
+        if answer.blocked or (answer.wait and self._waiting()):
+            # What is left is of no use to those who wait here, and others may have room for it.
+            self._give_back()
+        elif len(self._portion):
+            self._start("idle", self._give_back_when_idle)
+        return answer.wait, answer.blocked
+
+    def _serve(self) -> None:
+        """Who waits gets what is ready, in their order; while the remote system asked for a pause, nobody does."""
+        while self._waiting() and self._asking[0][0] == 1 and self._clock() >= self._blocked_until:
+            if (id_ := self._portion.take()) is None:
+                self._give_back()
+                return
+            self._asking[0][1].set_result(id_)
+
+    def _give_back(self) -> None:
+        if unmade := self._portion.drain():
+            self._answered += [(id_, 0) for id_ in unmade]
+            self._start("notes", self._note)
+
+    async def _give_back_when_idle(self) -> None:
+        while len(self._portion):
+            if (left := self._portion.idle_in()) == 0:
+                self._give_back()
+                return
+            await asyncio.sleep(left)
 
     def _refuse(self, error: Callable[[], ConnectorError]) -> None:
         """A new error for each: one that is raised again collects tracebacks."""
@@ -160,11 +218,11 @@ class SharedQuota(Quota):
             answered, self._answered = self._answered, []
             pause, self._pause = self._pause, 0.0
             try:
-                if answered:
-                    await self._ledger.settle(answered)
-                    answered = []
                 if pause:
                     await self._ledger.block(self.key, pause)
+                    pause = 0.0
+                if answered:
+                    await self._ledger.settle(answered)
             except StoreError:
                 self._answered += answered
                 self._pause = max(self._pause, pause)

@@ -17,7 +17,7 @@ from connector.store.links import Links
 from connector.store.lock import read_lock
 from connector.store.maintenance import Upkeep
 from connector.store.opening import Location, look, open_database, stream
-from connector.store.renewed import RenewedFile
+from connector.store.renewed import RenewedFile, RenewedTable
 from connector.store.reviews.decisions import Reviews
 from connector.store.shared import Ledger, Locks, SharedStates
 
@@ -39,7 +39,7 @@ class Store:
         self.follow_ups = FollowUps(database)
         self.upkeep = Upkeep(database)
         self.backfills = Backfills(database)
-        self.renewed = RenewedFile(path)
+        self.renewed = RenewedTable(database) if database.shared else RenewedFile(path)
         #: Only where several processes work on the database.
         self.locks = Locks(database)
         self.ledger = Ledger(database)

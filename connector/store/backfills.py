@@ -175,7 +175,7 @@ def _progress(connection: Connection, run: Run) -> tuple[dict[str, int], int, fl
 def _waiting(connection: Connection, run: Run) -> int:
     row = connection.execute(
         "SELECT count(*) FROM backfill_clients c JOIN events e ON e.id = c.event_id JOIN lanes l ON l.id = e.lane_id"
-        " WHERE c.backfill_id = ? AND e.state IN ('queued', 'retrying') AND l.waits_for IS NOT NULL",
+        " WHERE c.backfill_id = ? AND e.state IN ('queued', 'retrying') AND l.awaited_account IS NOT NULL",
         (run.id,),
     ).fetchone()
     return int(row[0])

@@ -17,7 +17,7 @@ from connector.store.opening import Location, checking_of, look
 from connector.store.tables import INSTALLATION, objects, tables
 from connector.store.unfinished import copy_of, to_finish
 
-_REPORT = "This is a defect of connector: report it, with what is said here."
+_REPORT = "This is a defect of connector: report it, with this text."
 _STATES = ", ".join(f"'{state}'" for state in STATES)
 
 
@@ -49,15 +49,15 @@ LAWS = (
     Law(
         "events.forgotten",
         "SELECT e.id FROM events e JOIN lanes l ON l.id = e.lane_id WHERE e.state IN ('queued', 'retrying')"
-        " AND l.due IS NULL AND l.waits_for IS NULL AND l.boot IS NULL ORDER BY e.id",
+        " AND l.due IS NULL AND l.awaited_account IS NULL AND l.boot IS NULL ORDER BY e.id",
         "events wait, and their lane is neither due nor waits for an account: they would wait for ever",
         "Queue them again: connector events retry ID…",
     ),
     Law(
         "events.payload",
         "SELECT e.id FROM events e WHERE e.state IN ('queued', 'running', 'retrying') AND e.payload IS NULL ORDER BY e.id",
-        "events are to be worked on, and their content is gone",
-        "Give them up (connector events discard ID…); a backfill reads their clients again.",
+        "events wait to be processed, but their content is gone",
+        "Discard them (connector events discard ID…); a backfill reads their clients again.",
     ),
     Law(
         "events.lane",
@@ -99,7 +99,7 @@ _COUNTS = Law(
     "events.counts",
     f"SELECT kind FROM (SELECT kind, n FROM tallies WHERE source = '' AND hour = 0 AND kind IN ({_STATES})"
     " UNION ALL SELECT state, -count(*) FROM events GROUP BY state) AS counted GROUP BY kind HAVING sum(n) <> 0 ORDER BY kind",
-    "the figures on the page differ from the events that are there, for these states",
+    "the numbers on the page differ from the events in the database, for these states",
     f"Nothing else depends on them. {_REPORT}",
 )
 

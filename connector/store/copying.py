@@ -20,6 +20,7 @@ from connector.store.key import key_file, load_key, share_key
 from connector.store.lanes import recover
 from connector.store.lock import lock
 from connector.store.opening import Location, on_server, open_source, open_target
+from connector.store.renewed import put_renewed, renewed_in
 from connector.store.standing import Row, Standing
 from connector.store.tables import INSTALLATION, Table, tables
 from connector.store.unfinished import MARK
@@ -189,6 +190,7 @@ class _Copying:
 
     def _finish(self, now: float) -> int:
         """Let the target be used; answers how many lanes were freed."""
+        renewed, secret = renewed_in(self._source, self._path, self._key.secret), self._key.secret
         facts = [tuple(row) for row in self._source.ask(f"SELECT name, value FROM {INSTALLATION}") if row[0] not in _STAYS]
         with self._target.transaction():
             self._target.set_last_ids(self._source.last_ids())
@@ -197,6 +199,7 @@ class _Copying:
             self._target.ask(f"DELETE FROM {INSTALLATION}")
             for fact in facts:
                 self._target.ask(f"INSERT INTO {INSTALLATION} VALUES (?, ?)", fact)
+            put_renewed(self._target, self._beside, secret, renewed, now)
         self._target.gather_statistics()
         return freed
 

@@ -23,6 +23,7 @@ from connector.model.errors import Overloaded, StoreError
 from connector.store.connection import Connection
 from connector.store.key import Key
 from connector.store.lock import announce, give_up
+from connector.store.sealing import seal, unseal
 
 T = TypeVar("T")
 Operation = Callable[[Connection], Any]
@@ -162,6 +163,14 @@ class Database(ABC):
     def keyed(self, key: str) -> str:
         """The form in which an identity key (or a person's) is stored; see `connector.store.key`."""
         return self._key.keyed(key)
+
+    def seal(self, text: str, name: str) -> str:
+        """A secret as it may be stored; see `connector.store.sealing`."""
+        return seal(self._key.secret, text, name)
+
+    def unseal(self, sealed: str, name: str) -> str:
+        """The secret again. Raises StoreError."""
+        return unseal(self._key.secret, sealed, name)
 
     async def write(self, operation: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Run `operation` in the writer's next transaction; returns after the commit. Its errors reach only this caller.

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from pydantic_core import to_json
@@ -48,14 +49,19 @@ class Inbox:
         return await self._database.write(lambda connection: _read_again(connection, event_id, reading))
 
 
-def _rows(delivery: Delivery) -> list[tuple[str | None, str, str, str | None, str | None, str | None]]:
+def _rows(delivery: Delivery) -> list[tuple[str | None, str, str, str | None, str, str]]:
     """(client id, type, state, payload, reason, hint) of each event; encoded here to keep the writer thread short."""
     reading = delivery.reading
     if reading.events:
-        return [(e.client.id, e.type, "queued", e.model_dump_json(), None, None) for e in reading.events]
+        return [(e.client.id, e.type, "queued", _written(e), "", "") for e in reading.events]
     if reading.held is not None:
         return [(None, reading.type, "held", None, reading.held, reading.hint)]
-    return [(None, reading.type, "ignored", None, reading.ignored or "nothing in it concerns us", reading.hint)]
+    return [(None, reading.type, "ignored", None, reading.ignored or "it holds nothing to process", reading.hint)]
+
+
+def _written(event: Event) -> str:
+    """The event as JSON; `model_dump_json` says the same, and takes a fifth longer."""
+    return to_json(event).decode()
 
 
 def _digest(body: bytes) -> bytes:
@@ -72,9 +78,7 @@ def _insert_deliveries(connection: Connection, items: list[Any]) -> list[str]:
     first = next_delivery(connection)
     inserted = 0
     for some in in_portions(list(enumerate(items, first))):
-        values = [
-            value for number, (delivery, _, digest) in some for value in _columns(number, delivery, delivery.event, digest)
-        ]
+        values = _flat([_columns(number, delivery, delivery.event, digest) for number, (delivery, _, digest) in some])
         inserted += connection.execute(f"{_INSERT} VALUES {_rows_of(9, len(some))} {_KEEP_FIRST}", values).rowcount
     fresh = set(range(first, first + len(items)))
     if inserted < len(items):
@@ -100,8 +104,14 @@ def next_delivery(connection: Connection) -> int:
 
 def _columns(delivery_id: int, delivery: Delivery, event: str, digest: bytes) -> tuple[Any, ...]:
     headers, kind = to_json(delivery.headers).decode(), delivery.reading.type
-    common = (delivery_id, delivery.source, event, delivery.derived, kind, delivery.received_at)
-    return (*common, headers, delivery.body, digest)
+    # A number, because sqlite3 looks for a way to adapt each bool.
+    derived = int(delivery.derived)
+    return (delivery_id, delivery.source, event, derived, kind, delivery.received_at, headers, delivery.body, digest)
+
+
+def _flat(rows: Sequence[Sequence[Any]]) -> list[Any]:
+    """The values of all rows, one after the other."""
+    return list(chain.from_iterable(rows))
 
 
 def _is_another(connection: Connection, delivery_id: int, delivery: Delivery, digest: bytes) -> bool:
@@ -163,15 +173,18 @@ def open_lanes(connection: Connection, wanted: Sequence[tuple[str, str, float]],
         connection.execute(
             f"INSERT INTO lanes (source, client_id, due, priority) VALUES {_rows_of(4, len(some))}"
             " ON CONFLICT (source, client_id) DO UPDATE SET due = CASE"
-            " WHEN lanes.waits_for IS NOT NULL OR lanes.boot IS NOT NULL THEN lanes.due"
+            " WHEN lanes.awaited_account IS NOT NULL OR lanes.boot IS NOT NULL THEN lanes.due"
             " ELSE coalesce(lanes.due, excluded.due) END,"
             " priority = CASE WHEN lanes.priority < excluded.priority THEN lanes.priority ELSE excluded.priority END",
-            [value for source, client, now in some for value in (source, client, now, priority)],
+            _flat([(source, client, now, priority) for source, client, now in some]),
         )
 
 
 def _insert_events(connection: Connection, events: Sequence[Any]) -> None:
-    """Insert (delivery id, source, received at, client id, type, state, payload, reason, hint), into lanes that are open."""
+    """Insert (delivery id, source, received at, client id, type, state, payload, reason, hint), into lanes that are open.
+
+    An empty reason or hint is none: sqlite3 looks for a way to adapt each None, and most events have neither.
+    """
     for some in in_portions(events):
         connection.execute(
             "INSERT INTO events"
@@ -179,8 +192,8 @@ def _insert_events(connection: Connection, events: Sequence[Any]) -> None:
             # Ids are given in the order of the values, which a join need not keep.
             " SELECT v.column1, (SELECT id FROM lanes WHERE source = v.column2 AND client_id = v.column4),"
             " v.column2, v.column4, v.column5, v.column6, v.column3, v.column3,"
-            f" v.column7, v.column8, v.column9 FROM (VALUES {_rows_of(9, len(some))}) AS v",
-            [value for event in some for value in event],
+            f" v.column7, nullif(v.column8, ''), nullif(v.column9, '') FROM (VALUES {_rows_of(9, len(some))}) AS v",
+            _flat(some),
         )
 
 
@@ -196,7 +209,7 @@ def _read_again(connection: Connection, event_id: int, reading: Reading) -> bool
     connection.execute(
         "UPDATE events SET lane_id = (SELECT id FROM lanes WHERE source = ? AND client_id = ?),"
         " client_id = ?, type = ?, payload = ?, state = 'queued', reason = NULL, hint = NULL WHERE id = ?",
-        (row["source"], first.client.id, first.client.id, first.type, first.model_dump_json(), event_id),
+        (row["source"], first.client.id, first.client.id, first.type, _written(first), event_id),
     )
     queue_events(connection, row["delivery_id"], row["source"], row["received_at"], others, LIVE)
     return True
@@ -208,6 +221,6 @@ def queue_events(
     """Insert waiting events of one delivery and open their lanes."""
     if events:
         open_lanes(connection, [(source, event.client.id, at) for event in events], priority)
-        rows = [(delivery_id, source, at, e.client.id, e.type, "queued", e.model_dump_json(), None, None) for e in events]
+        rows = [(delivery_id, source, at, e.client.id, e.type, "queued", _written(e), "", "") for e in events]
         _insert_events(connection, rows)
         tallies.add(connection, [("queued", "", 0, len(events))])

@@ -131,7 +131,7 @@ def _who_claims(connection: Connection, intent: str) -> str:
         "SELECT e.id FROM intents i JOIN events e ON e.id = i.event_id WHERE i.key = ? AND e.state = 'held'", (intent,)
     ).fetchone()
     text = "another client with the same e-mail or phone is being created"
-    return text if row is None else f"{text}, and its event {row[0]} is held: settle that one first"
+    return text if row is None else f"{text}, and its event {row[0]} is held: resolve that one first"
 
 
 def _check_link(connection: Connection, work: Work, known: Link | None) -> None:

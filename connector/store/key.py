@@ -96,7 +96,7 @@ def check_key(path: Path, key: Key | None, fingerprint: str | None) -> Key:
     name = key_file(path).name
     what = "is missing" if key is None else "belongs to another database"
     raise StoreError(
-        f"The key file {name} {what}: without the right one nobody is recognised whom {path.name} remembers.",
+        f"The key file {name} {what}: without the right one, the people that {path.name} remembers are not recognised.",
         hint=f"Put the {name} that belongs to this database (or backup) beside it."
         " If it is lost for good: connector restore BACKUP --key-lost",
     )

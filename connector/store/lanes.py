@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection
 
 from connector.model.bookings import Event
-from connector.model.jobs import StaleClaim, Verdict, Work
+from connector.model.jobs import Awaited, StaleClaim, Verdict, Work
 from connector.model.states import Step
 from connector.store import tallies
 from connector.store.connection import Connection, Row, marks
@@ -66,12 +66,12 @@ class Lanes:
         """Write down the verdict and free the lane. Raises StaleClaim when the lane is no longer ours."""
         await self._database.write(lambda connection: _conclude(connection, work, verdict, now))
 
-    async def wake(self, account: str, now: float, *, one: bool = False) -> int:
-        """Make due every lane that waits for `account` (or one kind of action of it), or only `one` of them.
+    async def wake(self, wanted: Awaited, now: float, *, one: bool = False) -> int:
+        """Make due every lane that waits for `wanted`, or only `one` of them; returns how many.
 
         Those that were claimed least often come first: what woke and failed goes to the end.
         """
-        return await self._database.write(lambda connection: _wake(connection, account, now, one=one))
+        return await self._database.write(lambda connection: _wake(connection, wanted, now, one=one))
 
     async def set_back(self, seconds: float, now: float) -> None:
         """The clock was put back by so much: what is due later comes when it would have come."""
@@ -104,7 +104,11 @@ def recover(connection: Connection, ended: Collection[str], now: float) -> int:
     if newest is not None and newest[0] > now:
         # What the clock said then was wrong, or is now; either way nothing may wait until it says so again.
         _set_back(connection, newest[0] - now, now)
-    connection.execute("UPDATE lanes SET due = ?, waits_for = NULL WHERE waits_for IS NOT NULL AND boot IS NULL", (now,))
+    connection.execute(
+        "UPDATE lanes SET due = ?, awaited_account = NULL, awaited_action = NULL"
+        " WHERE awaited_account IS NOT NULL AND boot IS NULL",
+        (now,),
+    )
     return _take_back(connection, ended, now)
 
 
@@ -146,7 +150,8 @@ def _claim_lanes(
 ) -> list[tuple[int, int]]:
     others, aside = _others(without)
     return connection.execute(
-        "UPDATE lanes SET boot = ?, token = token + 1, due = NULL, waits_for = NULL WHERE id IN"
+        "UPDATE lanes SET boot = ?, token = token + 1, due = NULL, awaited_account = NULL, awaited_action = NULL"
+        " WHERE id IN"
         f" (SELECT id FROM lanes WHERE priority = ? AND due <= ? AND boot IS NULL{others} ORDER BY due LIMIT ?)"
         " RETURNING id, token",
         (boot, priority, now, *aside, limit),
@@ -244,23 +249,24 @@ def _free(connection: Connection, lane_id: int, verdict: Verdict, now: float) ->
     more = connection.execute(
         "SELECT 1 FROM events WHERE lane_id = ? AND state IN ('queued', 'retrying') LIMIT 1", (lane_id,)
     ).fetchone()
-    due = None
-    if more and verdict.waits_for is None:
+    due, awaited = None, verdict.waits_for
+    if more and awaited is None:
         due = verdict.due if verdict.due is not None else now
     connection.execute(
-        "UPDATE lanes SET boot = NULL, due = ?, waits_for = ?, priority = CASE WHEN ? = 1 THEN priority ELSE ? END"
-        " WHERE id = ?",
-        (due, verdict.waits_for, more is not None, BACKFILL, lane_id),
+        "UPDATE lanes SET boot = NULL, due = ?, awaited_account = ?, awaited_action = ?,"
+        " priority = CASE WHEN ? = 1 THEN priority ELSE ? END WHERE id = ?",
+        (due, awaited and awaited.account, awaited and awaited.action, more is not None, BACKFILL, lane_id),
     )
 
 
-def _wake(connection: Connection, account: str, now: float, *, one: bool) -> int:
+def _wake(connection: Connection, wanted: Awaited, now: float, *, one: bool) -> int:
+    waiting, names = "awaited_account = ? AND awaited_action IS NULL AND boot IS NULL", [wanted.account]
+    if wanted.action is not None:
+        waiting, names = "awaited_account = ? AND awaited_action = ? AND boot IS NULL", [wanted.account, wanted.action]
+    chosen = f"id = (SELECT id FROM lanes WHERE {waiting} ORDER BY token, id LIMIT 1)" if one else waiting
     # Lanes are claimed in the order of `due`: the further in the past (a second at most), the less often claimed.
-    query = "UPDATE lanes SET due = ? - 1.0 / (1 + token), waits_for = NULL WHERE waits_for = ? AND boot IS NULL"
-    if one:
-        query += " AND id = (SELECT id FROM lanes WHERE waits_for = ? AND boot IS NULL ORDER BY token, id LIMIT 1)"
-        return connection.execute(query, (now, account, account)).rowcount
-    return connection.execute(query, (now, account)).rowcount
+    query = f"UPDATE lanes SET due = ? - 1.0 / (1 + token), awaited_account = NULL, awaited_action = NULL WHERE {chosen}"
+    return connection.execute(query, (now, *names)).rowcount
 
 
 def _set_back(connection: Connection, seconds: float, now: float) -> None:

@@ -241,7 +241,7 @@ def _remove(connection: Connection, source: str, client_id: str, by: str, now: f
         ).fetchone()
         return (None, Link(*row)) if row else (f"Client {client_id} of {source} has no link.", None)
     if is_running(connection, source, client_id):
-        return f"An event of client {client_id} of {source} is being worked on. Try again in a moment.", None
+        return f"An event of client {client_id} of {source} is being processed. Try again in a moment.", None
     unlink(connection, link)
     set_apart(connection, link, by, now)
     _note_removal(connection, link, by, now)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.store.connection import Connection, marks, unfinished
-from connector.store.views import EVENT_ROWS, FINAL, LINK_ROWS, UNSETTLED, Row, event_row, link_row, review_rows
+from connector.store.reviews.views import UNSETTLED, listed
+from connector.store.views import EVENT_ROWS, FINAL, LINK_ROWS, Row, event_row, link_row
 
 #: Rows of one statement.
 PAGE = 500
@@ -133,7 +134,7 @@ def reviews(connection: Connection, wanted: Wanted) -> Iterator[tuple[int, Row]]
 
     def fetch(where: str, values: Sequence[Any]) -> list[tuple[int, Row]]:
         rows = connection.execute(f"SELECT * FROM reviews r{where} ORDER BY id {order} LIMIT {wanted.rows}", values).fetchall()
-        return [(row["id"], row) for row in review_rows(connection, rows)]
+        return [(row["id"], row) for row in listed(connection, rows)]
 
     return _pages(fetch, conditions, f"r.id {beyond} ?", wanted)
 

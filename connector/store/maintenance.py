@@ -65,7 +65,7 @@ def _retry(connection: Connection, event_id: int, now: float) -> bool:
     ).fetchone()
     if row is None:
         return False
-    connection.execute("UPDATE lanes SET due = ?, waits_for = NULL WHERE id = ? AND boot IS NULL", (now, row[0]))
+    _wake(connection, row[0], now)
     return True
 
 
@@ -80,8 +80,15 @@ def _discard(connection: Connection, event_id: int, by: str, now: float) -> bool
     if row["client_id"] is not None:
         # Another event of the client may be in the middle of an effect; its intents stay.
         forget_open(connection, row["source"], row["client_id"], event_id)
-        connection.execute("UPDATE lanes SET due = ?, waits_for = NULL WHERE id = ? AND boot IS NULL", (now, row["lane_id"]))
+        _wake(connection, row["lane_id"], now)
     return True
+
+
+def _wake(connection: Connection, lane_id: int, now: float) -> None:
+    """Make a lane due that nobody has claimed, whatever it waits for."""
+    connection.execute(
+        "UPDATE lanes SET due = ?, awaited_account = NULL, awaited_action = NULL WHERE id = ? AND boot IS NULL", (now, lane_id)
+    )
 
 
 def _prune(database: Database, connection: Connection, before: float) -> int:

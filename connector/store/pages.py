@@ -13,7 +13,8 @@ from itertools import islice
 from connector.store import lists
 from connector.store.connection import Connection
 from connector.store.lists import Wanted
-from connector.store.views import FINAL, Row, about_keys, review_rows_with_clients, with_decisions
+from connector.store.reviews.views import about_keys, with_clients, with_decisions
+from connector.store.views import FINAL, Row
 
 #: Rows of a page.
 ROWS = 50
@@ -50,7 +51,7 @@ def reviews(connection: Connection, wanted: Wanted, *, rows: int = ROWS) -> Page
     """A page of reviews, each with its clients: the open ones oldest first, the decided ones newest first with the decision."""
     wanted = replace(wanted, rows=rows + 1, newest=wanted.state == "decided")
     found = _page(lists.reviews(connection, wanted), rows)
-    shown = review_rows_with_clients(connection, found.rows, about_keys(connection))
+    shown = with_clients(connection, found.rows, about_keys(connection))
     return replace(found, rows=with_decisions(connection, shown) if wanted.state == "decided" else shown)
 
 

@@ -12,17 +12,19 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from connector.model.errors import StoreError
-from connector.store.connection import Connection, marks
+from connector.store.connection import Connection, in_portions, marks
 from connector.store.database import Database
 
-#: Seconds: no sooner and no later is the ledger asked again for room.
-SOON, LATE = 0.05, 5.0
+#: Seconds: no sooner and no later is the ledger asked again for room; others may have given some back meanwhile.
+SOON, LATE = 0.05, 1.0
+#: Of the room that nobody has asked for, one part in so many may be counted ahead: nearly full or small windows give nothing.
+AHEAD = 4
 
 
 #: Cost of the calls that were answered since a moment or not yet, and when the first was answered. Two queries in one: an OR
 #: would read all calls of the quota. Those without a boot id were written by a version that counted a call when it was sent.
 COUNTED = (
-    "SELECT coalesce(sum(cost), 0), min(answered) FROM ("
+    "SELECT coalesce(sum(cost), 0) AS cost, min(answered) AS first FROM ("
     "SELECT cost, done AS answered FROM calls WHERE quota = ? AND done > ? UNION ALL"
     " SELECT cost, CASE WHEN boot IS NULL THEN at END FROM calls"
     " WHERE quota = ? AND done IS NULL AND (boot IS NOT NULL OR at > ?)) AS counted"
@@ -99,12 +101,15 @@ class Reserved(NamedTuple):
     """What the ledger answers: the ids of the calls that may be sent, and how much of each window is used now.
 
     `wait` is the seconds after which the next one may fit, 0 where all fitted; `blocked`, whether the remote asked for it.
+    `ahead` are ids of calls that cost 1 and were not asked for yet; they may be sent as long as `Ledger.lease` is `lease`.
     """
 
     ids: list[int]
     wait: float
     used: list[int]
     blocked: bool = False
+    ahead: Sequence[int] = ()
+    lease: str = ""
 
 
 class Ledger:
@@ -113,58 +118,90 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def reserve(self, quota: str, windows: Sequence[tuple[int, float]], costs: Sequence[int], margin: float) -> Reserved:
-        """Write down as many of the calls, in their order, as fit into every window of (cost, seconds); `margin` in seconds."""
+    def lease(self) -> str:
+        """Names the lease under which this process counts calls; empty where others may have taken over."""
+        try:
+            self._database.check_lease()
+        except StoreError:
+            return ""
+        return self._database.boot
+
+    async def reserve(
+        self, quota: str, windows: Sequence[tuple[int, float]], costs: Sequence[int], margin: float, ahead: int = 0
+    ) -> Reserved:
+        """Write down as many of the calls, in their order, as fit into every window of (cost, seconds); `margin` in seconds.
+
+        `ahead` more are written down where all fit and there is ample room: a part of what nobody has asked for.
+        """
         boot, now = self._database.boot, self._database.now()
 
         def write(connection: Connection) -> Reserved:
-            until = _blocked_until(connection, quota)
+            until, counted = _counted(connection, quota, [now - seconds - margin for _, seconds in windows])
             if until > now:
                 return Reserved([], until - now, [], blocked=True)
-            counted = [_counted(connection, quota, now - seconds - margin) for _, seconds in windows]
-            used, ids = [one for one, _ in counted], list[int]()
+            used, granted, wait = [cost for cost, _ in counted], list[int](), 0.0
             for cost in costs:
                 # A call that costs more than a window has may go alone; it would wait for ever.
                 full = [index for index, (most, _) in enumerate(windows) if used[index] and used[index] + cost > most]
                 if full:
                     waits = [(counted[i][1] or now) + windows[i][1] + margin - now for i in full]
-                    return Reserved(ids, min(max(*waits, SOON), LATE), used)
-                ids.append(_count(connection, quota, now, cost, boot))
+                    wait = min(max(*waits, SOON), LATE)
+                    break
+                granted.append(cost)
                 used = [one + cost for one in used]
-            return Reserved(ids, 0.0, used)
+            free = min((most - one for one, (most, _) in zip(used, windows, strict=True)), default=0)
+            more = 0 if wait else max(min(ahead, free // AHEAD), 0)
+            ids = _count(connection, quota, now, granted + [1] * more, boot)
+            return Reserved(ids[: len(granted)], wait, [one + more for one in used], ahead=ids[len(granted) :], lease=boot)
 
         return await self._database.write(write)
 
     async def settle(self, calls: Sequence[tuple[int, int]]) -> None:
-        """Calls (id, what it cost after all) have been answered."""
+        """Calls (id, what it cost after all) have been answered; those of no cost were never made."""
         now = self._database.now()
-        rows = [(now, cost, id_) for id_, cost in calls]
-        await self._database.write(lambda db: db.executemany("UPDATE calls SET done = ?, cost = ? WHERE id = ?", rows))
+        made = [(now, cost, id_) for id_, cost in calls if cost]
+        unmade = [(id_,) for id_, cost in calls if not cost]
+
+        def write(connection: Connection) -> None:
+            if made:
+                connection.executemany("UPDATE calls SET done = ?, cost = ? WHERE id = ?", made)
+            if unmade:
+                connection.executemany("DELETE FROM calls WHERE id = ?", unmade)
+
+        await self._database.write(write)
 
     async def block(self, quota: str, seconds: float) -> None:
         """The remote system asked for a pause: nobody calls for so long."""
         until = self._database.now() + seconds
 
         def write(connection: Connection) -> None:
-            _save(connection, f"blocked:{quota}", {"until": max(until, _blocked_until(connection, quota))}, until)
+            before, _ = _counted(connection, quota, ())
+            _save(connection, f"blocked:{quota}", {"until": max(until, before)}, until)
 
         await self._database.write(write)
 
 
-def _blocked_until(connection: Connection, quota: str) -> float:
-    row = connection.execute("SELECT value FROM shared_states WHERE name = ?", (f"blocked:{quota}",)).fetchone()
-    return 0.0 if row is None else float(json.loads(row[0])["until"])
+def _counted(connection: Connection, quota: str, since: Sequence[float]) -> tuple[float, list[tuple[int, float | None]]]:
+    """Until when the remote system blocks the quota, and of each window (cost of its calls, when the first was answered).
+
+    One statement, for one round trip: everybody who writes waits for it.
+    """
+    windows = "".join(f" UNION ALL SELECT {n}, '', cost, first FROM ({COUNTED}) AS w{n}" for n in range(len(since)))
+    query = f"SELECT -1 AS part, max(value) AS value, 0, 0.0 FROM shared_states WHERE name = ?{windows} ORDER BY part"
+    values = [value for at in since for value in (quota, at, quota, at)]
+    (_, blocked, *_), *found = connection.execute(query, (f"blocked:{quota}", *values)).fetchall()
+    return float(json.loads(blocked)["until"]) if blocked else 0.0, [(row[2], row[3]) for row in found]
 
 
-def _counted(connection: Connection, quota: str, since: float) -> tuple[int, float | None]:
-    """(cost of the calls in a window, when the first of them was answered)."""
-    row = connection.execute(COUNTED, (quota, since, quota, since)).fetchone()
-    return row[0], row[1]
-
-
-def _count(connection: Connection, quota: str, now: float, cost: int, boot: str) -> int:
-    query = "INSERT INTO calls (quota, at, cost, boot) VALUES (?, ?, ?, ?) RETURNING id"
-    return int(connection.execute(query, (quota, now, cost, boot)).fetchone()[0])
+def _count(connection: Connection, quota: str, now: float, costs: Sequence[int], boot: str) -> list[int]:
+    """Write calls down; their ids, in the order of the costs."""
+    ids: list[int] = []
+    for some in in_portions(costs):
+        rows = ", ".join(["(?, ?, ?, ?)"] * len(some))
+        values = [value for cost in some for value in (quota, now, cost, boot)]
+        written = connection.execute(f"INSERT INTO calls (quota, at, cost, boot) VALUES {rows} RETURNING id", values)
+        ids += sorted(row[0] for row in written)
+    return ids
 
 
 class SharedStates:
@@ -173,10 +210,11 @@ class SharedStates:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save(self, name: str, value: dict[str, Any]) -> None:
-        """Write it over what was there."""
+    async def save(self, name: str, value: dict[str, Any]) -> float:
+        """Write it over what was there; its time."""
         now = self._database.now()
         await self._database.write(lambda connection: _save(connection, name, value, now))
+        return now
 
     async def list(self, prefix: str) -> dict[str, tuple[dict[str, Any], float]]:
         """Name without the prefix → (value, Unix time)."""

@@ -93,7 +93,7 @@ class Standing(ABC):
             if odd := there ^ set(table.columns):
                 names = ", ".join(sorted(odd))
                 text = f"The table {table.name} of {self.name} has other columns than this version knows: {names}."
-                raise StoreError(text, hint="Take away what was changed by hand, or use the version that made the tables.")
+                raise StoreError(text, hint="Undo what was changed by hand, or use the version that made the tables.")
 
 
 def selecting(table: Table, after: Sequence[Any] | None) -> str:

@@ -22,7 +22,7 @@ async def wait_until_visible(journal: EffectsJournal, key: str, seconds: float, 
         return
     # A clock that was put back must not make it longer.
     if (left := min(tried + seconds - now, seconds)) > 0:
-        text = "an earlier try may still have made it: looked for again before another one is made"
+        text = "an earlier attempt may have created it: it is looked for before another one is created"
         raise Postponed(text, retry_after=left)
 
 

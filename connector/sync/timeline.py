@@ -68,7 +68,7 @@ class Recorder:
             note(work, "record", "skipped", "a newer state of this appointment has been recorded already")
             return
         if record_id is None:
-            await wait_until_visible(self.journal, intent, self.crm.settle_seconds, self.clock())
+            await wait_until_visible(self.journal, intent, self.crm.record_settle_seconds, self.clock())
         async with effect(self.journal, work, intent, "record", self.clock()):
             try:
                 record_id = await self.crm.record_appointment(link.customer_id, appointment, marker, record_id)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from connector.model.problems import Check
+from connector.model.problems import Check, Topic
 from connector.web.access import Access
 from connector.web.front import RETRY_AFTER, Front
 from connector.web.interfaces import Actions, Intake, Ready, Source, StatusData
@@ -115,6 +115,6 @@ class _Readiness:
             checks = list(await self._ready())
         except Exception as error:  # "not ready" is the answer, whatever went wrong
             self._log.error("readiness check failed", error=type(error).__name__)
-            checks = [Check(id="ready", level="error", message="The checks themselves failed; see the log.")]
+            checks = [Check(topic=Topic("ready"), level="error", message="The checks themselves failed; see the log.")]
         bad = any(check.level == "error" for check in checks)
-        return JSONResponse([check.model_dump() for check in checks], 503 if bad else 200, PRIVATE)
+        return JSONResponse([check.as_dict() for check in checks], 503 if bad else 200, PRIVATE)

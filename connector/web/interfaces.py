@@ -74,8 +74,8 @@ class StatusData(Protocol):
     async def page(self) -> dict[str, Any]:
         """Answer `status()` and, for the page: `decisions`, `held`, `reviews`, `ignored_without_identity`, `chart`.
 
-        Optional: `decided` (the last decisions about persons), `open_reviews` (how many there are) and, in a review, its
-        `clients` and whether one is `linked`.
+        Here `checks` are values of `connector.model.problems.Check`. Optional: `decided` (the last decisions about persons),
+        `open_reviews` (how many there are) and, in a review, its `clients` and whether one is `linked`.
         """
         ...
 

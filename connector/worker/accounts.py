@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import httpx
+from pydantic import SecretStr
 
 from connector import registry
 from connector.booking_systems.base import BookingSystem
@@ -21,6 +23,8 @@ from connector.remote.rate_limit import Quota, Window
 from connector.remote.shared_quota import SharedQuota
 from connector.remote.transport import AiohttpTransport, CheckedTransport
 from connector.store import Store, views
+from connector.store.sealing import can_seal
+from connector.worker.shared_tokens import SharedToken
 
 #: Instead of the network, by account name (`booking.stores`); for tests.
 Transports = Mapping[str, httpx.AsyncBaseTransport]
@@ -45,6 +49,13 @@ class Connections:
     def breakers(self) -> dict[str, CircuitBreaker]:
         """Whether each account can be used now, by account name."""
         return {account: remote.breaker for account, remote in self.remotes().items()}
+
+    async def take_renewed(self, store: Store) -> None:
+        """Go on with the secrets that another process has renewed since. Raises StoreError."""
+        renewed = await store.renewed.load()
+        for adapter in self.adapters():
+            if adapter.remote.account in renewed:
+                adapter.remember(store.renewed)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -84,11 +95,31 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
         customers = found.crms[sync.crm]
         customers.keep(sync.fields, owner=sync.owner.named if sync.owner else None)
         customers.records = customers.records or sync.record_appointments
-    if store is not None and not store.database.shared:
-        for adapter in found.adapters():
-            adapter.remember(store.renewed)
-        await _restore(found.quotas, store)
+    if store is not None:
+        await store.renewed.load()
+        if store.renewed.can_keep():
+            for adapter in found.adapters():
+                adapter.remember(store.renewed)
+        if not store.database.shared:
+            await _restore(found.quotas, store)
+        elif can_seal():
+            share_tokens(found, config, store)
     return found
+
+
+def share_tokens(found: Connections, config: Config, store: Store) -> None:
+    """Let every account that has an access token go by the one that all processes with the same settings use."""
+    settings = {
+        f"{kind}.{name}": one for kind, of in (("booking", config.booking), ("crm", config.crm)) for name, one in of.items()
+    }
+    for account, remote in found.remotes().items():
+        if remote.tokens is not None:
+            credentials = json.dumps(settings[account].model_dump(), default=_revealed)
+            remote.tokens.share(SharedToken(store, account, credentials))
+
+
+def _revealed(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
 def _quota(name: str, windows: Iterable[Window], store: Store | None) -> Quota:

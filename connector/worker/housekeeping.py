@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from connector.model.errors import ConnectorError
-from connector.model.problems import Check
+from connector.model.problems import ACCOUNT, Check
 from connector.store import Store
 from connector.worker.accounts import Connections
 from connector.worker.probes import Watcher
@@ -73,7 +73,7 @@ class AccountChecks:
     def save(self, found: Sequence[Check]) -> None:
         """Take over what `connector check` has just found out."""
         for account in self._connections.breakers():
-            mine = [check for check in found if check.id.startswith(f"{account}.") and not check.id.endswith(".account")]
+            mine = [check for check in found if check.topic.subject == account and check.topic.kind != ACCOUNT]
             self.findings[account] = [check for check in mine if check.level != "ok"]
 
 

@@ -14,7 +14,8 @@ from typing import Protocol
 import structlog
 
 from connector.config.logs import bare
-from connector.model.errors import AccountPaused, ConnectorError, LimitReached, RateLimited, RemoteError, Unavailable, waits_for
+from connector.model.errors import AccountPaused, ConnectorError, LimitReached, RateLimited, RemoteError, Unavailable
+from connector.model.jobs import Awaited
 from connector.remote.circuit_breaker import TRIALS, CircuitBreaker
 
 #: Seconds between probes; the last one repeats.
@@ -27,17 +28,23 @@ RELAPSE = 60.0
 
 #: Seconds until a database that could not wake what waits is asked again.
 WAKE_AGAIN = 1.0
+#: Seconds: where several processes share an account, an event is woken to try so much later than a call is let through
+#: again, so that whichever of them takes the event lets it through.
+LATER = 1.0
 
 
 class Recovered(Protocol):
     """Wakes what waits for an account or for one kind of its actions: all of it, or the first of the row."""
 
-    async def __call__(self, wanted: str, *, one: bool = False) -> None:
+    async def __call__(self, wanted: Awaited, *, one: bool = False) -> None:
         """Make it due now."""
 
 
 class Watcher:
-    """One account. `probe` returns when it works and raises RemoteError otherwise; `recovered` wakes what waits."""
+    """One account. `probe` returns when it works and raises RemoteError otherwise; `recovered` wakes what waits.
+
+    `leads` is whether this process is the one of several that wakes events to try a refused action; None: there is no other.
+    """
 
     def __init__(
         self,
@@ -46,6 +53,7 @@ class Watcher:
         recovered: Recovered,
         *,
         clock: Callable[[], float] = time.monotonic,
+        leads: Callable[[], bool] | None = None,
     ) -> None:
         #: Set once the account has been probed for the first time, whatever came of it.
         self.checked = asyncio.Event()
@@ -53,6 +61,7 @@ class Watcher:
         self._probe = probe
         self._recovered = recovered
         self._clock = clock
+        self._leads = leads
         self._failures = 0
         self._logged = ""
         self._log = structlog.get_logger("connector.worker.probes").bind(account=breaker.account)
@@ -79,7 +88,7 @@ class Watcher:
                     self._breaker.trip(error)
                 except Exception as error:
                     # It is no answer to the question; what the remote system lacks otherwise, other calls find.
-                    self._log.info("the probe after a refusal says nothing", error=type(error).__name__)
+                    self._log.info("the probe after a refusal gave no result", error=type(error).__name__)
 
     async def _follow_actions(self) -> None:
         while True:
@@ -98,7 +107,7 @@ class Watcher:
         """Wake what waits for an action that is not refused any more, else one event whose turn it is; seconds to the next."""
         stopped, now = self._breaker.stopped(), self._clock()
         for action in [one for one in self._trials if one not in stopped]:
-            await self._recovered(waits_for(self._breaker.account, action))
+            await self._recovered(Awaited(self._breaker.account, action))
             del self._trials[action]
             if self._breaker.error is None:
                 self._log.info("action works again", action=action)
@@ -106,11 +115,14 @@ class Watcher:
             if action not in self._trials:
                 said = {"action": action, "reason": str(entry.error), "hint": entry.error.hint}
                 self._log.error("one kind of action is refused; its events wait, all others go on", **said)
-            at, times = (now, 0) if entry.trials == 0 else self._trials.get(action, (now + TRIALS[0], 0))
+            later, asked = 0.0 if self._leads is None else LATER, entry.trials == 0
+            at, times = (now, 0) if asked else self._trials.get(action, (now + TRIALS[0] + later, 0))
             at = max(at, entry.try_at)
-            if at <= now:
-                await self._recovered(waits_for(self._breaker.account, action), one=True)
-                at, times = now + TRIALS[min(times + 1, len(TRIALS) - 1)], times + 1
+            if at <= now and not (asked or self._leads is None or self._leads()):
+                at = now + LATER
+            elif at <= now:
+                await self._recovered(Awaited(self._breaker.account, action), one=True)
+                at, times = now + TRIALS[min(times + 1, len(TRIALS) - 1)] + later, times + 1
                 entry.trials = max(entry.trials, 1)
             self._trials[action] = (at, times)
         return min((at - now for at, _ in self._trials.values()), default=None)
@@ -167,7 +179,7 @@ class Watcher:
         try:
             await self._probe()
             self._breaker.reset()
-            await self._recovered(self._breaker.account)
+            await self._recovered(Awaited(self._breaker.account))
         except RemoteError as error:
             # A probe that has to wait its turn learns nothing but how long: the reason that is known stays.
             if isinstance(error, LimitReached):

@@ -1,7 +1,7 @@
 """Accounts as all processes on one database see them: one of them probes, and the others go by what it has found.
 
 A process whose calls are refused or fail asks the leader, which stops using the account at once and probes it. While an account
-cannot be used nobody but the leader asks the remote system anything.
+cannot be used nobody but the leader asks the remote system anything. The kinds of action that are refused: `shared_actions`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from connector.model.problems import Check
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.store import Store
 from connector.worker.housekeeping import AccountChecks
+from connector.worker.shared_actions import SharedActions
 
 #: Seconds between two looks for the leader's answer, and how long it is waited for.
 LOOK, PATIENCE = 0.25, 10.0
@@ -30,6 +31,7 @@ class SharedAccounts:
         self, store: Store, breakers: Mapping[str, CircuitBreaker], checks: AccountChecks, leads: Callable[[], bool]
     ) -> None:
         self._store, self._breakers, self._checks, self._leads = store, breakers, checks, leads
+        self._actions = SharedActions(store, breakers)
 
     def probe(self, account: str, probe: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         """What the watcher of an account asks instead of its own probe."""
@@ -52,6 +54,10 @@ class SharedAccounts:
 
         `watches` is whether this process asks the leader again by itself when it has stopped using an account.
         """
+        await self._compare_accounts(leads=leads, watches=watches)
+        await self._actions.compare()
+
+    async def _compare_accounts(self, *, leads: bool, watches: bool) -> None:
         found = await self._store.states.list(_FOUND)
         if leads:
             for account, (value, at) in (await self._store.states.list(_ASKED)).items():

@@ -21,7 +21,7 @@ from connector.worker.worker import Worker
 
 #: Seconds between two looks at the others.
 LOOK = 1.0
-#: Seconds between two looks of the leader for what nobody does any more.
+#: Seconds between two looks of the leader for what nobody does any more, and of all for what changes rarely.
 ROUND = 10.0
 _LEADER = "leader"
 
@@ -34,9 +34,10 @@ class TakingPart:
     def __init__(self, store: Store, worker: Worker, accounts: SharedAccounts, clock: Callable[[], float]) -> None:
         #: Whether this process does what one alone should do.
         self.leads = not store.database.shared
-        #: What else to let go of when others have taken over, and what a new leader has to begin.
+        #: What else to let go of when others have taken over, what a new leader has to begin, and what all do in each round.
         self.on_replaced: list[Then] = []
         self.on_leading: list[Then] = []
+        self.on_round: list[Then] = []
         self._store, self._worker, self._accounts, self._clock = store, worker, accounts, clock
         self._loop = asyncio.get_running_loop()
         self._look_now = asyncio.Event()
@@ -65,6 +66,9 @@ class TakingPart:
     async def _follow(self) -> None:
         await self._stay()
         await self._accounts.compare(leads=False, watches=False)
+        if self._clock() >= self._next_round:
+            self._next_round = self._clock() + ROUND
+            await _all(self.on_round)
 
     async def _repeat(self, look: Then) -> None:
         while True:
@@ -91,16 +95,16 @@ class TakingPart:
         await self._accounts.compare(leads=self.leads)
         if self.leads and not led:
             self._log.info("this process leads")
-        if self.leads and self._clock() >= self._next_round:
+        if self._clock() >= self._next_round or (self.leads and not led):
             self._next_round = self._clock() + ROUND
-            await _all(self.on_leading)
+            await _all([*self.on_round, *(self.on_leading if self.leads else [])])
 
     async def _stay(self) -> None:
         if self._store.database.replaced:
             await self._begin_again()
 
     async def _begin_again(self) -> None:
-        hint = "It was stopped, or away from the database, for longer than database.lease_seconds. It goes on by itself."
+        hint = "It was stopped, or cut off from the database, for longer than database.lease_seconds. It continues by itself."
         self._log.error("other processes have taken over what this one was doing", hint=hint)
         self.leads = False
         await self._worker.let_go()

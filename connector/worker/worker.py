@@ -33,9 +33,8 @@ from connector.model.errors import (
     StoreError,
     Transient,
     Unavailable,
-    waited_for,
 )
-from connector.model.jobs import StaleClaim, Verdict, Work
+from connector.model.jobs import Awaited, StaleClaim, Verdict, Work
 from connector.model.measures import OUTCOMES
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.store import Store
@@ -222,7 +221,7 @@ class Worker:
     async def _follow_clock(self) -> None:
         """What waits for a time comes when it would have come, whatever the clock says meanwhile."""
         if back := self._put_back():
-            self._log.warning("the clock was put back", seconds=round(back))
+            self._log.warning("the clock was set back", seconds=round(back))
             await self._store.lanes.set_back(back, self._clock())
         self._ahead = self._offset()
 
@@ -312,10 +311,10 @@ class Worker:
                 return Verdict("queued", text, hint, due=now + wait, counts=False)
             case RateLimited():
                 return Verdict("queued", text, hint, due=now + (error.retry_after or 1.0), counts=False)
-        if isinstance(error, RemoteError) and self._is_closed(error.account):
-            return Verdict("queued", text, hint, waits_for=error.account, counts=False)
-        if isinstance(error, ActionRefused) and self._is_closed(error.account, error.action):
-            return Verdict("queued", text, hint, waits_for=error.waits_for, counts=False)
+        if isinstance(error, RemoteError) and self._is_closed(Awaited(error.account)):
+            return Verdict("queued", text, hint, waits_for=Awaited(error.account), counts=False)
+        if isinstance(error, ActionRefused) and self._is_closed(wanted := Awaited(error.account, error.action)):
+            return Verdict("queued", text, hint, waits_for=wanted, counts=False)
         if isinstance(error, Unavailable) and work.snoozes < PATIENT_SNOOZES:
             return Verdict("queued", text, hint, due=now + self._pause(work.snoozes + 1), counts=False)
         lasting = isinstance(error, Lasting | ActionRefused)
@@ -342,16 +341,18 @@ class Worker:
         state.attempt_number = max(1, attempt)
         return float(_backoff(state))
 
-    def _is_closed(self, account: str, action: str = "") -> bool:
+    def _is_closed(self, wanted: Awaited) -> bool:
         """Whether an account cannot be used now, or this kind of action of it."""
-        breaker = self._accounts.get(account)
-        return breaker is not None and (breaker.is_stopped(action) if action else breaker.error is not None)
+        breaker = self._accounts.get(wanted.account)
+        if breaker is None:
+            return False
+        return breaker.error is not None if wanted.action is None else breaker.is_stopped(wanted.action)
 
     async def _conclude(self, work: Work, verdict: Verdict, log: structlog.typing.FilteringBoundLogger) -> None:
         """Store the verdict, however long the database cannot: until then the lane is ours and stands still."""
         lanes = self._store.lanes
         await self._stubbornly(lambda: lanes.conclude(work, verdict, self._clock()), log)
-        if (wanted := verdict.waits_for) is not None and not self._is_closed(*waited_for(wanted)):
+        if (wanted := verdict.waits_for) is not None and not self._is_closed(wanted):
             # It came back while the verdict was being written.
             await self._stubbornly(lambda: lanes.wake(wanted, self._clock()), log)
         # A snooze is not worth a line: whoever watches the account has logged once, as an error, what it waits for.

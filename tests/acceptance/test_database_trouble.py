@@ -189,7 +189,7 @@ def mounted() -> Iterator[Path]:
 
 
 async def survive(sides: RemoteSystems, service: Service, disk: Disk | SmallDisk) -> None:
-    """Full while it works: senders are told to come back, nothing acknowledged is lost, and it goes on by itself."""
+    """Full while it works: senders are told to come back, nothing acknowledged is lost, and it continues by itself."""
     sides.faults(latency_ms=(100, 200))
     for n in range(8):
         sides.booxi.book(sides.booxi.add_client(firstName="Ada", lastName=f"Full {n}", email=f"full-{n}@example.com"))

@@ -44,6 +44,7 @@ verify = "token"
 tokens = ["{webhook_token}"]
 [crm.main]
 system = "tryton"
+wait_minutes = 0.01
 base_url = "{tryton}"
 database = "{database}"
 api_key = "{api_key}"

@@ -53,6 +53,7 @@ verify = "token"
 tokens = ["{webhook_token}"]
 [crm.main]
 system = "hubspot"
+wait_minutes = 0.01
 base_url = "{hubspot}"
 token = "{hubspot_token}"
 timeout_seconds = {timeout}

@@ -40,6 +40,7 @@ verify = "token"
 tokens = ["{token}"]
 [crm.main]
 system = "hubspot"
+wait_minutes = 0.01
 base_url = "https://hubspot.test"
 token = "sandbox-token"
 limits = {{ per_10_seconds = 0, search_per_second = 0 }}

@@ -330,9 +330,9 @@ def test_backfill_counts_every_client_and_is_json_and_nothing_else(place):
     assert simulated == {**counts, "dry_run": True}
     assert set(clients) <= place.links().keys()
     text = place.run(*asked, "--dry-run").stdout
-    assert "Would be done for stores:" in text
+    assert "Result for stores (dry run):" in text
     assert "Nothing was changed." in text
-    assert "Done for stores:" in place.run(*asked).stdout
+    assert "Result for stores:" in place.run(*asked).stdout
 
 
 def test_a_link_is_removed(place):

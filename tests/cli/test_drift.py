@@ -58,10 +58,7 @@ def test_what_is_left_to_a_person_says_where(place: Place) -> None:
         place.there(place.sides.booxi.set_link, client, other)
         code, out = ran(place, "check", "--drift", "stores", "--fix")
         assert code == 1
-        assert (
-            out.splitlines()[1]
-            == "         → waits for a person: whose it is becomes a review item (`connector review show 1`)"
-        )
+        assert out.splitlines()[1] == "         → waits for a person: a review is opened for it (`connector review show 1`)"
         assert [item["client_ids"] for item in place.json("review", "list")] == [[str(client)]]
         assert ran(place, "review", "link", "1", other)[0] == 0
         place.settle()

@@ -91,7 +91,7 @@ def test_what_is_there_is_never_overwritten(tmp_path):
     file.write_text("mine")
     result = invoke("init", "--yes", "--output", str(file))
     assert (result.exit_code, file.read_text()) == (2, "mine")
-    assert result.stderr == f"{file}: is there already; name another file with --output, or move it away\n"
+    assert result.stderr == f"{file}: exists already; name another file with --output, or move it away\n"
 
 
 def test_its_own_test_delivery_works(tmp_path, monkeypatch):

@@ -74,12 +74,12 @@ def test_a_list_goes_on_behind_its_cursor(place):
     fill(place, 5)
     result = place.run("events", "list", "--limit", "2", "--json")
     assert [event["id"] for event in json.loads(result.stdout)] == [5, 4]
-    assert result.stderr == "There are more; go on with --cursor 4\n"
+    assert result.stderr == "There are more; continue with --cursor 4\n"
     result = place.run("events", "list", "--limit", "3", "--json-lines", "--cursor", "4")
     assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == [3, 2, 1]
     assert result.stderr == ""
     result = place.run("links", "list", "--limit", "4")
-    assert "There are more; go on with --cursor 4\n" in result.stderr
+    assert "There are more; continue with --cursor 4\n" in result.stderr
     assert [link["client_id"] for link in place.json("links", "list", "--cursor", "4")] == ["c-5"]
 
 

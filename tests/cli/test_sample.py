@@ -31,10 +31,9 @@ def test_a_sample_reaches_the_service_and_is_ignored(place: Place) -> None:
         result = place.run("test", "stores")
         assert result.exit_code == 0, result.output
         lines = result.stdout.splitlines()
-        assert (
-            lines[0] == f"{service.url}/webhooks/stores answered 202: deliveries reach the service, and their proof is right."
-        )
-        assert lines[1] == "The sample is event 1: ignored, since it says nothing of a booking."
+        accepted = "the service accepts deliveries, and the token or signature is right."
+        assert lines[0] == f"{service.url}/webhooks/stores answered 202: {accepted}"
+        assert lines[1] == "The sample is event 1: ignored, because it contains no booking."
         said = place.json("test", "stores")
         assert (said["answer"], said["status"], said["state"], said["event"]) == (202, "ignored", "ignored", 2)
     assert place.rows("SELECT state, reason FROM events ORDER BY id") == [
@@ -48,7 +47,7 @@ def test_a_sample_that_is_held_is_discarded(place: Place) -> None:
     with place.served():
         result = place.run("test", "salon")
         assert result.exit_code == 0, result.output
-        assert "The sample is event 1: held and discarded again, since it says nothing of a booking." in result.stdout
+        assert "The sample is event 1: held and discarded again, because it contains no booking." in result.stdout
         assert "0123456789abcdef" not in result.output
     assert place.rows("SELECT source, state FROM events") == [("salon", "discarded")]
 

@@ -69,7 +69,7 @@ def test_what_to_do_with_a_pasted_secret_is_said(faults):
 def test_a_variable_in_text_is_no_secret(faults, text, name):
     (line,) = faults(GOOD.replace(KEY, f'partner_key = "{text}"'))
     assert line == (
-        "[booking.stores] partner_key: is the name of a variable in text, and would be sent as it stands;"
+        "[booking.stores] partner_key: is the name of a variable in text, and would be sent as text;"
         f' write {{ env = "{name}" }}'
     )
 
@@ -93,12 +93,12 @@ def test_names_are_names(name):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[server]\nport = 1\nport = 2\n", "line 3: port stands there a second time in [server]; remove one of the two"),
-        ('[crm.main]\ntoken = "a"\n"token" = "b"\n', 'line 3: "token" stands there a second time in [crm.main]; remove'),
-        ("a = 1\n\na = [\n  2,\n]\n", "line 3: a stands there a second time; remove one of the two"),
-        ("[a]\nx = { y = 1, y = 2 }\n", "line 2: x stands there a second time in [a]; remove one of the two"),
-        ("a = 1\na = 2", "line 2: a stands there a second time; remove one of the two"),
-        ("[server]\n[log]\n[server]\n", "line 3: the table [server] stands there a second time; join the two"),
+        ("[server]\nport = 1\nport = 2\n", "line 3: port is given a second time in [server]; remove one of the two"),
+        ('[crm.main]\ntoken = "a"\n"token" = "b"\n', 'line 3: "token" is given a second time in [crm.main]; remove'),
+        ("a = 1\n\na = [\n  2,\n]\n", "line 3: a is given a second time; remove one of the two"),
+        ("[a]\nx = { y = 1, y = 2 }\n", "line 2: x is given a second time in [a]; remove one of the two"),
+        ("a = 1\na = 2", "line 2: a is given a second time; remove one of the two"),
+        ("[server]\n[log]\n[server]\n", "line 3: the table [server] is given a second time; join the two"),
         ("[server]\nhost = x\n", "is not valid TOML: Invalid value (at line 2, column 8); correct it there"),
     ],
 )

@@ -33,10 +33,10 @@ def test_what_is_wrong_with_an_operator_is_said(faults):
     (line,) = faults(ANN.replace('"read"', '"admin"') + GOOD)
     assert line == '[[status.operators]] number 1 role: must be one of "read", "decide"'
     name, token = faults(ANN + ANN + GOOD)
-    assert "is that of [[status.operators]] number 1 as well" in name
+    assert "is the same as that of [[status.operators]] number 1" in name
     assert "ann-0123456789abcdef" not in token
     (line,) = faults('[status]\ntoken = "ann-0123456789abcdef"\n' + ANN + GOOD)
-    assert line.startswith("[[status.operators]] number 1 token: is that of [status] token as well")
+    assert line.startswith("[[status.operators]] number 1 token: is the same as that of [status] token")
     (line,) = faults('[status]\noperators = "ann"\n' + GOOD)
     assert "two brackets" in line
 

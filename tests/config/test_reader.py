@@ -72,7 +72,7 @@ def test_all_faults_are_reported_at_once(faults):
             GOOD.replace('verify = "token"', 'verify = "tokens"'),
             'verify: must be one of "token", "hmac", "standard-webhooks", "none"',
         ),
-        (SOURCE + CRM + SYNC, "[booking.stores.webhook] verify: is missing; say how deliveries prove themselves"),
+        (SOURCE + CRM + SYNC, "[booking.stores.webhook] verify: is missing; choose how webhooks are verified: verify ="),
         (GOOD.replace('[{ env = "HOOK_TOKEN" }]', "[]"), "[booking.stores.webhook] tokens: is missing; add one"),
         ("server = 5\n" + GOOD, "[server]: must be a table"),
         ("[server]\nport = 70000\n" + GOOD, "[server] port: must be at most 65535"),
@@ -209,7 +209,9 @@ def test_addresses_that_nothing_can_be_appended_to_are_refused(faults, url):
 def test_plain_http_to_another_machine_is_refused_unless_it_is_allowed(read, faults):
     given = GOOD.replace('"rolodex"', '"rolodex"\nbase_url = "http://crm.example.com"')
     (line,) = faults(given)
-    assert line.startswith("[crm.main] base_url: is plain http to another machine: keys and customers would travel readable")
+    assert line.startswith(
+        "[crm.main] base_url: is plain http to another machine: keys and customer data would be sent unencrypted"
+    )
     assert "allow_plain_http = true" in line
     assert read(given.replace("base_url", "allow_plain_http = true\nbase_url")).warnings == ()
     (line,) = faults(GOOD.replace('"diary"', '"diary"\nbase_url = "http://10.0.0.5:8069"'))

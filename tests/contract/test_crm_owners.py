@@ -136,7 +136,7 @@ async def test_check_says_that_nobody_is_shown(far):
     adapter = account(far.system).connect()
     adapter.keep((), owner=())
     levels = [(check.level, check.message) for check in await adapter.field_checks()]
-    assert levels == [("error", f"{adapter.title}: no user is shown who could own a customer")]
+    assert levels == [("error", f"{adapter.title}: the CRM shows no user who could own a customer")]
     await adapter.remote.aclose()
 
 

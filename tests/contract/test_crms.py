@@ -132,6 +132,18 @@ async def test_a_second_create_under_one_key_names_the_winner(far, crm):
     assert far.customers() == [made.id]
 
 
+async def test_a_second_person_under_one_key_is_refused_and_changes_nothing_where_that_is_declared(far, crm):
+    """Only then may the create ask whether somebody carries our key; the others are asked for it before."""
+    made = await crm.create(NO_EMAIL, KEY)
+    before = await crm.get(made.id)
+    with pytest.raises(Conflict) as caught:
+        await crm.create(NewCustomer(first_name="Zoe", last_name="Quinn", email="zoe@example.com", phone="+15145550177"), KEY)
+    assert (caught.value.by, caught.value.winner) == ("key", made.id)
+    assert far.customers() == [made.id]
+    if crm.can(CrmCapability.REFUSES_KEYS):
+        assert await crm.get(made.id) == before
+
+
 async def test_a_create_repeated_word_for_word_names_the_winner(far, crm):
     made = await crm.create(ADA, KEY)
     with pytest.raises(Conflict) as caught:

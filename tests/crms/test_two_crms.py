@@ -61,7 +61,9 @@ async def test_one_account_feeds_two_crms_and_keeps_both_links(tmp_path: Path):
     sources = [SOURCE.format(name=f"stores_{crm}", module=crm, crm=crm) for crm in ("sales", "service")]
     file.write_text(CRMS + "".join(sources))
     transports = {f"booking.stores_{crm}": httpx.ASGITransport(booxi.app) for crm in ("sales", "service")}
-    transports |= {"crm.sales": httpx.ASGITransport(odoo.app), "crm.service": httpx.ASGITransport(pipedrive.app)}
+    transports |= {
+        f"crm.{name}": crm.checked(httpx.ASGITransport(crm.app)) for name, crm in (("sales", odoo), ("service", pipedrive))
+    }
     service = await Service.open(config.load(file, systems=registry.Registry()), transports=transports)
     await service.start()
     try:

@@ -31,7 +31,7 @@ class World(whole_path.World):
     def __init__(self, folder: Path, system: str) -> None:
         self.crm: CrmAccount = account(system)
         settings = f'system = "{system}"\nbase_url = "https://crm.test"\n{CRMS[system]}'
-        super().__init__(folder, settings, httpx.ASGITransport(self.crm.app))
+        super().__init__(folder, settings, self.crm.checked(httpx.ASGITransport(self.crm.app)))
 
     def calm_down(self, queue: dict[str, int]) -> None:
         """After the first ten events nothing more goes wrong."""

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from connector.model.problems import ACCOUNT, Check, Topic
 from connector.store import views
 
 from .backfill.world import KEY, World
@@ -22,7 +23,7 @@ def world(lines, tmp_path, monkeypatch):
 
 async def waiting_for(world: World, account: str) -> list[dict]:
     """Wait until every event waits for an account; answers the events."""
-    query = "SELECT count(*) FROM lanes WHERE waits_for = ?"
+    query = "SELECT count(*) FROM lanes WHERE awaited_account = ?"
     async with asyncio.timeout(10):
         while True:
             waiting = (await world.engine.store.database.read(lambda c: c.execute(query, (account,)).fetchone()))[0]
@@ -96,6 +97,17 @@ async def test_what_an_account_has_to_say_is_looked_up_without_being_asked(world
                 await asyncio.sleep(0.02)
         (found,) = world.engine.account_checks.findings["booking.stores"]
         assert (found.id, found.level) == ("booking.stores.merchants", "warning")
-        world.engine.account_checks.save([])
+        checks = world.engine.account_checks
+        said = [
+            Check(topic=Topic(subject, kind), level="error", message="refused")
+            for subject in ("booking.stores", "booking.stores2", "crm.main")
+            for kind in (ACCOUNT, "merchants", "account2")
+        ]
+        checks.save([*said, Check(topic=Topic("crm.main", "owner"), level="ok", message="all are known")])
+        assert {account: [check.id for check in found] for account, found in checks.findings.items()} == {
+            "booking.stores": ["booking.stores.merchants", "booking.stores.account2"],
+            "crm.main": ["crm.main.merchants", "crm.main.account2"],
+        }, "whether an account can be used is said by its circuit breaker"
+        checks.save([])
         assert world.engine.account_checks.findings["booking.stores"] == []
     assert [line["check"] for line in lines() if line["event"] == "account needs attention"] == ["booking.stores.merchants"]

@@ -59,7 +59,7 @@ def test_the_address_is_the_one_that_the_sender_sees(tmp_path: Path, server: str
             'verify = "hmac"\nheader = "X-Signature"\nsecrets = ["0123456789abcdef"]',
             "`X-Signature`, a signature made with a secret of [booking.stores.webhook]",
         ),
-        ('verify = "none"', "no header: whoever knows the address can send"),
+        ('verify = "none"', "no header: anybody who knows the address can send"),
     ],
 )
 def test_the_proof_is_named_and_no_secret_is_shown(tmp_path: Path, webhook: str, proof: str) -> None:

@@ -32,7 +32,7 @@ async def test_each_source_is_named_until_its_backfill_reaches_back_to_the_backu
         (one,) = await restored(store, ["stores", "spa"])
         assert (one.id, one.level) == ("database.restored", "warning")
         assert "is a backup of 2026-" in one.message
-        assert "looked for before they are made, from now on and without end" in one.message
+        assert "looks for each customer and appointment before it creates one" in one.message
         day = one.message.split("backup of ")[1][:10]
         assert f"`connector backfill spa --since {day}` and `connector backfill stores --since {day}`" in one.hint
         await _backfill(store, "stores", made + 1, put_back + 5)

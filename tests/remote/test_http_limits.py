@@ -356,4 +356,4 @@ async def test_a_refusal_that_is_a_page_points_at_what_stands_in_between():
     remote_system = RemoteSystem(lambda _: httpx.Response(403, text="<html>Blocked</html>"))
     error = await error_of(remote_system)
     assert (type(error), "a page instead of JSON" in str(error)) == (ActionRefused, True)
-    assert error.hint.startswith("Perhaps a firewall or proxy in between, or base_url.")
+    assert error.hint.startswith("Check firewall and proxy in between, and base_url.")

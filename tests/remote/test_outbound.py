@@ -166,7 +166,7 @@ async def test_the_usual_authorities_are_believed_beside_the_private_one(authori
 @pytest.mark.parametrize(
     ("hosts", "days", "known", "expected"),
     [
-        (["127.0.0.1"], (-1, 30), False, "the certificate of 127.0.0.1 is signed by an authority that is not known here | "),
+        (["127.0.0.1"], (-1, 30), False, "the certificate of 127.0.0.1 is signed by an unknown authority | "),
         (["127.0.0.1"], (-9, -1), True, "the certificate of 127.0.0.1 has expired | "),
         (["127.0.0.1"], (2, 9), True, "the certificate of 127.0.0.1 is not valid yet | Check this machine's clock."),
         (["another.example.com"], (-1, 30), True, "the certificate of 127.0.0.1 is for another name | Check the host"),
@@ -232,7 +232,7 @@ async def test_a_name_a_port_and_silence_read_differently():
     ("answer", "expected"),
     [
         (b"", "127.0.0.1 closed the connection before its answer was complete"),
-        (b"SMTP ready\r\n\r\n", "127.0.0.1 answered with something that is no HTTP"),
+        (b"SMTP ready\r\n\r\n", "127.0.0.1 answered with something that is not HTTP"),
     ],
 )
 async def test_what_breaks_off_is_said_and_a_write_is_of_unknown_outcome(answer, expected):
@@ -244,7 +244,7 @@ async def test_what_breaks_off_is_said_and_a_write_is_of_unknown_outcome(answer,
     ("error", "expected"),
     [
         (httpx.ConnectError("x"), "no connection: a.test closed the connection while it was being made"),
-        (httpx.ConnectTimeout("x"), "no connection: a.test took no connection in time"),
+        (httpx.ConnectTimeout("x"), "no connection: a.test did not accept the connection in time"),
         (httpx.ReadError("x"), "no complete answer: a.test dropped the connection"),
         (httpx.DecodingError("x"), "no complete answer: the answer of a.test cannot be read"),
     ],

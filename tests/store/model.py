@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from connector.model.jobs import Awaited
+
 WAITING = ("queued", "retrying")
 FINAL = ("done", "ignored", "discarded")
 
 
 @dataclass
 class Lane:
-    """A client's lane: when its head may run, which account it waits for, and the event that runs."""
+    """A client's lane: when its head may run, what it waits for, and the event that runs."""
 
     live: bool
     due: float | None = None
-    waits_for: str | None = None
+    waits_for: Awaited | None = None
     running: int | None = None
     claims: int = 0
 
@@ -107,8 +109,8 @@ class Model:
                 most = max(self.events[id_].attempts for id_ in self.of(client, "retrying"))
                 lane.due = now + (0.0 if most <= 3 else min(2.0 ** min(most, 12), 3600.0))
 
-    def wake(self, account: str, now: float) -> int:
-        woken = [lane for lane in self.lanes.values() if lane.waits_for == account and lane.running is None]
+    def wake(self, wanted: Awaited, now: float) -> int:
+        woken = [lane for lane in self.lanes.values() if lane.waits_for == wanted and lane.running is None]
         for lane in woken:
             lane.due, lane.waits_for = now - 1.0 / (1 + lane.claims), None
         return len(woken)

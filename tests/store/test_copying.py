@@ -7,12 +7,14 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.model.errors import StoreError
+from connector.model.renewed import Renewed
 from connector.store import Store, copying, look
 from connector.store.copying import Copied, Progress, copy, portions
 from connector.store.key import key_file
@@ -148,6 +150,21 @@ async def test_every_row_of_every_table_arrives(make, kind, other):
     assert key_file(target.path).stat().st_mode & 0o777 == 0o600
     assert {progress.step for progress in seen} == {"copying", "checking"}
     assert seen[-1].done == seen[-1].total == 2 * sum(done.rows.values())
+
+
+@pytest.mark.parametrize(("kind", "other"), DIRECTIONS)
+async def test_secrets_that_were_renewed_are_taken_along(make, kind, other):
+    source, target = make(kind), make(other)
+    kept = {f"crm.{n}": Renewed(f"secret-{n}", datetime(2027, 3, n, tzinfo=UTC), "f") for n in (1, 2)}
+    async with opened(source) as store:
+        for account, renewed in kept.items():
+            await store.renewed.keep(account, renewed)
+    copied(source, target)
+    async with opened(target) as store:
+        await store.renewed.load()
+        assert {account: store.renewed.get(account) for account in kept} == kept
+        if store.database.shared:
+            assert "secret" not in str(await rows(store, "SELECT value FROM shared_states"))
 
 
 @pytest.mark.parametrize(("kind", "other"), DIRECTIONS)

@@ -12,6 +12,7 @@ import pytest
 
 from connector.model.bookings import Reading
 from connector.model.errors import Overloaded
+from connector.model.jobs import Awaited
 from connector.store import database, look, views
 
 from .samples import HOUR, NOW, accept, busy_writer, claim_one, delivery, event, handed_over, hold, opened, rows, settle, states
@@ -60,6 +61,14 @@ async def test_every_kind_of_event_of_one_commit_gets_its_own_lane_and_count(sto
     assert {state: n for state, n in tallies.items() if n} == {"queued": 4, "ignored": 1, "held": 1}
     assert await store.read(views.last_deliveries) == {"stores": NOW, "spas": NOW}
     assert (await store.read(views.last_day, NOW))[-1]["received"] == 6
+
+
+async def test_what_has_no_reason_or_hint_has_none_in_the_table_either(store):
+    await store.inbox.accept(delivery("e-1"))
+    await store.inbox.accept(delivery("e-2", reading=Reading(ignored="nobody's")))
+    await store.inbox.accept(delivery("e-3", reading=Reading(held="content is missing", hint="Report it.")))
+    found = await rows(store, "SELECT state, reason, hint FROM events ORDER BY id")
+    assert found == [("queued", None, None), ("ignored", "nobody's", None), ("held", "content is missing", "Report it.")]
 
 
 async def test_the_same_event_twice_is_a_duplicate_and_changes_nothing(store):
@@ -154,7 +163,7 @@ async def test_a_full_waiting_room_refuses_deliveries_but_not_the_worker(store, 
         with pytest.raises(Overloaded, match="Too many") as caught:
             await store.inbox.accept(delivery("e-9"))
         assert caught.value.retry_after > 0
-        waking = asyncio.create_task(store.lanes.wake("crm.main", NOW))
+        waking = asyncio.create_task(store.lanes.wake(Awaited("crm.main"), NOW))
         await handed_over(waking)
     assert await asyncio.gather(*waiting) == ["queued", "queued"]
     assert await waking == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.model.backfills import Request
-from connector.model.jobs import StaleClaim, Verdict
+from connector.model.jobs import Awaited, StaleClaim, Verdict
 from connector.store import views
 from connector.store.lanes import LONGEST_TRACE, reach_step
 
@@ -97,33 +97,33 @@ async def test_what_waits_for_an_account_is_woken_by_that_account_only(store):
     await accept(store, "e-1", "e-2", client="c-1")
     await accept(store, "e-3", client="c-2")
     for work, account in zip(await store.lanes.claim(10, NOW), ("crm.main", "booking.stores"), strict=True):
-        await store.lanes.conclude(work, Verdict("queued", "down", waits_for=account, counts=False), NOW)
+        await store.lanes.conclude(work, Verdict("queued", "down", waits_for=Awaited(account), counts=False), NOW)
     await accept(store, "e-4", client="c-1")
     assert await store.lanes.claim(10, NOW + 365 * 24 * HOUR) == []
     assert await store.lanes.next_due() is None
-    assert await store.lanes.wake("crm.other", NOW) == 0
-    assert await store.lanes.wake("crm.main", NOW) == 1
-    assert await store.lanes.wake("crm.main", NOW) == 0
+    assert await store.lanes.wake(Awaited("crm.other"), NOW) == 0
+    assert await store.lanes.wake(Awaited("crm.main"), NOW) == 1
+    assert await store.lanes.wake(Awaited("crm.main"), NOW) == 0
     assert [w.event_id for w in await store.lanes.claim(10, NOW)] == [1]
 
 
 async def test_what_was_woken_and_failed_goes_to_the_end_of_those_who_wait(store):
     for n in (1, 2, 3):
         await accept(store, f"e-{n}", client=f"c-{n}")
-    refused = Verdict("queued", "no scope", waits_for="crm.main: record", counts=False)
+    refused = Verdict("queued", "no scope", waits_for=Awaited("crm.main", "record"), counts=False)
     for work in await store.lanes.claim(10, NOW):
         await store.lanes.conclude(work, refused, NOW)
     tried = []
     for _ in range(6):
-        assert await store.lanes.wake("crm.main: record", NOW, one=True) == 1
+        assert await store.lanes.wake(Awaited("crm.main", "record"), NOW, one=True) == 1
         (work,) = await store.lanes.claim(10, NOW)
         tried.append(work.client_id)
         await store.lanes.conclude(work, refused, NOW)
     assert tried == ["c-1", "c-2", "c-3"] * 2
-    assert await store.lanes.wake("crm.main: record", NOW, one=True) == 1
+    assert await store.lanes.wake(Awaited("crm.main", "record"), NOW, one=True) == 1
     (work,) = await store.lanes.claim(10, NOW)
     await store.lanes.conclude(work, refused, NOW)
-    assert await store.lanes.wake("crm.main: record", NOW) == 3
+    assert await store.lanes.wake(Awaited("crm.main", "record"), NOW) == 3
     assert [(await store.lanes.claim(1, NOW))[0].client_id for _ in range(3)] == ["c-2", "c-3", "c-1"]
 
 
@@ -132,7 +132,7 @@ async def test_how_many_clients_of_a_run_wait_is_known(store):
     await store.backfills.add_page(run, [event(c) for c in ("c-1", "c-2")], {"page": 1}, 0.5, every_appointment=False, now=NOW)
     assert await store.backfills.waiting(run) == 0
     for work in await store.lanes.claim(1, NOW):
-        await store.lanes.conclude(work, Verdict("queued", waits_for="crm.main: record", counts=False), NOW)
+        await store.lanes.conclude(work, Verdict("queued", waits_for=Awaited("crm.main", "record"), counts=False), NOW)
     assert await store.backfills.waiting(run) == 1
 
 
@@ -320,8 +320,8 @@ async def test_failing_begins_with_the_first_failure_and_anew_after_an_outage_or
     assert await conclude(Verdict("retrying", due=NOW), NOW + 1) == NOW + 1
     assert await conclude(Verdict("queued", due=NOW, counts=False), NOW + 2) == NOW + 1
     assert await conclude(Verdict("retrying", due=NOW), NOW + 3) == NOW + 1
-    assert await conclude(Verdict("queued", waits_for="crm.main", counts=False), NOW + 4) is None
-    await store.lanes.wake("crm.main", NOW)
+    assert await conclude(Verdict("queued", waits_for=Awaited("crm.main"), counts=False), NOW + 4) is None
+    await store.lanes.wake(Awaited("crm.main"), NOW)
     assert await conclude(Verdict("retrying", due=NOW), NOW + 5) == NOW + 5
     assert await store.upkeep.retry([1], NOW) == [1]
     assert await conclude(Verdict("retrying", due=NOW), NOW + 6) == NOW + 6

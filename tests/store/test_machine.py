@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, precondition, rule
 
 from connector.model.backfills import Request
-from connector.model.jobs import StaleClaim, Verdict
+from connector.model.jobs import Awaited, StaleClaim, Verdict
 from connector.model.states import STATES
 from connector.store import Store, views
 
@@ -24,7 +24,7 @@ from .samples import NOW, Place, delivery, event, rows
 # It passes in seconds; a failure takes minutes to be reduced to its shortest history, which is worth waiting for.
 pytestmark = pytest.mark.timeout(600)
 CLIENTS = [f"c-{n}" for n in range(3)]
-ACCOUNTS = ["crm.main", "booking.stores"]
+AWAITED = [Awaited("crm.main"), Awaited("crm.main", "record the appointment"), Awaited("booking.stores")]
 YEAR = 365 * 24 * 3600.0
 
 clients = st.lists(st.sampled_from(CLIENTS), min_size=1, max_size=3)
@@ -153,14 +153,14 @@ class StoreMachine(RuleBasedStateMachine):
         if self.holds(work):
             self.give(work, "queued", due=self.now + pause, counts=False)
 
-    @rule(work=consumes(works), account=st.sampled_from(ACCOUNTS))
-    def wait_for_an_account(self, work, account) -> None:
+    @rule(work=consumes(works), wanted=st.sampled_from(AWAITED))
+    def wait_for_an_account(self, work, wanted) -> None:
         if self.holds(work):
-            self.give(work, "queued", waits_for=account, counts=False)
+            self.give(work, "queued", waits_for=wanted, counts=False)
 
-    @rule(account=st.sampled_from(ACCOUNTS))
-    def account_recovers(self, account) -> None:
-        assert self.run(self.store.lanes.wake(account, self.now)) == self.model.wake(account, self.now)
+    @rule(wanted=st.sampled_from(AWAITED))
+    def account_recovers(self, wanted) -> None:
+        assert self.run(self.store.lanes.wake(wanted, self.now)) == self.model.wake(wanted, self.now)
 
     @rule(work=consumes(works), failed=st.booleans(), review=st.booleans())
     def hold(self, work, failed, review) -> None:
@@ -243,8 +243,9 @@ class StoreMachine(RuleBasedStateMachine):
     def whatever_waits_has_somebody_or_something_to_wake_it(self) -> None:
         if not hasattr(self, "store"):
             return
-        query = "SELECT client_id, due, waits_for, boot IS NOT NULL, priority = 0 FROM lanes"
-        for client, due, waits_for, claimed, live in self.run(rows(self.store, query)):
+        query = "SELECT client_id, due, awaited_account, awaited_action, boot IS NOT NULL, priority = 0 FROM lanes"
+        for client, due, account, action, claimed, live in self.run(rows(self.store, query)):
+            waits_for = None if account is None else Awaited(account, action)
             lane = self.model.lanes[client]
             expected = (lane.due, lane.waits_for, lane.running is not None, lane.live)
             assert (due, waits_for, bool(claimed), bool(live)) == expected, client
@@ -255,8 +256,8 @@ class StoreMachine(RuleBasedStateMachine):
     def everything_that_waits_can_be_done(self) -> None:
         """The end of each history: accounts recover, a year passes, and whatever is not held or final gets done."""
         self.now += YEAR
-        for account in ACCOUNTS:
-            self.account_recovers(account)
+        for wanted in AWAITED:
+            self.account_recovers(wanted)
         for work in list(self.in_hand.values()):
             self.give(work, "done")
         for _ in range(len(self.model.events) + len(self.model.lanes) + 1):

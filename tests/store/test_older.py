@@ -10,6 +10,7 @@ import pytest
 from sqlite_utils import Database as SqliteUtilsDatabase
 
 from connector.model.backfills import Mode, Request
+from connector.model.jobs import Awaited
 from connector.store import tallies, views
 from connector.store.postgres import schema as postgres_schema
 from connector.store.sqlite import schema as sqlite_schema
@@ -35,6 +36,9 @@ OLD = [
     f" VALUES (1, 'stores', 'c:1', '[]', 'link', '{REPLACED}'), (1, 'stores', 'c-2', '[]', 'link', NULL)",
     "INSERT INTO intents (key, kind, state, source, client_id, event_id, result, begun_at, updated_at)"
     " VALUES ('k', 'create', 'done', 'stores', 'c:1', 1, '501', 0, 7)",
+    "INSERT INTO lanes (source, client_id, due, waits_for) VALUES ('stores', 'c-0', 5, NULL),"
+    " ('stores', 'c-1', NULL, 'crm.main'), ('stores', 'c-2', NULL, 'crm.main: record the appointment'),"
+    " ('stores', 'c-3', NULL, 'crm.main: set the price: once')",
     "INSERT INTO shared_keys (crm, key, people, noticed_at) VALUES ('main', 'email:1', 3, 7)",
 ]
 
@@ -96,6 +100,18 @@ async def test_a_link_that_a_decision_replaced_is_kept_by_the_names_of_its_field
         "stored_id": None,
         "written_back_at": 1795000000.25,
     }
+
+
+async def test_what_waited_for_an_account_or_an_action_still_does(older):
+    async with opened(older) as store:
+        query = "SELECT client_id, due, awaited_account, awaited_action FROM lanes ORDER BY client_id"
+        assert await rows(store, query) == [
+            ("c-0", 5.0, None, None),
+            ("c-1", None, "crm.main", None),
+            ("c-2", None, "crm.main", "record the appointment"),
+            ("c-3", None, "crm.main", "set the price: once"),
+        ]
+        assert await store.lanes.wake(Awaited("crm.main", "set the price: once"), NOW) == 1
 
 
 async def test_counting_goes_on_where_it_was(older):

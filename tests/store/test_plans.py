@@ -9,9 +9,10 @@ import sqlite3
 
 import pytest
 
-from connector.model.jobs import Verdict
+from connector.model.jobs import Awaited, Verdict
 from connector.store import pages, views
 from connector.store.lists import Wanted
+from connector.store.reviews import views as review_views
 
 from .samples import DONE, NOW, accept, claim_one, link, opened
 
@@ -25,10 +26,10 @@ PAGE = {
     "held for long": lambda c: views.held_before(c, NOW, limit=500),
     "of a client": lambda c: views.events(c, client_id="c-1"),
     "one event": lambda c: views.event(c, 1),
-    "reviews": views.desk,
-    "decided": views.decided,
-    "open reviews": views.open_reviews,
-    "under review": lambda c: views.under_review(c, views.events(c, state="held", limit=5)),
+    "reviews": review_views.oldest,
+    "decided": review_views.decided,
+    "open reviews": review_views.open_reviews,
+    "under review": lambda c: review_views.under_review(c, views.events(c, state="held", limit=5)),
     "events page": lambda c: pages.events(c, Wanted()),
     "events page of a reason": lambda c: pages.events(c, Wanted(reason="x", source="stores", state="done")),
     "events page behind": lambda c: pages.events(c, Wanted(reason="x", cursor=9), span=3),
@@ -94,7 +95,7 @@ async def test_worker_receiver_and_housekeeping_read_no_whole_table(path):
         await store.upkeep.retry([2], NOW)
         await store.upkeep.discard([3], "somebody", NOW)
         await store.lanes.recover(NOW)
-        await store.lanes.wake("crm.main", NOW)
+        await store.lanes.wake(Awaited("crm.main"), NOW)
         assert await store.upkeep.prune(NOW + 1) > 0
         await store.database.write(lambda connection: connection.set_trace_callback(None))
         ours = [s for s in statements if "temp." not in s and "rewritten" not in s and not s.startswith("--")]

@@ -19,6 +19,8 @@ import pytest
 from connector.model.bookings import Reading
 from connector.model.errors import StoreError
 from connector.model.jobs import StaleClaim, Verdict
+from connector.remote.rate_limit import Window
+from connector.remote.shared_quota import SharedQuota
 from connector.store import Store, look, read_lock, views
 from connector.store.postgres import database, schema, sessions
 from connector.store.postgres.database import PostgresDatabase
@@ -288,6 +290,17 @@ async def test_while_a_server_is_away_everything_is_refused_and_goes_on_afterwar
             assert (await store.read(views.queue))["done"] == 2
 
 
+async def test_a_process_looks_for_what_became_due_while_it_did_not_listen(place):
+    renewing = "FROM pg_stat_activity WHERE application_name = 'connector heartbeat' AND query LIKE '%renewed%'"
+    async with opened(place) as store:
+        heard, loop = asyncio.Event(), asyncio.get_running_loop()
+        await until(lambda: seen(lambda: bool(ask(place, f"SELECT pid {renewing}"))))
+        store.database.on_due = lambda: loop.call_soon_threadsafe(heard.set)
+        ask(place, f"SELECT pg_terminate_backend(pid, 5000) {renewing}")
+        async with asyncio.timeout(20):
+            await heard.wait()
+
+
 async def test_a_process_that_was_replaced_can_write_nothing_of_what_it_had_claimed(place, tmp_path):
     async with opened(replace(place, lease_seconds=2.0)) as store, AsyncExitStack() as stack:
         await accept(store, "e-1")
@@ -345,6 +358,82 @@ async def test_two_processes_never_reserve_more_calls_than_the_window_has(store,
         await other.ledger.block("another", 60.0)
         blocked = await store.ledger.reserve("another", windows, [1], margin)
         assert (blocked.ids, blocked.blocked, blocked.wait > 50) == ([], True, True)
+
+
+async def test_calls_that_are_counted_ahead_keep_their_place_until_they_are_given_back(store, place, tmp_path):
+    async with opened(beside(place, tmp_path / "other")) as other:
+        windows, margin = [(16, 60.0), (100, 1.0)], 0.01
+        first = await store.ledger.reserve("q", windows, [2, 1], margin, 20)
+        assert (len(first.ids), len(first.ahead), first.used) == (2, 3, [6, 6]), "a quarter of the thirteen that are free"
+        assert first.lease == store.ledger.lease() == store.database.boot
+        assert await rows(store, "SELECT cost FROM calls ORDER BY id") == [(cost,) for cost in (2, 1, 1, 1, 1)]
+        assert [row[0] for row in await rows(store, "SELECT id FROM calls ORDER BY id")] == [*first.ids, *first.ahead]
+        second = await other.ledger.reserve("q", windows, [1] * 11, margin, 20)
+        assert (len(second.ids), second.ahead, second.wait > 0) == (10, [], True)
+        await store.ledger.settle([(id_, 0) for id_ in first.ahead])
+        assert len((await other.ledger.reserve("q", windows, [1] * 4, margin, 20)).ids) == 3
+
+
+async def test_two_busy_processes_never_send_a_call_too_many_and_most_wait_for_no_round_trip(store, place, tmp_path):
+    """A remote system that counts by its own clock, calls of a few milliseconds, and a limit that is reached at times."""
+    counted: list[float] = []
+    trips = 0
+
+    async def work(quota: SharedQuota, times: int, gap: float) -> int:
+        waited = 0
+        for _ in range(times):
+            before = trips
+            async with quota.spend():
+                counted.append(time.monotonic())
+                waited += trips > before
+                await asyncio.sleep(0.002)
+            await asyncio.sleep(gap)
+        return waited
+
+    async with opened(beside(place, tmp_path / "other")) as other:
+        quotas = [SharedQuota("q", [Window(60, 0.5)], ledger=one.ledger) for one in (store, other)]
+        for one in (store, other):
+            reserve = one.ledger.reserve
+
+            async def counting(*args: Any, reserve: Any = reserve) -> Any:
+                nonlocal trips
+                answer = await reserve(*args)
+                trips += bool(args[2])
+                return answer
+
+            one.ledger.reserve = counting
+        waits = await asyncio.gather(*(work(quota, 30, 0.06) for quota in quotas for _ in range(2)))
+        calm = sum(waits) / len(counted)
+        # And now as fast as the limit allows.
+        await asyncio.gather(*(work(quota, 25, 0.0) for quota in quotas for _ in range(4)))
+        for quota in quotas:
+            await quota.close()
+    assert calm < 0.2
+    assert max(sum(end - 0.5 <= at <= end for at in counted) for end in counted) <= 60
+
+
+async def test_what_is_ready_is_not_used_by_a_process_whose_lease_has_run_out(place, tmp_path):
+    async with opened(replace(place, lease_seconds=0.5)) as store, opened(beside(place, tmp_path / "other")) as other:
+        quota = SharedQuota("q", [Window(8, 60.0)], ledger=store.ledger)
+        async with quota.spend():
+            pass
+        quota._portion.idle_in = lambda: 60.0
+        (ahead,) = [row[0] for row in await rows(store, "SELECT id FROM calls WHERE done IS NULL AND cost = 1 ORDER BY id")][
+            -1:
+        ]
+        with stopped(store.database._heartbeat):
+            await until(lambda: seen(lambda: not store.ledger.lease()))
+            assert quota._portion.take() is None
+        await until(lambda: seen(lambda: bool(store.ledger.lease())))
+        with stopped(store.database._heartbeat):
+            await execute(other, "DELETE FROM processes WHERE boot = ? RETURNING boot", store.database.boot)
+        await until(lambda: seen(lambda: store.database.replaced))
+        await other.lanes.take_over(time.time())
+        assert await rows(other, "SELECT done IS NULL FROM calls WHERE id = ?", ahead) == [(0,)]
+        await store.database.begin_again()
+        async with quota.spend():
+            assert quota._portion.take() != ahead
+        await quota.close()
 
 
 async def test_counting_the_calls_of_a_window_does_not_read_those_of_two_days(store, place):

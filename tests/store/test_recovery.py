@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.model.jobs import StaleClaim, Verdict
+from connector.model.jobs import Awaited, StaleClaim, Verdict
 from connector.store import views
 
 from .samples import DONE, HOUR, NOW, accept, as_next_process, claim_one, execute, hold, link, opened, rows, settle, states
@@ -66,7 +66,7 @@ async def test_an_event_that_ends_the_process_each_time_is_given_ever_longer_pau
 async def test_what_waited_for_an_account_is_tried_after_a_restart(place):
     async with opened(place) as store:
         await accept(store, "e-1")
-        await store.lanes.conclude(await claim_one(store), Verdict("queued", waits_for="crm.main", counts=False), NOW)
+        await store.lanes.conclude(await claim_one(store), Verdict("queued", waits_for=Awaited("crm.main"), counts=False), NOW)
     async with opened(place) as store:
         assert await store.lanes.claim(10, NOW) == []
         assert await store.lanes.recover(NOW) == 0

@@ -5,12 +5,16 @@ import os
 from datetime import UTC, datetime
 
 import pytest
+from remote.ledgers import Process, Server
 
 from connector.model.errors import StoreError
 from connector.model.renewed import Renewed, fingerprint
-from connector.store import Store
+from connector.store import Store, sealing
 from connector.store.backup import back_up
-from connector.store.renewed import RenewedFile
+from connector.store.renewed import RenewedFile, RenewedTable
+from connector.store.sealing import seal, unseal
+
+from .samples import opened, rows
 
 pytestmark = pytest.mark.anyio
 ENDS = datetime(2027, 3, 1, tzinfo=UTC)
@@ -74,3 +78,47 @@ async def test_no_backup_holds_it(tmp_path):
     await store.close()
     assert KEPT.value.encode() not in (tmp_path / "copy.db").read_bytes()
     assert KEPT.value not in repr(KEPT)
+
+
+async def test_what_one_process_keeps_others_load_and_only_they_can_read_it(place):
+    """A file has no others to hear of."""
+    async with opened(place) as store:
+        if not store.database.shared:
+            assert (await store.renewed.load(), store.renewed.can_keep()) == ([], True)
+            return
+        other = RenewedTable(store.database)
+        assert (await other.load(), other.get("crm.main"), other.can_keep()) == ([], None, True)
+        await store.renewed.keep("crm.main", KEPT)
+        assert store.renewed.get("crm.main") == KEPT
+        assert await store.renewed.load() == []
+        assert other.get("crm.main") is None
+        assert (await other.load(), other.get("crm.main")) == (["crm.main"], KEPT)
+        assert await other.load() == []
+        newer = Renewed("newer", ENDS, "f")
+        await other.keep("crm.main", newer)
+        assert (await store.renewed.load(), store.renewed.get("crm.main")) == (["crm.main"], newer)
+        await other.keep("crm.main", KEPT)
+        assert KEPT.value not in str(await rows(store, "SELECT * FROM shared_states"))
+
+
+async def test_what_was_sealed_is_read_under_the_same_secret_and_name_only():
+    secret = b"x" * 32
+    sealed = seal(secret, "a secret", "crm.main")
+    assert sealed != seal(secret, "a secret", "crm.main")
+    assert unseal(secret, sealed, "crm.main") == "a secret"
+    for wrong in ((b"y" * 32, sealed, "crm.main"), (secret, sealed, "crm.other"), (secret, sealed[:-8], "crm.main")):
+        with pytest.raises(StoreError, match="is damaged"):
+            unseal(*wrong)
+    with pytest.raises(StoreError, match="is damaged"):
+        unseal(secret, "no base64", "crm.main")
+
+
+async def test_without_the_package_nothing_is_kept_in_a_database_and_what_is_there_says_what_to_install(monkeypatch):
+    with Server() as server:
+        table = RenewedTable(Process(server, "a"))
+        await table.keep("crm.main", KEPT)
+        monkeypatch.setattr(sealing, "find_spec", lambda _name: None)
+        assert not table.can_keep()
+        with pytest.raises(StoreError, match="not installed") as caught:
+            await table.load()
+        assert "cryptography>=44" in caught.value.hint

@@ -9,6 +9,7 @@ import pytest
 from connector.model.errors import StoreError
 from connector.model.jobs import Verdict
 from connector.store import views
+from connector.store.reviews import views as review_views
 from connector.store.reviews.decisions import decision_of
 
 from .samples import DONE, NOW, accept, claim_one, hold, link, rows, settle, states
@@ -31,7 +32,7 @@ async def review(store) -> int:
 async def test_a_client_has_one_open_review_which_is_kept_up_to_date(store, review):
     assert await store.reviews.open("stores", "c-1", "main", "one is left", CANDIDATES[:1], NOW + 5) == review
     assert await store.reviews.open("stores", "c-2", "main", "another client", [], NOW) != review
-    found = (await store.read(views.reviews))[0]
+    found = (await store.read(review_views.reviews))[0]
     assert (found["reason"], found["candidates"], found["since"]) == ("one is left", CANDIDATES[:1], views.moment(NOW))
 
 
@@ -62,7 +63,7 @@ async def test_a_review_is_decided_once(store, review):
     why_not = await store.reviews.decide(review, "dismiss", None, "rival", NOW)
     assert why_not == f"Review {review} was decided before (link)."
     assert await store.reviews.decide(99, "link", "501", "ops", NOW) == "There is no review 99."
-    found = await store.read(views.review, review)
+    found = await store.read(review_views.review, review)
     assert (found["decision"], found["customer_id"], found["decided_by"]) == ("link", "501", "ops")
     assert await settle(store) == [1, 2]
 
@@ -70,7 +71,7 @@ async def test_a_review_is_decided_once(store, review):
 async def test_an_unknown_decision_changes_nothing(store, review):
     with pytest.raises(StoreError):
         await store.reviews.decide(review, "perhaps", None, "ops", NOW)
-    assert (await store.read(views.review, review))["decision"] is None
+    assert (await store.read(review_views.review, review))["decision"] is None
     assert (await states(store))[1] == "held"
 
 
@@ -78,8 +79,8 @@ async def test_a_client_can_come_up_for_review_again(store, review):
     await store.reviews.decide(review, "create", None, "ops", NOW)
     again = await store.reviews.open("stores", "c-1", "main", "still two", CANDIDATES, NOW + 9)
     assert again != review
-    assert [r["id"] for r in await store.read(views.reviews)] == [again]
-    assert [r["id"] for r in await store.read(views.reviews, decided=True)] == [review]
+    assert [r["id"] for r in await store.read(review_views.reviews)] == [again]
+    assert [r["id"] for r in await store.read(review_views.reviews, decided=True)] == [review]
 
 
 async def test_an_event_that_had_failed_starts_afresh_after_a_decision(store):
@@ -121,10 +122,10 @@ async def shared(store, *clients: str, person: str = "p-1", **more) -> int:
 async def test_clients_who_are_one_person_share_an_item(store):
     await shared(store, "c-1", "tours/c-2", "c-3")
     await shared(store, "c-4", person="p-2")
-    first, second = await store.read(views.reviews)
+    first, second = await store.read(review_views.reviews)
     assert (first["source"], first["client_ids"], second["client_ids"]) == ("stores", ["c-1", "c-2", "c-3"], ["c-4"])
     assert first["candidates"] == CANDIDATES
-    shown = await store.read(views.review, first["id"])
+    shown = await store.read(review_views.review, first["id"])
     assert shown["events"] == [1, 2, 3]
     assert [client["source"] for client in shown["clients"]] == ["stores", "tours", "stores"]
 
@@ -138,20 +139,23 @@ async def test_an_item_says_what_each_of_its_clients_says_once(store):
     await shared(store, "c-1")
     other = [{"customer_id": "502", "evidence": ["same phone", "same name"]}, {"customer_id": "503", "evidence": []}]
     await store.reviews.open("stores", "c-2", "main", "two others", other, NOW + 5, person="p-1")
-    (item,) = await store.read(views.reviews)
+    (item,) = await store.read(review_views.reviews)
     assert item["candidates"] == [CANDIDATES[0], {"customer_id": "502", "evidence": ["same phone", "same name"]}, other[1]]
     assert (item["reason"], item["since"]) == ("two others", views.moment(NOW))
     await store.reviews.open("stores", "c-1", "main", "one is left", CANDIDATES[:1], NOW + 9, person="p-1")
-    assert [one["customer_id"] for one in (await store.read(views.reviews))[0]["candidates"]] == ["501", "502", "503"]
+    assert [one["customer_id"] for one in (await store.read(review_views.reviews))[0]["candidates"]] == ["501", "502", "503"]
 
 
 async def test_a_client_who_turns_out_to_be_somebody_else_moves(store):
     first = await shared(store, "c-1", "c-2")
     moved = await store.reviews.open("stores", "c-1", "main", "changed", [], NOW, person="p-2")
     assert moved != first
-    assert {item["id"]: item["client_ids"] for item in await store.read(views.reviews)} == {first: ["c-2"], moved: ["c-1"]}
+    assert {item["id"]: item["client_ids"] for item in await store.read(review_views.reviews)} == {
+        first: ["c-2"],
+        moved: ["c-1"],
+    }
     assert await store.reviews.open("stores", "c-2", "main", "changed", [], NOW, person="p-2") == moved
-    assert [item["client_ids"] for item in await store.read(views.reviews)] == [["c-1", "c-2"]]
+    assert [item["client_ids"] for item in await store.read(review_views.reviews)] == [["c-1", "c-2"]]
 
 
 async def test_a_client_alone_keeps_its_item_when_it_becomes_better_known(store):
@@ -217,9 +221,9 @@ async def test_who_is_linked_meanwhile_is_not_asked_about_any_more(store):
     work = await claim_one(store)
     await created(store, work)
     await settle(store)
-    assert [item["client_ids"] for item in await store.read(views.reviews)] == [["c-1", "c-2"]], "the other still waits"
+    assert [item["client_ids"] for item in await store.read(review_views.reviews)] == [["c-1", "c-2"]], "the other still waits"
     assert await shared(store, "c-3") == review
-    assert [item["client_ids"] for item in await store.read(views.reviews)] == [["c-2", "c-3"]]
+    assert [item["client_ids"] for item in await store.read(review_views.reviews)] == [["c-2", "c-3"]]
 
 
 async def test_an_item_that_has_settled_itself_is_not_shown(store):
@@ -227,7 +231,7 @@ async def test_an_item_that_has_settled_itself_is_not_shown(store):
     await accept(store, "e-9", client="c-1")
     await created(store, await claim_one(store))
     await settle(store)
-    assert await store.read(views.reviews) == []
+    assert await store.read(review_views.reviews) == []
 
 
 async def test_a_standing_item_stays_until_it_is_decided(store):
@@ -235,7 +239,7 @@ async def test_a_standing_item_stays_until_it_is_decided(store):
     await accept(store, "e-9", client="c-1")
     await created(store, await claim_one(store))
     await settle(store)
-    (item,) = await store.read(views.desk)
+    (item,) = await store.read(review_views.oldest)
     assert (item["client_ids"], item["linked"]) == (["c-1"], True)
 
 
@@ -302,9 +306,9 @@ async def test_a_link_nobody_knows_of_is_taken_back(store, review):
     await store.reviews.decide(review, "link", "502", "ops", NOW)
     assert await undo(store, review) == ["Client c-1 of stores: the link to 502 is gone; nothing had been written back."]
     assert await store.links.find("stores", "c-1") is None
-    assert [item["id"] for item in await store.read(views.reviews)] == [review]
+    assert [item["id"] for item in await store.read(review_views.reviews)] == [review]
     assert (await claim_one(store, NOW + 60)).decision is None, "what was let go is looked at again"
-    shown = await store.read(views.review, review)
+    shown = await store.read(review_views.review, review)
     assert (shown["decision"], shown["decided_by"]) == (None, None)
     (past,) = shown["history"]
     assert (past["decision"], past["decided_by"], past["undone_by"]) == ("link", "ops", "boss")
@@ -339,7 +343,7 @@ async def test_a_link_that_was_or_may_be_written_back_goes_and_nothing_is_matche
     assert await store.links.find("stores", "c-1") is None
     undecided = await store.read(decision_of, "stores", "c-1")
     assert (undecided.review_id, undecided.decision) == (review, "undecided")
-    assert [item["id"] for item in await store.read(views.reviews)] == [review]
+    assert [item["id"] for item in await store.read(review_views.reviews)] == [review]
     assert await store.reviews.decide(review, "link", "501", "ops", NOW + 99) is None
     assert (await store.links.find("stores", "c-1")).customer_id == "501"
 
@@ -382,7 +386,7 @@ async def test_dismissing_a_linked_client_removes_the_link_and_undo_brings_it_ba
 async def test_a_dismissal_is_withdrawn_for_what_comes(store, review):
     await store.reviews.decide(review, "dismiss", None, "ops", NOW)
     (said,) = await undo(store, review)
-    assert said == "Client c-1 of stores: coming events are held again; what was discarded stays discarded."
+    assert said == "Client c-1 of stores: future events are held again; what was discarded stays discarded."
     await accept(store, "e-9", client="c-1")
     assert (await claim_one(store)).decision is None
     assert (await states(store))[1] == "discarded"
@@ -390,16 +394,16 @@ async def test_a_dismissal_is_withdrawn_for_what_comes(store, review):
 
 async def test_what_cannot_be_taken_back_says_why(store, review):
     async def refusal(number: int = review) -> str:
-        before = await store.read(views.review, number)
+        before = await store.read(review_views.review, number)
         why, said = await store.reviews.undo(number, "boss", NOW)
-        assert (said, await store.read(views.review, number)) == ([], before)
+        assert (said, await store.read(review_views.review, number)) == ([], before)
         return str(why)
 
     assert await refusal(99) == "There is no review 99."
     assert await refusal() == f"Review {review} is open: there is nothing to undo."
     await store.reviews.decide(review, "create", None, "ops", NOW)
     work = await claim_one(store)
-    assert await refusal() == "An event of client c-1 of stores is being worked on. Try again in a moment."
+    assert await refusal() == "An event of client c-1 of stores is being processed. Try again in a moment."
     await hold(store, work)
     await hold(store, await claim_one(store))
     newer = await store.reviews.open("stores", "c-1", "main", "still two", CANDIDATES, NOW + 1)
@@ -423,4 +427,4 @@ async def test_the_last_decisions_are_listed_until_they_are_taken_back(store):
     for at, number in enumerate(numbers):
         await store.reviews.decide(number, "dismiss", None, "ops", NOW + at)
     await undo(store, numbers[2])
-    assert [item["id"] for item in await store.read(views.decided, limit=2)] == [numbers[1], numbers[0]]
+    assert [item["id"] for item in await store.read(review_views.decided, limit=2)] == [numbers[1], numbers[0]]

@@ -112,7 +112,10 @@ def test_claiming_a_lane_reads_no_heap_of_events(connection):
         "SELECT id FROM lanes WHERE priority = 0 AND due <= 1 AND boot IS NULL ORDER BY due LIMIT 8": "lanes_due",
         "SELECT id FROM events WHERE lane_id = 1 AND state IN ('queued', 'retrying') ORDER BY id LIMIT 1": "events_waiting",
         "SELECT min(due) FROM lanes WHERE priority = 0 AND due IS NOT NULL AND boot IS NULL": "lanes_due",
-        "UPDATE lanes SET due = 1 WHERE waits_for = 'crm.main' AND boot IS NULL": "lanes_waiting",
+        "UPDATE lanes SET due = 1 WHERE awaited_account = 'crm.main' AND awaited_action IS NULL"
+        " AND boot IS NULL": "lanes_waiting",
+        "SELECT id FROM lanes WHERE awaited_account = 'crm.main' AND awaited_action = 'record' AND boot IS NULL"
+        " ORDER BY token, id LIMIT 1": "lanes_waiting",
         f"SELECT received_at FROM events WHERE state = 'queued' AND {unfinished()} ORDER BY id LIMIT 1": "events_open",
     }
     for query, index in plans.items():

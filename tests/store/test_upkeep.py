@@ -8,7 +8,7 @@ import pytest
 
 from connector.model.backfills import Request
 from connector.model.bookings import Reading
-from connector.model.jobs import Verdict
+from connector.model.jobs import Awaited, Verdict
 from connector.store import maintenance as upkeep
 from connector.store import views
 
@@ -74,7 +74,7 @@ async def test_a_retried_event_runs_at_once_with_all_its_attempts(store):
 
 async def test_a_retry_does_not_wait_for_the_account_any_longer(store):
     await accept(store, "e-1")
-    await store.lanes.conclude(await claim_one(store), Verdict("queued", waits_for="crm.main", counts=False), NOW)
+    await store.lanes.conclude(await claim_one(store), Verdict("queued", waits_for=Awaited("crm.main"), counts=False), NOW)
     await store.upkeep.retry([1], NOW)
     assert (await claim_one(store)).event_id == 1
 
@@ -106,7 +106,7 @@ async def test_discarding_the_head_wakes_its_lane(store):
 
 async def test_discarding_the_head_wakes_a_lane_that_waits_for_an_account(store):
     await accept(store, "e-1", "e-2")
-    await store.lanes.conclude(await claim_one(store), Verdict("queued", waits_for="crm.main", counts=False), NOW)
+    await store.lanes.conclude(await claim_one(store), Verdict("queued", waits_for=Awaited("crm.main"), counts=False), NOW)
     await store.upkeep.discard([1], "ops", NOW)
     assert (await claim_one(store)).event_id == 2
 

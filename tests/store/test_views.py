@@ -8,9 +8,10 @@ import pytest
 
 from connector.model.bookings import Reading
 from connector.model.errors import StoreError
-from connector.model.jobs import Verdict
+from connector.model.jobs import Awaited, Verdict
 from connector.model.states import STATES
 from connector.store import views
+from connector.store.reviews import views as review_views
 
 from .samples import DONE, HOUR, NOW, accept, claim_one, delivery, hold, link, rows, settle
 
@@ -60,9 +61,13 @@ async def test_one_event_is_shown_with_its_delivery_and_its_next_try(store):
     found = await store.read(views.event, 1)
     assert (found["step"], found["next_try"], found["waits_for"]) == ("resolve", "2026-11-21T12:01:00.000Z", None)
     assert (found["derived"], found["duplicates"], found["body_kept"]) == (0, 1, 1)
-    await store.lanes.conclude(await claim_one(store, NOW + 60), Verdict("queued", waits_for="crm.main"), NOW)
+    await store.lanes.conclude(await claim_one(store, NOW + 60), Verdict("queued", waits_for=Awaited("crm.main")), NOW)
     found = await store.read(views.event, 1)
     assert (found["next_try"], found["waits_for"]) == (None, "crm.main")
+    await store.lanes.wake(Awaited("crm.main"), NOW)
+    refused = Verdict("queued", waits_for=Awaited("crm.main", "search contacts"))
+    await store.lanes.conclude(await claim_one(store, NOW), refused, NOW)
+    assert (await store.read(views.event, 1))["waits_for"] == "crm.main: search contacts"
     assert await store.read(views.event, 99) is None
 
 
@@ -90,7 +95,7 @@ async def test_a_review_is_shown_with_what_waits_for_it(store):
     await hold(store, await claim_one(store))
     candidates = [{"customer_id": "501", "evidence": ["same e-mail"]}]
     id_ = await store.reviews.open("stores", "c-1", "main", "two of them", candidates, NOW)
-    (listed,) = await store.read(views.reviews)
+    (listed,) = await store.read(review_views.reviews)
     assert listed == {
         "id": id_,
         "source": "stores",
@@ -99,9 +104,9 @@ async def test_a_review_is_shown_with_what_waits_for_it(store):
         "since": "2026-11-21T12:00:00.000Z",
         "candidates": candidates,
     }
-    found = await store.read(views.review, id_)
+    found = await store.read(review_views.review, id_)
     assert (found["crm"], found["events"], found["decision"], found["decided_at"]) == ("main", [1, 2], None, None)
-    assert await store.read(views.review, 99) is None
+    assert await store.read(review_views.review, 99) is None
 
 
 async def test_the_queue_counts_every_state_zeros_included(store):
@@ -119,7 +124,7 @@ async def test_the_oldest_waiting_event_counts_whatever_it_waits_for(store):
     await accept(store, "e-3", client="c-3", at=NOW - 10)
     first, second = await store.lanes.claim(2, NOW)
     await hold(store, first)
-    await store.lanes.conclude(second, Verdict("queued", waits_for="crm.main", counts=False), NOW)
+    await store.lanes.conclude(second, Verdict("queued", waits_for=Awaited("crm.main"), counts=False), NOW)
     assert await store.read(views.oldest_waiting, NOW) == pytest.approx(50)
     assert await settle(store) == [3]
     assert await store.read(views.oldest_waiting, NOW) == pytest.approx(50)
@@ -157,9 +162,9 @@ async def test_no_view_shows_a_person(store):
     await store.journal.linked(work, [link()], "fill", NOW, keys=["email:hash"])
     await hold(store, work)
     await store.reviews.open("stores", "c-1", "main", "two of them", [], NOW)
-    asked = [views.events, views.links, views.reviews, views.queue, views.last_deliveries]
+    asked = [views.events, views.links, review_views.reviews, views.queue, views.last_deliveries]
     shown = [await store.read(view) for view in asked]
-    shown += [await store.read(views.event, 1), await store.read(views.review, 1), await store.read(views.last_day, NOW)]
+    shown += [await store.read(views.event, 1), await store.read(review_views.review, 1), await store.read(views.last_day, NOW)]
     text = json.dumps(shown)
     assert "c-1" in text
     assert not any(personal in text for personal in ("Ada", "example.com", "555"))

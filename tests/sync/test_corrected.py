@@ -5,6 +5,7 @@ import pytest
 
 from connector.sandbox.kit.faults import Faults
 from connector.store import views
+from connector.store.reviews import views as review_views
 
 from .harness import ADA, PHONE, World
 from .test_decisions import BY_PHONE, GRACE, ask_both, decide, run
@@ -24,7 +25,7 @@ async def correct(world: World, client: str, customer: str) -> None:
 
 
 async def reasons(world: World) -> list[str]:
-    return [item["reason"] for item in await world.store.read(views.reviews)]
+    return [item["reason"] for item in await world.store.read(review_views.reviews)]
 
 
 async def test_what_a_client_said_goes_along_when_its_link_is_corrected(world: World):

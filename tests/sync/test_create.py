@@ -31,7 +31,7 @@ async def test_an_effect_without_its_answer_is_found_by_the_retry(world: World, 
 
     (ended,) = await world.again()
     assert ended.work.outcome == "created"
-    assert ended.note("crm_key", "match")["note"] == "the customer which an earlier try created"
+    assert ended.note("crm_key", "match")["note"] == "the customer that an earlier attempt created"
     assert world.effects["POST contacts"] == 1
     (contact,) = world.contacts()
     assert await world.link(ada) == (contact, "created")

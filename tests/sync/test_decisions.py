@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connector.model.capabilities import BookingCapability
-from connector.store import views
+from connector.store.reviews import views as review_views
 from connector.worker.worker import Worker
 
 from .harness import ADA, PHONE, World
@@ -92,7 +92,7 @@ async def test_clients_of_whom_only_the_record_speaks_share_an_item(world: World
     world.contact(**GRACE)
     a, b = world.client(**BY_PHONE), world.client(**BY_PHONE)
     await ask_both(world, a, b, bare=True)
-    ((item,),) = [await world.store.read(views.reviews)]
+    ((item,),) = [await world.store.read(review_views.reviews)]
     assert item["client_ids"] == [a, b]
 
 
@@ -127,7 +127,7 @@ async def test_a_decision_that_was_taken_back_is_not_taken_again_by_the_next_eve
         "held",
         "the decision about this client was taken back; it waits for a new one in review 1",
     )
-    assert [item["id"] for item in await world.store.read(views.reviews)] == [1]
+    assert [item["id"] for item in await world.store.read(review_views.reviews)] == [1]
 
 
 async def test_two_clients_who_are_merged_while_both_run_are_one_customer(world: World):

@@ -10,7 +10,7 @@ from connector.sandbox.kit.faults import Faults
 from connector.store.backup import back_up, restore
 
 from .gate import BEFORE_IT_ARRIVED, LOST
-from .harness import Ended, World
+from .harness import PAUSE, Ended, World
 
 pytestmark = pytest.mark.anyio
 CREATE = ("POST", "/meetings$")
@@ -242,7 +242,7 @@ async def test_a_record_that_was_not_made_is_made_by_the_retry(world: World):
     world.hubspot_gate.on(*CREATE, BEFORE_IT_ARRIVED)
     await world.process(world.client())
     assert world.meetings() == []
-    await world.again()
+    await world.again(world.crm.record_settle_seconds + PAUSE)
     assert len(world.meetings()) == 1
 
 

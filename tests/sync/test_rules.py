@@ -83,7 +83,7 @@ async def test_when_every_answer_is_empty_one_customer_is_created_and_the_trace_
     assert (ended.state, ended.work.outcome) == ("done", "created")
     assert ended.rules == [
         ("booking_system", "none"),
-        ("crm_key", "none"),
+        ("crm_key", "later"),
         ("email", "none"),
         ("phone", "none"),
         ("create", "created"),

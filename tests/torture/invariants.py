@@ -17,7 +17,8 @@ from typing import Any
 from acceptance.world import OnServer, rows
 
 from connector.sandbox.hubspot.app import HubSpotSandbox
-from connector.store import look, views
+from connector.store import look
+from connector.store.reviews import views as review_views
 from connector.sync.person.identity import person_key
 
 from .courier import Courier
@@ -109,7 +110,7 @@ class Inspection:
     def final(self) -> Iterator[str]:
         """Each event is final, or waits visibly and for a reason we know."""
         query = "SELECT id, client_id, state, reason FROM events WHERE state <> 'done'"
-        reviewed = {client for item in look(self.database, views.reviews) for client in item["client_ids"]}
+        reviewed = {client for item in look(self.database, review_views.reviews) for client in item["client_ids"]}
         for event, client, state, reason in rows(self.database, query):
             person = self.town.owner[int(client)] if client else None
             if state not in ("held", "ignored"):

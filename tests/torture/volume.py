@@ -23,6 +23,7 @@ from acceptance.world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, RemoteSy
 from connector.config.settings import Config, load
 from connector.model.deliveries import Delivery
 from connector.model.errors import RemoteError
+from connector.model.jobs import Awaited
 from connector.registry import Registry
 from connector.store import Store
 from connector.store.views import queue
@@ -204,7 +205,7 @@ class Chunk:
             with suppress(RemoteError):
                 await adapter.probe()
                 breaker.reset()
-                await store.lanes.wake(breaker.account, self.clock())
+                await store.lanes.wake(Awaited(breaker.account), self.clock())
                 worker.wake()
             await asyncio.sleep(0.01)
 

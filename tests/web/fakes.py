@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from connector.model.bookings import Client, Event, Reading
 from connector.model.deliveries import Delivery
-from connector.model.problems import Check
+from connector.model.problems import Check, Topic
 from connector.remote.signatures import VerificationFailed, Verified
 from connector.web.access import Access
 from connector.web.app import build_app
@@ -109,7 +109,7 @@ class FakeData:
     async def status(self) -> dict[str, Any]:
         keys = ("version", "queue", "oldest_waiting_seconds", "sources", "crms", "links", "database", "checks")
         page = await self.page()
-        return {key: page[key] for key in keys}
+        return {key: page[key] for key in keys} | {"checks": [check.as_dict() for check in page["checks"]]}
 
     async def page(self) -> dict[str, Any]:
         if self.problem is not None:
@@ -207,7 +207,7 @@ def quiet_page() -> dict[str, Any]:
         },
         "links": 1204,
         "database": {"bytes": 40_960, "wal_bytes": 8_192, "free_bytes": 1_048_576},
-        "checks": [{"id": "store.disk", "level": "ok", "message": "The disk has room.", "hint": ""}],
+        "checks": [Check(topic=Topic("store", "disk"), level="ok", message="The disk has room.")],
         "decisions": [{**decision, "id": 1204 - n, "client_id": str(88213 - n * 17)} for n in range(6)],
         "held": [],
         "reviews": [],
@@ -255,18 +255,18 @@ def busy_page() -> dict[str, Any]:
         "quota": {"used": 97, "limit": 100, "seconds": 10},
     }
     page["checks"] += [
-        {
-            "id": "booking.tours.auth",
-            "level": "error",
-            "message": "the key of booking.tours was refused",
-            "hint": "Set partner_key and restart.",
-        },
-        {
-            "id": "config.plain",
-            "level": "warning",
-            "message": "booking.stores.webhook has verify = none",
-            "hint": "Ask for a token.",
-        },
+        Check(
+            topic=Topic("booking.tours", "auth"),
+            level="error",
+            message="the key of booking.tours was refused",
+            hint="Set partner_key and restart.",
+        ),
+        Check(
+            topic=Topic("config", "plain"),
+            level="warning",
+            message="booking.stores.webhook has verify = none",
+            hint="Ask for a token.",
+        ),
     ]
     page["decisions"][0] |= {"state": "held", "reason": reason, "trace": []}
     page["chart"][20]["held"] = 6
@@ -316,7 +316,7 @@ class World:
         self.intake = MemoryIntake()
         self.stats = ReceiverStats()
         self.data = FakeData(quiet_page())
-        self.checks = [Check(id="store", level="ok", message="The database answers.")]
+        self.checks = [Check(topic=Topic("store"), level="ok", message="The database answers.")]
         self.access = Access(public_url=public_url, token=token, operators=operators, clock=self.clock)
         self.app: ASGIApp = build_app(
             sources={"stores": Source("stores", read, verifier or TokenVerifier())},

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from connector.model.errors import StoreError
-from connector.model.problems import Check
+from connector.model.problems import Check, Topic
 from connector.web.receiver.stats import ReceiverStats
 from connector.web.status.metrics import render
 
@@ -30,13 +30,13 @@ async def test_readyz_is_200_with_warnings_and_503_with_errors() -> None:
     world = World()
     async with world.client() as client:
         world.checks = [
-            Check(id="a", level="ok", message="Fine."),
-            Check(id="b", level="warning", message="Nearly full.", hint="Make room."),
+            Check(topic=Topic("a"), level="ok", message="Fine."),
+            Check(topic=Topic("b"), level="warning", message="Nearly full.", hint="Make room."),
         ]
         response = await client.get("/readyz")
         assert response.status_code == 200
         assert response.json()[1] == {"id": "b", "level": "warning", "message": "Nearly full.", "hint": "Make room."}
-        world.checks = [Check(id="a", level="error", message="The disk is full.")]
+        world.checks = [Check(topic=Topic("a"), level="error", message="The disk is full.")]
         assert (await client.get("/readyz")).status_code == 503
 
 
@@ -148,14 +148,16 @@ async def test_metrics_can_be_parsed_and_count_what_happened() -> None:
 
 def test_a_check_reported_twice_is_one_series() -> None:
     page = quiet_page()
-    page["checks"] *= 2
+    page["checks"] = [check.as_dict() for check in page["checks"] * 2]
     assert render(page, ReceiverStats()).count(b'connector_check_ok{check="store.disk"}') == 1
 
 
 async def test_the_page_escapes_everything() -> None:
     world = World()
-    page = json.loads(json.dumps(busy_page()).replace("two customers", "<script>alert(1)</script> `<b>` two"))
-    page["held"][0]["reason"] = page["checks"][0]["message"] = page["decisions"][0]["reason"] = "<img src=x onerror=1>"
+    page = busy_page()
+    checks = [check.model_copy(update={"message": "<img src=x onerror=1>"}) for check in page.pop("checks")]
+    page = json.loads(json.dumps(page).replace("two customers", "<script>alert(1)</script> `<b>` two")) | {"checks": checks}
+    page["held"][0]["reason"] = page["decisions"][0]["reason"] = "<img src=x onerror=1>"
     page["held"][0]["hint"] = "run `<i>` or ` alone"
     world.data._page = page
     async with world.logged_in() as client:

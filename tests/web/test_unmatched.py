@@ -83,5 +83,5 @@ async def test_page_data_and_check_say_the_last_one(anyio_backend: str, tmp_path
             )
             assert check["hint"].endswith("The addresses here: /webhooks/stores")
             page = (await client.get("/status")).text
-            assert "2 requests that deliver matched no webhook address; the last: <code>/webhook/stores</code>" in page
+            assert "2 requests matched no webhook address. The last one: <code>/webhook/stores</code>" in page
             assert "a-secret" not in page

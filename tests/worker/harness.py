@@ -16,7 +16,7 @@ from store.samples import delivery, execute
 
 from connector.config.logs import set_up
 from connector.model.errors import StoreError
-from connector.model.jobs import Verdict, Work
+from connector.model.jobs import Awaited, Verdict, Work
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.store import Store
 from connector.worker.worker import Worker
@@ -116,7 +116,7 @@ class Job:
 
 async def events(store: Store) -> dict[int, dict[str, Any]]:
     """Every event with its lane."""
-    query = "SELECT e.*, l.due, l.waits_for, l.boot FROM events e LEFT JOIN lanes l ON l.id = e.lane_id ORDER BY e.id"
+    query = "SELECT e.*, l.due, l.awaited_account, l.boot FROM events e LEFT JOIN lanes l ON l.id = e.lane_id ORDER BY e.id"
     return await store.database.read(lambda connection: {row["id"]: dict(row) for row in connection.execute(query)})
 
 
@@ -127,7 +127,7 @@ class MemoryLanes:
         self.calls: list[tuple[str, float]] = []
         self.due: dict[str, float] = {}
         self.concluded: list[tuple[str, Verdict, float]] = []
-        self.woken: list[str] = []
+        self.woken: list[Awaited] = []
         self.problem: dict[str, int] = {}
         self.before_conclude: Callable[[], None] = lambda: None
         self.error: Exception = StoreError("The disk that holds connector.db is full.", hint="Free some space.")
@@ -151,9 +151,9 @@ class MemoryLanes:
         if verdict.due is not None:
             self.due[work.client_id] = verdict.due
 
-    async def wake(self, account: str, now: float, *, one: bool = False) -> int:
+    async def wake(self, wanted: Awaited, now: float, *, one: bool = False) -> int:
         self._note("wake")
-        self.woken.append(account)
+        self.woken.append(wanted)
         return 1
 
     def _note(self, name: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from store.virtual_time import in_virtual_time
 
 from connector.model.errors import AccountPaused, ActionRefused, LimitReached, RateLimited, RemoteError, StoreError, Unavailable
+from connector.model.jobs import Awaited
 from connector.remote.circuit_breaker import FAILURES_BEFORE_DOWN, REFUSALS_BEFORE_STOP, CircuitBreaker
 from connector.worker.probes import RELAPSE, Watcher
 
@@ -53,11 +54,11 @@ class World:
         if self.problem is not None:
             raise self.problem
 
-    async def _recovered(self, account: str, *, one: bool = False) -> None:
-        if account != "crm.main":
-            self.actions.append((account, "one" if one else "all", self._clock()))
+    async def _recovered(self, wanted: Awaited, *, one: bool = False) -> None:
+        assert wanted.account == "crm.main"
+        if wanted.action is not None:
+            self.actions.append((wanted.action, "one" if one else "all", self._clock()))
             return
-        assert account == "crm.main"
         if self.cannot_wake is not None:
             raise self.cannot_wake
         self.woken.append(self._clock())
@@ -252,7 +253,7 @@ async def test_a_refused_action_is_tried_by_one_event_at_a_time_while_the_accoun
             with pytest.raises(ActionRefused):
                 world.breaker.check_action("record the appointment")
             await asyncio.sleep(120)
-            assert {(who, how) for who, how, _ in world.actions} == {("crm.main: record the appointment", "one")}
+            assert {(who, how) for who, how, _ in world.actions} == {("record the appointment", "one")}
             assert [round(at - begun) for *_, at in world.actions] == [2, 6, 14, 29, 59, 119]
             world.breaker.check_action("record the appointment")
             world.breaker.succeeded("record the appointment")

@@ -7,6 +7,7 @@ from operations.backfill.world import World
 
 from connector.operations.operations import Operations
 from connector.store import views
+from connector.store.reviews import views as review_views
 
 pytestmark = pytest.mark.anyio
 ADA = {"firstName": "Ada", "lastName": "Moreau", "mobilePhoneNumber": "+1 514 555 0123"}
@@ -30,7 +31,7 @@ async def decided(world: World) -> tuple[str, str]:
     """Ada is in the CRM twice, and a person has chosen; returns (the chosen one, the other one)."""
     one, other = (world.hubspot.add_contact(age=9, firstname="Ada", lastname="Moreau", phone="+15145550123") for _ in "ab")
     await book(world)
-    (item,) = await world.engine.store.read(views.reviews)
+    (item,) = await world.engine.store.read(review_views.reviews)
     assert await world.engine.store.reviews.decide(item["id"], "link", other, "the operator", world.engine.clock()) is None
     world.engine.worker.wake()
     await world.settled()
@@ -48,14 +49,14 @@ async def test_another_client_of_a_person_who_was_decided_about_is_not_asked_abo
         assert (entry["result"], entry["customer_id"]) == ("link", chosen)
         assert entry["note"] == "the operator decided this for another client of this person in review 1"
         assert world.booxi.links()[later] == chosen
-        assert await world.engine.store.read(views.reviews) == []
+        assert await world.engine.store.read(review_views.reviews) == []
 
 
 async def test_somebody_else_with_the_same_phone_is_asked_about(world):
     async with world.running():
         await decided(world)
         await book(world, firstName="Grace", lastName="Hopper")
-        (item,) = await world.engine.store.read(views.reviews)
+        (item,) = await world.engine.store.read(review_views.reviews)
         assert item["reason"] == "the phone number matches, the name does not"
 
 

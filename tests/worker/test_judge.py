@@ -27,7 +27,7 @@ from connector.model.errors import (
     Unavailable,
     UnknownOutcome,
 )
-from connector.model.jobs import Verdict
+from connector.model.jobs import Awaited, Verdict
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.worker.worker import GIVE_UP_AFTER, GIVE_UP_ATTEMPTS, LAST_RETRY, PATIENT_SNOOZES, Worker
 
@@ -108,7 +108,7 @@ def test_no_class_of_error_was_forgotten():
 def test_while_the_account_is_closed_the_event_waits_for_it_and_spends_no_attempt(worker, closed, error):
     closed.trip(error)
     verdict = worker.judge(work(snoozes=1000, attempts=1000), error)
-    assert verdict == Verdict("queued", str(error), waits_for="crm.main", counts=False)
+    assert verdict == Verdict("queued", str(error), waits_for=Awaited("crm.main"), counts=False)
 
 
 def test_while_an_action_is_stopped_its_events_wait_for_it_and_others_do_not(worker, closed):
@@ -116,7 +116,7 @@ def test_while_an_action_is_stopped_its_events_wait_for_it_and_others_do_not(wor
     other = ActionRefused("no scope", action="record", account="crm.main")
     closed.refused(error)
     verdict = worker.judge(work(attempts=1000), error)
-    assert verdict == Verdict("queued", "no scope", "Give it.", waits_for="crm.main: search contacts", counts=False)
+    assert verdict == Verdict("queued", "no scope", "Give it.", waits_for=Awaited("crm.main", "search contacts"), counts=False)
     assert worker.judge(work(), other).state == "retrying"
 
 

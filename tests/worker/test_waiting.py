@@ -10,7 +10,7 @@ import pytest
 from store.virtual_time import in_virtual_time
 
 from connector.model.errors import AccountPaused, Transient
-from connector.model.jobs import StaleClaim
+from connector.model.jobs import Awaited, StaleClaim
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.worker.worker import Worker
 
@@ -109,8 +109,8 @@ async def test_an_event_whose_account_came_back_is_woken_even_if_the_database_ca
         world.lanes.due["c-1"] = world.now
         world.worker.wake()
         await asyncio.sleep(3600)
-        assert [verdict.waits_for for _, verdict, _ in world.lanes.concluded] == ["crm.main"]
-        assert world.lanes.woken == ["crm.main"]
+        assert [verdict.waits_for for _, verdict, _ in world.lanes.concluded] == [Awaited("crm.main")]
+        assert world.lanes.woken == [Awaited("crm.main")]
 
 
 @in_virtual_time

@@ -11,8 +11,9 @@ import pytest
 from tenacity import wait_fixed
 
 from connector.model.errors import AccountPaused, Ignore, NeedsReview, NothingToIdentify, Rejected, StoreError, Transient
-from connector.model.jobs import StaleClaim
+from connector.model.jobs import Awaited, StaleClaim
 from connector.store import views
+from connector.store.reviews import views as review_views
 
 from .harness import Job, events
 
@@ -127,7 +128,8 @@ async def test_what_does_not_end_in_time_is_put_back_and_not_counted(store, line
         async with asyncio.timeout(5):
             await job.worker.drain(0.02)
     found = await events(store)
-    assert [(e["state"], e["attempts"], e["boot"], e["waits_for"]) for e in found.values()] == [("queued", 0, None, None)] * 2
+    stored = [(e["state"], e["attempts"], e["boot"], e["awaited_account"]) for e in found.values()]
+    assert stored == [("queued", 0, None, None)] * 2
     assert found[1]["reason"] == "stopped while it ran"
     assert found[1]["due"] <= time.time()
     assert [line["put_back"] for line in lines() if "put_back" in line] == [1]
@@ -178,7 +180,7 @@ async def test_an_ambiguous_client_becomes_a_review(store):
         job.runner.on("c-1", NeedsReview("which one?", candidates=candidates))
         await job.accept("c-1")
         await job.until(lambda found: found[1]["state"] == "held")
-    (review,) = await store.read(views.reviews)
+    (review,) = await store.read(review_views.reviews)
     assert (review["client_ids"], review["candidates"], review["reason"]) == (["c-1"], candidates, "which one?")
 
 
@@ -213,7 +215,7 @@ async def test_what_an_error_asks_for_is_asked_again_where_the_database_could_no
         await job.retry_now()
         found = await job.until(lambda found: found[1]["state"] in ("held", "ignored"))
         assert found[1]["attempts"] == 2
-    assert len(await store.read(views.reviews)) + await store.read(views.ignored_clients) == 1
+    assert len(await store.read(review_views.reviews)) + await store.read(views.ignored_clients) == 1
 
 
 async def test_a_defect_in_what_follows_an_error_leaves_nothing_running(store):
@@ -232,12 +234,12 @@ async def test_a_paused_account_is_closed_and_everything_else_for_it_waits(store
     async with Job(store) as job:
         job.runner.on("c-1", error, None)
         await job.accept("c-1")
-        found = await job.until(lambda found: found[1]["waits_for"] == "crm.main")
+        found = await job.until(lambda found: found[1]["awaited_account"] == "crm.main")
         assert (found[1]["state"], found[1]["attempts"], found[1]["due"]) == ("queued", 0, None)
         assert job.breaker.error is error
         assert job.breaker.tripped.is_set()
         job.breaker.reset()
-        assert await store.lanes.wake("crm.main", time.time()) == 1
+        assert await store.lanes.wake(Awaited("crm.main"), time.time()) == 1
         job.worker.wake()
         await job.all_done()
 
@@ -248,7 +250,7 @@ async def test_an_account_that_comes_back_while_the_verdict_is_written_wakes_the
     async def slow(work, verdict, now):
         job.breaker.reset()
         # Whoever watches the account finds nobody waiting yet.
-        assert await store.lanes.wake("crm.main", time.time()) == 0
+        assert await store.lanes.wake(Awaited("crm.main"), time.time()) == 0
         await conclude(work, verdict, now)
 
     async with Job(store) as job:

@@ -20,7 +20,7 @@ from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Reading
 from connector.model.capabilities import BookingCapability, Capability
 from connector.model.errors import Rejected
-from connector.model.problems import Check
+from connector.model.problems import Check, Topic
 from connector.remote.keyed_address import keyed_verifier
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.signatures import Verifier
@@ -133,21 +133,23 @@ class Bookablesites(BookingSystem):
         """What the account's settings leave open, and which addresses to enter there."""
         found = [self._write_back_check()]
         if self._settings.date_format is None:
-            text = "times in deliveries are not read, so that a client's appointments may be taken for each other"
+            text = "times in deliveries are not read, so that two appointments of one client may be confused"
             hint = f"Set date_format and time_zone in [booking.{self.name}] as the account displays them."
-            found.append(Check(id=f"booking.{self.name}.times", level="warning", message=text, hint=hint))
+            found.append(Check(topic=Topic(self.remote.account, "times"), level="warning", message=text, hint=hint))
         if self.address is not None:
             events = ", ".join(webhook.EVENTS)
             text = f"one webhook for each event goes to {self.address}?event=EVENT&key=PATH_KEY; EVENT is one of {events}"
-            found.append(Check(id=f"booking.{self.name}.addresses", level="ok", message=text))
+            found.append(Check(topic=Topic(self.remote.account, "addresses"), level="ok", message=text))
         return found
 
     def _write_back_check(self) -> Check:
-        id_ = f"booking.{self.name}.write_back"
+        topic = Topic(self.remote.account, "write_back")
         if not self.can(BookingCapability.WRITES_LINKS):
-            return Check(id=id_, level="ok", message="links are kept here only: Bookablesites has no place of its own for them")
+            return Check(
+                topic=topic, level="ok", message="links are stored in connector only: Bookablesites has no field for them"
+            )
         text = 'write_back = "description" overwrites the note that staff may keep on a customer: it cannot be read before'
-        return Check(id=id_, level="warning", message=text, hint='Set write_back = "none" unless nobody uses that note.')
+        return Check(topic=topic, level="warning", message=text, hint='Set write_back = "none" if anybody uses that note.')
 
 
 def _contact(record: Mapping[str, Any]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from connector.config.settings import BookingSettings
 from connector.model.bookings import Client, Reading
 from connector.model.capabilities import BookingCapability, Capability
 from connector.model.errors import Rejected, RemoteError
-from connector.model.problems import Check
+from connector.model.problems import Check, Topic
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.signatures import Verifier
 from connector.remote.values import read_object, read_text
@@ -51,7 +51,7 @@ class Bookeo(BookingSystem):
             self.capabilities = self.capabilities - {BookingCapability.WRITES_LINKS}
         #: External references that begin with this are customer ids of ours.
         self._prefix = settings.external_ref_prefix if self.can(BookingCapability.LINKS_APPOINTMENTS) else None
-        self._hooks = Hooks(client, f"booking.{name}.webhooks")
+        self._hooks = Hooks(client, client.remote.account)
 
     @classmethod
     def connect(
@@ -151,10 +151,11 @@ class Bookeo(BookingSystem):
 
     async def _permissions(self) -> list[Check]:
         """A warning where the key's permissions are listed and lack one we use; their names are not fully known."""
+        topic = Topic(self.remote.account, "permissions")
         try:
             listed = read_object((await self._client.get_api_key_info()).data).get("permissions")
         except RemoteError as error:
-            return [Check(id=f"booking.{self.name}.permissions", level="warning", message=str(error), hint=error.hint)]
+            return [Check(topic=topic, level="warning", message=str(error), hint=error.hint)]
         names = listed.split(",") if isinstance(listed, str) else listed if isinstance(listed, list) else []
         held = {read_text(name) for name in names}
         lacking = [wanted for wanted in self._wanted() if not any(name.startswith(wanted) for name in held)]
@@ -162,7 +163,7 @@ class Bookeo(BookingSystem):
             return []
         hint = f"Install the application again with the permissions {', '.join(f'{name}_all' for name in lacking)}."
         text = "the key may lack permissions that the configuration needs"
-        return [Check(id=f"booking.{self.name}.permissions", level="warning", message=text, hint=hint)]
+        return [Check(topic=topic, level="warning", message=text, hint=hint)]
 
     def _wanted(self) -> tuple[str, str]:
         """Beginnings of the permissions we use: reading, and writing where the link is kept."""

@@ -42,7 +42,7 @@ def interpreter(account: str, quota: Quota) -> Callable[[str, Answer, bool], Rem
         if answer.status in (401, 403):
             hint = (
                 f"Check api_key, secret_key and the permissions of the application (customers and bookings) in [{account}]; "
-                "nothing is lost, events wait and go on by themselves."
+                "nothing is lost, events wait and continue by themselves."
             )
             return AccountPaused(f"{where}: the credentials were refused", account=account, status=answer.status, hint=hint)
         if writes and answer.status in ABSENT:

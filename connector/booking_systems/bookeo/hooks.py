@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from connector.booking_systems.bookeo.api import BookeoClient
 from connector.config.addresses import is_exposed
 from connector.model.errors import Rejected
-from connector.model.problems import Check
+from connector.model.problems import Check, Topic
 from connector.remote.values import read_object, read_objects, read_text, read_time
 
 #: One webhook for each. A customer's deletion asks nothing of us.
@@ -78,24 +78,25 @@ def url_of(address: str, domain: str, type_: str) -> str:
 
 
 class Hooks:
-    """The webhooks of one account. `id_` begins the ids of its checks: `booking.NAME.webhooks`."""
+    """The webhooks of one account, `booking.NAME`, and the checks of them."""
 
-    def __init__(self, client: BookeoClient, id_: str) -> None:
+    def __init__(self, client: BookeoClient, account: str) -> None:
         self._client = client
-        self._id = id_
+        self._account = account
 
     async def checks(self, address: str | None) -> list[Check]:
         """One check for each webhook that is not as it should be, or one that says all are."""
         if address is None:
             text = "deliveries cannot be verified and webhooks not be registered: no public_url is configured"
             hint = "Set [server] public_url to our address as Bookeo sees it (https), then run `connector check --fix`."
-            return [Check(id=self._id, level="warning", message=text, hint=hint)]
+            return [Check(topic=Topic(self._account, "webhooks"), level="warning", message=text, hint=hint)]
         wrong = [hook for hook in await self._hooks(address) if hook.problem is not None]
         if not wrong:
-            return [Check(id=self._id, level="ok", message=f"{len(WANTED)} webhooks are registered and none is blocked")]
+            text = f"{len(WANTED)} webhooks are registered and none is blocked"
+            return [Check(topic=Topic(self._account, "webhooks"), level="ok", message=text)]
         return [
             Check(
-                id=f"{self._id}.{hook.name}",
+                topic=Topic(self._account, "webhooks", hook.name),
                 level="error",
                 message=f"the webhook {hook.name} {hook.problem}",
                 hint=self._hint(hook),

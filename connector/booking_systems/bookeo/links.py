@@ -94,7 +94,7 @@ class FieldLinks(_Objects):
         why = "there are several" if found else "it is not a text field" if others else "there is none"
         hint = (
             f'In Bookeo, give the customers exactly one text field named "{self._name}" (not shown to customers), '
-            f"or correct custom_field in [{self._account}]; events wait and go on by themselves."
+            f"or correct custom_field in [{self._account}]; events wait and continue by themselves."
         )
         raise AccountPaused(f"Bookeo: the custom field for the customer id: {why}", account=self._account, hint=hint)
 

@@ -22,7 +22,7 @@ from connector.config.settings import BookingSettings
 from connector.model.bookings import Appointment, Client, Event, Reading, Status
 from connector.model.capabilities import BookingCapability, Capability
 from connector.model.errors import Rejected, Transient
-from connector.model.problems import Check
+from connector.model.problems import Check, Topic
 from connector.remote.keyed_address import keyed_verifier
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.signatures import Verifier
@@ -92,7 +92,7 @@ class BookingFlow(BookingSystem):
 
         Raises:
             Rejected: there is no such booking, no field is configured, or the booking has another time now.
-            Transient: the field reads back otherwise. UnknownOutcome: no clear answer came.
+            Transient: the field has another value when it is read back. UnknownOutcome: no clear answer came.
         """
         field = self._settings.write_back_field
         if field is None:
@@ -110,7 +110,9 @@ class BookingFlow(BookingSystem):
             hint = "Look at the booking in BookingFlow at once, and remove write_back_field until this is understood."
             raise self._rejected("the booking has another time since its field was written", hint)
         if self._stored(after, field) != customer_id:
-            raise Transient("BookingFlow: write the booking: the field reads back otherwise", account=self.remote.account)
+            raise Transient(
+                "BookingFlow: write the booking: the field has another value when it is read back", account=self.remote.account
+            )
         return link.model_copy(update={"customer_id": customer_id})
 
     async def clear_link(self, link: ClientLink) -> bool:
@@ -168,22 +170,24 @@ class BookingFlow(BookingSystem):
 
     async def checks(self) -> list[Check]:
         """That this API is announced only, where links are kept, and which address to enter there."""
-        base = f"booking.{self.name}"
-        announced = "BookingFlow's API and webhooks are announced, and not known to have been tried: watch the first deliveries"
+        announced = "BookingFlow's API and webhooks are announced, and have not been tried: watch the first deliveries"
+        account = self.remote.account
         hint = (
-            f"Compare [{base}.paths], .fields, .record and .listing with BookingFlow's documentation; each of them can be set."
+            f"Compare [{account}.paths], .fields, .record and .listing with BookingFlow's documentation;"
+            " each of them can be set."
         )
-        found = [Check(id=f"{base}.announced", level="warning", message=announced, hint=hint), self._write_back_check()]
+        topic = Topic(account, "announced")
+        found = [Check(topic=topic, level="warning", message=announced, hint=hint), self._write_back_check()]
         if self.address is not None:
             text = f"the webhook goes to {self.address}?key=PATH_KEY"
-            found.append(Check(id=f"{base}.addresses", level="ok", message=text))
+            found.append(Check(topic=Topic(account, "addresses"), level="ok", message=text))
         return found
 
     def _write_back_check(self) -> Check:
-        id_, field = f"booking.{self.name}.write_back", self._settings.write_back_field
+        topic, field = Topic(self.remote.account, "write_back"), self._settings.write_back_field
         if field is None:
-            text = "links are kept here only: BookingFlow has no known place of its own for them"
-            return Check(id=id_, level="ok", message=text)
+            text = "links are stored in connector only: BookingFlow has no known field for them"
+            return Check(topic=topic, level="ok", message=text)
         hint = "Try it with one booking that may be lost: the call is described for rescheduling and guests only."
         text = f"customer ids are written into the field {field} of bookings by {self._settings.write_back_method}"
-        return Check(id=id_, level="warning", message=text, hint=hint)
+        return Check(topic=topic, level="warning", message=text, hint=hint)

@@ -17,12 +17,12 @@ from connector.booking_systems.booxi.walk import Walk
 from connector.config.settings import BookingSettings
 from connector.model.bookings import Client, Reading
 from connector.model.errors import Rejected, Transient
-from connector.model.problems import Check
+from connector.model.problems import Check, Topic
 from connector.remote.http import Answer
 from connector.remote.rate_limit import QuotaFor
 from connector.remote.values import read_key, read_object
 
-_MERGED_HINT = "Look at both clients in Booxi and settle which customer is right, then retry the event."
+_MERGED_HINT = "Look at both clients in Booxi and decide which customer is right, then retry the event."
 
 
 class Booxi(BookingSystem):
@@ -185,10 +185,11 @@ class Booxi(BookingSystem):
         """
         links = self.unchecked(f"whether the partner key may write links of the module {self._module}")
         answer = await self._client.list_merchants(0, 1)
-        data, id_ = read_object(answer.data), f"booking.{self.name}.merchants"
+        data, topic = read_object(answer.data), Topic(self.remote.account, "merchants")
         items, total = data.get("items"), data.get("total")
         count = total if type(total) is int else len(items) if isinstance(items, list) else 0
         if count > 0:
-            return [Check(id=id_, level="ok", message=f"the partner key sees {count} merchant(s)"), links]
+            seen = "1 merchant" if count == 1 else f"{count} merchants"
+            return [Check(topic=topic, level="ok", message=f"the partner key sees {seen}"), links]
         hint = "Ask Booxi which merchants this partner key is authorised for; without any, a backfill finds nothing."
-        return [Check(id=id_, level="warning", message="the partner key sees no merchant", hint=hint), links]
+        return [Check(topic=topic, level="warning", message="the partner key sees no merchant", hint=hint), links]

@@ -177,6 +177,8 @@ def linked_customers(links: Any, module_id: str) -> dict[str, str]:
     The whole array is scanned: entries of other modules and of other attendees stand in it. An object instead of the
     array (a single entry, or entries by module) is read the same way; each entry must name its client and module.
     """
+    if not links:
+        return {}
     if isinstance(links, dict):
         links = [links, *links.values()]
     found: dict[str, set[str]] = {}

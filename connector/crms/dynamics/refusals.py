@@ -20,7 +20,7 @@ CODE = re.compile(r"0x[0-9A-Fa-f]{8}")
 #: "Could not find a property named 'x' on type …": a column that does not exist.
 PROPERTY = re.compile(r"property named '([a-z][a-z0-9_]{0,99})'")
 NAMED = re.compile(r"<Id>\s*\{?([0-9a-fA-F-]{36})\}?\s*</Id>")
-LATER = "nothing is lost, events wait and go on by themselves."
+LATER = "nothing is lost, events wait and continue by themselves."
 HINT_FIX = f"Run `connector check --fix --config FILE`; {LATER}"
 ROLE = "Give the application user a security role with the privileges of docs/integrations.md"
 
@@ -66,7 +66,7 @@ class Refusals:
         if code is None:
             return self._foreign(what, status)
         if code in NO_USER:
-            hint = "Make an application user for client_id in the environment, and let it be active"
+            hint = "Make an application user for client_id in the environment, and activate it"
             return self._paused(what, "our user does not exist there or is disabled", hint, status)
         if status == 412 or code in (KEY_TAKEN, DUPLICATE_ID, INDEX_TAKEN, DUPLICATE_RULE, ETAG):
             return self._precondition(what, code, answer)
@@ -84,7 +84,7 @@ class Refusals:
         if status not in (404, 410):
             return None
         # Whatever stands in between must not pass for Dataverse's "it is gone".
-        text = self._text(what, f"answered {status}, but not in Dataverse's words; is base_url right?")
+        text = self._text(what, f"answered {status}, but not in Dataverse's format; is base_url right?")
         return Transient(text, account=self._account, status=status)
 
     def _precondition(self, what: str, code: str, answer: Answer) -> RemoteError | None:

@@ -9,7 +9,7 @@ from connector.crms.dynamics.api import Client
 from connector.crms.dynamics.mapping import FIELDS, LENGTHS, guid
 from connector.crms.dynamics.refusals import HINT_FIX, LATER, ROLE
 from connector.model.errors import AccountPaused, LimitReached, RemoteError, Transient
-from connector.model.problems import Check, Level
+from connector.model.problems import Check, Level, Topic
 from connector.remote.values import read_object, read_objects, read_text
 
 #: Characters of our key.
@@ -94,8 +94,8 @@ class Setup:
             return self._check("columns", f"{ROLE}.", text)
         needed = [name for name, column in columns.items() if _is_required(column) and name not in FIELDS.values()]
         if needed:
-            text = f"Dynamics 365: the environment's forms demand contact columns that we do not write: {', '.join(needed)}"
-            hint = "Contacts of ours are made without them; whoever opens one there has to fill them before saving."
+            text = f"Dynamics 365: the environment's forms require contact columns that we do not write: {', '.join(needed)}"
+            hint = "connector creates contacts without them; who opens one there must fill them before saving."
             return self._check("columns", hint, text, "warning")
         return self._well("columns", "the contact columns can be written")
 
@@ -107,15 +107,15 @@ class Setup:
         narrow = [name for name in names if name.startswith("prvRead") and held[name] != "Global"]
         if narrow:
             text = f"Dynamics 365: our user sees only some {what}: {narrow[0]} reaches {held[narrow[0]]}"
-            hint = "Whom it does not see becomes a contact a second time: give it that privilege for the whole organisation."
+            hint = "A contact that it does not see would be created again: give it that privilege for the whole organisation."
             return self._check(what, hint, text, "warning")
         return self._well(what, f"{what} can be read and written")
 
     def _check(self, name: str, hint: str, text: str, level: Level = "error") -> Check:
-        return Check(id=f"{self._account}.{name}", level=level, message=text, hint=hint)
+        return Check(topic=Topic(self._account, name), level=level, message=text, hint=hint)
 
     def _well(self, name: str, text: str) -> Check:
-        return Check(id=f"{self._account}.{name}", level="ok", message=f"Dynamics 365: {text}")
+        return Check(topic=Topic(self._account, name), level="ok", message=f"Dynamics 365: {text}")
 
     # ---- making what is missing ----
 

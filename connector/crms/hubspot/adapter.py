@@ -16,6 +16,7 @@ from connector.crms.hubspot.api import Client
 from connector.crms.hubspot.refusals import HINT_FIX, Refusals
 from connector.crms.hubspot.settings import HubSpotSettings
 from connector.model.bookings import Appointment
+from connector.model.capabilities import CrmCapability
 from connector.model.dates import utc_now
 from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, Transient, UnknownOutcome
 from connector.model.fields import Value
@@ -43,6 +44,7 @@ class HubSpot(CRM):
     title = "HubSpot"
     settings_model = HubSpotSettings
     uniqueness = Uniqueness.KEY
+    capabilities = frozenset({CrmCapability.FOLLOWS_MERGES, CrmCapability.REFUSES_KEYS})
 
     def __init__(
         self, name: str, remote: Remote, client: Client, person_key_property: str, *, clock: Callable[[], datetime] = utc_now
@@ -71,7 +73,9 @@ class HubSpot(CRM):
             interpret=Refusals(account, settings.person_key_property, quota, search_quota).interpret,
             transport=transport,
         )
-        return cls(name, remote, Client(remote, search_quota), settings.person_key_property)
+        made = cls(name, remote, Client(remote, search_quota), settings.person_key_property)
+        made.record_settle_seconds = settings.wait_minutes * 60
+        return made
 
     @property
     def _read(self) -> tuple[str, ...]:
@@ -128,7 +132,7 @@ class HubSpot(CRM):
                 if isinstance(total := data.get("total"), int) and total > seen:
                     raise self._transient("search contacts: the result was cut short")
                 return list(found.values())
-        hint = f"More than {SEARCH_PAGES * 100} contacts fit one phone number: tidy up in HubSpot, then retry the event."
+        hint = f"More than {SEARCH_PAGES * 100} contacts fit one phone number: clean up in HubSpot, then retry the event."
         raise Lasting("HubSpot: search contacts: the result was cut short", account=self.remote.account, hint=hint)
 
     # ---- writes ----
@@ -262,7 +266,7 @@ class HubSpot(CRM):
                 return found
             if (after := mapping.after(answer.data)) is None:
                 return None
-        hint = f"The contact has more than {MEETING_PAGES * 500} meetings: tidy up in HubSpot, then retry the event."
+        hint = f"The contact has more than {MEETING_PAGES * 500} meetings: clean up in HubSpot, then retry the event."
         raise Lasting("HubSpot: list a contact's meetings: there are too many", account=self.remote.account, hint=hint)
 
     async def _with_marker(self, ids: list[str], marker: str) -> str | None:
@@ -345,7 +349,7 @@ class HubSpot(CRM):
                 raise self._transient(f"{what}: answered {answer.status} with something unexpected")
             return False
         if not isinstance(answer.data, dict) or not {"status", "category", "message"} & answer.data.keys():
-            raise self._transient(f"{what}: answered 404, but not in HubSpot's words; is base_url right?")
+            raise self._transient(f"{what}: answered 404, but not in HubSpot's format; is base_url right?")
         return True
 
     def _found(self, answer: Answer) -> Customer | None:

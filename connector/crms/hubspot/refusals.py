@@ -45,7 +45,7 @@ HINT_REQUIRED = (
     "Write these properties with [sync.fields], or make them optional in HubSpot; then retry the events. What [sync.fields] "
     "takes from a booking that does not say it is not sent."
 )
-WAITING = "nothing is lost, events wait and go on by themselves."
+WAITING = "nothing is lost, events wait and continue by themselves."
 HINT_FIX = f"Run `connector check --fix --config FILE`; {WAITING}"
 #: The codes of an account that takes no more records (believed: HubSpot's pages do not list the word).
 FULL = frozenset({"OBJECT_LIMIT_EXCEEDED", "CONTACT_LIMIT_EXCEEDED", "RECORD_LIMIT_EXCEEDED", "LIMIT_EXCEEDED"})
@@ -128,9 +128,9 @@ class Refusals:
     def _plan_or_version(self, what: str, status: int) -> AccountPaused:
         """What no event can get round: an unpaid account, a version of the API that is no longer served."""
         if status == 402:
-            how, hint = "the HubSpot account or its plan does not allow it", "Settle the subscription in HubSpot"
+            how, hint = "the HubSpot account or its plan does not allow it", "Check the subscription and its payment in HubSpot"
         else:
-            how, hint = "this version of HubSpot's API is not served any more", "Update connector"
+            how, hint = "this version of HubSpot's API is no longer available", "Update connector"
         text = self._text(what, f"answered {status}: {how}")
         return AccountPaused(text, account=self._account, status=status, hint=f"{hint}; {WAITING}")
 

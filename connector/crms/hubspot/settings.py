@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field, SecretStr
 
 from connector.config.addresses import base_url as web_address
-from connector.config.settings import CrmSettings, Section
+from connector.config.settings import Section, WaitingCrmSettings
 from connector.remote.rate_limit import Window
 
 #: HubSpot's API versions are dates; each is supported for 18 months. Change it here and nowhere else.
@@ -38,7 +38,7 @@ class Limits(Section):
         return (Window(self.search_per_second, 1.0),) if self.search_per_second else ()
 
 
-class HubSpotSettings(CrmSettings):
+class HubSpotSettings(WaitingCrmSettings):
     """One HubSpot account, used with a service key or a private app's token."""
 
     owner_field: ClassVar[str | None] = "hubspot_owner_id"

@@ -125,7 +125,7 @@ class Odoo(CRM):
             raise self._rejected("search contacts: the number is not in E.164 form", "") from None
         found = await self._customers("search contacts", domain, limit=MOST_HITS + 1)
         if len(found) > MOST_HITS:
-            hint = f"More than {MOST_HITS} contacts fit one phone number: tidy up in Odoo, then retry the event."
+            hint = f"More than {MOST_HITS} contacts fit one phone number: clean up in Odoo, then retry the event."
             raise Lasting("Odoo: search contacts: there are too many", account=self.remote.account, hint=hint)
         return [contact for contact in found if contacts.has_phone(contact, phone)]
 

@@ -10,7 +10,7 @@ from connector.crms.odoo.mapping import moment
 from connector.crms.odoo.renewal import EARLY, KeyRenewal
 from connector.crms.odoo.settings import OdooSettings
 from connector.model.errors import RemoteError
-from connector.model.problems import Check
+from connector.model.problems import Check, Level, Topic
 from connector.remote.http import Remote
 
 
@@ -87,5 +87,5 @@ class KeyExpiry:
         where = f"in [{self._account}]"
         return f"Set api_key_expires {where} to the day that Odoo showed with the key, or api_key_name to its description."
 
-    def _found(self, level: str, text: str, hint: str) -> Check:
-        return Check.model_validate({"id": f"{self._account}.key", "level": level, "message": f"Odoo: {text}", "hint": hint})
+    def _found(self, level: Level, text: str, hint: str) -> Check:
+        return Check(topic=Topic(self._account, "key"), level=level, message=f"Odoo: {text}", hint=hint)

@@ -117,7 +117,7 @@ class JsonRpc:
         answer = await self._remote.call(what, "POST", "jsonrpc", json=body, accept=(200,), writes=writes, probe=probe)
         data = read_object(answer.data)
         if data.get("jsonrpc") != "2.0":
-            raise self._refusals.unclear(what, "answered 200, but not in Odoo's words; is base_url right?", writes=writes)
+            raise self._refusals.unclear(what, "answered 200, but not in Odoo's format; is base_url right?", writes=writes)
         if "error" not in data:
             return data.get("result")
         error = self._refusals.of_exception(what, read_object(data["error"]).get("data"), None)

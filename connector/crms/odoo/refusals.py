@@ -82,7 +82,7 @@ class Refusals:
         error = self.of_exception(what, answer.data, answer.status)
         if error is None and answer.status == 404:
             hint = f"Check base_url and database in [{self.account}]; nothing is lost, events wait."
-            how = "answered 404, but not in Odoo's words"
+            how = "answered 404, but not in Odoo's format"
             return AccountPaused(f"{self._title}: {what}: {how}", account=self.account, status=404, hint=hint)
         return error
 
@@ -135,7 +135,7 @@ class Refusals:
             return self.unclear(what, "answered neither with a record nor with a reason", writes=True)
         texts = [str(read_object(message).get("message", "")) for message in messages]
         if any(race in text for race in RACES for text in texts):
-            return Transient(f"{self._title}: {what}: another write was faster", account=self.account)
+            return Transient(f"{self._title}: {what}: another write came first", account=self.account)
         fields = tuple(dict.fromkeys(f for one in messages if (f := read_text(read_object(one).get("field"))).isidentifier()))
         named = f" ({', '.join(fields)})" if fields else ""
         text = f"{self._title}: {what}: a value is refused{named}"

@@ -18,7 +18,7 @@ from connector.crms.pipedrive.settings import PipedriveSettings
 from connector.crms.pipedrive.window import Window
 from connector.model.bookings import Appointment
 from connector.model.capabilities import CrmCapability
-from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
@@ -33,8 +33,8 @@ PAGES = 10
 #: Persons that a search may find before somebody has to tidy up.
 MOST_FOUND = 100
 #: The risk that stays, as `connector check` says it.
-RESIDUAL = "Pipedrive refuses no second person: somebody else may add one, and so may a create that arrives very late"
-HINT_FIX = "Run `connector check --fix --config FILE`; nothing is lost, events wait and go on by themselves."
+RESIDUAL = "Pipedrive does not refuse a second person: another program may add one, and so may a create that arrives very late"
+HINT_FIX = "Run `connector check --fix --config FILE`; nothing is lost, events wait and continue by themselves."
 
 
 class Pipedrive(CRM):
@@ -51,7 +51,7 @@ class Pipedrive(CRM):
         super().__init__(name, remote)
         self._client = client
         self._settings = settings
-        self.settle_seconds = settings.wait_minutes * 60
+        self.settle_seconds = self.record_settle_seconds = settings.wait_minutes * 60
         self._window = Window(settings.window_minutes)
         self._field = ""
         self._own = OwnFields()
@@ -150,7 +150,7 @@ class Pipedrive(CRM):
                     raise self._transient("search persons: answered with something that is not a person")
                 ids[str(item["id"])] = None
         if len(ids) > MOST_FOUND:
-            hint = f"More than {MOST_FOUND} persons fit one value: tidy up in Pipedrive, then retry the event."
+            hint = f"More than {MOST_FOUND} persons fit one value: clean up in Pipedrive, then retry the event."
             raise Lasting("Pipedrive: search persons: too many fit", account=self.remote.account, hint=hint)
         read = [await self._person(identity) for identity in ids]
         return [person for person in read if person is not None and person.get("is_deleted") is not True and fits(person)]
@@ -171,12 +171,22 @@ class Pipedrive(CRM):
         async with self._creating:
             await self._refuse_second(new.email, person_key, field)
             answer, refused = await self._create(mapping.new_person(new, field, person_key), properties)
-        data = read_object(self._data(answer))
+        data = await self._with_own(read_object(self._data(answer)), field)
         created = mapping.customer(data, field, self._own.read(data, self.kept))
         if created is None or created.person_key != person_key:
             text = f"Pipedrive: create a person: answered {answer.status} without the person"
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
         return created.model_copy(update={"refused": refused})
+
+    async def _with_own(self, data: dict[str, Any], field: str) -> dict[str, Any]:
+        """The new person; read once more where the answer has no fields of the company's own, as in the vendor's example."""
+        if field in read_object(data.get("custom_fields")) or not mapping.is_id(data.get("id")):
+            return data
+        try:
+            return await self._person(str(data["id"])) or {}
+        except RemoteError:
+            # The person was made all the same: the caller says that it is unknown.
+            return {}
 
     async def _create(self, values: dict[str, Any], properties: Mapping[str, Value]) -> tuple[Answer, tuple[str, ...]]:
         """Create it; once more without further fields where it is refused with them: the refusal does not name a field.
@@ -328,7 +338,7 @@ class Pipedrive(CRM):
         body = read_object(answer.data)
         if answer.status == 404:
             if body.get("success") is not False:
-                raise self._transient(f"{what}: answered 404, but not in Pipedrive's words; is base_url right?")
+                raise self._transient(f"{what}: answered 404, but not in Pipedrive's format; is base_url right?")
             return None
         data = body.get("data")
         if body.get("success") is not True or not isinstance(data, dict):

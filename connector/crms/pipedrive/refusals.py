@@ -13,14 +13,14 @@ from connector.remote.rate_limit import Quota
 DEAREST = 20
 #: Seconds: the burst window, the longest pause after bursts, the look after the day's tokens, and after the proxy's page.
 BURST_WAIT, LONGEST_WAIT, DAILY_WAIT, PROXY_WAIT = 2.0, 60.0, 900.0, 300.0
-LATER = "nothing is lost, events wait and go on by themselves."
+LATER = "nothing is lost, events wait and continue by themselves."
 HINT_DAILY = (
     "The company's tokens for today seem to be used up, perhaps by other programs too: asked again every 15 minutes; "
     f"{LATER} A larger plan or a top-up gives more."
 )
 HINT_PROXY = (
-    "The proxy in front of Pipedrive turns this address away, as it does after too many calls over the limit, or a firewall "
-    f"does: if it lasts, lower [{{account}}.limits]; {LATER}"
+    "The proxy in front of Pipedrive, or a firewall, refuses this address; too many calls over the limit are one cause. "
+    f"If it lasts, lower [{{account}}.limits]; {LATER}"
 )
 
 
@@ -45,7 +45,7 @@ class Refusals:
                 how, hint = "a page of the proxy instead of an answer", HINT_PROXY.format(account=self._account)
                 return self._paused(what, answer, how, hint, PROXY_WAIT)
             case 410:
-                return self._paused(what, answer, "this call is not served any more", f"Update connector; {LATER}")
+                return self._paused(what, answer, "this call is no longer available", f"Update connector; {LATER}")
             case 429:
                 return self._too_many(what, answer)
         return None

@@ -63,7 +63,9 @@ class PipedriveSettings(CrmSettings):
     @model_validator(mode="after")
     def _window(self) -> Self:
         if self.wait_minutes > self.window_minutes:
-            raise ValueError("wait_minutes is longer than window_minutes: who appears late would not be among the newest")
+            raise ValueError(
+                "wait_minutes is longer than window_minutes: a person who appears late would not be among the newest"
+            )
         return self
 
     def identity_fields(self) -> frozenset[str]:

@@ -71,6 +71,7 @@ class Salesforce(CRM):
         self._key = settings.person_key_field
         self._unknown_end = timedelta(minutes=settings.unknown_end_minutes)
         self._setup = Setup(remote.account, client, settings)
+        self.record_settle_seconds = settings.wait_minutes * 60
         self._clock = clock
 
     @classmethod
@@ -156,7 +157,7 @@ class Salesforce(CRM):
             found += rows
             if last:
                 return found
-        hint = "More contacts fit than can be looked at: tidy up in Salesforce, then retry the event."
+        hint = "More contacts fit than can be looked at: clean up in Salesforce, then retry the event."
         raise Lasting(f"Salesforce: {what}: the result was cut short", account=self.remote.account, hint=hint)
 
     # ---- writes ----
@@ -241,7 +242,7 @@ class Salesforce(CRM):
             way = f"set override_duplicate_alerts = true in [{self.remote.account}]"
         else:
             way = "change the rule in Salesforce"
-        hint = f"Choose who it is, or, where it is somebody new, {way} and retry the event."
+        hint = f"Choose the customer. For a new person, {way} and retry the event."
         if not found:
             return self._rejected("create a contact: a duplicate rule refuses it and names no contact", hint)
         evidence = [f"named by the duplicate rule {similar.rule}" if similar.rule else "named by a duplicate rule"]
@@ -330,7 +331,7 @@ class Salesforce(CRM):
                     return identity
             if last:
                 return None
-        hint = "The contact has more events than can be looked at: tidy up in Salesforce, then retry the event."
+        hint = "The contact has more events than can be looked at: clean up in Salesforce, then retry the event."
         raise Lasting(f"Salesforce: {what}: there are too many", account=self.remote.account, hint=hint)
 
     # ---- health ----

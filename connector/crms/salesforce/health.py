@@ -60,7 +60,7 @@ def person_fault(contact: dict[str, Any]) -> Fault | None:
     if "IsPersonAccount" not in _fields(contact):
         return None
     text = "the organisation uses person accounts, which are not supported"
-    return Fault(text, f"People who are person accounts would become contacts a second time, so nobody is written; {LATER}")
+    return Fault(text, f"People who are person accounts would become contacts a second time, so nothing is written; {LATER}")
 
 
 def _rights(what: str, described: dict[str, Any], rights: tuple[str, ...], read: Any, written: Any) -> Fault | None:

@@ -29,7 +29,7 @@ ADVICE = {
     "user is not admin approved to access this app": _NOT_APPROVED,
     "invalid user": _NO_USER,
     "authentication failure": _NO_USER,
-    "expired authorization code": "The statement had ended when it arrived: put this machine's clock right.",
+    "expired authorization code": "The signed statement had expired when it arrived: correct this machine's clock.",
     "client identifier invalid": _NO_APP,
     "invalid_client_id": _NO_APP,
     "app_not_found": _NO_APP,

@@ -31,7 +31,7 @@ COLUMN = re.compile(r"'([A-Za-z][A-Za-z0-9_]{0,79})'")
 NAMED = re.compile(r"(?<![A-Za-z0-9])003[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?(?![A-Za-z0-9])")
 #: Seconds to wait where too many long calls run at once.
 BUSY_PAUSE = 10.0
-LATER = "nothing is lost, events wait and go on by themselves."
+LATER = "nothing is lost, events wait and continue by themselves."
 HINT_FIX = f"Run `connector check --fix --config FILE`; {LATER}"
 #: A trigger of the organisation's own failed; its message holds the code of what it met (believed).
 TRIGGER_FAILED, LOCKED = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "UNABLE_TO_LOCK_ROW"
@@ -89,7 +89,7 @@ class Refusals:
             if (made := self._by_code(what, answer, error, writes)) is not None:
                 return made
         if answer.status == 410:
-            return self._paused(what, "this version of Salesforce's API is not served any more", "Update connector", 410)
+            return self._paused(what, "this version of Salesforce's API is no longer available", "Update connector", 410)
         if answer.status == 403 and what not in UPDATES:
             return self._paused(what, f"answered 403: {_codes(found)}", "Compare the permissions of our user", 403)
         return self._rejected(what, answer.status, found) if answer.status in (400, 403, 404) else None
@@ -100,7 +100,7 @@ class Refusals:
             return self._paused(what, f"several contacts share one value of {self._key}", hint, 300)
         if answer.status in (404, 410):
             # Whatever stands in between must not pass for Salesforce's "it is gone".
-            text = self._text(what, f"answered {answer.status}, but not in Salesforce's words; is base_url right?")
+            text = self._text(what, f"answered {answer.status}, but not in Salesforce's format; is base_url right?")
             return Transient(text, account=self._account, status=answer.status)
         return None
 

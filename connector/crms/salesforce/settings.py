@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from connector.config.addresses import base_url as web_address
-from connector.config.settings import CrmSettings, Section
+from connector.config.settings import Section, WaitingCrmSettings
 from connector.remote.rs256 import read_private_key
 
 #: Salesforce's API versions are numbers, three new ones a year. Change it here and nowhere else.
@@ -33,7 +33,7 @@ class Limits(Section):
     percent_of_day: Annotated[int, Field(ge=1, le=100)] = 90
 
 
-class SalesforceSettings(CrmSettings):
+class SalesforceSettings(WaitingCrmSettings):
     """One Salesforce organisation, used by an external client app with its secret, or with a private key that signs."""
 
     owner_field: ClassVar[str | None] = "OwnerId"

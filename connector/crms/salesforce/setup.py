@@ -9,7 +9,7 @@ from connector.crms.salesforce.api import Client
 from connector.crms.salesforce.refusals import code_of, errors
 from connector.crms.salesforce.settings import SalesforceSettings
 from connector.model.errors import AccountPaused, LimitReached, Rejected, RemoteError, Transient
-from connector.model.problems import Check
+from connector.model.problems import Check, Topic
 from connector.remote.fields import Field
 from connector.remote.values import read_object, read_objects
 
@@ -53,7 +53,7 @@ class Setup:
         if answer.status == 404 and errors(answer.data):
             return None
         if answer.status == 404:
-            text = f"Salesforce: {what}: answered 404, but not in Salesforce's words; is base_url right?"
+            text = f"Salesforce: {what}: answered 404, but not in Salesforce's format; is base_url right?"
             raise Transient(text, account=self._account, status=404)
         data = read_object(answer.data)
         if not isinstance(data.get("fields"), list):
@@ -83,21 +83,21 @@ class Setup:
         return [*found, self._calls()]
 
     def _check(self, name: str, fault: health.Fault | RemoteError | None, well: str) -> Check:
-        identity = f"{self._account}.{name}"
+        topic = Topic(self._account, name)
         if fault is None:
-            return Check(id=identity, level="ok", message=f"Salesforce: {well}")
+            return Check(topic=topic, level="ok", message=f"Salesforce: {well}")
         text = f"Salesforce: {fault.text}" if isinstance(fault, health.Fault) else str(fault)
-        return Check(id=identity, level="error", message=text, hint=fault.hint)
+        return Check(topic=topic, level="error", message=text, hint=fault.hint)
 
     def _calls(self) -> Check:
-        day, identity = self._client.day, f"{self._account}.calls"
+        day, topic = self._client.day, Topic(self._account, "calls")
         text = f"Salesforce: {day.used} of {day.limit} calls of the last 24 hours are used, by all programs together"
         until = self._client.limited_until
         if not (day.over or until):
-            return Check(id=identity, level="ok", message=text)
+            return Check(topic=topic, level="ok", message=text)
         hint = "connector waits and asks again every 15 minutes; limits.percent_of_day sets how much may be used up."
         text = f"{text}; limited until {until}" if until else text
-        return Check(id=identity, level="warning", message=text, hint=hint)
+        return Check(topic=topic, level="warning", message=text, hint=hint)
 
     async def fix(self) -> list[str]:
         """Create our key field and add it to the permission set of our user, as far as either is missing.

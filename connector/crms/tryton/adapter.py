@@ -62,7 +62,9 @@ class Tryton(CRM):
             interpret=refusals.interpret,
             transport=transport,
         )
-        return cls(name, remote, Client(remote, settings.database, refusals), refusals)
+        made = cls(name, remote, Client(remote, settings.database, refusals), refusals)
+        made.record_settle_seconds = settings.wait_minutes * 60
+        return made
 
     # ---- look-ups ----
 
@@ -95,7 +97,7 @@ class Tryton(CRM):
     async def _customers(self, what: str, domain: list[Any]) -> list[tuple[Customer, dict[str, Any]]]:
         parties = await self._client.search(what, PARTY, domain, mapping.READ, limit=MOST_HITS + 1)
         if len(parties) > MOST_HITS:
-            hint = f"More than {MOST_HITS} parties fit one value: tidy up in Tryton, then retry the event."
+            hint = f"More than {MOST_HITS} parties fit one value: clean up in Tryton, then retry the event."
             raise Lasting(f"Tryton: {what}: there are too many", account=self.remote.account, hint=hint)
         pairs = [(mapping.customer(party), party) for party in parties]
         return [(customer, party) for customer, party in pairs if customer is not None]

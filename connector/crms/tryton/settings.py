@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from connector.config.addresses import base_url as web_address
-from connector.config.settings import CrmSettings
+from connector.config.settings import WaitingCrmSettings
 from connector.remote.limits import CallLimits, Calls
 
 #: A database's name, as it stands in the address.
@@ -27,7 +27,7 @@ class Limits(CallLimits):
     per_second: Calls = 20
 
 
-class TrytonSettings(CrmSettings):
+class TrytonSettings(WaitingCrmSettings):
     """One Tryton database, used by one user with the key of a user application."""
 
     api_key: Annotated[SecretStr, AfterValidator(_key)]

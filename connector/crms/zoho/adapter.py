@@ -21,7 +21,7 @@ from connector.model.dates import utc_now
 from connector.model.errors import Conflict, Lasting, Rejected, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
-from connector.model.problems import Check
+from connector.model.problems import Check, Topic
 from connector.remote import contacts
 from connector.remote.fields import Field
 from connector.remote.http import Answer, Remote
@@ -57,6 +57,7 @@ class Zoho(CRM):
         self._read = (*mapping.READ, self._key)
         self._clock = clock
         self._own = OwnFields(remote, client, self._key, self._marker)
+        self.record_settle_seconds = settings.wait_minutes * 60
 
     @classmethod
     def connect(
@@ -302,7 +303,7 @@ class Zoho(CRM):
         if left is not None and left < FEW_CREDITS:
             text = f"Zoho CRM: {left} credits are left of the last 24 hours'"
             hint = "Events wait when there are none. Look for other programs that use the account, or buy credits."
-            found.append(Check(id=f"{self.remote.account}.credits", level="warning", message=text, hint=hint))
+            found.append(Check(topic=Topic(self.remote.account, "credits"), level="warning", message=text, hint=hint))
         return found
 
     async def fix(self) -> list[str]:
@@ -353,7 +354,7 @@ class Zoho(CRM):
             found += records
             if read_object(answer.data.get("info")).get("more_records") is not True:
                 return found
-        hint = f"More than {PAGES * PAGE} records fit: tidy up in Zoho, then retry the event."
+        hint = f"More than {PAGES * PAGE} records fit: clean up in Zoho, then retry the event."
         raise Lasting(f"Zoho CRM: {what}: there are too many", account=self.remote.account, hint=hint)
 
     def _customer(self, record: dict[str, Any], what: str, further: Sequence[str]) -> Customer:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from connector.crms.zoho.refusals import Refusals, code_of, credits_left
+from connector.crms.zoho.refusals import OF_ALL_RECORDS, Refusals, code_of, credits_left
 from connector.crms.zoho.settings import API_VERSION, DAY, ZohoSettings
 from connector.model.errors import AccountPaused, LimitReached, Transient, UnknownOutcome
 from connector.remote.http import Answer, Remote
@@ -58,7 +58,10 @@ class Client:
         """
         params = {"fields": ",".join(fields)}
         what = f"read {'a contact' if module == 'Contacts' else 'an event'}"
-        return await self._call(what, "GET", f"{BASE}/{module}/{identity}", params=params, accept=(200, 204, 400, 404))
+        answer = await self._call(what, "GET", f"{BASE}/{module}/{identity}", params=params, accept=(200, 204, 400, 404))
+        if answer.status >= 400 and code_of(answer.data) in OF_ALL_RECORDS:
+            raise self._refusals.error(what, answer.status, read_object(answer.data), writes=False)
+        return answer
 
     async def query(self, what: str, text: str) -> Answer:
         """Run one query over the records as they are; 204 where nothing matches.
@@ -204,7 +207,7 @@ class Client:
         why = CREDENTIALS.get(str(error), "the credentials were refused")
         hint = (
             f"Compare data_centre, client_id, client_secret and refresh_token in [{self._remote.account}] "
-            "with Zoho's API console, correct them and restart; nothing is lost, events wait and go on by themselves."
+            "with Zoho's API console, correct them and restart; nothing is lost, events wait and continue by themselves."
         )
         text = f"{self._remote.title}: {FETCH}: {why}"
         return AccountPaused(text, account=self._remote.account, status=status, hint=hint)

@@ -34,8 +34,8 @@ LOCKED_WAIT = 5.0
 #: Appears in answers once half of the day's credits are used (documented).
 CREDITS_HEADER = "x-api-credits-remaining"
 
-HINT_FIX = "Run `connector check --fix --config FILE`; nothing is lost, events wait and go on by themselves."
-WAITING = "nothing is lost, events wait and go on by themselves."
+HINT_FIX = "Run `connector check --fix --config FILE`; nothing is lost, events wait and continue by themselves."
+WAITING = "nothing is lost, events wait and continue by themselves."
 NAME = re.compile(r"[A-Za-z$_][A-Za-z0-9_$.]{0,99}")
 CODE = re.compile(r"[A-Z][A-Z0-9_]{2,60}")
 
@@ -45,6 +45,11 @@ UNCLEAR = frozenset({"INTERNAL_ERROR", "INTERNAL_SERVER_ERROR", "PROCESSING_ERRO
 PASSING = frozenset({"RECORD_LOCKED", "DEPENDENT_SERVICE_ERROR", "CANNOT_PROCESS", "AMBIGUITY_DURING_PROCESSING"})
 #: Codes about the rights of the token's user.
 RIGHTS = frozenset({"NO_PERMISSION", "AUTHORIZATION_FAILED", "FEATURE_NOT_SUPPORTED", "FEATURE_NOT_ENABLED", "LICENSE_EXPIRED"})
+
+#: The module is switched off, or hidden from the token's user, or the edition does not have it.
+NO_MODULE = "INVALID_MODULE"
+#: What concerns every call of the same kind, whichever record it is about.
+OF_ALL_RECORDS = RIGHTS | {NO_MODULE}
 
 
 class Refusals:
@@ -105,7 +110,7 @@ class Refusals:
         if self._own_field_is_missing(found):
             text = self._text(what, "our own field does not exist, or is not unique")
             return AccountPaused(text, account=self._account, status=status, hint=HINT_FIX)
-        if words & RIGHTS:
+        if words & OF_ALL_RECORDS:
             return self._rights(what, status, found)
         if writes and words & UNCLEAR:
             text = self._text(what, f"answered {status}: {', '.join(sorted(words))}")
@@ -133,6 +138,9 @@ class Refusals:
         return False
 
     def _rights(self, what: str, status: int, entries: list[dict[str, Any]]) -> ActionRefused:
+        if any(code_of(entry) == NO_MODULE for entry in entries):
+            hint = f"In Zoho, show the module to the profile of the user whose token [{self._account}] uses; {WAITING}"
+            return self._lacks(what, self._text(what, f"answered {status}: the user does not see the module"), status, hint)
         details = (read_object(entry.get("details")) for entry in entries)
         named = [n for d in details for n in (d.get("permissions") or []) if isinstance(n, str) and NAME.fullmatch(n)]
         lacks = f"the permission {', '.join(named)}" if named else "a permission, or the edition does not have it"

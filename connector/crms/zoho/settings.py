@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from connector.config.addresses import base_url as web_address
 from connector.config.addresses import is_exposed
-from connector.config.settings import CrmSettings, Section
+from connector.config.settings import Section, WaitingCrmSettings
 from connector.remote.rate_limit import Window
 
 API_VERSION = "v8"
@@ -69,7 +69,7 @@ class Limits(Section):
         return (Window(self.credits_per_day + 4 * self.simultaneous_calls, DAY),) if self.credits_per_day else ()
 
 
-class ZohoSettings(CrmSettings):
+class ZohoSettings(WaitingCrmSettings):
     """One Zoho CRM organisation, used with the refresh token of a self client or a server-based client."""
 
     owner_field: ClassVar[str | None] = "Owner"

@@ -63,14 +63,12 @@ class Comparison:
                 else:
                     found += await self._stored(link, current, stored)
         except Rejected as error:
-            return [_finding(link, "unreadable", str(error), "it is left to a person", "none")]
+            return [_finding(link, "unreadable", str(error), "nothing is changed; a person must look at it", "none")]
         return found
 
     def _gone(self, link: Link) -> Finding:
         message = f"{self._crm.title} no longer has customer {link.customer_id}"
-        return _finding(
-            link, "customer_gone", message, "the client becomes a review item, to be linked to another customer", "ask"
-        )
+        return _finding(link, "customer_gone", message, "a review is opened, to link the client to another customer", "ask")
 
     def _merged(self, link: Link, current: str) -> Finding:
         message = f"{self._crm.title} has merged customer {link.customer_id} into {current}"
@@ -90,7 +88,7 @@ class Comparison:
             message = f"{title} holds {there}, which {self._crm.title} has merged into {current}"
             return [_finding(link, "id_outdated", message, f"{current} is written again", "sync", other=there)]
         message = f"{title} holds another customer's id for this client: {there}"
-        return [_finding(link, "id_foreign", message, "whose it is becomes a review item", "ask", other=there)]
+        return [_finding(link, "id_foreign", message, "a review is opened for it", "ask", other=there)]
 
     async def _client_merged(self, link: Link, current: str, stored: ClientLink) -> list[Finding]:
         """The client lives on as another one: that one must have the same customer, linked and stored."""
@@ -109,7 +107,7 @@ class Comparison:
                 link,
                 "clients_apart",
                 f"{message}, whose customer is {other}",
-                "whose it is becomes a review item",
+                "a review is opened for it",
                 "ask",
                 other=other,
                 survivor=survivor,

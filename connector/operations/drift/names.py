@@ -17,7 +17,8 @@ from connector.model.persons import Customer
 from connector.operations.engine import Engine
 from connector.operations.running import Kind, LongOperation, Progress
 from connector.operations.waiting import patiently, probed
-from connector.store import views
+from connector.store import linked, views
+from connector.store.reviews import views as review_views
 from connector.sync.matching.evidence import agrees
 from connector.sync.person.agreement import Agreement, names_agree
 from connector.sync.person.names import PersonName
@@ -78,7 +79,7 @@ class NamesCheck(LongOperation):
     async def _work(self) -> None:
         """Look at every customer."""
         await probed(self._engine.syncs[self._source].booking, self._crm)
-        shared = await self._store.read(views.shared_customers, self._source, self._crm.name)
+        shared = await self._store.read(linked.shared_customers, self._source, self._crm.name)
         self.progress.counts["seen"] = self.progress.open = len(shared)
         for customer_id, clients in shared.items():
             await self._look_at(customer_id, clients)
@@ -118,7 +119,7 @@ class NamesCheck(LongOperation):
         decision = await self._store.read(views.decision, source, client_id)
         if decision is None or decision.crm != self._crm.name:
             return _Named(source, client_id, client.id, name, linked=False, settled=False)
-        review = await self._store.read(views.review, decision.review_id)
+        review = await self._store.read(review_views.review, decision.review_id)
         settled = decision.decision == "dismiss" or (review is not None and review["reason"] == REASON)
         return _Named(source, client_id, client.id, name, linked=decision.decision == "link", settled=settled)
 

@@ -16,12 +16,12 @@ from connector.operations.drift.comparison import Comparison, Finding
 from connector.operations.engine import Engine
 from connector.operations.running import Kind, LongOperation, Progress
 from connector.operations.waiting import PATIENCE, decided, patiently, probed, tasks
-from connector.store import views
+from connector.store import linked
 
 #: Links compared at once: few, because whatever waits for the quota is served in the order in which it asked.
 AT_ONCE = 2
 #: Where another customer's id was found, as evidence in a review.
-_WHOSE = {"id_foreign": "stored in the booking system", "clients_apart": "the customer of the client that is left"}
+_WHOSE = {"id_foreign": "stored in the booking system", "clients_apart": "the customer of the remaining client"}
 
 
 class Drift(LongOperation):
@@ -61,7 +61,7 @@ class Drift(LongOperation):
             await self._compare()
 
     async def _compare(self) -> None:
-        clients = await self._store.read(views.links_of, self._source, self._sync.crm.name)
+        clients = await self._store.read(linked.links_of, self._source, self._sync.crm.name)
         if self._sample is not None and self._sample < len(clients):
             clients = sorted(self._chance.sample(clients, self._sample))
         self.progress.counts["seen"] = self.progress.open = len(clients)
@@ -83,7 +83,7 @@ class Drift(LongOperation):
 
     async def _treat(self, client_id: str) -> list[Finding]:
         """Compare one link; with `fix`, begin its repair."""
-        waiting = await self._store.read(views.waiting_of, self._source, client_id)
+        waiting = await self._store.read(linked.waiting_of, self._source, client_id)
         link = await self._store.links.find(self._source, client_id)
         if link is None or waiting["moving"]:
             # What is on its way will look for itself; judged now, half-done work would pass for drift.
@@ -145,12 +145,12 @@ class Drift(LongOperation):
         ids = [finding.event for finding in self._findings if finding.result == "repairing" and finding.event is not None]
         found: dict[int, dict[str, Any]] = {}
         for start in range(0, len(ids), 500):
-            found |= await self._store.read(views.fates, ids[start : start + 500])
+            found |= await self._store.read(linked.fates, ids[start : start + 500])
         return found
 
     async def _concluded(self, finding: Finding) -> Finding:
         """What became of one disagreement whose repair was begun."""
-        fate = (await self._store.read(views.fates, [finding.event or 0])).get(finding.event or 0, {"state": "", "reason": ""})
+        fate = (await self._store.read(linked.fates, [finding.event or 0])).get(finding.event or 0, {"state": "", "reason": ""})
         link = await self._store.links.find(self._source, finding.client_id)
         if fate["state"] == "held" and link is not None and finding.problem == "customer_gone":
             return replace(finding, result="held", review=await self._ask(link, [finding]))

@@ -15,6 +15,7 @@ from typing import Any, Self
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.crms.base import CRM, NOTHING
 from connector.model.bookings import Appointment, Client, Reading
+from connector.model.capabilities import CrmCapability
 from connector.model.errors import Conflict
 from connector.model.fields import FieldRule, Value
 from connector.model.jobs import Work
@@ -77,7 +78,8 @@ class DryCRM(CRM):
         super().__init__(real.name, real.remote)
         self.title = real.title  # type: ignore[misc]
         self.settings_model = real.settings_model  # type: ignore[misc]
-        self.capabilities = real.capabilities
+        # `create` asks for the address only.
+        self.capabilities = real.capabilities - {CrmCapability.REFUSES_KEYS}
         self._real = real
         self._changed: dict[str, Customer] = {}
         self._numbers = itertools.count(1)

@@ -72,7 +72,8 @@ class Records:
         inner = [name.partition(".")[2] for name in fields if name.startswith(f"{NESTED}.") and model == PARTY]
         if inner:
             active = [one for one in self._field(record, NESTED) if one["active"]]
-            nested = [{"id": one["id"], **{name: _plain(self._field(one, name)) for name in inner}} for one in active]
+            named: Json = {} if dotted else {"__name__": MECHANISM}
+            nested = [{**named, "id": one["id"], **{name: _plain(self._field(one, name)) for name in inner}} for one in active]
             plain[f"{NESTED}." if dotted else NESTED] = nested
         return {"id": record["id"], **plain}
 
@@ -105,8 +106,12 @@ class Records:
 
     def access(self, models: Sequence[str]) -> Json:
         """What the user may do with each model. Raises KeyError for a model that does not exist."""
-        rights = ("read", "write", "create", "delete")
-        return {model: {right: (model, right) in self.rights for right in rights} for model in models if SCHEMA[model]}
+        return {model: self._access(model) for model in models if SCHEMA[model]}
+
+    def _access(self, model: str) -> Json:
+        """Where a rule says what may be done, the answers are numbers on SQLite."""
+        found = {right: (model, right) in self.rights for right in ("read", "write", "create", "delete")}
+        return found if all(found.values()) else {right: int(may) for right, may in found.items()}
 
     # ---- by hand ----
 
@@ -147,14 +152,16 @@ class Records:
 
     def _settle(self, model: str, record: Json) -> None:
         if model == PARTY:
-            record["code"] = record["code"] or str(next(self._codes))
+            if record["id"] not in self.tables[PARTY]:
+                record["code"] = record["code"] or str(next(self._codes))
+            _require(record, "code", "Party")
             if any(one["code"] == record["code"] and one["id"] != record["id"] for one in self.tables[PARTY].values()):
                 raise Refusal(400, "The code on party must be unique.")
         if model == ATTACHMENT:
+            _require(record, "name", "Attachment")
             owner = str(record["resource"]).partition(",")[2]
             if not owner.isdigit() or int(owner) not in self.tables[PARTY]:
-                text = f'A value is required for field "Resource" in record "{record["name"]}" of "Attachment".'
-                raise Refusal(400, text)
+                _require({**record, "resource": None}, "resource", "Attachment")
 
     def _mechanisms(self, party: Json, commands: Sequence[Sequence[Any]]) -> list[Json]:
         """The contact mechanisms that the commands of a one2many field make; only `create` is understood."""
@@ -189,6 +196,8 @@ class Records:
             self.tables[MECHANISM][identity] = {**one, "id": identity}
 
     def _allow(self, model: str, right: str, *, status: int = 400) -> None:
+        if model not in SCHEMA:
+            raise KeyError(model)
         if (model, right) not in self.rights:
             raise Refusal(status, 'You are not allowed to access "Party".', "Within groups: ")
 
@@ -201,6 +210,13 @@ class Records:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
+
+
+def _require(record: Json, name: str, model: str) -> None:
+    """Raise the refusal of a record without this value."""
+    if not record[name]:
+        title = f'field "{name.capitalize()}" in record "{record["name"] or record["id"]}" of "{model}"'
+        raise Refusal(400, f"A value is required for {title}.")
 
 
 def _plain(value: Any) -> Any:

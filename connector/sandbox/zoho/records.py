@@ -103,6 +103,7 @@ class Records:
         own = [
             {
                 **FIELD,
+                "id": _field_id(module, name),
                 "api_name": name,
                 "field_label": name.replace("_", " "),
                 "data_type": TYPES.get(name, "text"),
@@ -114,7 +115,7 @@ class Records:
             for name, length in FIELDS[module].items()
         ]
         system = [f | {"unique": unique} if f["api_name"] == "Email" else f for f in own]
-        closed = [_closed(name) for name in READ_ONLY]
+        closed = [_closed(module, name) for name in READ_ONLY]
         return [*system, *closed, *self.fields[module].values()]
 
     def is_unique(self, module: str, name: str) -> bool:
@@ -255,8 +256,22 @@ def options(values: Iterable[str]) -> list[Json]:
     return [{"actual_value": value, "display_value": value, "type": "used"} for value in values]
 
 
-def _closed(name: str) -> Json:
+def _closed(module: str, name: str) -> Json:
     """The definition of a field that only Zoho writes."""
     kind = "text" if name == "id" else "datetime"
     more = {"field_read_only": True, "read_only": True, "custom_field": False, "unique": {}, "pick_list_values": []}
-    return {**FIELD, "api_name": name, "field_label": name.replace("_", " "), "data_type": kind, "length": 40, **more}
+    return {
+        **FIELD,
+        "id": _field_id(module, name),
+        "api_name": name,
+        "field_label": name.replace("_", " "),
+        "data_type": kind,
+        "length": 40,
+        **more,
+    }
+
+
+def _field_id(module: str, name: str) -> str:
+    """The id of a field that every account has; the numbers are synthetic."""
+    names = [(one, known) for one, fields in FIELDS.items() for known in (*fields, *READ_ONLY)]
+    return str(554023000000002000 + names.index((module, name)))

@@ -113,7 +113,7 @@ def _compared(connection: Connection) -> list[Finding]:
         " WHERE e.extname = 'amcheck'"
     ).fetchone()
     if place is None:
-        hint = "To have that done, let a superuser run in this database: CREATE EXTENSION amcheck;"
+        hint = "To compare them, a superuser must run in this database: CREATE EXTENSION amcheck;"
         return [fine("database.amcheck", "indexes were not compared with their tables: amcheck is not installed", hint)]
     broken = []
     for name, id_, valid in connection.execute(_INDEXES).fetchall():

@@ -104,8 +104,8 @@ class PostgresDatabase(Database):
     def check_lease(self) -> None:
         """Raise StoreError where others may have taken over what this process does."""
         if not self._heartbeat.holds():
-            hint = "It goes on by itself. Look at the connection to the database if this happens often."
-            raise StoreError("This process was away from the database for longer than its lease.", hint=hint)
+            hint = "It continues by itself. Look at the connection to the database if this happens often."
+            raise StoreError("This process was cut off from the database for longer than its lease.", hint=hint)
 
     def takes_part(self, connection: store.Connection) -> bool:
         """Whether the row of this process is there."""

@@ -11,7 +11,7 @@ _KNOWN: dict[type[psycopg.Error], tuple[str, str]] = {
     errors.QueryCanceled: ("A query on {name} took too long.", "Ask for less at a time."),
     errors.LockNotAvailable: (
         "Another connector keeps the database {name} busy.",
-        "Look at the log of the others, and at pg_stat_activity: which session stands still?",
+        "Look at the log of the others, and at pg_stat_activity: which session is idle in a transaction?",
     ),
     errors.DiskFull: ("The disk that holds {name} is full.", "Free some space; nothing acknowledged is lost."),
     errors.InsufficientPrivilege: (

@@ -89,6 +89,8 @@ class Heartbeat:
         # What arrives while a statement runs comes to the handler, everything else is read below.
         session.add_notify_handler(lambda _notify: self._woken())
         session.execute(sql.SQL("LISTEN {}").format(sql.Identifier(sessions.channel(session))))
+        # Nobody heard what became due before, at the start or while the session was lost.
+        self._woken()
         due = 0.0
         while not self._stopping:
             if (left := due - standing_clock()) <= 0:

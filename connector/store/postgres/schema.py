@@ -109,6 +109,15 @@ ALTER TABLE intents DROP COLUMN result;
 ALTER TABLE shared_keys DROP COLUMN noticed_at;
 """
 
+_AWAITED = """
+ALTER TABLE lanes RENAME COLUMN waits_for TO awaited_account;
+ALTER TABLE lanes ADD COLUMN awaited_action TEXT;
+UPDATE lanes SET awaited_account = split_part(awaited_account, ': ', 1),
+    awaited_action = substr(awaited_account, strpos(awaited_account, ': ') + 2) WHERE strpos(awaited_account, ': ') > 0;
+DROP INDEX lanes_waiting;
+CREATE INDEX lanes_waiting ON lanes (awaited_account, awaited_action, token) WHERE awaited_account IS NOT NULL;
+"""
+
 #: The change since which the tables know who works on them.
 _KNOWN_SINCE = "m005_several_processes"
 #: (name, script) of every change, in their order.
@@ -121,6 +130,9 @@ CHANGES = (
     ("m006_answers", "ALTER TABLE review_clients RENAME COLUMN told TO answer"),
     # The calls of a window are counted before each call; those of two days are kept.
     ("m007_calls_by_answer", "CREATE INDEX calls_done ON calls (quota, done) INCLUDE (cost)"),
+    ("m008_awaited", _AWAITED),
+    # What was shared of the checks has another form now; it is found out again at the start and once an hour.
+    ("m009_topics", "DELETE FROM shared_states WHERE name LIKE 'account checked %'"),
 )
 
 #: Columns whose values a sequence gives: table, column, the sequence's name as SQL.

@@ -52,7 +52,7 @@ def _in_the_way(connection: Connection, review: Row) -> str | None:
     for client in clients_of(connection, review["id"]):
         key, who = (client["source"], client["client_id"]), f"client {client['client_id']} of {client['source']}"
         if is_running(connection, *key):
-            return f"An event of {who} is being worked on. Try again in a moment."
+            return f"An event of {who} is being processed. Try again in a moment."
         other = connection.execute(
             "SELECT r.id, r.decision FROM review_clients c JOIN reviews r ON r.id = c.review_id"
             " WHERE c.source = ? AND c.client_id = ? AND r.id <> ? AND (r.decided_at IS NULL OR (r.decided_at, r.id) > (?, ?))"
@@ -82,7 +82,7 @@ def _take_back(connection: Connection, review: Row, client: Row, now: float) -> 
             (review["reason"], now, source, client_id),
         )
     if link is None or answer == "wait":
-        return False, f"{who}: nothing had been done yet; what is waiting is looked at again."
+        return False, f"{who}: nothing had been done yet; waiting events are processed again."
     if review["decision"] == "link" and link.customer_id != review["customer_id"]:
         return False, f"{who}: it was linked to {link.customer_id} since, and that link stays."
     used = answer == "create" or link.origin != "review" or _is_in_use(connection, link, review["decided_at"])
@@ -102,7 +102,7 @@ def _take_back(connection: Connection, review: Row, client: Row, now: float) -> 
 def _welcome_back(connection: Connection, link: Link | None, *, restored: bool, who: str, now: float) -> tuple[bool, str]:
     """A client that was dismissed counts again, with the link that it had."""
     if link is None or not restored:
-        return False, f"{who}: coming events are held again; what was discarded stays discarded."
+        return False, f"{who}: future events are held again; what was discarded stays discarded."
     _restore(connection, link, None, now)
     return False, f"{who}: the link to {link.customer_id} holds again; what was discarded stays discarded."
 

@@ -188,6 +188,19 @@ def m016_answers(db: SqliteUtilsDatabase) -> None:
     db.execute("ALTER TABLE review_clients RENAME COLUMN told TO answer")
 
 
+@migrations()
+def m017_awaited(db: SqliteUtilsDatabase) -> None:
+    """What a lane waits for: an account, and the kind of action apart from it (NULL: the whole account)."""
+    db.execute("ALTER TABLE lanes RENAME COLUMN waits_for TO awaited_account")
+    db.execute("ALTER TABLE lanes ADD COLUMN awaited_action TEXT")
+    db.execute(
+        "UPDATE lanes SET awaited_account = substr(awaited_account, 1, instr(awaited_account, ': ') - 1),"
+        " awaited_action = substr(awaited_account, instr(awaited_account, ': ') + 2) WHERE instr(awaited_account, ': ') > 0"
+    )
+    db.execute("DROP INDEX lanes_waiting")
+    db.execute("CREATE INDEX lanes_waiting ON lanes (awaited_account, awaited_action, token) WHERE awaited_account IS NOT NULL")
+
+
 def _statements(script: str) -> list[str]:
     found, pending = [], ""
     for line in script.splitlines(keepends=True):

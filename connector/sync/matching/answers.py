@@ -46,6 +46,13 @@ class Nothing(Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class Later(Answer):
+    """Not asked: the create, which comes for certain, asks the same question."""
+
+    result: ClassVar[str] = "later"
+
+
+@dataclass(frozen=True, slots=True)
 class Merged(Answer):
     """The booking system has merged the client into another one: see what that one is linked to."""
 

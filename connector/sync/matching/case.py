@@ -83,6 +83,9 @@ class Case:
     beside: frozenset[str] = frozenset()
     #: Which of our keys for this client is free: those before are on customers that the client is not.
     key_number: int = 0
+    #: Those who have the person's address, those whom we tied to it, and those with a number; None: not looked up yet.
+    _by_email: tuple[list[Customer], list[Customer]] | None = None
+    _by_phone: list[Customer] | None = None
 
     @property
     def key(self) -> str:
@@ -114,6 +117,19 @@ class Case:
     def to_create(self) -> bool:
         """Whether a person said that the client is none of the customers shown."""
         return self.decision is not None and self.decision.decision == "create"
+
+    async def by_email(self) -> tuple[list[Customer], list[Customer]]:
+        """Those who have the person's address, and those whom we tied to it, if the client can be them; looked up once."""
+        if self._by_email is None:
+            self._by_email = await self.parts.customers.by_email(self.person)
+        found, known = self._by_email
+        return self.possible(found), self.possible(known)
+
+    async def by_phone(self) -> list[Customer]:
+        """Those who have one of the person's numbers, if the client can be them; looked up once."""
+        if self._by_phone is None:
+            self._by_phone = await self.parts.customers.by_phone(self.person)
+        return self.possible(self._by_phone)
 
     async def person_read(self) -> Identity:
         """The person; the booking system is read where the delivery says nothing at all."""

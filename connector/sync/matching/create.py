@@ -31,7 +31,7 @@ class _Doubt(ConnectorError):
 
 async def create(case: Case) -> list[Created | AlreadyThere | Ambiguous | Stop]:
     """Nobody: create one, unless the sync or the event says that nobody is created."""
-    if (reason := _reason_against(case)) is not None:
+    if (reason := reason_against(case)) is not None:
         return [Stop(reason)]
     parts, intent, keys = case.parts, case.create_intent, case.person.keys()
     await wait_until_visible(parts.journal, intent, parts.crm.settle_seconds, parts.clock())
@@ -43,7 +43,7 @@ async def create(case: Case) -> list[Created | AlreadyThere | Ambiguous | Stop]:
         return [doubt.answer]
 
 
-def _reason_against(case: Case) -> ConnectorError | None:
+def reason_against(case: Case) -> ConnectorError | None:
     """Why nobody is created; None where a person has decided it."""
     settings = case.parts.settings
     if case.to_create:
@@ -113,14 +113,19 @@ def _differ(case: Case, customer: Customer) -> bool:
     return agreement(case.person, customer) is Agreement.AGAINST
 
 
-async def _create_without_email(case: Case, holder: Customer) -> Created:
+async def _create_without_email(case: Case, holder: Customer) -> Created | AlreadyThere:
     """The CRM keeps addresses unique and another person has this one: the customer is made without it."""
     new = new_customer(case.person).model_copy(update={"email": ""})
     if new == NewCustomer():
         text = "the CRM refuses a second customer with this e-mail address, and nothing else is known of the person"
         raise Hold(text, hint=f"Complete the client in the booking system, or `connector review` links it to {holder.id}.")
     parts = case.parts
-    customer = await parts.crm.create(new, case.key, await _more(case))
+    try:
+        customer = await parts.crm.create(new, case.key, await _more(case))
+    except Conflict as conflict:
+        if conflict.by != "key":
+            raise
+        return await _already_there(case, conflict, unsettled=False)
     if case.person.email_key is not None:
         await parts.links.notice(parts.crm.name, case.person.email_key, 2)
     text = f"a customer was created without the e-mail address, which belongs to customer {holder.id}"

@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from connector.model.capabilities import CrmCapability
 from connector.model.persons import Customer
 from connector.sync.matching import decisions, others
-from connector.sync.matching.answers import Ambiguous, Found, Match, Nothing, match
+from connector.sync.matching.answers import Ambiguous, Found, Later, Match, Nothing, match
 from connector.sync.matching.case import Case
+from connector.sync.matching.create import reason_against
 from connector.sync.matching.decisions import Choice, Take
 from connector.sync.matching.evidence import one_person
 
 
-async def crm_key(case: Case) -> list[Match | Nothing]:
+async def crm_key(case: Case) -> list[Match | Nothing | Later]:
     """A customer carries our own key for this client."""
     crm = case.parts.crm
+    if await _create_asks(case):
+        return [Later(f"asked by the create: {crm.title} refuses our key a second time")]
     customer = await crm.by_key(case.key)
     while customer is not None and customer.id in case.apart:
         # A link that a person removed: that customer keeps its key, and the client's next one gets another.
@@ -29,8 +33,25 @@ async def crm_key(case: Case) -> list[Match | Nothing]:
         return [Nothing("no customer carries our key for this client")]
     if await case.parts.journal.is_open(case.create_intent):
         found = Found(customer, "created", "created", keys=case.person.keys(), intent=case.create_intent)
-        return [match("the customer which an earlier try created", found)]
+        return [match("the customer that an earlier attempt created", found)]
     return [match("the customer that carries our key for this client", Found(customer, "crm_key", "matched"))]
+
+
+async def _create_asks(case: Case) -> bool:
+    """Whether nothing was begun for the client and nobody else may be the person, so that a create is next.
+
+    A CRM that refuses a second customer with our key then answers this rule's question, and its customer is taken.
+    """
+    person, parts = case.person, case.parts
+    if not parts.crm.can(CrmCapability.REFUSES_KEYS) or person.shared_email or case.apart:
+        return False
+    if case.decision is not None or case.work.link is not None or reason_against(case) is not None:
+        return False
+    if await parts.journal.is_open(case.create_intent):
+        return False
+    if person.email is not None and any(await case.by_email()):
+        return False
+    return not (person.phones and parts.settings.match_phone and await case.by_phone())
 
 
 async def email(case: Case) -> list[Match | Ambiguous | Nothing]:
@@ -38,7 +59,7 @@ async def email(case: Case) -> list[Match | Ambiguous | Nothing]:
     person, settings = case.person, case.parts.settings
     if person.email is None or case.to_create:
         return []
-    found, known = (case.possible(customers) for customers in await case.parts.customers.by_email(person))
+    found, known = await case.by_email()
     choice = decisions.by_email(person, found, known, settings)
     if isinstance(choice, Take) and settings.name_mismatch == "hold" and await others.speak_against(case, choice.customer):
         choice = decisions.names_differ(choice.customer)
@@ -52,7 +73,7 @@ async def phone(case: Case) -> list[Match | Ambiguous | Nothing]:
     person, settings = case.person, case.parts.settings
     if not person.phones or not settings.match_phone:
         return []
-    found = case.possible(await case.parts.customers.by_phone(person))
+    found = await case.by_phone()
     if case.to_create:
         since = decisions.since_decision(person, found, await _shown(case, found), settings)
         return [answer] if (answer := _answer(since, "phone", person.keys())) else []

@@ -66,9 +66,9 @@ async def booking_system(case: Case) -> list[Match | Gone | Ambiguous | Nothing]
     if not stored:
         return [Nothing("no link is stored for this client")]
     if await case.is_apart(stored):
-        return [Nothing("the id that is stored is of a customer that this client is not, as a person decided")]
+        return [Nothing("the stored id belongs to a customer that is not this client, as a person decided")]
     if case.is_of_another_crm(stored):
-        return [Nothing("the id that is stored is another CRM's")]
+        return [Nothing("the stored id belongs to another CRM")]
     return await _adopt(case, "booking_system", stored)
 
 

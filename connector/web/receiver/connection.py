@@ -11,6 +11,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from connector.web.receiver.joined import JoinedWrites
+
 #: Seconds until the head of the next request must have arrived; uvicorn itself closes idle connections that were used once.
 HEAD_TIMEOUT = 10.0
 #: Seconds an idle connection is kept: longer than proxies keep theirs to us (nginx and ALB 60, Traefik 90, Caddy 120), because
@@ -39,6 +41,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self.transport = JoinedWrites(transport, self.loop)
         self._unanswered = deque()
         self._wait(HEAD_TIMEOUT)
 

@@ -13,7 +13,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -29,8 +29,6 @@ from connector.web.receiver.body import BodyTooLarge, Disconnected, check_length
 from connector.web.receiver.connection import ARRIVED
 from connector.web.receiver.room import Arriving, NoRoom, Room
 from connector.web.receiver.stats import NO_SOURCE, ReceiverStats
-
-T = TypeVar("T")
 
 #: Seconds a sender has to deliver its body.
 BODY_TIMEOUT = 10.0
@@ -112,26 +110,37 @@ class Receiver:
             )
         headers = _headers(scope)
         verified = self._before_body(source, headers)
-        body = await self._body(scope, headers, receive, proven=verified is not None)
+        if ARRIVED in scope:
+            body = await self._arrived(headers, receive)
+        else:
+            body = await self._arriving(scope, headers, receive, proven=verified is not None)
+        now = self._clock()
         if verified is None:
-            verified = self._verify(lambda: source.verifier.verify(headers, body, now=self._clock()))
+            verified = self._after_body(source, headers, body, now)
         body, data = self._parse(source, headers, body)
         reading = self._read(source, headers, data)
-        event, derived = _event_id(reading, verified, body, self._clock())
+        event, derived = _event_id(reading, verified, body, now)
         kept = {name: _storable(name, headers[name])[:MAX_HEADER] for name in source.keep if name in headers}
-        return await self._store(Delivery(source.name, event, derived, kept, body, self._clock(), reading)), event
+        return await self._store(Delivery(source.name, event, derived, kept, body, now, reading)), event
 
     def _before_body(self, source: Source, headers: Mapping[str, str]) -> Verified | None:
         """Refuse what the headers alone show to be too large or not genuine."""
         try:
             check_length(headers, self._max_body)
+            return source.verifier.before_body(headers, now=self._clock())
         except BodyTooLarge:
             raise self._too_large() from None
-        return self._verify(lambda: source.verifier.before_body(headers, now=self._clock()))
+        except Exception as error:  # as below
+            raise _unverified(error) from None
 
-    async def _body(self, scope: Scope, headers: Mapping[str, str], receive: Receive, *, proven: bool) -> bytes:
-        if ARRIVED in scope:
-            return await self._arrived(headers, receive)
+    def _after_body(self, source: Source, headers: Mapping[str, str], body: bytes, now: float) -> Verified:
+        try:
+            return source.verifier.verify(headers, body, now=now)
+        except Exception as error:  # a defect in a verifier must let nobody in, not answer 500
+            raise _unverified(error) from None
+
+    async def _arriving(self, scope: Scope, headers: Mapping[str, str], receive: Receive, *, proven: bool) -> bytes:
+        """Take a body as it comes, as long as there is time and room for it."""
         peer = (scope.get("client") or ("",))[0]
         arriving: Arriving | None = None
         try:
@@ -143,7 +152,7 @@ class Receiver:
         except (TimeoutError, NoRoom) as error:
             if isinstance(error, TimeoutError) and not (arriving and arriving.dropped):
                 raise Refused(408, "too_slow", "The body did not arrive in time.", connection="close") from None
-            message = "Too much is arriving; please send again."
+            message = "Too many requests are arriving; please send again."
             raise Refused(503, "overloaded", message, retry_after="1", connection="close") from None
 
     async def _arrived(self, headers: Mapping[str, str], receive: Receive) -> bytes:
@@ -156,16 +165,6 @@ class Receiver:
     def _too_large(self) -> Refused:
         message = f"The body is larger than {self._max_body} bytes (server.max_body_bytes)."
         return Refused(413, "too_large", message, connection="close")
-
-    def _verify(self, check: Callable[[], T]) -> T:
-        try:
-            return check()
-        except VerificationFailed as failed:
-            detail = str(failed)
-        except Exception as error:  # a defect in a verifier must let nobody in, not answer 500
-            detail = f"the verifier itself failed ({type(error).__name__})"
-        # One text for every cause: an unverified sender does not learn how close it came.
-        raise Refused(401, "verification", "The request could not be verified.", detail=detail)
 
     def _parse(self, source: Source, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Any]:
         """The body as it is stored, which is not compressed, and what it says."""
@@ -191,7 +190,7 @@ class Receiver:
         try:
             status = await self._intake.accept(delivery)
         except Overloaded as full:
-            message, wait = "Too much is waiting; please send again.", str(full.retry_after)
+            message, wait = "Too many deliveries are waiting; please send again.", str(full.retry_after)
             raise Refused(503, "overloaded", message, detail=str(full), retry_after=wait) from None
         except Exception as error:  # whatever it is, the delivery is not known to be stored
             text = str(error) if isinstance(error, StoreError) else type(error).__name__
@@ -230,6 +229,13 @@ class Receiver:
         tell = self._log.error if refused.reason == "store" else self._log.warning
         fields = {"reason": refused.reason, "answer": refused.status, "detail": refused.detail, "silent": silent}
         tell("delivery refused", source=source, **{name: value for name, value in fields.items() if value})
+
+
+def _unverified(error: Exception) -> Refused:
+    """One text for every cause: an unverified sender does not learn how close it came."""
+    known = isinstance(error, VerificationFailed)
+    detail = str(error) if known else f"the verifier itself failed ({type(error).__name__})"
+    return Refused(401, "verification", "The request could not be verified.", detail=detail)
 
 
 def _headers(scope: Scope) -> dict[str, str]:

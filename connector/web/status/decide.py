@@ -23,15 +23,15 @@ _DONE = {
     "link": "linked to customer {customer}",
     "create": "a customer is being created",
     "different": "these are different people; a customer is being created",
-    "shared": "treated as shared by several people; what waits for it is asked again",
-    "dismiss": "dismissed; coming events of these clients are ignored",
+    "shared": "treated as shared by several people; the waiting events are processed again",
+    "dismiss": "dismissed; future events of these clients are ignored",
 }
 #: What many decisions at once would do, for the question before them.
 _ASKED = {
     "create": "Create a new customer for each of {n} reviews?",
-    "different": "Say of {n} reviews that these are different people, and create a new customer for each?",
+    "different": "Are these different people in {n} reviews? A new customer is created for each review.",
     "shared": "Treat the address or number of {n} reviews as shared by several people?",
-    "dismiss": "Link nobody in {n} reviews, and ignore coming events of these clients?",
+    "dismiss": "Link no client of {n} reviews, and ignore future events of these clients?",
 }
 
 
@@ -81,7 +81,7 @@ class DecisionForms:
         ticked = ticked_in(form, "review-")
         choice = form.get("choice", "")
         if not ticked or choice not in _ASKED:
-            return self._guard.back(where, False, "Nothing was chosen.")
+            return self._guard.back(where, False, "Nothing was selected.")
         if form.get("sure") != "1":
             question = _ASKED[choice].format(n=len(ticked))
             context = self._guard.context(request, operator)
@@ -105,7 +105,7 @@ class DecisionForms:
                 await self._actions.share(review, by=by)
                 return True, f"Review {review}: {_DONE[choice]}."
             if choice not in _DONE:
-                return False, "Nothing was chosen."
+                return False, "Nothing was selected."
             if choice == "link" and not (0 < len(customer) <= MAX_CUSTOMER and customer.isprintable()):
                 return False, "Write the id of the customer, as the CRM shows it."
             await self._actions.decide(review, choice, customer if choice == "link" else None, by=by)

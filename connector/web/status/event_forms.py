@@ -20,7 +20,7 @@ from connector.web.status.rows import DISCARDED, RETRIED
 from connector.web.status.wording import count
 
 _DONE = {"retry": "queued again", "discard": "discarded"}
-_ASKED = {"retry": "Queue {n} again?", "discard": "Give {n} up for good?"}
+_ASKED = {"retry": "Queue {n} again?", "discard": "Discard {n} for good? This cannot be undone."}
 
 
 class EventForms:
@@ -46,7 +46,7 @@ class EventForms:
         where = form.get("back", "/status/events")
         numbers = ticked_in(form, "event-") if one is None else [n for n in [number_of(one)] if n is not None]
         if not numbers or choice not in _DONE:
-            return self._guard.back(where, False, "Nothing was chosen.")
+            return self._guard.back(where, False, "Nothing was selected.")
         if form.get("sure") != "1" and (one is None or choice == "discard"):
             question = _ASKED[choice].format(n=count(len(numbers), "event"))
             context = self._guard.context(request, operator)
@@ -81,9 +81,9 @@ def why_not(choice: str, event: Mapping[str, Any] | None) -> str:
         return "there is no such event."
     state = event["state"]
     if state == "running":
-        return "it is being worked on just now; try again when that is over."
+        return "it is being processed now; try again in a moment."
     if choice == "retry" and state in RETRIED:
-        return "its delivery still cannot be read." if state == "held" else "what it said is not kept any more."
+        return "its delivery still cannot be read." if state == "held" else "its content is no longer stored."
     if choice == "discard" and state in DISCARDED:
-        return "it changed at this moment; look at it again."
-    return f"it is {state}, and stays so."
+        return "it has just changed; look at it again."
+    return f"it is {state}, which is final."

@@ -65,7 +65,7 @@ class Guard:
         if not operator.may_decide:
             self.note(request, operator, "refused: may only read")
             who = ", ".join(self._access.deciding) or "nobody"
-            text = f"{operator.name} may look at everything here except personal data, and decide nothing."
+            text = f"{operator.name} may see everything here except personal data, but may not decide."
             raise TurnedAway(self._refuse(f"{text} Who may decide: {who}. Nothing was changed."))
         return operator
 

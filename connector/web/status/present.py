@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from connector.model.problems import ACCOUNT, DELIVERIES, WORKER, Check, Topic
 from connector.web.status.rows import address, step, tone_of
 from connector.web.status.search import LONGEST
 from connector.web.status.view import Account, Bar, Decided, Decision, FirstSteps, Tile, Tone, View, Waiting
@@ -25,9 +26,9 @@ FEW = 5
 NOT_ASKED = "not asked yet"
 _TONES: dict[str, Tone] = {"ok": "ok", NOT_ASKED: "quiet", "down": "warn", "paused": "bad", "warning": "warn", "error": "bad"}
 _MEANINGS = {
-    "queued": "wait for their turn",
-    "running": "are being worked on",
-    "retrying": "failed and are tried again",
+    "queued": "wait to be processed",
+    "running": "are being processed",
+    "retrying": "failed and will be tried again",
     "held": "wait for a person",
     "done": "are finished",
     "ignored": "needed nothing",
@@ -88,31 +89,35 @@ def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings
     """What deserves the headline, gravest first."""
     found = _Findings()
     # That a remote system is down is no fault of ours; the account's own sentence below says that nothing is lost.
-    down = {f"{account.kind}.{account.name}.account" for account in accounts if account.state == "down"}
-    for check in page["checks"]:
-        stops = check["id"] == "worker" or check["id"].endswith(".deliveries")
-        if (check["level"] == "error" and check["id"] not in down) or (check["level"] == "warning" and stops):
-            said = sentence(check["message"])
-            (found.bad if check["level"] == "error" else found.warn).append(said)
-            found.hints[said] = check["hint"]
-    broken = [check["id"] for check in page["checks"] if check["level"] == "error" and check["id"] not in down]
+    down = {Topic(account.account, ACCOUNT) for account in accounts if account.state == "down"}
+    checks: Sequence[Check] = page["checks"]
+    errors = [check for check in checks if check.level == "error" and check.topic not in down]
+    for check in [*errors, *(check for check in checks if check.level == "warning" and _stops(check))]:
+        said = sentence(check.message)
+        (found.bad if check.level == "error" else found.warn).append(said)
+        found.hints[said] = check.hint
+    broken = {check.topic.subject for check in errors}
     for account in accounts:
-        if any(name.startswith(f"{account.kind}.{account.name}.") for name in broken):
+        if account.account in broken:
             continue  # the check has said it better
         if account.tone == "bad":
-            found.bad.append(f"{account.kind}.{account.name} is paused until somebody fixes it; its events wait.")
+            found.bad.append(f"{account.account} is paused: somebody must fix it. Its events wait.")
         elif account.tone == "warn":
-            found.warn.append(
-                f"{account.kind}.{account.name} does not answer. Nothing is lost: its events go on when it is back."
-            )
+            why = "has used up its calls" if account.state == "limited" else "does not answer"
+            found.warn.append(f"{account.account} {why}. Its events wait and continue by themselves.")
     if held := int(page["queue"]["held"]):
         found.warn.append(f"{count(held, 'event waits', 'events wait')} for your decision.")
     elif waiting := _open_reviews(page):
-        found.warn.append(f"{count(waiting, 'person waits', 'people wait')} for a decision who they are.")
+        found.warn.append(f"{count(waiting, 'review needs', 'reviews need')} your decision.")
     oldest = page["oldest_waiting_seconds"]
     if oldest is not None and oldest > LATE and not any(account.tone in ("warn", "bad") for account in accounts):
         found.warn.append(f"The oldest unfinished event has been waiting for {duration(oldest)}.")
     return found
+
+
+def _stops(check: Check) -> bool:
+    """Whether nothing goes on, although it is no more than a warning."""
+    return check.topic == WORKER or check.topic.kind == DELIVERIES
 
 
 def _all_well(page: Mapping[str, Any]) -> str:
@@ -120,12 +125,12 @@ def _all_well(page: Mapping[str, Any]) -> str:
     if not any(queue.values()) and not page["links"]:
         return "Ready. No delivery has arrived yet."
     moving = queue["queued"] + queue["running"] + queue["retrying"]
-    way = f"{moving:,} on {'its' if moving == 1 else 'their'} way" if moving else "nothing waiting"
+    way = f"{count(moving, 'event')} in progress" if moving else "nothing waiting"
     return f"All is well: {count(page['links'], 'client')} linked, {way}."
 
 
 def _remarks(page: Mapping[str, Any]) -> list[str]:
-    warnings = sum(check["level"] == "warning" for check in page["checks"])
+    warnings = sum(check.level == "warning" for check in page["checks"])
     return [f"{count(warnings, 'warning')} below."] if warnings else []
 
 
@@ -284,10 +289,10 @@ def _decision(item: Mapping[str, Any], now: float) -> Decision:
     )
 
 
-def _checks(checks: Sequence[Mapping[str, Any]]) -> tuple[tuple[Tone, str, str, str], ...]:
+def _checks(checks: Sequence[Check]) -> tuple[tuple[Tone, str, str, str], ...]:
     """As (tone, id, message, hint): errors first, then warnings, then what is well."""
     order = {"bad": 0, "warn": 1, "ok": 2}
-    shown = [(_TONES.get(c["level"], "warn"), str(c["id"]), sentence(c["message"]), str(c["hint"] or "")) for c in checks]
+    shown = [(_TONES[check.level], check.id, sentence(check.message), check.hint) for check in checks]
     return tuple(sorted(shown, key=lambda check: order[check[0]]))
 
 

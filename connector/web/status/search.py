@@ -90,11 +90,11 @@ def read(kind: str, query: Mapping[str, str], now: float) -> Search:
         if name in given:
             wanted[name] = _time(given[name], name, now)
     if wanted.get("since", 0.0) >= wanted.get("until", float("inf")):
-        raise BadSearch("Until lies before since.")
+        raise BadSearch("“Until” is earlier than “Since”.")
     cursor = query.get("cursor", "")
     if cursor:
         if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
-            raise BadSearch("The place to go on from is no number.")
+            raise BadSearch("The cursor is not a number.")
         wanted["cursor"] = int(cursor)
     return Search(kind, given, wanted)
 

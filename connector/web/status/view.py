@@ -37,6 +37,11 @@ class Account:
     refused: int
     quota: tuple[str, int, int] | None
 
+    @property
+    def account(self) -> str:
+        """As settings, checks and messages name it: `crm.main`."""
+        return f"{self.kind}.{self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:

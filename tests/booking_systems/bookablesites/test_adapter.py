@@ -255,7 +255,7 @@ async def test_checks(connect, sandbox):
     booking.address = "https://hooks.example.com/webhooks/salon"
     found = {check.id.rpartition(".")[2]: check for check in await booking.checks()}
     assert {check.level for check in found.values()} == {"ok"}
-    assert "kept here only" in found["write_back"].message
+    assert "stored in connector only" in found["write_back"].message
     assert "https://hooks.example.com/webhooks/salon?event=EVENT&key=PATH_KEY" in found["addresses"].message
     assert "0123456789abcdef" not in str(found)
     careless = connect(sandbox, write_back="description", date_format=None)

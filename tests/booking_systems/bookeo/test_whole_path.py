@@ -41,6 +41,7 @@ limits = {{ per_second = 0, per_minute = 0 }}
 {booking}
 [crm.main]
 system = "hubspot"
+wait_minutes = 0.01
 base_url = "https://hubspot.test"
 token = "sandbox-token"
 limits = {{ per_10_seconds = 0, search_per_second = 0 }}

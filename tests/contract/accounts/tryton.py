@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
+from crms.tryton.shapes import conforming
+
 from connector.model.persons import NewCustomer
 from connector.sandbox.tryton.app import TrytonSandbox
 
@@ -28,6 +31,9 @@ class Account(CrmAccount):
     def __init__(self) -> None:
         self.sandbox = TrytonSandbox(knows_numbers=False)
         self.app = self.sandbox.app
+
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return conforming(transport)
 
     def settings(self, base_url: str) -> dict[str, Any]:
         account = {"system": "tryton", "api_key": "sandbox-key", "database": "sandbox", "base_url": base_url}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import httpx
-from crms.zoho.shapes import Checked
+from crms.zoho.shapes import conforming
 
 from connector.model.persons import NewCustomer
 from connector.sandbox.zoho.app import ZohoSandbox
@@ -48,7 +48,7 @@ class Account(CrmAccount):
         self.app = self.sandbox.app
 
     def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return Checked(transport, further=r"My_\w+|Created_Time|x_nowhere|Owner")
+        return conforming(transport, further=r"My_\w+|Created_Time|x_nowhere|Owner")
 
     def settings(self, base_url: str) -> dict[str, Any]:
         keys = {name: getattr(self.sandbox, name) for name in ("client_id", "client_secret", "refresh_token")}

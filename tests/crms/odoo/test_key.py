@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import httpx
 import pytest
 import structlog
+from remote.ledgers import Process, Server
 
 from connector.crms.odoo.adapter import Odoo
 from connector.crms.odoo.settings import OdooSettings
@@ -15,6 +17,7 @@ from connector.model.renewed import Renewed, fingerprint
 from connector.remote.rate_limit import Quota
 from connector.sandbox.kit.faults import Faults
 from connector.sandbox.odoo.app import OdooSandbox
+from connector.store.renewed import RenewedTable
 from connector.worker.accounts import Connections
 from connector.worker.housekeeping import AccountChecks
 
@@ -188,6 +191,32 @@ async def test_the_service_renews_once_an_hour_and_says_so_without_the_key(world
     assert (line["account"], line["what"][:28]) == ("crm.main", "Odoo: renewed the API key; t")
     assert world.memory.kept["crm.main"].value not in str(logs)
     assert "crm.main.key" not in {check.id for check in checks.findings["crm.main"]}
+
+
+async def test_of_several_processes_one_renews_and_the_others_go_on_with_the_new_key(world):
+    with Server() as server:
+        leader, other = (SimpleNamespace(renewed=RenewedTable(Process(server, boot))) for boot in "ab")
+        second = world.start()
+        second.remember(other.renewed)
+        world.adapter = first = world.start()
+        first.remember(leader.renewed)
+        world.after(77)
+        assert len(await first.renew()) == 1
+        for store, adapter in ((other, second), (leader, first)):
+            await Connections(crms={"main": adapter}).take_renewed(store)
+        world.after(100)
+        await first.probe()
+        await second.probe()
+        assert await second.renew() == []
+        assert world.sandbox.requests["res.users.apikeys generate"] == 1
+        # One that starts now.
+        await other.renewed.load()
+        third = world.start()
+        third.remember(other.renewed)
+        await third.probe()
+        for adapter in (second, third):
+            await adapter.remote.aclose()
+        assert first._renewal._login.key not in str(server.ask("SELECT value FROM shared_states"))
 
 
 async def test_the_sandbox_makes_ten_keys_of_ninety_days_at_most(world):

@@ -130,7 +130,7 @@ async def test_where_the_list_is_late_too_a_second_person_is_made(connect):
     await crm.create(ADA, "b" * 64)
     assert len(sandbox.persons()) == 2
     check, persons, writing = await crm.checks()
-    assert "refuses no second person" in check.message
+    assert "does not refuse a second person" in check.message
     assert (persons.id, persons.level) == ("crm.main.persons", "ok")
     assert (
         "cannot be checked without writing: whether the token's user may add and edit persons and activities" in writing.message
@@ -139,3 +139,32 @@ async def test_where_the_list_is_late_too_a_second_person_is_made(connect):
     assert [check.id.removeprefix("crm.main.") for check in await crm.checks()] == ["field", "persons", "activities", "writing"]
     assert len(sandbox.persons()) == 2
     await crm.remote.aclose()
+
+
+@pytest.mark.parametrize(
+    ("status", "read", "made"),
+    [
+        (200, {"success": True, "data": {"id": 7, "name": "Ada Byron", "custom_fields": {"f" * 40: "k" * 64}}}, True),
+        (200, {"success": True, "data": {"id": 7, "name": "Ada Byron", "custom_fields": {"f" * 40: "another"}}}, False),
+        (200, {"success": True, "data": {"id": 7, "name": "Ada Byron", "custom_fields": {}}}, False),
+        (404, {"success": False, "error": "Person not found"}, False),
+        (500, {"success": False, "error": "no"}, False),
+        (429, {"success": False, "error": "request over limit"}, False),
+    ],
+)
+async def test_an_answer_without_own_fields_is_completed_by_a_read(remote, scripted, status, read, made):
+    """That the person was made is never forgotten, whatever the read says."""
+    field = {"field_name": MARKER, "field_code": "f" * 40, "is_custom_field": True}
+    remote.answer(200, {"success": True, "data": [field], "additional_data": {"next_cursor": None}})
+    remote.answer(200, {"success": True, "data": []})
+    remote.answer(200, {"success": True, "data": {"id": 7, "name": "Ada Byron", "emails": [], "custom_fields": {}}})
+    remote.answer(status, read)
+    if made:
+        customer = await scripted.create(ADA, "k" * 64)
+        assert (customer.id, customer.person_key) == ("7", "k" * 64)
+    else:
+        with pytest.raises(UnknownOutcome):
+            await scripted.create(ADA, "k" * 64)
+    assert [request.method for request in remote.asked[:4]] == ["GET", "GET", "POST", "GET"]
+    assert remote.asked[3].url.path == "/api/v2/persons/7"
+    assert sum(request.method == "POST" for request in remote.asked) == 1

@@ -111,7 +111,7 @@ async def test_person_accounts_are_refused_plainly_and_nobody_is_written(sandbox
     with pytest.raises(AccountPaused, match="person accounts, which are not supported"):
         await crm.probe()
     check = next(check for check in await crm.checks() if check.id == "crm.main.persons")
-    assert (check.level, "nobody is written" in check.hint) == ("error", True)
+    assert (check.level, "nothing is written" in check.hint) == ("error", True)
 
 
 @pytest.mark.parametrize("right", ["createable", "updateable", "queryable"])

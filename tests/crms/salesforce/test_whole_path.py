@@ -8,7 +8,7 @@ import pytest
 
 from connector.sandbox.kit.faults import Faults
 from connector.sandbox.salesforce.app import Rules, SalesforceSandbox
-from connector.store import views
+from connector.store.reviews import views as review_views
 
 from .. import whole_path
 from ..whole_path import ADA, TOMORROW
@@ -20,6 +20,7 @@ system = "salesforce"
 base_url = "https://example.my.salesforce.com"
 client_id = "sandbox-client"
 client_secret = "sandbox-client-secret"
+wait_minutes = 0.01
 """
 
 
@@ -90,6 +91,6 @@ async def test_a_duplicate_rule_that_names_somebody_similar_asks_a_person(world)
         world.booxi.book(world.booxi.add_client(**ADA), starts_at=TOMORROW)
         await world.settled()
         assert await world.states() == {"held"}
-        (review,) = await world.service.engine.store.read(views.reviews)
+        (review,) = await world.service.engine.store.read(review_views.reviews)
         assert [candidate["customer_id"] for candidate in review["candidates"]] == [similar]
     assert len(world.salesforce.contacts()) == 1

@@ -19,6 +19,8 @@ from connector.model.persons import NewCustomer
 from connector.sandbox.kit.faults import FaultInjector, Faults
 from connector.sandbox.tryton.app import method_of
 
+from .shapes import conforming
+
 PARTY, ATTACHMENT = "party.party", "ir.attachment"
 #: Headers that belong to one connection.
 HOP = ("connection", "content-length", "transfer-encoding", "host", "accept-encoding")
@@ -76,6 +78,9 @@ class Account(CrmAccount):
         self.sandbox = Through(server.url)
         self.app = self.sandbox.app
         self.login = "admin"
+
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return conforming(transport)
 
     def settings(self, base_url: str) -> dict[str, Any]:
         account = {

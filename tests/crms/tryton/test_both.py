@@ -21,6 +21,7 @@ from connector.sandbox.tryton.app import TrytonSandbox
 from connector.sandbox.tryton.records import MECHANISM, PARTY
 
 from .real import Account as RealAccount
+from .shapes import conforming
 
 pytestmark = pytest.mark.anyio
 KEY = "c" * 64
@@ -84,7 +85,7 @@ async def crm(account, transport, user) -> AsyncIterator[Tryton]:
     if user == "nobody special":
         account.be_nobody_special()
     settings = TrytonSettings.model_validate(account.settings("http://tryton.test"))
-    adapter = Tryton.connect("main", settings, Quota, transport=transport)
+    adapter = Tryton.connect("main", settings, Quota, transport=conforming(transport))
     yield adapter
     await adapter.remote.aclose()
 

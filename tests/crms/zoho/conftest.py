@@ -11,7 +11,7 @@ from connector.remote.rate_limit import Quota
 from connector.sandbox.zoho.app import ZohoSandbox
 
 from .. import scripted
-from .shapes import Checked
+from .shapes import ZohoConforming, conforming
 
 KEY, MARKER = "Connector_Person_Key", "Connector_Marker"
 KEYS = {"client_id": "sandbox-client", "client_secret": "sandbox-secret", "refresh_token": "sandbox-refresh"}
@@ -43,9 +43,9 @@ def connect(quotas, clock):
 
 
 @pytest.fixture
-def wire(sandbox) -> Checked:
+def wire(sandbox) -> ZohoConforming:
     """What goes over the wire."""
-    return Checked(httpx.ASGITransport(sandbox.app))
+    return conforming(httpx.ASGITransport(sandbox.app))
 
 
 class Scripted(scripted.Scripted):

@@ -10,7 +10,7 @@ from connector.sandbox.kit.faults import Faults
 from connector.sandbox.zoho.app import ZohoSandbox
 
 from .conftest import KEY, MARKER
-from .shapes import Checked
+from .shapes import conforming
 
 pytestmark = pytest.mark.anyio
 FIELDS = (f"Contacts.{KEY}!", f"Events.{MARKER}")
@@ -50,7 +50,7 @@ async def test_callers_at_once_are_sent_away_and_do_not_wait_for_hours(sandbox, 
 
 async def test_a_spent_account_is_met_with_a_wait(connect, clock):
     sandbox = ZohoSandbox(fields=FIELDS, credits_per_day=1, clock=clock)
-    crm = connect(Checked(httpx.ASGITransport(sandbox.app)))
+    crm = connect(conforming(httpx.ASGITransport(sandbox.app)))
     await crm.by_key("k1")
     with pytest.raises(RateLimited) as caught:
         await crm.by_key("k2")

@@ -132,7 +132,7 @@ async def test_a_success_that_does_not_say_what_was_done_is_looked_for(remote, s
         (403, error("NO_PERMISSION", permissions=["Crm_Implied_View_Contacts"]), ActionRefused),
         (403, None, ActionRefused),
         (401, error("OAUTH_SCOPE_MISMATCH"), ActionRefused),
-        (400, error("INVALID_MODULE", resource_path_index=0), Rejected),
+        (400, error("INVALID_MODULE", resource_path_index=0), ActionRefused),
         (404, error("INVALID_URL_PATTERN"), Rejected),
         (412, item("ALREADY_MODIFIED", id="77"), UnknownOutcome),
         (500, error("INTERNAL_ERROR"), UnknownOutcome),
@@ -146,6 +146,23 @@ async def test_what_an_answer_means_for_a_write(remote, scripted, status, body, 
     says_nothing_personal(caught)
     if status == 403 and body:
         assert "Crm_Implied_View_Contacts" in str(caught.value)
+
+
+@pytest.mark.parametrize("code", ["INVALID_MODULE", "AUTHORIZATION_FAILED", "FEATURE_NOT_SUPPORTED"])
+@pytest.mark.parametrize("call", ["get", "by_email", "fill", "find_appointment", "record_appointment"])
+async def test_a_module_that_is_hidden_stops_this_kind_of_call_and_holds_nobody(remote, scripted, code, call):
+    remote.answer(400, error(code, resource_path_index=0))
+    calls = {
+        "get": lambda: scripted.get("77"),
+        "by_email": lambda: scripted.by_email("ada@example.com"),
+        "fill": lambda: scripted.fill(Customer(id="77"), NewCustomer(phone="+15145550123")),
+        "find_appointment": lambda: scripted.find_appointment("77", "m"),
+        "record_appointment": lambda: scripted.record_appointment("77", Appointment(id="1", title="Fitting"), "m", "78"),
+    }
+    with pytest.raises(ActionRefused) as caught:
+        await calls[call]()
+    assert "crm.main" in caught.value.hint
+    says_nothing_personal(caught)
 
 
 @pytest.mark.parametrize("code", ["INTERNAL_ERROR", "INTERNAL_SERVER_ERROR"])

@@ -18,7 +18,7 @@ from connector.sandbox.zoho.app import ZohoSandbox
 from connector.store import views
 
 from .conftest import KEY, MARKER
-from .shapes import Checked
+from .shapes import conforming
 
 pytestmark = pytest.mark.anyio
 TOKEN = "a-fixed-token-of-the-sender"
@@ -39,6 +39,7 @@ verify = "token"
 tokens = ["{TOKEN}"]
 [crm.main]
 system = "zoho"
+wait_minutes = 0.01
 data_centre = "eu"
 base_url = "https://zoho.test"
 accounts_url = "https://accounts.test"
@@ -65,7 +66,7 @@ class World:
     @asynccontextmanager
     async def running(self):
         """Run the service."""
-        wire = Checked(httpx.ASGITransport(self.zoho.app))
+        wire = conforming(httpx.ASGITransport(self.zoho.app))
         transports = {"booking.stores": httpx.ASGITransport(self.booxi.app), "crm.main": wire}
         service = await Service.open(config.load(self._file, systems=registry.Registry()), transports=transports)
         await service.start()

@@ -26,7 +26,7 @@ async def test_create_writes_our_key_and_silences_workflows(sandbox, crm, wire):
     assert made == await crm.get(made.id)
     (stored,) = sandbox.contacts()
     assert (stored["Mobile"], stored["Phone"], stored[KEY]) == ("+15145550123", "+15145550124", "k1")
-    body = next(json.loads(request.content) for request, _, _ in wire.exchanges if request.url.path.endswith("/upsert"))
+    body = next(json.loads(request.content) for request, _ in wire.exchanges if request.url.path.endswith("/upsert"))
     assert (body["trigger"], body["duplicate_check_fields"]) == ([], [KEY])
 
 

@@ -32,7 +32,7 @@ def read(since, until):
 )
 def test_dates(since, until, expected):
     if expected[0] == expected[1]:
-        with pytest.raises(ValueError, match="before"):
+        with pytest.raises(ValueError, match="earlier"):
             read(since, until)
     else:
         assert read(since, until) == expected
@@ -57,12 +57,12 @@ def test_what_is_no_date_is_named_with_its_option(text, option):
         period(since, until, NOW)
     assert str(caught.value) in (
         f"{option}: {text!r} is not a date; write it like 2026-01-31, yesterday or 7d",
-        "--until lies before --since",
+        "--until is earlier than --since",
     )
 
 
 def test_the_end_must_not_lie_before_the_beginning():
-    with pytest.raises(ValueError, match="--until lies before --since"):
+    with pytest.raises(ValueError, match="--until is earlier than --since"):
         period("2026-02-01", "2026-01-31", NOW)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from connector.model.jobs import Awaited
 from connector.operations.operations import Operations
 from connector.operations.status import Overview
 from connector.store import views
@@ -45,20 +46,17 @@ async def until(said: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def all_wait(world: World, wanted: str, number: int) -> None:
+async def all_wait(world: World, wanted: Awaited, number: int) -> None:
     """Wait until so many events wait for one thing."""
     async with asyncio.timeout(60):
         while await waiting(world, wanted) < number:
             await asyncio.sleep(0.02)
 
 
-async def waiting(world: World, wanted: str) -> int:
+async def waiting(world: World, wanted: Awaited) -> int:
     """How many clients wait for an account or an action."""
-    return int(
-        await world.engine.store.read(
-            lambda c: c.execute("SELECT count(*) FROM lanes WHERE waits_for = ?", (wanted,)).fetchone()[0]
-        )
-    )
+    query = "SELECT count(*) FROM lanes WHERE awaited_account = ? AND awaited_action IS ?"
+    return int(await world.engine.store.read(lambda c: c.execute(query, (wanted.account, wanted.action)).fetchone()[0]))
 
 
 async def status_of(world: World) -> dict[str, Any]:
@@ -78,7 +76,7 @@ async def test_meetings_without_their_scope_wait_while_all_known_clients_are_lin
     async with world.running() as engine:
         await world.deliver()
         # The one whose turn it is to try the action may be under way while the others wait.
-        await all_wait(world, f"crm.main: {ACTION}", 19)
+        await all_wait(world, Awaited("crm.main", ACTION), 19)
         async with asyncio.timeout(60):
             while await engine.store.read(views.link_count) < 20:
                 await asyncio.sleep(0.02)
@@ -102,7 +100,7 @@ async def test_meetings_without_their_scope_wait_while_all_known_clients_are_lin
         assert len(world.hubspot.meetings()) == 20, "one for each, and nobody did anything"
         assert (await engine.store.read(views.queue))["done"] == 20
         said = await checked(world, "refused.record_the_appointment")
-        assert (said["level"], "it is not refused any more" in said["message"]) == ("warning", True)
+        assert (said["level"], "it is no longer refused" in said["message"]) == ("warning", True)
         assert (await status_of(world))["crms"]["main"]["refused_actions"] == {}
     assert tried <= 20
     told = [(line["event"], line["level"], line["action"]) for line in lines() if "action" in line]
@@ -140,7 +138,7 @@ async def test_owners_that_may_not_be_read_stop_only_the_events_that_choose_one(
     async with world.running() as engine:
         world.booxi.book(world.client(firstName="Ada", lastName="Moreau", email="ada@example.com"))
         await world.deliver()
-        await all_wait(world, "crm.main: list the owners", 1)
+        await all_wait(world, Awaited("crm.main", "list the owners"), 1)
         account = (await status_of(world))["crms"]["main"]
         assert (account["state"], list(account["refused_actions"])) == ("ok", ["list the owners"])
         assert "crm.objects.owners.read" in account["refused_actions"]["list the owners"]["hint"]
@@ -178,7 +176,7 @@ async def test_a_daily_limit_is_said_once_with_its_end_and_ends_by_itself(world,
         policy = {"policyName": "DAILY", "errorType": "RATE_LIMIT", "status": "error"}
         script.refusal = httpx.Response(429, json=policy, headers={"Retry-After": "7200"})
         await world.deliver()
-        await all_wait(world, "crm.main", 5)
+        await all_wait(world, Awaited("crm.main"), 5)
         status = await status_of(world)
         account = status["crms"]["main"]
         assert (account["state"], account["reason"].endswith("answered 429: DAILY")) == ("limited", True)
@@ -212,7 +210,7 @@ async def test_what_concerns_the_whole_account_is_one_problem_and_its_events_go_
         await until(lambda: engine.connections.crms["main"].remote.breaker.error is None)
         script.refusal = httpx.Response(status, json=body)
         await world.deliver()
-        await all_wait(world, "crm.main", 5)
+        await all_wait(world, Awaited("crm.main"), 5)
         queue = await engine.store.read(views.queue)
         assert (queue["held"], queue["queued"]) == (0, 5)
         assert (await status_of(world))["crms"]["main"]["state"] == "paused"

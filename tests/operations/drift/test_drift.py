@@ -12,7 +12,8 @@ from connector.model.errors import ConnectorError
 from connector.operations.drift.run import Drift
 from connector.operations.operations import Refused
 from connector.sandbox.kit.faults import Faults
-from connector.store import views
+from connector.store import linked
+from connector.store.reviews import views as review_views
 
 from .world import Town
 
@@ -42,7 +43,7 @@ async def test_one_that_was_stopped_is_continued_where_it_was(town: Town) -> Non
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     town.to_booxi.clear()
-    order = await town.engine.store.read(views.links_of, "stores", "main")
+    order = await town.engine.store.read(linked.links_of, "stores", "main")
     assert order[0] == town.chloe
     assert await town.found() == []
 
@@ -115,7 +116,7 @@ async def test_another_customer_s_id_becomes_a_review(town: Town) -> None:
     ours, theirs = await town.customer(town.ada), await town.customer(town.ben)
     town.booxi.set_link(int(town.ada), theirs)
     assert await town.found() == [(town.ada, "id_foreign", "reported")]
-    assert await town.engine.store.read(views.reviews) == []
+    assert await town.engine.store.read(review_views.reviews) == []
     for _ in range(2):
         assert await town.found(fix=True) == [(town.ada, "id_foreign", "held")]
         assert town.stored(town.ada) == theirs, "nobody's entry is overwritten"

@@ -9,7 +9,7 @@ import pytest
 
 from connector.operations.drift.names import NamesCheck
 from connector.operations.operations import Refused
-from connector.store import views
+from connector.store.reviews import views as review_views
 
 from .world import Town
 
@@ -143,4 +143,4 @@ async def test_as_an_operation(town: Town) -> None:
     async with asyncio.timeout(30):
         while (found := await town.operations.call("progress", {"kind": "names", "source": "stores"}))["state"] == "comparing":
             await asyncio.sleep(0)
-    assert len(found["pairs"]) == len(await town.engine.store.read(views.reviews)) == 1
+    assert len(found["pairs"]) == len(await town.engine.store.read(review_views.reviews)) == 1

@@ -10,6 +10,7 @@ from typing import Any
 from connector.operations.drift.run import Drift
 from connector.operations.operations import Operations
 from connector.store import views
+from connector.store.reviews import views as review_views
 from operations.backfill.world import World
 
 PEOPLE = ("Ada", "Ben", "Chloe")
@@ -68,7 +69,7 @@ class Town(World):
 
     async def review(self) -> dict[str, Any]:
         """The only open review item."""
-        (item,) = await self.engine.store.read(views.reviews)
+        (item,) = await self.engine.store.read(review_views.reviews)
         return item
 
     async def decide(self, decision: str, customer: str | None = None) -> None:

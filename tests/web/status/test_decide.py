@@ -30,7 +30,7 @@ class Clerk:
         self.asked.append((name, dict(arguments)))
         if self.problem is not None:
             raise self.problem
-        return ["Client 4711 of stores: nothing had been done yet; what is waiting is looked at again."]
+        return ["Client 4711 of stores: nothing had been done yet; waiting events are processed again."]
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ async def send(client: httpx.AsyncClient, review: Any = 5, *, token: str | None 
     [
         ({"choice": "link", "customer_id": " 201 "}, "Review 5: linked to customer 201."),
         ({"choice": "create"}, "Review 5: a customer is being created."),
-        ({"choice": "dismiss"}, "Review 5: dismissed; coming events of these clients are ignored."),
+        ({"choice": "dismiss"}, "Review 5: dismissed; future events of these clients are ignored."),
     ],
 )
 async def test_a_button_decides_and_the_page_says_what_came_of_it(clerk: Clerk, fields: dict[str, str], said: str) -> None:

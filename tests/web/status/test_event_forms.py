@@ -67,7 +67,7 @@ async def test_an_event_is_given_up_after_a_question() -> None:
         client.headers["origin"] = ORIGIN
         fields = {"token": token_of((await client.get("/status/events/5")).text), "choice": "discard"}
         question = await client.post("/status/events/5", data=fields)
-        assert "Give 1 event up for good?" in question.text
+        assert "Discard 1 event for good?" in question.text
         assert operate.asked == []
         answer = await client.post("/status/events/5", data={**fields, "sure": "1"})
         assert said((await client.get(answer.headers["location"])).text) == "Event 5: discarded."
@@ -92,8 +92,8 @@ async def test_several_are_asked_about_once_and_each_says_why_not() -> None:
         answer = await client.post("/status/events", data={**fields, "sure": "1"})
         assert answer.headers["location"].startswith("/status/events?state=held&said=")
         assert said((await client.get(answer.headers["location"])).text) == (
-            "1 of 4 events: queued again. Event 6: it is done, and stays so."
-            " Event 7: it is being worked on just now; try again when that is over. Event 9: there is no such event."
+            "1 of 4 events: queued again. Event 6: it is done, which is final."
+            " Event 7: it is being processed now; try again in a moment. Event 9: there is no such event."
         )
     assert operate.asked == [("retry", {"ids": [5, 6, 7, 9]})]
 
@@ -107,7 +107,7 @@ async def test_nonsense_does_nothing(fields: dict[str, str]) -> None:
         client.headers["origin"] = ORIGIN
         token = token_of((await client.get("/status/events?state=held")).text)
         answer = await client.post("/status/events", data={"token": token, **fields})
-        assert said((await client.get(answer.headers["location"])).text) == "Nothing was chosen."
+        assert said((await client.get(answer.headers["location"])).text) == "Nothing was selected."
     assert operate.asked == []
 
 
@@ -142,10 +142,10 @@ async def test_without_operations_there_are_no_buttons() -> None:
     ("choice", "state", "text"),
     [
         ("retry", "held", "its delivery still cannot be read."),
-        ("retry", "ignored", "what it said is not kept any more."),
-        ("retry", "discarded", "it is discarded, and stays so."),
-        ("discard", "ignored", "it is ignored, and stays so."),
-        ("discard", "held", "it changed at this moment; look at it again."),
+        ("retry", "ignored", "its content is no longer stored."),
+        ("retry", "discarded", "it is discarded, which is final."),
+        ("discard", "ignored", "it is ignored, which is final."),
+        ("discard", "held", "it has just changed; look at it again."),
     ],
 )
 def test_why_not(choice: str, state: str, text: str) -> None:

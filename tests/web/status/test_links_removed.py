@@ -10,6 +10,7 @@ from worker.harness import captured
 
 from connector.operations.people import Refused
 from connector.store import views
+from connector.store.reviews import views as review_views
 
 from ..live import Shop
 
@@ -32,7 +33,7 @@ async def ask(shop: Shop, name: str, **arguments: object) -> list[str]:
 
 
 async def the_review(shop: Shop) -> int:
-    (item,) = await shop.read(views.reviews)
+    (item,) = await shop.read(review_views.reviews)
     return int(item["id"])
 
 
@@ -81,7 +82,7 @@ async def test_an_id_that_cannot_be_cleared_is_said_and_not_believed(shop: Shop)
     await shop.book(client)
     wrong = (await shop.links())[client]
     _, said = await ask(shop, "unlink", source="stores", client_id=client)
-    assert said == f"Booxi still holds the id {wrong}: remove it there by hand. It is not believed any more."
+    assert said == f"Booxi still holds the id {wrong}: remove it there by hand. connector ignores it now."
     assert shop.stored(client) == wrong
     shop.booxi.state.empty_id_unlinks = True
     _, said = await ask(shop, "unlink", source="stores", client_id=client)
@@ -118,7 +119,7 @@ async def test_undo_removes_a_link_in_use_and_create_works_then(shop: Shop) -> N
     made = (await shop.links())[client]
     assert made != grace
     assert shop.stored(client) == made
-    assert await shop.read(views.reviews) == []
+    assert await shop.read(review_views.reviews) == []
 
 
 async def test_dismissing_a_linked_client_removes_its_link_and_undo_brings_it_back(shop: Shop) -> None:

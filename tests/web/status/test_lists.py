@@ -134,9 +134,9 @@ async def test_ages_count_from_now() -> None:
         ({"state": "broken"}, "State: choose one of queued, running, retrying, held, done, ignored, discarded."),
         ({"source": "st<b>"}, "There is no source st<b>; known here: stores."),
         ({"since": "soon"}, "Since: 'soon' is not a date; write it like 2026-01-31, yesterday or 7d."),
-        ({"since": "1h", "until": "2h"}, "Until lies before since."),
-        ({"cursor": "-5"}, "The place to go on from is no number."),
-        ({"cursor": "9" * 19}, "The place to go on from is no number."),
+        ({"since": "1h", "until": "2h"}, "“Until” is earlier than “Since”."),
+        ({"cursor": "-5"}, "The cursor is not a number."),
+        ({"cursor": "9" * 19}, "The cursor is not a number."),
         ({"client": "x" * 201}, "Client: at most 200 characters can be looked for."),
     ],
 )
@@ -180,8 +180,8 @@ async def test_a_list_that_was_looked_through_in_part_says_so() -> None:
     world = World()
     world.data.found = {"rows": [], "cursor": 4000, "partly": True}
     text = (await look(world, "/status/events", reason="rare")).text
-    assert "A part of the list was looked through" in text
-    assert "Look further" in text
+    assert "Only a part of the list was searched" in text
+    assert "Search further" in text
     assert "No event matches" not in text
 
 
@@ -231,7 +231,7 @@ async def test_a_final_event_offers_nothing_that_would_be_refused() -> None:
     world.data.events[5] = event_row(5, state="done", body_kept=0, reason=None, hint=None)
     text = (await look(world, "/status/events/5")).text
     assert re.findall(r"<li><code>(.*?)</code></li>", text) == ["connector events show 5 --config connector.toml"]
-    assert "not kept any more" in text
+    assert "no longer stored" in text
 
 
 @pytest.mark.parametrize("number", ["6", "x", "9" * 16, "٣"])

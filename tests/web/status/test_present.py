@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.model.problems import ACCOUNT, DELIVERIES, WORKER, Check, Topic
 from connector.web.status.pages import environment
 from connector.web.status.present import present
 from connector.web.status.view import View
@@ -47,42 +48,48 @@ def test_numbers_agree_with_their_nouns() -> None:
 def test_quiet_when_all_is_well() -> None:
     view = show()
     assert (view.tone, view.headline, view.remarks) == ("ok", "All is well: 1,204 clients linked, nothing waiting.", ())
-    assert show(queue=queue(queued=3, running=1)).headline == "All is well: 1,204 clients linked, 4 on their way."
-    assert show(queue=queue(queued=1)).headline == "All is well: 1,204 clients linked, 1 on its way."
+    assert show(queue=queue(queued=3, running=1)).headline == "All is well: 1,204 clients linked, 4 events in progress."
+    assert show(queue=queue(queued=1)).headline == "All is well: 1,204 clients linked, 1 event in progress."
     assert show(queue=queue(), links=0).headline == "Ready. No delivery has arrived yet."
 
 
 def test_a_warning_is_mentioned_without_alarm() -> None:
-    view = show(checks=[{"id": "config.plain", "level": "warning", "message": "a secret is in the file", "hint": ""}])
+    view = show(checks=[Check(topic=Topic("config", "plain"), level="warning", message="a secret is in the file")])
     assert (view.tone, view.remarks) == ("ok", ("1 warning below.",))
 
 
-@pytest.mark.parametrize("id", ["worker", "booking.stores.deliveries"])
-def test_a_warning_that_stops_the_work_is_the_headline(id: str) -> None:
-    view = show(checks=[{"id": id, "level": "warning", "message": "nothing moves", "hint": "Fix it."}])
+@pytest.mark.parametrize("topic", [WORKER, Topic("booking.stores", DELIVERIES)], ids=str)
+def test_a_warning_that_stops_the_work_is_the_headline(topic: Topic) -> None:
+    view = show(checks=[Check(topic=topic, level="warning", message="nothing moves", hint="Fix it.")])
     assert (view.tone, view.headline) == ("warn", "Nothing moves.")
 
 
 def test_a_remote_system_that_is_down_is_said_with_what_becomes_of_its_events() -> None:
     crms = {"main": {"system": "hubspot", "state": "down", "reason": "answered 503", "quota": None}}
-    checks = [{"id": "crm.main.account", "level": "error", "message": "answered 503", "hint": ""}]
+    checks = [Check(topic=Topic("crm.main", ACCOUNT), level="error", message="answered 503")]
     view = show(crms=crms, checks=checks)
     assert (view.tone, view.headline) == (
         "warn",
-        "crm.main does not answer. Nothing is lost: its events go on when it is back.",
+        "crm.main does not answer. Its events wait and continue by themselves.",
     )
 
 
 def test_an_account_whose_calls_are_used_up_is_said_once_with_its_end() -> None:
     crms = {"main": {"system": "hubspot", "state": "limited", "reason": "answered 429: DAILY", "quota": None}}
     text = "HubSpot: search contacts: answered 429: DAILY; limited until 2026-03-02 05:00 UTC"
-    view = show(crms=crms, checks=[{"id": "crm.main.account", "level": "error", "message": text, "hint": "Nothing is lost."}])
+    checks = [Check(topic=Topic("crm.main", ACCOUNT), level="error", message=text, hint="Nothing is lost.")]
+    view = show(crms=crms, checks=checks)
     assert (view.headline, view.remarks) == (f"{text}.", ("Nothing is lost.",))
+
+
+def test_an_account_whose_calls_are_used_up_is_not_said_to_be_silent() -> None:
+    crms = {"main": {"system": "hubspot", "state": "limited", "reason": "answered 429: DAILY", "quota": None}}
+    assert show(crms=crms).headline == "crm.main has used up its calls. Its events wait and continue by themselves."
 
 
 def test_a_refused_action_is_the_headline_while_its_account_is_well() -> None:
     text = "HubSpot: record the appointment: answered 403: the key lacks the scope meetings"
-    view = show(checks=[{"id": "crm.main.refused.record", "level": "error", "message": text, "hint": "Give it."}])
+    view = show(checks=[Check(topic=Topic("crm.main", "refused", "record"), level="error", message=text, hint="Give it.")])
     assert (view.tone, view.headline, view.remarks) == ("bad", f"{text}.", ("Give it.",))
     assert [account.state for account in view.accounts] == ["ok", "ok"]
 
@@ -92,7 +99,7 @@ def test_the_gravest_comes_first() -> None:
     view = present(page, now=NOW, config_file="c.toml")
     assert (view.tone, view.headline) == ("bad", "The key of booking.tours was refused.")
     assert view.remarks[0] == "Set partner_key and restart.", "what to do comes right behind it"
-    assert view.remarks[1].startswith("crm.main does not answer. Nothing is lost")
+    assert view.remarks[1].startswith("crm.main does not answer. Its events wait")
     assert view.remarks[2] == "9 events wait for your decision."
     assert [tone for tone, *_ in view.checks] == ["bad", "warn"]
     assert [tone for tone, *_ in view.well] == ["ok"]
@@ -102,7 +109,7 @@ def test_a_paused_account_is_told_once() -> None:
     page = busy_page()
     page["checks"] = []
     view = present(page, now=NOW, config_file="c.toml")
-    assert view.headline == "booking.tours is paused until somebody fixes it; its events wait."
+    assert view.headline == "booking.tours is paused: somebody must fix it. Its events wait."
 
 
 def test_an_account_that_was_never_asked_is_not_called_well() -> None:
@@ -130,8 +137,8 @@ def test_a_late_event_is_told_unless_an_outage_explains_it() -> None:
 
 def test_reviews_without_held_events_are_told() -> None:
     review = {"id": 1, "source": "s", "client_ids": ["1"], "reason": "", "since": NOW, "candidates": []}
-    assert show(reviews=[review]).headline == "1 person waits for a decision who they are."
-    assert show(reviews=[review] * 2).headline == "2 people wait for a decision who they are."
+    assert show(reviews=[review]).headline == "1 review needs your decision."
+    assert show(reviews=[review] * 2).headline == "2 reviews need your decision."
 
 
 def test_one_cause_is_one_card_with_commands_to_copy() -> None:

@@ -11,6 +11,7 @@ from worker.harness import captured
 
 from connector.operations.people import Refused
 from connector.store import views
+from connector.store.reviews import views as review_views
 
 from ..live import PHONE, Shop
 
@@ -40,7 +41,7 @@ async def booked(shop: Shop, first: str, last: str, **fields: str) -> str:
 
 async def reviews(shop: Shop) -> dict[str, str]:
     """Reason by the first client of each open item."""
-    return {item["client_ids"][0]: item["reason"] for item in await shop.read(views.reviews)}
+    return {item["client_ids"][0]: item["reason"] for item in await shop.read(review_views.reviews)}
 
 
 def contact(shop: Shop, customer: str) -> dict[str, str]:
@@ -67,7 +68,7 @@ async def test_treating_a_number_as_shared_settles_all_that_waits_for_it(shop: S
     shop.customer(firstname="Grace", lastname="Hopper", mobilephone=E164)
     waiting = [await booked(shop, *name.split(), mobilePhoneNumber=PHONE) for name in ("Dan Lee", "Omar Haddad")]
     other = await booked(shop, "Eve", "Lee", mobilePhoneNumber=PHONE, homePhoneNumber="514-555-0199")
-    first, _, third = (item["id"] for item in await shop.read(views.reviews))
+    first, _, third = (item["id"] for item in await shop.read(review_views.reviews))
     assert len(await ask(shop, "share", review=first)) == 2
     assert set(await reviews(shop)) == {other}, "it has two numbers: which of them raises the question is not known"
     links = await shop.links()
@@ -86,7 +87,7 @@ async def test_the_second_person_of_a_mailbox_is_made_without_it_and_the_third_w
     first = await booked(shop, "Dan", "Lee", email=MAILBOX)
     second = await booked(shop, "Omar", "Haddad", email=MAILBOX)
     assert await reviews(shop) == {second: "the e-mail address matches, the name does not"}
-    (item,) = await shop.read(views.reviews)
+    (item,) = await shop.read(review_views.reviews)
     await ask(shop, "decide", review=item["id"], decision="create", customer_id=None)
     third = await booked(shop, "Ines", "Costa", email=MAILBOX)
     assert await reviews(shop) == {}
@@ -106,13 +107,13 @@ async def test_people_who_were_said_to_be_different_are_not_asked_about_again(sh
     """Another client of the same person: by `create` alone nobody would know that it is not the customer either."""
     grace = shop.customer(firstname="Grace", lastname="Hopper", email=MAILBOX)
     one = await booked(shop, "Dan", "Lee", email=MAILBOX, mobilePhoneNumber=PHONE)
-    (item,) = await shop.read(views.reviews)
+    (item,) = await shop.read(review_views.reviews)
     await ask(shop, "decide", review=item["id"], decision="different", customer_id=None)
     two = await booked(shop, "Dan", "Lee", email=MAILBOX, mobilePhoneNumber=PHONE)
     links = await shop.links()
     assert links[one] == links[two] != grace
     assert await reviews(shop) == {}
-    (past,) = (await shop.read(views.review, item["id"]))["history"]
+    (past,) = (await shop.read(review_views.review, item["id"]))["history"]
     assert past["decision"] == "different"
     assert await shop.read(lambda c: [tuple(r) for r in c.execute("SELECT client_id, customer_id FROM different")]) == [
         (one, grace)

@@ -12,6 +12,7 @@ import pytest
 from worker.harness import captured
 
 from connector.store import views
+from connector.store.reviews import views as review_views
 
 from ..fakes import TOKEN
 from ..live import Shop
@@ -45,7 +46,7 @@ async def press(client: httpx.AsyncClient, shop: Shop, review: int, **fields: st
 
 
 async def open_reviews(shop: Shop) -> list[tuple[int, list[str]]]:
-    return [(item["id"], item["client_ids"]) for item in await shop.read(views.reviews)]
+    return [(item["id"], item["client_ids"]) for item in await shop.read(review_views.reviews)]
 
 
 async def test_all_clients_of_a_person_are_linked_by_one_press(shop: Shop) -> None:
@@ -95,7 +96,7 @@ async def test_dismissing_is_taken_back(shop: Shop) -> None:
         states = [event["state"] for event in await shop.read(views.events)]
         assert states == ["ignored", "discarded"]
         said = await press(client, shop, review, choice="undo")
-        assert said.startswith(f"Review {review} is open again. Client {dan} of stores: coming events are held again")
+        assert said.startswith(f"Review {review} is open again. Client {dan} of stores: future events are held again")
     await shop.book(dan)
     states = [event["state"] for event in await shop.read(views.events)]
     assert states == ["held", "ignored", "discarded"]
@@ -118,7 +119,7 @@ async def test_a_wrong_link_is_put_right_at_once(shop: Shop) -> None:
         await press(client, shop, review, choice="link", customer_id=right)
     assert (await shop.links(), shop.stored(dan)) == ({dan: right}, right), "nothing waited, and yet it was carried out"
     assert await open_reviews(shop) == []
-    history = (await shop.read(views.review, review))["history"]
+    history = (await shop.read(review_views.review, review))["history"]
     assert [(past["customer_id"], past["undone_by"]) for past in history] == [(wrong, "status page"), (right, None)]
 
 
@@ -150,7 +151,7 @@ async def test_side_by_side_is_read_fresh_logged_and_stored_nowhere(shop: Shop) 
             assert seen in text, seen
         assert text.count('class="differs"') == 2, "name and address; the number is the same"
         assert "for: the same phone number" in text
-        assert text.count("link all the same") == 1
+        assert text.count("link anyway") == 1
         assert "Treat as shared" not in text, "it is not known which number raised the question"
         assert "The phone number matches, the name does not.</p>" in text
         assert (await client.get("/status/reviews/abc")).headers["location"].startswith("/status?said="), "a page that there is"
@@ -180,7 +181,7 @@ async def test_many_are_decided_by_one_press(shop: Shop) -> None:
         text = (await client.get(response.headers["location"])).text
         assert "2 of 3 reviews: a customer is being created. There is no review 99." in text
         nothing = await client.post("/status/reviews", data={"token": token, "choice": "create"})
-        assert "Nothing was chosen." in (await client.get(nothing.headers["location"])).text
+        assert "Nothing was selected." in (await client.get(nothing.headers["location"])).text
         assert (await client.post("/status/reviews", data={**form, "token": "x"})).status_code == 403
     assert [review for review, _ in await open_reviews(shop)] == [second]
     assert len(await shop.links()) == 2

@@ -1,0 +1,256 @@
+"""A process that is killed, or stands still for longer than its lease: how soon others go on, and what it sends afterwards.
+
+Two real processes drain the same queue. One of them reaches both sandboxes at addresses of its own, so that its requests are
+known as its own where they arrive.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from measuring import spread, table
+from several import copy_key, listening, postgres, sandboxes, service
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from world import fill
+
+from connector.sandbox.booxi.app import BooxiSandbox
+from connector.sandbox.booxi.webhooks import Target
+
+#: New clients of one trial, and milliseconds which a sandbox takes for an answer.
+CLIENTS, LATENCY = 32, 20
+#: Seconds until something that does not happen ends the run, and for which a process that woke up is watched.
+PATIENCE, WATCHED = 120.0, 1.5
+
+
+@dataclass
+class Arrival:
+    """A request of the watched process. Unix seconds; `complete` is when its last byte was there: no effect is earlier."""
+
+    writes: bool
+    begun: float
+    complete: float | None = None
+    answered: float | None = None
+
+
+@dataclass
+class Arrivals:
+    """Notes every request that comes through it, and strikes the process that sends them at a moment of its work."""
+
+    clock: Callable[[], float] = time.time
+    seen: list[Arrival] = field(default_factory=list)
+    strike: Callable[[], None] | None = None
+    _left: int = 0
+
+    def strike_at(self, number: int, strike: Callable[[], None]) -> None:
+        """Call `strike` when the request with this number, counted from now, is complete."""
+        self._left, self.strike = number, strike
+
+    def before(self, app: ASGIApp) -> ASGIApp:
+        """The application with the notes taken before it."""
+
+        async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            one = Arrival(writes(scope["method"], scope["path"]), self.clock())
+            self.seen.append(one)
+            messages = await _whole(receive)
+            if messages[-1]["type"] == "http.request":
+                one.complete = self.clock()
+                self._count()
+
+            async def replayed() -> Message:
+                return messages.pop(0) if messages else await receive()
+
+            async def answering(message: Message) -> None:
+                await send(message)
+                if message["type"] == "http.response.body" and not message.get("more_body"):
+                    one.answered = self.clock()
+
+            await app(scope, replayed, answering)
+
+        return noting
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self.strike is not None and self._left <= 0:
+            strike, self.strike = self.strike, None
+            strike()
+
+    def after(self, struck: float, lease_end: float) -> Counts:
+        """What arrived of a process that was struck then, and whose lease ended then."""
+        whole = [(one, one.complete) for one in self.seen if one.complete is not None]
+        waiting = [one for one, complete in whole if complete <= lease_end and (one.answered is None or one.answered > struck)]
+        late = [one for one, complete in whole if complete > lease_end]
+        return Counts(
+            on_the_wire=len(waiting),
+            writes=sum(one.writes for one in late),
+            reads=sum(not one.writes for one in late),
+            begun_before=sum(one.begun <= lease_end for one in late),
+        )
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Requests that were not answered when the process was struck; those complete after its lease, and how many had begun."""
+
+    on_the_wire: int
+    writes: int
+    reads: int
+    begun_before: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Leases until the lanes were taken over, lanes that it held, leases for which it stood still, what arrived."""
+
+    taken_over: float
+    lanes: int
+    stood_still: float
+    counts: Counts
+
+
+def writes(method: str, path: str) -> bool:
+    """Whether a request changes something; HubSpot's searches and reads of several are asked with POST."""
+    return method not in ("GET", "HEAD") and not path.endswith(("/search", "/read"))
+
+
+async def _whole(receive: Receive) -> list[Message]:
+    messages = [await receive()]
+    while messages[-1]["type"] == "http.request" and messages[-1].get("more_body"):
+        messages.append(await receive())
+    return messages
+
+
+class Pair:
+    """One process that stays, and beside it a new one for each trial."""
+
+    def __init__(self, folder: Path, address: str, lease: float, booxi: BooxiSandbox, arrivals: Arrivals) -> None:
+        self._folder, self._address, self._lease = folder, address, lease
+        self._booxi, self._arrivals = booxi, arrivals
+        self._session = psycopg.connect(address, autocommit=True)
+        self._rng = random.Random(1)
+        self.clients = 0
+
+    async def trial(self, watched: list[str], sign: signal.Signals) -> Trial:
+        """Start the process, strike it while it works, see the other one finish the work, and wake it where it only stands."""
+        folder = self._folder / f"other-{self.clients}"
+        copy_key(self._folder / "stays", folder)
+        other = service(folder, self._address, "worker", booxi=watched[0], hubspot=watched[1], lease=self._lease)
+        async with other as (_, pid):
+            self._arrivals.seen.clear()
+            struck = await self._strike(pid, sign)
+            # What the server had been asked to do has been done.
+            await asyncio.sleep(0.2)
+            boot, lease_end = self._one("SELECT boot, seen_at + lease FROM processes WHERE pid = %s", pid)
+            (lanes,) = self._one("SELECT count(*) FROM lanes WHERE boot = %s", boot)
+            await self._until("SELECT count(*) = 0 FROM lanes WHERE boot = %s", boot)
+            taken_over = time.time() - struck
+            await self._until("SELECT count(*) = 0 FROM events WHERE state <> 'done'")
+            stood_still = time.time() - struck
+            if sign == signal.SIGSTOP:
+                os.kill(pid, signal.SIGCONT)
+                await self._until("SELECT count(*) = 1 FROM processes WHERE pid = %s AND boot <> %s", pid, boot)
+                await asyncio.sleep(WATCHED)
+            counts = self._arrivals.after(struck, lease_end)
+        return Trial(taken_over / self._lease, lanes, stood_still / self._lease, counts)
+
+    async def _strike(self, pid: int, sign: signal.Signals) -> float:
+        """Bring new clients, and answer when the process was struck: at a request's arrival, or a moment after it."""
+        struck: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+        def strike() -> None:
+            os.kill(pid, sign)
+            struck.set_result(time.time())
+
+        def soon() -> None:
+            if wait := self._rng.choice([0.0, self._rng.uniform(0, 2 * LATENCY / 1000)]):
+                asyncio.get_running_loop().call_later(wait, strike)
+            else:
+                strike()
+
+        self._arrivals.strike_at(self._rng.randrange(4, 40), soon)
+        fill(self._booxi, CLIENTS, self.clients)
+        self.clients += CLIENTS
+        sending = asyncio.create_task(self._booxi.send_webhooks(concurrency=CLIENTS))
+        async with asyncio.timeout(PATIENCE):
+            at = await struck
+        await sending
+        return at
+
+    def _one(self, query: str, *values: Any) -> Any:
+        return self._session.execute(query.encode(), values).fetchone()
+
+    async def _until(self, query: str, *values: Any) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not self._one(query, *values)[0]:
+                await asyncio.sleep(0.01)
+
+    def close(self) -> None:
+        """End the session that looks."""
+        self._session.close()
+
+
+async def trials(server: postgres.Server, folder: Path, lease: float, times: int, sign: signal.Signals) -> list[Trial]:
+    """So many trials in which the process held lanes; ends the run where a client was lost or made twice."""
+    folder.mkdir()
+    found: list[Trial] = []
+    async with sandboxes(LATENCY) as (booxi, hubspot), AsyncExitStack() as stack:
+        address, arrivals = server.fresh(), Arrivals()
+        booxi_url, hubspot_url = await listening(stack, booxi.app, hubspot.app)
+        watched = await listening(stack, arrivals.before(booxi.app), arrivals.before(hubspot.app))
+        stays = service(folder / "stays", address, "all", booxi=booxi_url, hubspot=hubspot_url, lease=lease)
+        url, _ = await stack.enter_async_context(stays)
+        booxi.outbox.target = Target(f"{url}/webhooks/stores", token="benchmark")
+        pair = Pair(folder, address, lease, booxi, arrivals)
+        stack.callback(pair.close)
+        while len(found) < times:
+            one = await pair.trial(watched, sign)
+            found += [one] if one.lanes else []
+        made, linked = len(hubspot.contacts()), len(booxi.links())
+        if (made, linked) != (pair.clients, pair.clients):
+            raise SystemExit(f"{pair.clients} clients became {made} contacts and {linked} links")
+    return found
+
+
+async def killed(server: postgres.Server, folder: Path, args: argparse.Namespace) -> None:
+    """From `kill -9` until another process has taken back what the dead one was doing."""
+    found = await trials(server, folder / "killed", args.lease, args.trials, signal.SIGKILL)
+    rows = [[str(len(found)), f"{args.lease:g}", spread([one.taken_over for one in found]), _lanes(found)]]
+    columns = ("times", "lease in s", "leases until the take-over", "lanes held")
+    table("A process is killed: median (minimum–maximum)", columns, rows)
+
+
+async def paused(server: postgres.Server, folder: Path, args: argparse.Namespace) -> None:
+    """What arrives at the remote systems from a process that stood still until others had finished its work."""
+    found = await trials(server, folder / "paused", args.lease, args.trials, signal.SIGSTOP)
+    rows = [
+        [
+            str(len(found)),
+            spread([one.stood_still for one in found], 1),
+            _lanes(found),
+            str(sum(one.counts.on_the_wire for one in found)),
+            str(sum(one.counts.writes for one in found)),
+            str(sum(one.counts.reads for one in found)),
+            str(sum(one.counts.begun_before for one in found)),
+        ]
+    ]
+    late = "complete after the lease"
+    before = ("times", "stood still, leases", "lanes held", "requests on the wire at the stop")
+    columns = (*before, f"writes {late}", f"reads {late}", "of these begun before")
+    table(f"A process stands still and wakes up, lease of {args.lease:g} s", columns, rows)
+
+
+def _lanes(found: list[Trial]) -> str:
+    return spread([one.lanes for one in found], 0)
