@@ -38,19 +38,32 @@ class _NotConnected(aiohttp.ClientConnectionError):
 class _Connector(aiohttp.TCPConnector):
     """Tells apart what fails before the request is sent, such as a proxy that hangs up, from what fails after."""
 
+    def __init__(self, check: Callable[[], None], *, limit: int, keepalive_timeout: float) -> None:
+        super().__init__(limit=limit, keepalive_timeout=keepalive_timeout)
+        self._check = check
+
     async def connect(
         self,
         req: aiohttp.ClientRequest,
         traces: list[Any],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the method's own
     ) -> aiohttp.connector.Connection:
-        """Take a kept connection or open one. Raises aiohttp's errors of connecting, a TimeoutError, or _NotConnected."""
+        """Take a kept connection or open one, and check whether the request may be sent now.
+
+        Raises aiohttp's errors of connecting, a TimeoutError, _NotConnected, or what the check raises.
+        """
         try:
-            return await super().connect(req, traces, timeout)
+            connection = await super().connect(req, traces, timeout)
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, TimeoutError):
             raise
         except (aiohttp.ClientError, OSError) as error:
             raise _NotConnected from error
+        try:
+            self._check()
+        except BaseException:
+            connection.release()
+            raise
+        return connection
 
 
 @contextlib.contextmanager
@@ -78,10 +91,21 @@ def _cause(error: Exception) -> str:
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """At most `connections` at once, each kept for `keep_alive` seconds; nothing is redirected, stored or sent twice."""
+    """At most `connections` at once, each kept for `keep_alive` seconds; nothing is redirected, stored or sent twice.
 
-    def __init__(self, route: Route | None = None, *, connections: int = 64, keep_alive: float = 30.0) -> None:
+    `check` is asked when the connection is there, which may be long after the call; what it raises goes to the caller as it is.
+    """
+
+    def __init__(
+        self,
+        route: Route | None = None,
+        *,
+        connections: int = 64,
+        keep_alive: float = 30.0,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self._route = route or Route()
+        self._check = check
         self._connections = connections
         self._keep_alive = keep_alive
         self._session: aiohttp.ClientSession | None = None
@@ -117,7 +141,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = _Connector(limit=self._connections, keepalive_timeout=self._keep_alive)
+            connector = _Connector(self._check, limit=self._connections, keepalive_timeout=self._keep_alive)
             # httpx names the headers and unpacks the body.
             self._session = aiohttp.ClientSession(
                 connector=connector,

@@ -75,8 +75,11 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
 
     def transport(account: str) -> httpx.AsyncBaseTransport:
         # One for each account: one whose connections all hang must not use up those of the others.
-        found = given.get(account) or AiohttpTransport(config.routes.get(account, Route()))
-        return CheckedTransport(found, store.database.check_lease) if store is not None and store.database.shared else found
+        route = config.routes.get(account, Route())
+        if store is None or not store.database.shared:
+            return given.get(account) or AiohttpTransport(route)
+        check = store.database.check_lease
+        return CheckedTransport(given.get(account) or AiohttpTransport(route, check=check), check)
 
     def quota_for(key: str, windows: Iterable[Window]) -> Quota:
         name = hashlib.sha256(key.encode()).hexdigest()[:16]

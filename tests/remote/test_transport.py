@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from connector.remote.transport import AiohttpTransport
+from connector.model.errors import StoreError
+from connector.remote.transport import AiohttpTransport, CheckedTransport
 
 pytestmark = pytest.mark.anyio
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -150,3 +151,22 @@ def _free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
+
+
+@pytest.mark.parametrize("kept", [False, True])
+async def test_what_may_no_longer_be_sent_when_the_connection_is_there_is_not_sent(kept):
+    lease = [True, True] * kept + [True, False, True, True]
+
+    def check() -> None:
+        if not lease.pop(0):
+            raise StoreError("This process was away.")
+
+    checked = CheckedTransport(AiohttpTransport(check=check), check)
+    async with opened(*[GOOD] * 3) as (server, _), httpx.AsyncClient(transport=checked) as api:
+        if kept:
+            await api.get(server.url)
+        with pytest.raises(StoreError, match="was away"):
+            await api.post(server.url, json={"written": "late"})
+        assert (await api.post(server.url, json={"written": "again"})).status_code == 200
+    assert [head.split()[0] for head in server.heads] == [b"GET"] * kept + [b"POST"]
+    assert lease == []
