@@ -275,24 +275,35 @@ class Odoo(CRM):
         is not made again: `Rejected` with status 404.
         """
         if record_id is None:
-            partner = mapping.record_id(customer_id)
-            values = {**mapping.new_event(appointment, self._minutes, self._clock()), "partner_ids/.id": str(partner)}
+            who = {"partner_ids/.id": str(mapping.record_id(customer_id))}
+            values = {**mapping.new_event(appointment, self._minutes, self._clock()), **who}
             return str(await self._record(f"{MODULE}.{mapping.event_reference(marker)}", values))
         number = mapping.record_id(record_id)
         if number is None:
             raise self._rejected("update the appointment: its event has no id of Odoo's", "")
         title = mapping.title(appointment.title or await self._title(number), appointment.status)
-        await self._client.write(UPDATE, EVENT, number, {"name": title, **mapping.event(appointment, self._minutes)})
+        try:
+            await self._client.write(UPDATE, EVENT, number, {"name": title, **mapping.event(appointment, self._minutes)})
+        except Rejected:
+            await self._demand_events(UPDATE)
+            raise
         return record_id
 
     async def _record(self, reference: str, values: dict[str, str]) -> int:
         try:
             return await self._client.load(RECORD, EVENT, reference, values)
         except Rejected:
-            if not await self._client.may(EVENT, "create", probe=False):
-                # Contacts are not concerned: they go on.
-                raise self._refusals.right(RECORD, "our user may not create calendar events") from None
+            await self._demand_events(RECORD)
             raise
+
+    async def _demand_events(self, what: str) -> None:
+        """Raise ActionRefused unless there are calendar events, and our user may create them. Contacts go on."""
+        try:
+            may = await self._client.may(EVENT, "create", probe=False)
+        except Rejected:
+            raise self._refusals.right(what, "there are no calendar events", Meaning.CALL) from None
+        if not may:
+            raise self._refusals.right(what, "our user may not create calendar events")
 
     async def _title(self, number: int) -> Any:
         found = await self._client.search(UPDATE, EVENT, [["id", "=", number]], ["name"], context={"active_test": False})

@@ -86,9 +86,9 @@ class Refusals:
             return AccountPaused(f"{self._title}: {what}: {how}", account=self.account, status=404, hint=hint)
         return error
 
-    def right(self, what: str, how: str) -> ActionRefused:
-        """Our user lacks, for sure, what this kind of action needs."""
-        text, hint = f"{self._title}: {what}: {how}", self.hint(Meaning.RIGHT)
+    def right(self, what: str, how: str, meaning: Meaning = Meaning.RIGHT) -> ActionRefused:
+        """Our user, or this Odoo, lacks for sure what this kind of action needs."""
+        text, hint = f"{self._title}: {what}: {how}", self.hint(meaning)
         return ActionRefused(text, action=what, account=self.account, status=403, hint=hint, certain=True)
 
     def of_exception(self, what: str, data: Any, status: int | None) -> RemoteError | None:

@@ -48,8 +48,10 @@ RIGHTS = frozenset({"NO_PERMISSION", "AUTHORIZATION_FAILED", "FEATURE_NOT_SUPPOR
 
 #: The module is switched off, or hidden from the token's user, or the edition does not have it.
 NO_MODULE = "INVALID_MODULE"
+#: There is no such address: another server, or a version of the API that is not served (any more).
+NO_ADDRESS = "INVALID_URL_PATTERN"
 #: What concerns every call of the same kind, whichever record it is about.
-OF_ALL_RECORDS = RIGHTS | {NO_MODULE}
+OF_ALL_RECORDS = RIGHTS | {NO_MODULE, NO_ADDRESS}
 
 
 class Refusals:
@@ -138,7 +140,11 @@ class Refusals:
         return False
 
     def _rights(self, what: str, status: int, entries: list[dict[str, Any]]) -> ActionRefused:
-        if any(code_of(entry) == NO_MODULE for entry in entries):
+        codes = {code_of(entry) for entry in entries}
+        if NO_ADDRESS in codes:
+            hint = f"Correct base_url and data_centre in [{self._account}], or update connector; {WAITING}"
+            return self._lacks(what, self._text(what, f"answered {status}: there is no such address"), status, hint)
+        if NO_MODULE in codes:
             hint = f"In Zoho, show the module to the profile of the user whose token [{self._account}] uses; {WAITING}"
             return self._lacks(what, self._text(what, f"answered {status}: the user does not see the module"), status, hint)
         details = (read_object(entry.get("details")) for entry in entries)

@@ -48,7 +48,7 @@ class Account(CrmAccount):
         self.app = self.sandbox.app
 
     def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        return conforming(transport, further=r"My_\w+|Created_Time|x_nowhere|Owner")
+        return conforming(transport, further=r"My_\w+|Created_Time|x_nowhere")
 
     def settings(self, base_url: str) -> dict[str, Any]:
         keys = {name: getattr(self.sandbox, name) for name in ("client_id", "client_secret", "refresh_token")}

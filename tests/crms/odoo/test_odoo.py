@@ -133,6 +133,23 @@ async def test_without_the_right_to_create_events_only_appointments_wait(sandbox
     assert (events.level, "may not create calendar events" in events.message) == ("error", True)
 
 
+@pytest.mark.parametrize("major", [19, 17])
+async def test_without_the_calendar_app_only_appointments_wait(connect, major):
+    sandbox = OdooSandbox(major=major)
+    del sandbox.records.schema["calendar.event"]
+    crm = connect(sandbox, **({} if major == 19 else OLDER))
+    made = await crm.create(ADA, KEY)
+    for record in (None, "77"):
+        with pytest.raises(ActionRefused) as caught:
+            await crm.record_appointment(made.id, FITTING, KEY, record)
+        assert caught.value.certain
+        assert "Calendar" in caught.value.hint
+    assert crm.remote.breaker.error is None
+    crm.records = True
+    events = {check.id: check for check in await crm.checks()}["crm.main.events"]
+    assert (events.level, "Calendar" in events.hint) == ("error", True)
+
+
 async def test_a_right_that_an_older_server_refuses_with_status_200_stops_this_action_alone(connect):
     def answer(request: httpx.Request) -> httpx.Response:
         asked = json.loads(request.content)["params"]

@@ -158,7 +158,7 @@ async def test_an_answer_that_is_not_to_the_question_is_never_nobody(remote, scr
         (200, {"data": [{"id": "2"}]}),
         (200, {"data": [{"id": "1"}, {"id": "1"}]}),
         (400, {"code": "INVALID_DATA", "details": {"param_name": "fields"}, "message": "x", "status": "error"}),
-        (404, {"code": "INVALID_URL_PATTERN", "details": {}, "message": "x", "status": "error"}),
+        (404, {"code": "SOMETHING_NEW", "details": {}, "message": "x", "status": "error"}),
         (404, {}),
     ],
 )

@@ -133,7 +133,7 @@ async def test_a_success_that_does_not_say_what_was_done_is_looked_for(remote, s
         (403, None, ActionRefused),
         (401, error("OAUTH_SCOPE_MISMATCH"), ActionRefused),
         (400, error("INVALID_MODULE", resource_path_index=0), ActionRefused),
-        (404, error("INVALID_URL_PATTERN"), Rejected),
+        (404, error("INVALID_URL_PATTERN"), ActionRefused),
         (412, item("ALREADY_MODIFIED", id="77"), UnknownOutcome),
         (500, error("INTERNAL_ERROR"), UnknownOutcome),
     ],
@@ -148,10 +148,10 @@ async def test_what_an_answer_means_for_a_write(remote, scripted, status, body, 
         assert "Crm_Implied_View_Contacts" in str(caught.value)
 
 
-@pytest.mark.parametrize("code", ["INVALID_MODULE", "AUTHORIZATION_FAILED", "FEATURE_NOT_SUPPORTED"])
+@pytest.mark.parametrize("code", ["INVALID_MODULE", "INVALID_URL_PATTERN", "FEATURE_NOT_SUPPORTED"])
 @pytest.mark.parametrize("call", ["get", "by_email", "fill", "find_appointment", "record_appointment"])
-async def test_a_module_that_is_hidden_stops_this_kind_of_call_and_holds_nobody(remote, scripted, code, call):
-    remote.answer(400, error(code, resource_path_index=0))
+async def test_what_concerns_all_records_stops_this_kind_of_call_and_holds_nobody(remote, scripted, code, call):
+    remote.answer(404 if code == "INVALID_URL_PATTERN" else 400, error(code, resource_path_index=0))
     calls = {
         "get": lambda: scripted.get("77"),
         "by_email": lambda: scripted.by_email("ada@example.com"),
