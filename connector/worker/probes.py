@@ -115,7 +115,7 @@ class Watcher:
         for action, entry in stopped.items():
             if action not in self._trials:
                 said = {"action": action, "reason": str(entry.error), "hint": entry.error.hint}
-                self._log.error("one kind of action is refused; its events wait, all others go on", **said)
+                self._log.error("one kind of action is refused; its events wait, all others continue", **said)
             later, asked = 0.0 if self._leads is None else LATER, entry.trials == 0
             at, times = (now, 0) if asked else self._trials.get(action, (now + TRIALS[0] + later, 0))
             at = max(at, entry.try_at)

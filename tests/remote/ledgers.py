@@ -29,6 +29,7 @@ class Server:
     def __init__(self) -> None:
         self.tables = sqlite3.connect(":memory:", isolation_level=None)
         self.tables.executescript(_TABLES)
+        self.tables.create_function("unix_now", 0, asyncio.get_running_loop().time)
 
     def __enter__(self) -> Server:
         return self
@@ -54,9 +55,11 @@ class Process:
         #: Whether its lease runs, and whether it cannot reach the server.
         self.holds, self.away = True, False
         self.written = 0
+        #: By how much (seconds) it is wrong about the server's time.
+        self.wrong = 0.0
 
     def now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return asyncio.get_running_loop().time() + self.wrong
 
     def check_lease(self) -> None:
         if not self.holds:

@@ -283,7 +283,7 @@ async def test_a_refused_action_is_tried_by_one_event_at_a_time_while_the_accoun
             assert world.actions[-1][1] == "all"
             assert world.breaker.refusals() == {}
         said = [(line["event"], line.get("hint")) for line in lines()]
-    told = "one kind of action is refused; its events wait, all others go on"
+    told = "one kind of action is refused; its events wait, all others continue"
     assert said == [(told, "Give it."), ("action works again", None)]
 
 

@@ -114,7 +114,7 @@ async def test_meetings_without_their_scope_wait_while_all_known_clients_are_lin
     assert tried <= 20 + (time.monotonic() - start) / TRIALS[0], "one event at a time tries what is refused"
     told = [(line["event"], line["level"], line["action"]) for line in lines() if "action" in line]
     assert told == [
-        ("one kind of action is refused; its events wait, all others go on", "error", ACTION),
+        ("one kind of action is refused; its events wait, all others continue", "error", ACTION),
         ("action works again", "info", ACTION),
     ]
 
