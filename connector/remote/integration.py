@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import httpx
 
 from connector.model.capabilities import Capability
-from connector.model.errors import RemoteError
+from connector.model.errors import Rejected, RemoteError, Transient
 from connector.model.problems import Check, Level, Topic
 from connector.model.renewed import RenewedSecrets
 from connector.remote.http import Remote
@@ -75,6 +75,14 @@ class Integration(ABC):
         except RemoteError as error:
             return Check(topic=topic, level=level, message=str(error), hint=error.hint)
         return Check(topic=topic, level="ok", message=f"{self.title}: {well}")
+
+    def transient(self, how: str) -> Transient:
+        """The error of a call that failed in a way that may pass; `how` says what was done and what came of it."""
+        return Transient(f"{self.title}: {how}", account=self.remote.account)
+
+    def rejected(self, how: str, hint: str) -> Rejected:
+        """The error of a call that will never succeed as it is."""
+        return Rejected(f"{self.title}: {how}", account=self.remote.account, hint=hint)
 
     def unchecked(self, what: str) -> Check:
         """Say what cannot be known before it is done: the remote system has no way to ask for that permission."""

@@ -20,8 +20,8 @@ from connector.store.postgres.schema import migrate
 from .world import CONNECTOR, RemoteSystems, Service, eventually, run
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(240)]
-#: Deliveries that the database holds before anything is moved.
-MANY = 3_000
+#: Deliveries that the database holds before anything is moved: more than one portion of a copy.
+MANY = 2_500
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +183,5 @@ async def test_a_copy_that_is_stopped_in_the_middle_is_completed_by_the_same_com
 
     answer = await copied(file, url)
     assert answer["resumed"] is True
+    # As sound as what it was copied from, of which the test above has asked the command.
     assert whole(Place(url, tmp_path / "connector")) == whole(Place("sqlite:///", tmp_path / "connector.db"))
-    pointed(file, url)
-    await sound(file)

@@ -20,17 +20,23 @@ from .world import CONNECTOR, RemoteSystems, Service
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server() -> Iterator[postgres.Server]:
     postgres.needed()
     with postgres.serving() as server:
         yield server
 
 
-def configure(sides: RemoteSystems, folder: Path, server: postgres.Server, *, lease: float = 10, **more: Any) -> Path:
+@pytest.fixture
+def url(server: postgres.Server) -> str:
+    """A database of its own for each test."""
+    return server.fresh()
+
+
+def configure(sides: RemoteSystems, folder: Path, url: str, *, lease: float = 10, **more: Any) -> Path:
     folder.mkdir(exist_ok=True)
     file = sides.config(folder, **more)
-    database = f'url = "{server.url()}"\nlease_seconds = {lease}'
+    database = f'url = "{url}"\nlease_seconds = {lease}'
     file.write_text(file.read_text().replace('url = "sqlite:///connector.db"', database))
     return file
 
@@ -45,9 +51,9 @@ async def book(sides: RemoteSystems, name: str) -> None:
     await sides.booxi.send_webhooks()
 
 
-async def test_it_serves_and_is_commanded_and_outlives_a_restart_of_the_server(tmp_path, server):
+async def test_it_serves_and_is_commanded_and_outlives_a_restart_of_the_server(tmp_path, server, url):
     async with RemoteSystems() as sides:
-        file = configure(sides, tmp_path, server)
+        file = configure(sides, tmp_path, url)
         service = Service(file)
         async with service.running():
             await service.first_done(sides)
@@ -76,23 +82,21 @@ async def test_it_serves_and_is_commanded_and_outlives_a_restart_of_the_server(t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["connector.key", "connector.lock", "connector.toml"]
 
 
-async def test_what_is_for_files_says_so(tmp_path, server):
+async def test_what_is_for_files_says_so(tmp_path, url):
     async with RemoteSystems() as sides:
-        done = await run("backup", str(tmp_path / "x"), file=configure(sides, tmp_path, server))
+        done = await run("backup", str(tmp_path / "x"), file=configure(sides, tmp_path, url))
     assert done.returncode == 2
     assert "PostgreSQL's own tools" in done.stderr
 
 
 @asynccontextmanager
-async def several(
-    sides: RemoteSystems, folder: Path, server: postgres.Server, *roles: str, **more: Any
-) -> AsyncIterator[list[Service]]:
+async def several(sides: RemoteSystems, folder: Path, url: str, *roles: str, **more: Any) -> AsyncIterator[list[Service]]:
     """So many services on one database, each as if on a machine of its own: with its folder and a copy of the key file."""
     async with AsyncExitStack() as stack:
         services: list[Service] = []
         for number, role in enumerate(roles):
             place = folder / f"machine-{number}"
-            file = configure(sides, place, server, **more)
+            file = configure(sides, place, url, **more)
             if services:
                 (place / "connector.key").write_bytes((folder / "machine-0" / "connector.key").read_bytes())
             services.append(await stack.enter_async_context(Service(file, "--role", role).running()))
@@ -129,14 +133,14 @@ async def until_linked(service: Service, clients: int) -> list[dict[str, Any]]:
     return found
 
 
-async def test_a_receiver_and_two_workers_are_one_service(tmp_path, server):
+async def test_a_receiver_and_two_workers_are_one_service(tmp_path, url):
     """One person under ten clients, whom both workers meet at once, and a quota that both share."""
     async with RemoteSystems(booxi_quota=(20, 5000), hubspot_quota=(200, 20)) as sides:
         limits = {
             "booxi_limits": "{ per_second = 16, per_minute = 5000 }",
             "hubspot_limits": "{ per_10_seconds = 180, search_per_second = 16 }",
         }
-        async with several(sides, tmp_path, server, "receiver", "worker", "worker", **limits) as (receiver, first, second):
+        async with several(sides, tmp_path, url, "receiver", "worker", "worker", **limits) as (receiver, first, second):
             sides.send_to(receiver.url)
             # Slow enough that one worker alone does not get everything.
             sides.faults(latency_ms=(100, 200))
@@ -163,10 +167,10 @@ async def test_a_receiver_and_two_workers_are_one_service(tmp_path, server):
             await until_said(receiver, "ok", "worker on ")
 
 
-async def test_the_work_of_a_process_that_is_killed_goes_on_elsewhere(tmp_path, server):
+async def test_the_work_of_a_process_that_is_killed_goes_on_elsewhere(tmp_path, url):
     async with RemoteSystems() as sides:
         sides.faults(latency_ms=(300, 400))
-        async with several(sides, tmp_path, server, "all", "worker", lease=2) as (first, second):
+        async with several(sides, tmp_path, url, "all", "worker", lease=2) as (first, second):
             sides.send_to(first.url)
             for number in range(12):
                 client = {"firstName": f"Person{number}", "lastName": f"Of{number}", "email": f"person{number}@example.com"}
@@ -183,16 +187,16 @@ async def test_the_work_of_a_process_that_is_killed_goes_on_elsewhere(tmp_path, 
             assert len({link["customer_id"] for link in found}) == len(sides.hubspot.records.contacts) == 12
 
 
-async def test_a_receiver_without_a_worker_says_so(tmp_path, server):
-    async with RemoteSystems() as sides, several(sides, tmp_path, server, "receiver", "worker", lease=2) as (receiver, worker):
+async def test_a_receiver_without_a_worker_says_so(tmp_path, url):
+    async with RemoteSystems() as sides, several(sides, tmp_path, url, "receiver", "worker", lease=2) as (receiver, worker):
         await until_said(receiver, "ok", "receiver on ")
         await worker.kill()
         await until_said(receiver, "warning", "no process with a worker is alive")
 
 
-async def test_a_process_that_stood_still_drops_what_others_have_taken_over(tmp_path, server):
+async def test_a_process_that_stood_still_drops_what_others_have_taken_over(tmp_path, url):
     async with RemoteSystems() as sides:
-        async with several(sides, tmp_path, server, "all", "worker", lease=2) as (first, second):
+        async with several(sides, tmp_path, url, "all", "worker", lease=2) as (first, second):
             sides.send_to(first.url)
             sides.faults(latency_ms=(300, 400))
             for number in range(12):
@@ -209,7 +213,7 @@ async def test_a_process_that_stood_still_drops_what_others_have_taken_over(tmp_
             sides.faults()
             sides.booxi.book(sides.booxi.add_client(firstName="Last", lastName="Client", email="last@example.com"))
             await first.kill()
-            async with several(sides, tmp_path, server, "receiver") as (receiver,):
+            async with several(sides, tmp_path, url, "receiver") as (receiver,):
                 sides.send_to(receiver.url)
                 await sides.booxi.send_webhooks()
                 await until_linked(receiver, 13)

@@ -117,7 +117,7 @@ class Bookablesites(BookingSystem):
         return None if record is None else customer_id(record)
 
     def _rejected(self, how: str, hint: str) -> Rejected:
-        return Rejected(f"Bookablesites: write the customer's description: {how}", account=self.remote.account, hint=hint)
+        return self.rejected(f"write the customer's description: {how}", hint)
 
     async def walk(self, since: datetime, until: datetime, cursor: dict[str, Any] | None) -> AsyncIterator[Page]:
         """Sweep customers and appointments; see `walk.Walk`. Naive times are not accepted."""

@@ -96,11 +96,11 @@ class BookingFlow(BookingSystem):
         """
         field = self._settings.write_back_field
         if field is None:
-            raise self._rejected("no field is configured", "Name the field in write_back_field, restart, then retry the event.")
+            raise self.rejected("no field is configured", "Name the field in write_back_field, restart, then retry the event.")
         booking_id = self._booking_id(link.client_id)
         before = await self._booking(booking_id)
         if before is None:
-            raise self._rejected("the booking is gone", "Look at the booking in BookingFlow, then discard the event.")
+            raise self.rejected("the booking is gone", "Look at the booking in BookingFlow, then discard the event.")
         if self._stored(before, field) not in (None, customer_id, link.customer_id):
             text = "BookingFlow: write the booking: another id was stored meanwhile"
             raise Transient(text, account=self.remote.account)
@@ -108,7 +108,7 @@ class BookingFlow(BookingSystem):
         after = await self._booking(booking_id) or {}
         if self._when(after) != self._when(before):
             hint = "Look at the booking in BookingFlow at once, and remove write_back_field until this is understood."
-            raise self._rejected("the booking has another time since its field was written", hint)
+            raise self.rejected("the booking has another time since its field was written", hint)
         if self._stored(after, field) != customer_id:
             raise Transient(
                 "BookingFlow: write the booking: the field has another value when it is read back", account=self.remote.account
@@ -139,7 +139,7 @@ class BookingFlow(BookingSystem):
     def _booking_id(self, client_id: str) -> str:
         booking_id = webhook.usable_id(client_id.removeprefix(webhook.CLIENT))
         if booking_id is None:
-            raise self._rejected("this is not the id of a booking", "Discard the event.")
+            raise self.rejected("this is not the id of a booking", "Discard the event.")
         return booking_id
 
     def _when(self, booking: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
@@ -153,11 +153,8 @@ class BookingFlow(BookingSystem):
             return None
         if (stored := read_key(value)) is None:
             hint = f"Name another field in write_back_field of [{self.remote.account}], restart, then retry the event."
-            raise self._rejected(f"the field {field} of the booking holds something that is no id", hint)
+            raise self.rejected(f"the field {field} of the booking holds something that is no id", hint)
         return stored
-
-    def _rejected(self, how: str, hint: str) -> Rejected:
-        return Rejected(f"BookingFlow: {how}", account=self.remote.account, hint=hint)
 
     async def walk(self, since: datetime, until: datetime, cursor: dict[str, Any] | None) -> AsyncIterator[Page]:
         """Yield the bookings that start within [since, until); see `walk.Walk`. Naive times are not accepted."""

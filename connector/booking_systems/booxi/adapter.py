@@ -163,7 +163,7 @@ class Booxi(BookingSystem):
         return Transient(f"Booxi: write the client's link: {how}", account=self.remote.account)
 
     def _rejected(self, how: str) -> Rejected:
-        return Rejected(f"Booxi: {how}", account=self.remote.account, hint=_MERGED_HINT)
+        return self.rejected(how, _MERGED_HINT)
 
     def _twice(self) -> Rejected:
         return self._rejected("the client was merged, and the one it was merged into was merged as well")

@@ -19,7 +19,7 @@ from connector.crms.dynamics.setup import Setup
 from connector.model.bookings import Appointment
 from connector.model.capabilities import CrmCapability
 from connector.model.dates import utc_now
-from connector.model.errors import Conflict, Lasting, Rejected, Transient, UnknownOutcome
+from connector.model.errors import Conflict, Lasting, Rejected, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
@@ -117,7 +117,7 @@ class Dynamics(CRM):
         try:
             condition = f"{mapping.has_digits(phone)} and {ACTIVE}"
         except phonenumbers.NumberParseException:
-            raise self._rejected(f"{what}: the number is not in E.164 form", "") from None
+            raise self.rejected(f"{what}: the number is not in E.164 form", "") from None
         rows = await self._contacts(what, condition)
         return [self._customer(row) for row in rows if mapping.has_phone(row, phone)]
 
@@ -130,18 +130,18 @@ class Dynamics(CRM):
             if not rows:
                 return None
             if mapping.guid(rows[0].get("contactid")) != identity:
-                raise self._transient(f"{what}: answered with another contact")
+                raise self.transient(f"{what}: answered with another contact")
             if rows[0].get("statecode") == 0:
                 return rows[0]
             identity = _master(rows[0])
-        raise self._transient(f"{what}: too many merges to follow")
+        raise self.transient(f"{what}: too many merges to follow")
 
     async def _holder(self, person_key: str) -> dict[str, Any] | None:
         """The contact that carries our key, whatever its state."""
         what = "look up a contact by our key"
         rows = await self._contacts(what, mapping.is_any((self._key,), (person_key,)))
         if len(rows) > 1 or any(self._customer(row).person_key != person_key for row in rows):
-            raise self._transient(f"{what}: answered with a contact that carries another key, or with several")
+            raise self.transient(f"{what}: answered with a contact that carries another key, or with several")
         return rows[0] if rows else None
 
     async def _contacts(self, what: str, condition: str) -> list[dict[str, Any]]:
@@ -165,7 +165,7 @@ class Dynamics(CRM):
         fields, unfit = mapping.fields_of(new, await self._setup.lengths())
         if not contacts.identifies(_wanted(new), fields, mapping.FIELDS):
             hint = "Correct it in the booking system, then retry the event."
-            raise self._rejected("create a contact: what identifies the person is longer than Dynamics allows", hint)
+            raise self.rejected("create a contact: what identifies the person is longer than Dynamics allows", hint)
         try:
             fields = {"lastname": self._settings.missing_last_name, **fields}
             answer, refused = await self._create(fields, person_key, properties)
@@ -218,7 +218,7 @@ class Dynamics(CRM):
                 hint = (
                     "A deactivated contact carries this person's key: activate it, or empty that column, then retry the event."
                 )
-                return self._rejected("create a contact: its key is on a deactivated contact", hint)
+                return self.rejected("create a contact: its key is on a deactivated contact", hint)
             return self._conflict("key", winner.id, conflict.status)
         named = await self.get(conflict.winner) if conflict.winner is not None else None
         if named is not None and contacts.has_email(named, email):
@@ -240,7 +240,7 @@ class Dynamics(CRM):
             "Find the contact in Dynamics and link the client to it, change the environment's rule, or set"
             f" detect_duplicates = false in [{self.remote.account}]; then retry the event."
         )
-        return self._rejected(f"create a contact: {how}, and does not say because of whom", hint)
+        return self.rejected(f"create a contact: {how}, and does not say because of whom", hint)
 
     async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:
         """Write blanks only, and only if nobody else wrote to the contact since it was read here.
@@ -307,7 +307,7 @@ class Dynamics(CRM):
 
     def _gone(self) -> Rejected:
         hint = "Somebody deleted, deactivated or merged it meanwhile; retry the event to find the customer again."
-        return self._rejected("update a contact: the contact is gone", hint)
+        return self.rejected("update a contact: the contact is gone", hint)
 
     # ---- appointments ----
 
@@ -343,7 +343,7 @@ class Dynamics(CRM):
     def _customer(self, row: dict[str, Any]) -> Customer:
         contact = self._read_customer(row)
         if contact is None:
-            raise self._transient("look up a contact: answered with something that is not a contact")
+            raise self.transient("look up a contact: answered with something that is not a contact")
         return contact
 
     def _read_customer(self, row: Any) -> Customer | None:
@@ -354,12 +354,6 @@ class Dynamics(CRM):
         held = "e-mail address" if by == "email" else "key"
         text = f"Dynamics 365: create a contact: another contact has this {held}"
         return Conflict(text, by=by, winner=winner, account=self.remote.account, status=status)
-
-    def _transient(self, how: str) -> Transient:
-        return Transient(f"Dynamics 365: {how}", account=self.remote.account)
-
-    def _rejected(self, how: str, hint: str) -> Rejected:
-        return Rejected(f"Dynamics 365: {how}", account=self.remote.account, hint=hint)
 
 
 def _master(row: dict[str, Any]) -> str | None:

@@ -18,7 +18,7 @@ from connector.crms.hubspot.settings import HubSpotSettings
 from connector.model.bookings import Appointment
 from connector.model.capabilities import CrmCapability
 from connector.model.dates import utc_now
-from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
@@ -93,7 +93,7 @@ class HubSpot(CRM):
         """Read by our unique property; an answer with another key is not believed (`Transient`)."""
         found = self._found(await self._client.contact(person_key, self._read, id_property=self._key))
         if found is not None and found.person_key != person_key:
-            raise self._transient("look up a contact by our key: answered with a contact that carries another key")
+            raise self.transient("look up a contact by our key: answered with a contact that carries another key")
         return found
 
     async def by_email(self, email: str) -> list[Customer]:
@@ -107,7 +107,7 @@ class HubSpot(CRM):
             if found is None:
                 continue
             if not contacts.has_email(found, email):
-                raise self._transient("look up a contact by email: answered with a contact that has another address")
+                raise self.transient("look up a contact by email: answered with a contact that has another address")
             holders[found.id] = found
         return list(holders.values())
 
@@ -130,7 +130,7 @@ class HubSpot(CRM):
             after = mapping.after(data)
             if after is None:
                 if isinstance(total := data.get("total"), int) and total > seen:
-                    raise self._transient("search contacts: the result was cut short")
+                    raise self.transient("search contacts: the result was cut short")
                 return list(found.values())
         hint = f"More than {SEARCH_PAGES * 100} contacts fit one phone number: clean up in HubSpot, then retry the event."
         raise Lasting("HubSpot: search contacts: the result was cut short", account=self.remote.account, hint=hint)
@@ -212,7 +212,7 @@ class HubSpot(CRM):
             return await self._write(customer_id, kept)
         if answer.status == 404:
             hint = "Somebody deleted it in HubSpot meanwhile; retry the event to find the customer again."
-            raise self._rejected("update a contact: the contact is gone", hint)
+            raise self.rejected("update a contact: the contact is gone", hint)
         return mapping.ours(values)
 
     async def fields(self) -> Mapping[str, Field]:
@@ -261,7 +261,7 @@ class HubSpot(CRM):
             ids = [mapping.associated(result) for result in self._results(answer.data, "list a contact's meetings")]
             # One that is left out might be the meeting, and it would be made a second time.
             if None in ids:
-                raise self._transient("list a contact's meetings: answered with something that is not a meeting")
+                raise self.transient("list a contact's meetings: answered with something that is not a meeting")
             # One that is associated by two types may be listed twice (seen), and a batch with an id twice is refused (seen).
             if (found := await self._with_marker(list(dict.fromkeys(i for i in ids if i)), marker)) is not None:
                 return found
@@ -277,16 +277,16 @@ class HubSpot(CRM):
             for result in (results := self._results(answer.data, "read meetings")):
                 properties = result.get("properties")
                 if not isinstance(properties, dict) or not mapping.is_id(result.get("id")):
-                    raise self._transient("read meetings: answered with something that is not a meeting")
+                    raise self.transient("read meetings: answered with something that is not a meeting")
                 if contacts.carries(properties.get("hs_internal_meeting_notes"), marker):
                     return str(result["id"])
             unread = answer.data.get("errors") or []
             if not isinstance(unread, list) or any(
                 not isinstance(e, dict) or e.get("category") != "OBJECT_NOT_FOUND" for e in unread
             ):
-                raise self._transient("read meetings: some could not be read")
+                raise self.transient("read meetings: some could not be read")
             if not unread and len(results) < len(batch):
-                raise self._transient("read meetings: some were left out")
+                raise self.transient("read meetings: some were left out")
         return None
 
     # ---- health ----
@@ -350,10 +350,10 @@ class HubSpot(CRM):
         """Whether HubSpot says that there is no such record. A 404 without its error body comes from somebody else."""
         if answer.status != 404:
             if not isinstance(answer.data, dict):
-                raise self._transient(f"{what}: answered {answer.status} with something unexpected")
+                raise self.transient(f"{what}: answered {answer.status} with something unexpected")
             return False
         if not isinstance(answer.data, dict) or not {"status", "category", "message"} & answer.data.keys():
-            raise self._transient(f"{what}: answered 404, but not in HubSpot's format; is base_url right?")
+            raise self.transient(f"{what}: answered 404, but not in HubSpot's format; is base_url right?")
         return True
 
     def _found(self, answer: Answer) -> Customer | None:
@@ -364,13 +364,13 @@ class HubSpot(CRM):
     def _customer(self, data: Any, what: str) -> Customer:
         contact = mapping.customer(data, self._key, self.kept)
         if contact is None:
-            raise self._transient(f"{what}: answered with something that is not a contact")
+            raise self.transient(f"{what}: answered with something that is not a contact")
         return contact
 
     def _results(self, data: Any, what: str) -> list[dict[str, Any]]:
         results = data.get("results") if isinstance(data, dict) else None
         if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
-            raise self._transient(f"{what}: answered without results")
+            raise self.transient(f"{what}: answered without results")
         return results
 
     def _record_id(self, answer: Answer) -> str:
@@ -379,9 +379,3 @@ class HubSpot(CRM):
             text = f"HubSpot: record the appointment: answered {answer.status} without an id"
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
         return str(identity)
-
-    def _transient(self, how: str) -> Transient:
-        return Transient(f"HubSpot: {how}", account=self.remote.account)
-
-    def _rejected(self, how: str, hint: str) -> Rejected:
-        return Rejected(f"HubSpot: {how}", account=self.remote.account, hint=hint)

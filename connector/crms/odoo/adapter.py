@@ -100,7 +100,7 @@ class Odoo(CRM):
             return None
         found = await self._customers("look up a contact by record id", [["id", "=", number]])
         if found and found[0].id != customer_id:
-            raise self._transient("look up a contact by record id: answered with another contact")
+            raise self.transient("look up a contact by record id: answered with another contact")
         return found[0] if found else None
 
     async def by_key(self, person_key: str) -> Customer | None:
@@ -113,7 +113,7 @@ class Odoo(CRM):
         spellings = mapping.email_spellings(email)
         found = await self._customers("look up contacts by email", [["email_normalized", "in", spellings]])
         if any(set(spellings).isdisjoint(contact.emails) for contact in found):
-            raise self._transient("look up contacts by email: answered with a contact that has another address")
+            raise self.transient("look up contacts by email: answered with a contact that has another address")
         return found
 
     async def by_phone(self, phone: str) -> list[Customer]:
@@ -122,7 +122,7 @@ class Odoo(CRM):
         try:
             domain = mapping.phone_domain(phone, fields, mobile)
         except phonenumbers.NumberParseException:
-            raise self._rejected("search contacts: the number is not in E.164 form", "") from None
+            raise self.rejected("search contacts: the number is not in E.164 form", "") from None
         found = await self._customers("search contacts", domain, limit=MOST_HITS + 1)
         if len(found) > MOST_HITS:
             hint = f"More than {MOST_HITS} contacts fit one phone number: clean up in Odoo, then retry the event."
@@ -230,7 +230,7 @@ class Odoo(CRM):
             return
         if await self._keyed(number, person_key) is None:
             hint = f"Restore or delete contact {number} in Odoo: it was made for this client. Then retry the event."
-            raise self._rejected("create a contact: the one with our key is archived", hint)
+            raise self.rejected("create a contact: the one with our key is archived", hint)
         raise Conflict("Odoo: create a contact: our key is taken", by="key", winner=str(number), account=self.remote.account)
 
     async def fill(self, customer: Customer, new: NewCustomer, properties: Mapping[str, Value] = NOTHING) -> tuple[str, ...]:
@@ -249,7 +249,7 @@ class Odoo(CRM):
         except Rejected as error:
             if error.status == 404:
                 hint = "Somebody deleted it in Odoo meanwhile; retry the event to find the customer again."
-                raise self._rejected("update a contact: the contact is gone", hint) from None
+                raise self.rejected("update a contact: the contact is gone", hint) from None
             # Which field it is about is only in the text, which is translated.
             if not (own and properties):
                 raise
@@ -280,7 +280,7 @@ class Odoo(CRM):
             return str(await self._record(f"{MODULE}.{mapping.event_reference(marker)}", values))
         number = mapping.record_id(record_id)
         if number is None:
-            raise self._rejected("update the appointment: its event has no id of Odoo's", "")
+            raise self.rejected("update the appointment: its event has no id of Odoo's", "")
         title = mapping.title(appointment.title or await self._title(number), appointment.status)
         try:
             await self._client.write(UPDATE, EVENT, number, {"name": title, **mapping.event(appointment, self._minutes)})
@@ -392,9 +392,3 @@ class Odoo(CRM):
             raise AccountPaused(str(error), account=self.remote.account, status=error.status, hint=hint) from None
         self._fields = None
         return [f"Odoo: created the field {field} of contacts, for mobile numbers."]
-
-    def _transient(self, how: str) -> Transient:
-        return Transient(f"Odoo: {how}", account=self.remote.account)
-
-    def _rejected(self, how: str, hint: str) -> Rejected:
-        return Rejected(f"Odoo: {how}", account=self.remote.account, hint=hint)

@@ -18,7 +18,7 @@ from connector.crms.pipedrive.settings import PipedriveSettings
 from connector.crms.pipedrive.window import Window
 from connector.model.bookings import Appointment
 from connector.model.capabilities import CrmCapability
-from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.errors import AccountPaused, Conflict, Lasting, Rejected, RemoteError, UnknownOutcome
 from connector.model.fields import Value
 from connector.model.persons import Customer, NewCustomer
 from connector.model.problems import Check
@@ -147,7 +147,7 @@ class Pipedrive(CRM):
             async for found in self._pages("search persons", self._search(term, among, exact)):
                 item = read_object(found.get("item"))
                 if not mapping.is_id(item.get("id")):
-                    raise self._transient("search persons: answered with something that is not a person")
+                    raise self.transient("search persons: answered with something that is not a person")
                 ids[str(item["id"])] = None
         if len(ids) > MOST_FOUND:
             hint = f"More than {MOST_FOUND} persons fit one value: clean up in Pipedrive, then retry the event."
@@ -270,7 +270,7 @@ class Pipedrive(CRM):
         what = "list a person's activities"
         async for found in self._pages(what, lambda cursor: self._client.activities_of(customer_id, cursor)):
             if not mapping.is_id(found.get("id")):
-                raise self._transient(f"{what}: answered with something that is not an activity")
+                raise self.transient(f"{what}: answered with something that is not an activity")
             if found.get("is_deleted") is not True and contacts.carries(found.get("note"), marker):
                 return str(found["id"])
         return None
@@ -338,11 +338,11 @@ class Pipedrive(CRM):
         body = read_object(answer.data)
         if answer.status == 404:
             if body.get("success") is not False:
-                raise self._transient(f"{what}: answered 404, but not in Pipedrive's format; is base_url right?")
+                raise self.transient(f"{what}: answered 404, but not in Pipedrive's format; is base_url right?")
             return None
         data = body.get("data")
         if body.get("success") is not True or not isinstance(data, dict):
-            raise self._transient(f"{what}: answered {answer.status} without a record")
+            raise self.transient(f"{what}: answered {answer.status} without a record")
         return data
 
     async def _pages(self, what: str, call: Callable[[str | None], Awaitable[Answer]]) -> AsyncIterator[dict[str, Any]]:
@@ -359,19 +359,19 @@ class Pipedrive(CRM):
                 or not isinstance(entries, list)
                 or not all(isinstance(e, dict) for e in entries)
             ):
-                raise self._transient(f"{what}: answered without a list")
+                raise self.transient(f"{what}: answered without a list")
             for entry in entries:
                 yield entry
             following = read_object(body.get("additional_data")).get("next_cursor")
             if not following:
                 return
             cursor = str(following)
-        raise self._transient(f"{what}: the result was cut short")
+        raise self.transient(f"{what}: the result was cut short")
 
     def _customer(self, data: Any, field: str, what: str) -> Customer:
         found = mapping.customer(data, field, self._own.read(read_object(data), self.kept))
         if found is None:
-            raise self._transient(f"{what}: answered with something that is not a person")
+            raise self.transient(f"{what}: answered with something that is not a person")
         return found
 
     def _data(self, answer: Answer) -> Any:
@@ -384,9 +384,6 @@ class Pipedrive(CRM):
             text = f"Pipedrive: record the appointment: answered {answer.status} without an id"
             raise UnknownOutcome(text, account=self.remote.account, status=answer.status)
         return str(identity)
-
-    def _transient(self, how: str) -> Transient:
-        return Transient(f"Pipedrive: {how}", account=self.remote.account)
 
     def _gone(self, how: str, thing: str) -> Rejected:
         hint = f"Somebody deleted {thing} in Pipedrive: restore it there and retry the event, or discard the event."

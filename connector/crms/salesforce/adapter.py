@@ -26,7 +26,6 @@ from connector.model.errors import (
     NeedsReview,
     Rejected,
     RemoteError,
-    Transient,
     UnknownOutcome,
 )
 from connector.model.fields import Value
@@ -109,18 +108,18 @@ class Salesforce(CRM):
             if not rows:
                 return None
             if mapping.whole_id(rows[0].get("Id")) != record:
-                raise self._transient("look up a contact by id: answered with another contact")
+                raise self.transient("look up a contact by id: answered with another contact")
             if not rows[0].get("IsDeleted"):
                 return self._customer(rows[0])
             record = mapping.whole_id(rows[0].get("MasterRecordId"))
-        raise self._transient("look up a contact by id: too many merges to follow")
+        raise self.transient("look up a contact by id: too many merges to follow")
 
     async def by_key(self, person_key: str) -> Customer | None:
         """Read by our unique field; a contact that lost a merge leads to its survivor, which has another key or none."""
         rows = await self._contacts("look up a contact by our key", soql.equals(self._key, person_key), deleted=True)
         found = [self._customer(row) for row in rows]
         if any(contact.person_key != person_key for contact in found):
-            raise self._transient("look up a contact by our key: answered with a contact that carries another key")
+            raise self.transient("look up a contact by our key: answered with a contact that carries another key")
         for row, contact in zip(rows, found, strict=True):
             if not row.get("IsDeleted"):
                 return contact
@@ -138,7 +137,7 @@ class Salesforce(CRM):
         rows = await self._contacts("look up a contact by email", soql.among("Email", spellings))
         found = [self._customer(row) for row in rows]
         if not all(contacts.has_email(contact, email) for contact in found):
-            raise self._transient("look up a contact by email: answered with a contact that has another address")
+            raise self.transient("look up a contact by email: answered with a contact that has another address")
         return found
 
     async def by_phone(self, phone: str) -> list[Customer]:
@@ -146,7 +145,7 @@ class Salesforce(CRM):
         try:
             where = soql.digits(mapping.PHONES, mapping.national_number(phone))
         except phonenumbers.NumberParseException:
-            raise self._rejected("look up a contact by phone: the number is not in E.164 form", "") from None
+            raise self.rejected("look up a contact by phone: the number is not in E.164 form", "") from None
         rows = await self._contacts("look up a contact by phone", where)
         return [self._customer(row) for row in rows if mapping.has_phone(row, phone)]
 
@@ -244,7 +243,7 @@ class Salesforce(CRM):
             way = "change the rule in Salesforce"
         hint = f"Choose the customer. For a new person, {way} and retry the event."
         if not found:
-            return self._rejected("create a contact: a duplicate rule refuses it and names no contact", hint)
+            return self.rejected("create a contact: a duplicate rule refuses it and names no contact", hint)
         evidence = [f"named by the duplicate rule {similar.rule}" if similar.rule else "named by a duplicate rule"]
         candidates = [{"customer_id": identity, "evidence": evidence} for identity in found]
         return NeedsReview("a duplicate rule of Salesforce refuses a new contact", candidates=candidates, hint=hint)
@@ -269,7 +268,7 @@ class Salesforce(CRM):
             await self._client.update_contact(customer_id, values)
         except Gone:
             hint = "Somebody deleted or merged it in Salesforce meanwhile; retry the event to find the customer again."
-            raise self._rejected("update a contact: the contact is gone", hint) from None
+            raise self.rejected("update a contact: the contact is gone", hint) from None
         except Rejected as refusal:
             kept = contacts.retried(values, refusal.fields, further)
             if not kept or kept == values:
@@ -326,7 +325,7 @@ class Salesforce(CRM):
                 identity = mapping.whole_id(row.get("Id"), mapping.EVENT)
                 # One that is left out might be the event, and it would be made a second time.
                 if identity is None:
-                    raise self._transient(f"{what}: answered with something that is not an event")
+                    raise self.transient(f"{what}: answered with something that is not an event")
                 if contacts.carries(row.get("Description"), marker):
                     return identity
             if last:
@@ -355,11 +354,5 @@ class Salesforce(CRM):
     def _customer(self, row: dict[str, Any]) -> Customer:
         contact = mapping.customer(row, self._key, self._settings.missing_last_name, self.kept)
         if contact is None:
-            raise self._transient("look up a contact: answered with something that is not a contact")
+            raise self.transient("look up a contact: answered with something that is not a contact")
         return contact
-
-    def _transient(self, how: str) -> Transient:
-        return Transient(f"Salesforce: {how}", account=self.remote.account)
-
-    def _rejected(self, how: str, hint: str) -> Rejected:
-        return Rejected(f"Salesforce: {how}", account=self.remote.account, hint=hint)

@@ -373,4 +373,4 @@ class Zoho(CRM):
 
     def _rejected(self, what: str, how: str) -> Rejected:
         hint = "Correct it in the booking system, then retry the event."
-        return Rejected(f"Zoho CRM: {what}: {how}", account=self.remote.account, hint=hint)
+        return self.rejected(f"{what}: {how}", hint)
