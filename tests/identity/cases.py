@@ -163,7 +163,16 @@ REAL_ADDRESSES = [
     "nonesuch.{n}@example.com", "noel.{n}@example.com", "testa.{n}@example.com", "anonymousfox.{n}@example.com",
     "unknownpleasures.{n}@example.com", "nomail.smith.{n}@example.com", "info.{n}@example.com",
 ]  # fmt: skip
-NOBODYS_NUMBERS = ["000 000 0000", "111-111-1111", "999-999-9999", "123-456-7890", "555-555-5555", "555-555-1234"]
+NOBODYS_NUMBERS = [
+    "000 000 0000",
+    "111-111-1111",
+    "999-999-9999",
+    "123-456-7890",
+    "555-555-5555",
+    "555-555-1234",
+    "514-123-4567",
+    "514-000-0001",
+]
 MESSY = [
     ("", "a.{n}@example.com,", ""),
     ("", "<a.{n}@example.com>", ""),
@@ -189,6 +198,9 @@ SPELLINGS = [
     ("+52 1 33 1234 5678", "+52 33 1234 5678"),
     ("0033 6 98 76 54 32", "+33 6 98 76 54 32"),
     ("{phone1}", "+1 {phone1}"),
+    ("+225 07 12 34 56", "+225 07 07 12 34 56"),
+    ("+229 97 12 34 56", "+229 01 97 12 34 56"),
+    ("+84 120 123 4567", "+84 70 123 4567"),
 ]
 
 #: Names that each agree with the first one, and not with each other: agreement is not carried over.

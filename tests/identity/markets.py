@@ -122,6 +122,87 @@ Maria|Papadopoulos|Maria|Papadopoulou
 |Anna (VIP) Berg|Anna|Berg
 |Robert "Bob" Hale|Bob|Hale
 Maria|da Silva|Maria|Silva
+Anna|Berg|Anna Berg|Anna Berg
+Anna|Berg|Anna Berg|Berg
+Frau|Anna Berg|Anna Berg|Berg
+MUDr. Jan|Novák|Jan|Novák
+Mgr. Jan|Novák|Jan|Novák
+Avv. Luca|Greco|Luca|Greco
+Lic. Juan|Gil|Juan|Gil
+Me. Anne|Roy|Anne|Roy
+Maître Anne|Roy|Anne|Roy
+Rev. Alan|Reed|Alan|Reed
+Col. Alan|Reed|Alan|Reed
+Rabbi David|Cohen|David|Cohen
+Sheikh Yusuf|Khan|Yusuf|Khan
+Haji Yusuf|Khan|Yusuf|Khan
+Mandy|Hale|Amanda|Hale
+Abby|Hale|Abigail|Hale
+Steffi|Kern|Stefanie|Kern
+Uschi|Kern|Ursula|Kern
+Basti|Kern|Sebastian|Kern
+Wolfi|Kern|Wolfgang|Kern
+Véro|Roy|Véronique|Roy
+Nico|Roy|Nicolas|Roy
+Isa|Roy|Isabelle|Roy
+Pili|Gil|Pilar|Gil
+Lupe|Gil|Guadalupe|Gil
+Memo|Gil|Guillermo|Gil
+Javi|Gil|Javier|Gil
+Zé|Costa|José|Costa
+Chico|Costa|Francisco|Costa
+Enzo|Greco|Vincenzo|Greco
+Piotrek|Nowak|Piotr|Nowak
+Krysia|Nowak|Krystyna|Nowak
+Лена|Петрова|Елена|Петрова
+Фёдор|Смирнов|Fyodor|Smirnov
+Євген|Ткаченко|Yevhen|Tkachenko
+Ђорђе|Јовановић|Djordje|Jovanovic
+Ђорђе|Јовановић|Đorđe|Jovanović
+Đorđe|Jovanović|Djordje|Jovanovic
+Жељко|Петровић|Zeljko|Petrovic
+Ευάγγελος|Μπέης|Evangelos|Beis
+Anna|von und zu Berg|Anna|Berg
+Anna|Saint-Pierre|Anna|St-Pierre
+Anna|St. John|Anna|Saint John
+Anna|Berg (allergic to nuts)|Anna|Berg
+陳|大文|陈|大文
+渡辺|直美|渡邊|直美
+علی|رضایی|علي|رضايي
+Abdul|Rahman Khan|Abdul Rahman|Khan
+Ali|Reza Karimi|Ali Reza|Karimi
+Maria|Jose Souza|Maria Jose|Souza
+Zeynab|Karimi|Zainab|Karimi
+Lakshmi|Iyer|Laxmi|Iyer
+Sreenivas|Rao|Srinivas|Rao
+Lukas|Kern|Lucas|Kern
+Philipp|Kern|Philip|Kern
+Christof|Kern|Christoph|Kern
+Ralf|Kern|Ralph|Kern
+Yannick|Roy|Yannic|Roy
+Kristian|Dahl|Christian|Dahl
+Sofie|Dahl|Sophie|Dahl
+Fredrik|Dahl|Frederik|Dahl
+István|ifj. Kovács|ifj. Kovács|István
+Berg, Anna|Berg|Anna|Berg
+Anna, M.|Berg|Anna|Berg
+Anna|Berg, Lind|Anna|Berg
+Anna|Berg, neu|Anna|Berg
+Anna|Berg (Dr.)|Anna|Berg
+Anna|Berg (no show)|Anna|Berg
+Anna|Berg (ex Lind)|Anna|Berg
+Anna|Berg (formerly Lind)|Anna|Lind
+Mr.Paul|Roy|Paul|Roy
+Dr.in Anna|Berg|Anna|Berg
+Dato Ahmad|Hassan|Ahmad|Hassan
+Encik Ahmad|Hassan|Ahmad|Hassan
+Bapak Budi|Santoso|Budi|Santoso
+Exmo. Sr. Juan|Costa|Juan|Costa
+王小明先生||小明|王
+Љубица|Николић|Ljubica|Nikolić
+Његош|Џајић|Njegoš|Džajić
+Χαράλαμπος|Ψαράς|Charalampos|Psaras
+Яна|Шмидт|Yana|Schmidt
 """
 WEAK = """
 Marie|Dupont|Marie-Claire|Dupont
@@ -141,6 +222,13 @@ R.|Suresh|Suresh|R
 D. Juan|Gil|Juan|Gil
 Chris|Hale|Christine|Hale
 Pat|Byrne|Patricia|Byrne
+Steph|Hale|Stephanie|Hale
+Gabi|Kern|Gabriele|Kern
+Andi|Kern|Andreas|Kern
+Flo|Kern|Florian|Kern
+Dani|Gil|Daniel|Gil
+Anne|Roy|Anne-Sophie|Roy
+Lê|Minh|Lê|Minh Anh
 """
 NONE = """
 |De heer Bos|Jan|Bos
@@ -148,6 +236,40 @@ NONE = """
 Md|Rahman|Mohammad|Rahman
 """
 AGAINST = """
+Nguyễn Văn|An|Nguyễn Văn|Anh
+Lê|Minh|Lê|An
+佐藤|一郎|佐藤|二郎
+田中|太郎|田中|太一
+이|민준|이|민서
+Alan|Reed the younger|Alan|Reed
+Alan|Reed the elder|Alan|Reed the younger
+Hans|Vogel der Ältere|Hans|Vogel der Jüngere
+István|ifj. Kovács|István|Kovács
+Kovács|István ifj.|Kovács|István
+João|Costa Sobrinho|João|Costa
+Anna mit Tom|Kern|Anna|Kern
+Tom, Sue|Kern|Tom|Kern
+Tom; Sue|Kern|Sue|Kern
+Tom|Kern, Sue Lind|Tom|Kern
+Anna, Tochter|Kern|Anna|Kern
+Harpreet|Singh|Harpreet|Kaur
+Siti|Aminah|Siti|Rahmah
+Nur|Aisyah|Nur|Athirah
+Muhammad|Danish|Mohammad|Haziq
+Abdul|Rahim|Abdul|Karim
+Anna with Tom|Hart|Anna|Hart
+Anna avec Paul|Roy|Anna|Roy
+Juan con Rosa|Gil|Juan|Gil
+Nadja|Kern|Nada|Kern
+Andrea|Kraft|Andreas|Kraft
+Jan|Smith|Jane|Smith
+Aleksandr|Ivanov|Aleksandra|Ivanova
+Karim|Haddad|Karima|Haddad
+Haruki|Mori|Haruka|Mori
+Deepak|Rao|Deepika|Rao
+Herr und Frau|Kern|Uwe|Kern
+Kate on behalf of Leo|Ross|Leo|Ross
+Anna|Berg (mother of Mia)|Anna|Berg
 Marie|Dupont|Marie-Claire|Dubois
 Jean-Pierre|Martin|Jean-Paul|Martin
 Jean|Martin|Jeanne|Martin

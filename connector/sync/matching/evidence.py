@@ -10,9 +10,11 @@ from connector.config.settings import SeveralCandidates
 from connector.model.errors import NeedsReview
 from connector.model.persons import Customer, NewCustomer
 from connector.sync.person.agreement import Agreement, names_agree
-from connector.sync.person.identity import Identity, mailbox, normalise_email, normalise_phone, phone_variants
-from connector.sync.person.names import PersonName, name_key, read_name, words_of
+from connector.sync.person.identity import Identity, mailbox, normalise_email, normalise_phone
+from connector.sync.person.names import PersonName, name_key, read_name
+from connector.sync.person.numbering import phone_variants
 from connector.sync.person.undivided import agrees_with_whole
+from connector.sync.person.words import words_of
 
 CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
 _NAMES = {

@@ -9,7 +9,8 @@ from connector.crms.base import CRM
 from connector.model.errors import Conflict
 from connector.model.persons import Customer
 from connector.sync.matching.evidence import has_email, has_phone, number, same_name
-from connector.sync.person.identity import Identity, phone_variants
+from connector.sync.person.identity import Identity
+from connector.sync.person.numbering import phone_variants
 from connector.sync.repositories import LinksMemory
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import IntEnum
 
-from connector.sync.person.names import Parts, PersonName, couple_words, name_key, read_parts, words_of
+from connector.sync.person.names import Parts, PersonName, couple_words, name_key, read_parts
 from connector.sync.person.spelling import (
     differ_by_gender,
     given_spelling,
@@ -27,7 +27,19 @@ from connector.sync.person.spelling import (
     same_word,
     scripts_of,
 )
-from connector.sync.person.tables import FAMILY, HONORIFICS, KHUN, PARTICLES, SURNAMES, UNISEX
+from connector.sync.person.tables import (
+    BEFORE_NAMES,
+    FAMILY,
+    HAN,
+    HONORIFICS,
+    KHUN,
+    PARTICLES,
+    SURNAMES,
+    UNISEX,
+    VIETNAMESE,
+    VIETNAMESE_MIDDLE,
+)
+from connector.sync.person.words import words_of
 
 #: Katakana to hiragana, one syllable each, 0x60 apart; Arabic letters without vowel and hamza marks, final forms as usual ones.
 _ONE_LETTER = {
@@ -36,6 +48,10 @@ _ONE_LETTER = {
     **dict.fromkeys([0x622, 0x623, 0x625, 0x671], 0x627),
     0x649: 0x64A,
     0x629: 0x647,
+    # Persian letters, as Arabic keyboards write them.
+    0x6CC: 0x64A,
+    0x6A9: 0x643,
+    **{ord(other): ord(group[0]) for group in HAN.split() for other in group[1:]},
 }
 
 
@@ -92,12 +108,15 @@ def _no_common_script(a: Sequence[str], b: Sequence[str]) -> bool:
 
 
 def _swapped_letters(one: Parts, two: Parts) -> bool:
-    """Whether only order and gaps differ, as where "Kim Min Jun" was split as a Western name: "Min-jun Kim"."""
+    """Whether only order, gaps or the place of the split differ: "Kim Min Jun", split as a Western name, and "Min-jun Kim"."""
     words = (*one.given, *one.family, *two.given, *two.family)
     if not all((one.given, one.family, two.given, two.family)) or any(len(word) == 1 for word in words):
         return False
     three = len(one.given) + len(one.family) > 2 or len(two.given) + len(two.family) > 2
-    return three and any(_joined((*x.given, *x.family)) == _joined((*y.family, *y.given)) for x, y in ((one, two), (two, one)))
+    if not three or _salutations_differ(one, two):
+        return False
+    a, b = _joined((*one.given, *one.family)), _joined((*two.given, *two.family))
+    return a == b or a == _joined((*two.family, *two.given)) or _joined((*one.family, *one.given)) == b
 
 
 def _same_text(a: PersonName, b: PersonName) -> bool:
@@ -143,8 +162,15 @@ def _compared(one: Parts, two: Parts) -> Agreement:
     given = _givens(one.given, two.given)
     if _salutations_differ(one, two):
         given = Agreement.AGAINST if _by_initial(one.given, two.given) else min(given, Agreement.WEAK)
-    if family is Agreement.AGAINST and _begin_with_surname(one, two):
-        given = Agreement.AGAINST
+    if given is Agreement.STRONG and _begin_with_surname(one, two):
+        return given if _same_words(one.family, two.family) else min(_givens(one.family, two.family), Agreement.WEAK)
+    return _weighed(one, two, given, family)
+
+
+def _weighed(one: Parts, two: Parts, given: Agreement, family: Agreement) -> Agreement:
+    """Grade two names of which given and family names are graded."""
+    if family is Agreement.AGAINST and (_east_asian(one.given) or _says_little(one.given) or _are_singh_and_kaur(one, two)):
+        return Agreement.AGAINST
     if given is Agreement.AGAINST or family is Agreement.STRONG:
         return given
     if len(one.family) == len(two.family) == 1 and differ_by_gender(one.family[0], two.family[0]):
@@ -155,8 +181,28 @@ def _compared(one: Parts, two: Parts) -> Agreement:
 
 
 def _begin_with_surname(one: Parts, two: Parts) -> bool:
-    """Whether the one word that is equal is a family's surname, in the first field: "Nguyen, Linh" and "Nguyen, Minh"."""
-    return len(one.given) == len(two.given) == 1 and latin(one.given[0]) in SURNAMES
+    """Whether what is equal is a family's surname, in the first field: "Nguyen, Linh" and "Nguyen, Minh"; "Nguyen Van, An"."""
+    if not one.family or not two.family or len(one.given) != len(two.given):
+        return False
+    surname, *middle = one.given
+    if middle:
+        return surname in VIETNAMESE and set(middle) <= VIETNAMESE_MIDDLE
+    return latin(surname) in SURNAMES | VIETNAMESE
+
+
+def _east_asian(words: Sequence[str]) -> bool:
+    """Whether it is Chinese, Japanese or Korean: often the family name, whose bearers are siblings and not one bride."""
+    return bool(scripts_of("".join(words)) & {"CJK", "HANGUL", "HIRAGANA"})
+
+
+def _says_little(given: Sequence[str]) -> bool:
+    """Whether a given name stands before the real one, which is in the other field: Siti Aminah, Mohammed Danish."""
+    return len(given) == 1 and (given[0] in BEFORE_NAMES or same_given(given[0], "mohammed"))
+
+
+def _are_singh_and_kaur(one: Parts, two: Parts) -> bool:
+    """Whether a Sikh man and a woman share a given name, as they may."""
+    return any("singh" in x.family and "kaur" in y.family for x, y in ((one, two), (two, one)))
 
 
 def _across_gender(a: Sequence[str], b: Sequence[str], given: Agreement) -> Agreement:

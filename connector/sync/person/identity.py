@@ -18,10 +18,12 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 from connector.model.bookings import Client
-from connector.sync.person.names import NAMELESS, PersonName, read_name, words_of
+from connector.sync.person.names import NAMELESS, PersonName, read_name
+from connector.sync.person.numbering import one_spelling, parse_phone
 from connector.sync.person.placeholders import is_nobodys_number
 from connector.sync.person.reliability import Reliability, email_reliability, phone_reliability
 from connector.sync.person.repair import INVISIBLE, phone_candidates, repaired_email, without_addresses
+from connector.sync.person.words import words_of
 
 #: Characters; longer values are neither e-mail addresses nor phone numbers.
 MAX_EMAIL = 320
@@ -90,45 +92,16 @@ def normalise_phone(raw: str, country: str | None) -> str | None:
 
 
 def _read_phone(raw: str, country: str | None) -> str | None:
-    number = _parse_phone(raw, country)
+    number = parse_phone(raw, country)
     if number is None or phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
     plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    again = _parse_phone(plain, None)
+    again = parse_phone(plain, None)
     # A surplus trunk prefix (+33 0 0…) survives one reading and not the next: such a number has no one spelling.
     if again is None or phonenumbers.format_number(again, phonenumbers.PhoneNumberFormat.E164) != plain:
         return None
     extension = phonenumbers.normalize_digits_only(number.extension or "")
     return f"{plain};ext={extension}" if extension else plain
-
-
-def _parse_phone(raw: str, country: str | None) -> phonenumbers.PhoneNumber | None:
-    text = raw.strip(INVISIBLE)
-    # Mexico no longer writes the 1 before mobile numbers, and the parser does not take it for part of one.
-    text = re.sub(r"^\+52\s*1(?=(\D*\d){10}$)", "+52", text)
-    try:
-        return phonenumbers.parse(text, country.upper() if country else None)
-    except phonenumbers.NumberParseException:
-        return None
-
-
-def phone_variants(phone: str) -> tuple[str, ...]:
-    """The spellings that one E.164 number has had, itself first: for looking it up where others wrote it.
-
-    Argentina's 9 before mobile numbers is the mobile token in `phonenumbers`. ASSUMPTION, from common knowledge: Mexico's
-    former 1, and the 9 that Brazil's mobile numbers got in front. Other countries' changes are not known here.
-    """
-    if match := re.fullmatch(r"\+55(\d\d)9([6-9]\d{7})", phone):
-        return phone, f"+55{match[1]}{match[2]}"
-    if match := re.fullmatch(r"\+55(\d\d)([6-9]\d{7})", phone):
-        return phone, f"+55{match[1]}9{match[2]}"
-    if match := re.fullmatch(r"\+549(\d{10})", phone):
-        return phone, f"+54{match[1]}"
-    if match := re.fullmatch(r"\+54([1-8]\d{9})", phone):
-        return phone, f"+549{match[1]}"
-    if match := re.fullmatch(r"\+52([2-9]\d{9})", phone):
-        return phone, f"+521{match[1]}"
-    return (phone,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +188,7 @@ class Identity:
 
 def phone_key(phone: str) -> str:
     """The digest of an E.164 number without its extension; one for all spellings that the number has had."""
-    return _digest("phone", _one_spelling(phone.partition(";")[0]))
-
-
-def _one_spelling(phone: str) -> str:
-    """The same text for all spellings of a number; the number itself where it has had one only."""
-    return min(phone_variants(phone), key=lambda variant: (len(variant), variant))
+    return _digest("phone", one_spelling(phone.partition(";")[0]))
 
 
 def identify(

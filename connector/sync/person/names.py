@@ -10,6 +10,8 @@ from functools import lru_cache
 from nameparser import Lexicon
 from nameparser import parse as parse_name
 
+from connector.sync.person.beside import are_both_addressed, is_couple, lists_another, names_another
+from connector.sync.person.generations import is_written_as_generation, read_generation
 from connector.sync.person.spelling import joined_servant, same_given
 from connector.sync.person.tables import (
     ADDRESS_WITH_DOT,
@@ -19,47 +21,33 @@ from connector.sync.person.tables import (
     CHILDREN,
     COMPANY,
     FAMILY,
-    FOR,
     GENERATIONS,
-    GENERATIONS_ALSO_NAMES,
     JOINING,
     JOINING_SURNAMES,
     MAIDEN,
     MENS_NAMES,
     NO_GIVEN,
-    OF,
     PARTICLES,
-    RELATIVES,
     REMARKS,
+    REMARKS_BEGIN,
     SALUTATIONS,
     TITLES,
+    TITLES_WITH_DOT,
     VIETNAMESE,
     VIETNAMESE_MIDDLE,
 )
+from connector.sync.person.words import JOINERS, words_of
 
 #: Characters; what is longer is cut.
 MAX_NAME = 200
 
 # fmt: off
-#: Zero-width characters that belong to the spelling of Persian and Indic names.
-_JOINERS = "\u200c\u200d"
-_APOSTROPHES = dict.fromkeys(map(ord, "'\u2019\u2018\u02bc\u02bb`\u00b4\uff07"))
-#: Letters that no Unicode decomposition reduces to their plain form.
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
-#: Accents of Latin, Greek and Cyrillic only: elsewhere (Devanagari, kana) a mark makes another letter.
-_ACCENTS = re.compile("[\u0300-\u036f]")
 # fmt: on
 #: A nickname in quotes inside a name; an apostrophe is a letter of the name.
 _QUOTED = re.compile('(?<=\\s)["\u201c\u201e\u201f\u00ab]([^"\u201c\u201d\u00ab\u00bb]+)["\u201c\u201d\u00bb](?=\\s|$)')
 _BRACKETS = re.compile(r"[(\[{（]([^)\]}）]*)[)\]}）]?")
-_COUPLE = re.compile(r"\s*[&+/]\s*")
-#: Czech and Slovak "and", between two names with a capital letter: "Jan a Anna", but not "Maria A Silva".
-_CZECH_AND = re.compile(r"[^\W\d_]{2,} a [^\W\d_a-z]\w")
-_CARE_OF = re.compile(r"\b([cbsdwh])\s*/\s*o\b", re.IGNORECASE)
-_POSSESSIVE = re.compile(r"(?<=\w)['\u2019]s\s+\w", re.IGNORECASE)
-_RELATIVE_OF = re.compile(rf"\b(?:{RELATIVES})\s+(?:{OF})\b")
-#: How many come, as people note it behind a name: "x2", "+1".
-_PARTY = re.compile(r"(?<=\s)(?:[x×]\s?\d\d?|\d\d?\s?[x×]|\+\s?\d\d?)\s*$", re.IGNORECASE)
+#: "Mr.Paul"; not "Dott.ssa".
+_STUCK = re.compile(r"\.(?=[A-Z][a-z])")
 _NOT_APPLICABLE = re.compile(r"^\W*n\s?/\s?a\W*$", re.IGNORECASE)
 
 
@@ -125,7 +113,7 @@ def _tidy(raw: str) -> str:
 
 def _tidy_any(raw: str) -> str:
     spaced = "".join(" " if c.isspace() else c for c in raw[: 4 * MAX_NAME])
-    visible = "".join(c for c in spaced if c in _JOINERS or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+    visible = "".join(c for c in spaced if c in JOINERS or unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
     words = [word for word in unicodedata.normalize("NFC", visible).split() if not _is_address(word)]
     text = " ".join(words)[:MAX_NAME].rstrip()
     return text if any(c.isalnum() for c in text) else ""
@@ -194,26 +182,14 @@ def _is_leading_title(word: str, following: list[str]) -> bool:
     if plain in ADDRESS_WITH_DOT:
         # French: "M. Dupont" is Mr Dupont, and no initial.
         return word.endswith(".") and len(following) == 1
-    return plain in TITLES or (plain in SALUTATIONS and (plain not in ALSO_NAMES or word.endswith(".")))
+    if plain in TITLES or (plain in TITLES_WITH_DOT and word.endswith(".")):
+        return True
+    return plain in SALUTATIONS and (plain not in ALSO_NAMES or word.endswith("."))
 
 
 def name_key(name: PersonName) -> str:
     """Return the name without case, accents, punctuation and order of words; "" for a blank name."""
     return " ".join(sorted(words_of(f"{name.first} {name.last}")))
-
-
-@lru_cache(maxsize=8192)
-def _words_of(text: str) -> tuple[str, ...]:
-    folded = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES).casefold().translate(_APOSTROPHES)).casefold()
-    # Composed again, so that Korean syllables and kana are one character each.
-    plain = unicodedata.normalize("NFC", _ACCENTS.sub("", folded).translate(_PLAIN))
-    letters = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in plain if c not in _JOINERS)
-    return tuple(letters.split())
-
-
-def words_of(text: str) -> list[str]:
-    """The words that are compared: without case, accents and punctuation."""
-    return list(_words_of(text))
 
 
 @lru_cache(maxsize=8192)
@@ -223,21 +199,23 @@ def read_parts(name: PersonName) -> Parts:
     last, in_last = _without_brackets(name.last)
     given, others = _given(first)
     beside, generation, maiden = _from_brackets([*in_first, *in_last], [*given, *words_of(last)])
-    beside = beside or others or _names_another(last) or _is_couple(last, JOINING_SURNAMES) or _are_both_addressed(last)
+    beside = beside or others or names_another(last) or is_couple(last, JOINING_SURNAMES) or are_both_addressed(last)
     beside = beside or (bool(given) and set(given) <= CHILDREN)
+    beside = beside or lists_another(first, last)
     family = words_of(last)
     company = bool(FAMILY & {*given, *family}) or _is_company(given, family)
     salutation_1, given = _salutation(first, given)
     salutation_2, family = _salutation(last, family, alone=not given)
     salutation_3, given = _address_behind(given)
-    given, generation_1 = _generation(given, others=family) if _is_written_as_generation(first) else (given, "")
-    family, generation_2 = _generation(family, others=given)
+    given, generation_1 = read_generation(given, others=family) if is_written_as_generation(first) else (given, "")
+    family, generation_2 = read_generation(family, others=given)
     # "Na" is a Chinese name, "NA" and "n/a" say that there is none.
     if given and name.first.strip() != "Na" and ("".join(given) in NO_GIVEN or all(word in NO_GIVEN for word in given)):
         given = []
     salutation = salutation_1 or salutation_2 or salutation_3
     # "Mrs John Smith" names her husband.
     beside = beside or (salutation == "f" and bool(MENS_NAMES & {*(given or family[:-1])[:1]}))
+    given, family = _once(given, family)
     core, earlier = _maiden([word for word in family if word not in PARTICLES] or family)
     return Parts(
         given=tuple(joined_servant(given)),
@@ -249,6 +227,17 @@ def read_parts(name: PersonName) -> Parts:
         maiden=(*maiden, *earlier),
         surname="".join(family),
     )
+
+
+def _once(given: list[str], family: list[str]) -> tuple[list[str], list[str]]:
+    """The words of each field, where the first one holds all of the name: "Anna Berg" beside "Berg" or "Anna Berg"."""
+    if given == family and len(given) > 1:
+        return [], family
+    if family and len(given) > len(family) and given[-len(family) :] == family:
+        return given[: -len(family)], family
+    if family and len(given) > len(family) and given[: len(family)] == family:
+        return given[len(family) :], family
+    return given, family
 
 
 def _without_brackets(text: str) -> tuple[str, list[str]]:
@@ -267,58 +256,30 @@ def _from_brackets(contents: list[str], name: list[str]) -> tuple[bool, str, tup
             generation = GENERATIONS[words[0]]
         elif words[0] in MAIDEN and len(words) > 1:
             maiden = tuple(words[1:])
+        elif words[0] in REMARKS_BEGIN and not names_another(content):
+            continue
         elif len(words) == 1 and any(same_given(words[0], word) for word in name):
             # "Robert (Bob)": a nickname of the same person.
             continue
-        elif _names_another(content) or not (set(words) <= REMARKS | set(SALUTATIONS) or all(w.isdigit() for w in words)):
+        elif names_another(content) or not (
+            set(words) <= REMARKS | TITLES | set(SALUTATIONS) or all(w.isdigit() for w in words)
+        ):
             beside = True
     return beside, generation, maiden
 
 
 def _given(first: str) -> tuple[list[str], bool]:
     """The words of the given name, and whether another person is named beside it."""
-    return words_of(first), _NOT_APPLICABLE.match(first) is None and (_names_another(first) or _is_couple(first, JOINING))
-
-
-def _names_another(text: str) -> bool:
-    words = words_of(text)
-    return (
-        _CARE_OF.search(text) is not None
-        or _POSSESSIVE.search(text) is not None
-        or _PARTY.search(text) is not None
-        or _RELATIVE_OF.search(" ".join(words)) is not None
-        or any(word in FOR for word in words[1:-1])
-        # "Per" begins a name in Scandinavia.
-        or (len(words) > 1 and words[0] in FOR - {"per"})
-    )
-
-
-def _is_couple(text: str, joining: frozenset[str]) -> bool:
-    sides = [words_of(side) for side in _COUPLE.split(text)]
-    if len(sides) > 1 and all(sides):
-        return True
-    if _CZECH_AND.search(text):
-        return True
-    words = words_of(text)
-    return any(word in joining for word in words[1:-1])
-
-
-def _are_both_addressed(text: str) -> bool:
-    """Tell "Dhr. en mevr. Bos", two people, from "Costa e Silva"."""
-    words = words_of(text.replace(".", ""))
-    return any(
-        words[place] in JOINING and words[place - 1] in SALUTATIONS and words[place + 1] in SALUTATIONS
-        for place in range(1, len(words) - 1)
-    )
+    return words_of(first), _NOT_APPLICABLE.match(first) is None and (names_another(first) or is_couple(first, JOINING))
 
 
 def couple_words(name: PersonName) -> frozenset[str]:
     """The words of a couple's name, to be compared in any order; empty for every other name."""
     first, last = name.first, name.last
     text = f"{first} {last}"
-    if _names_another(first) or _names_another(last) or _BRACKETS.search(text):
+    if names_another(first) or names_another(last) or _BRACKETS.search(text):
         return frozenset()
-    if not (_is_couple(first, JOINING) or _is_couple(last, JOINING_SURNAMES) or _are_both_addressed(last)):
+    if not (is_couple(first, JOINING) or is_couple(last, JOINING_SURNAMES) or are_both_addressed(last)):
         return frozenset()
     return frozenset(words_of(text)) - JOINING
 
@@ -335,7 +296,7 @@ def _salutation(text: str, words: list[str], *, alone: bool = True) -> tuple[str
 
     `alone`: no given name stands in another field, so that "De heer Bos" is Mr Bos and not a surname of three words.
     """
-    said, raw = "", text.split()
+    said, raw = "", _STUCK.sub(". ", text).split()
     if alone and words[:2] == ["de", "heer"]:
         said, words, raw = "m", words[2:], raw[2:]
     while words and raw:
@@ -350,7 +311,7 @@ def _salutation(text: str, words: list[str], *, alone: bool = True) -> tuple[str
             said = ADDRESS_WITH_DOT[plain]
         elif plain in SALUTATIONS and (plain not in ALSO_NAMES or len(words) > 1 or word.endswith(".")):
             said = SALUTATIONS[plain] or said
-        elif plain not in TITLES:
+        elif plain not in TITLES and not (plain in TITLES_WITH_DOT and word.endswith(".")):
             break
         words, raw = words[len(parts) :], raw[1:]
     return said, words
@@ -361,25 +322,6 @@ def _address_behind(given: list[str]) -> tuple[str, list[str]]:
     if len(given) > 1 and given[-1] in BEHIND:
         return BEHIND[given[-1]], given[:-1]
     return "", given
-
-
-def _is_written_as_generation(first: str) -> bool:
-    """Tell "Hans jun." from "Min Jun" and "Ye-Jun", which are Korean given names."""
-    words = first.split()
-    last = words[-1] if words else ""
-    if not last.lower().endswith(("jun", "sen")):
-        return True
-    return last.islower() and len(words) > 1 and not words[0].islower()
-
-
-def _generation(words: list[str], *, others: list[str]) -> tuple[list[str], str]:
-    """The words without a generation at their end, and the generation."""
-    if not words or words[-1] not in GENERATIONS:
-        return words, ""
-    alone = len(words) == 1
-    if alone and (not others or words[-1] in GENERATIONS_ALSO_NAMES):
-        return words, ""
-    return words[:-1], GENERATIONS[words[-1]]
 
 
 def _maiden(words: list[str]) -> tuple[list[str], tuple[str, ...]]:

@@ -17,7 +17,7 @@ _MAIL = (
 #: "no e-mail" in one word, in the order of the languages: English, German, French, Spanish, Portuguese, Italian, Dutch, Nordic,
 #: Polish; perhaps with "given" or the like behind it.
 _WITHOUT = (
-    r"(?:no|notan?|without|hasno|havenot?|hasnt|nothave|kein|keine|ohne|sans|pas|pasde?|aucune?|sin|notiene|sem|naotem|senza|nonha|"
+    r"(?:no|notan?|without|hasno|havenot?|hasnt|nothave|kein|keine|ohne|sans|pas|pasde?|aucune?|sin|notiene|seme?|naotem|senza|nonha|"
     r"geen|zonder|ingen|inget|uten|uden|utan|ei|brak|bez)"
 )
 _NO_MAIL = re.compile(rf"{_WITHOUT}{_MAIL}(?:given|provided|available|supplied|known|yet|onfile|listed)?|(?:sans|pas|pasde)mel")
@@ -32,6 +32,8 @@ _ANYWHERE = frozenset({
     "fakeemail", "dummy", "dummymail", "dummyemail", "test", "testing", "asdf", "qwerty", "xxx", "aaa", "xxxx", "aaaa",
     "walkin", "walkins", "walkincustomer", "walkinclient", "walkinguest", "unbekannt", "keine", "inconnu", "inconnue",
     "aucun", "aucune", "desconocido", "desconocida", "ninguno", "ninguna", "notiene", "desconhecido", "desconhecida",
+    "notengo", "noaplica", "noapplica", "nieposiada", "nincs", "nemam", "undefined", "noname", "laufkunde", "laufkundschaft",
+    "clientdepassage", "placeholder", "bademail",
     "naotem", "sconosciuto", "sconosciuta", "nessuno", "nessuna", "nonha", "onbekend", "ukendt", "ukjent", "okand",
 })
 #: Local parts that may be somebody's mailbox at a real domain: they are nobody's only at a domain that is nobody's too, or that
@@ -40,6 +42,8 @@ _BESIDE_NOBODY = frozenset({
     "a", "x", "xx", "abc", "xyz", "mail", "email", "client", "customer", "guest", "no", "na", "tester", "nope", "nothing",
     "info", "admin", "blank", "empty", "void", "someone", "somebody", "anyone", "tbd", "tba", "tbc", "todo", "temp",
     "default", "placeholder", "sample", "foo", "user", "example", "name", "your", "yourname", "youremail", "asd", "asdasd",
+    "gdpr", "false", "nein", "non", "noway", "refuse", "private", "privat", "kunde", "gast", "passage", "cliente", "invite",
+    "leer", "brak", "nema", "yok", "net", "niet", "nincsen", "laufkundin", "visitor", "patient", "member",
     "qwe", "zzz", "refused", "declined", "kein", "ohne", "sans", "pas", "geen", "ingen", "inget", "sin", "sem", "senza",
 })
 #: Domains, without what follows the dot, that are nobody's beside such a local part. Some are real providers and firms.
@@ -90,7 +94,7 @@ def _says_none(word: str, words: frozenset[str]) -> bool:
 
 def _is_junk(word: str, name: str) -> bool:
     """Whether both parts are keys that were hit to get past a form: "aa@aa.aa", "1@1.com", "123@123.com", "a@b.c"."""
-    if word == name and word.isdigit():
+    if word.isdigit() and (word == name or len(word) < _SHORTEST.get(f"{name}.com", 0)):
         return True
     both_repeat = len(set(word)) == 1 and len(set(name)) == 1
     return both_repeat and (word[0] == name[0] or len(word) == len(name) == 1)

@@ -38,6 +38,11 @@ def phone_reliability(phone: str, shared_phones: Collection[str] = ()) -> Reliab
     except phonenumbers.NumberParseException:
         return Reliability.PLACEHOLDER
     national = phonenumbers.national_significant_number(number)
-    if is_nobodys_number(national) or (number.country_code == 1 and len(set(national[-7:])) == 1):
+    if is_nobodys_number(national) or (number.country_code == 1 and _is_nobodys_american(national)):
         return Reliability.PLACEHOLDER
     return Reliability.SHARED if plain in shared_phones else Reliability.IDENTIFIES
+
+
+def _is_nobodys_american(national: str) -> bool:
+    """Whether a number of North America repeats one digit, or has an area or exchange that cannot be: "514-123-4567"."""
+    return len(set(national[-7:])) == 1 or (len(national) == 10 and (national[0] in "01" or national[3] in "01"))

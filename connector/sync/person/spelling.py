@@ -18,7 +18,7 @@ _LATIN = str.maketrans({
     "а": "a", "б": "b", "в": "v", "г": "g", "ґ": "g", "д": "d", "е": "e", "ё": "e", "є": "ie", "ж": "zh", "з": "z", "и": "i",
     "і": "i", "ї": "i", "й": "i", "к": "k", "л": "l", "м": "m", "н": "n", "о": "o", "п": "p", "р": "r", "с": "s", "т": "t",
     "у": "u", "ф": "f", "х": "kh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "shch", "ъ": "", "ы": "y", "ь": "", "э": "e",
-    "ю": "yu", "я": "ya",
+    "ю": "yu", "я": "ya", "ђ": "dj", "ј": "j", "љ": "lj", "њ": "nj", "ћ": "c", "џ": "dz",
     "α": "a", "β": "v", "γ": "g", "δ": "d", "ε": "e", "ζ": "z", "η": "i", "θ": "th", "ι": "i", "κ": "k", "λ": "l", "μ": "m",
     "ν": "n", "ξ": "x", "ο": "o", "π": "p", "ρ": "r", "σ": "s", "ς": "s", "τ": "t", "υ": "y", "φ": "f", "χ": "ch", "ψ": "ps",
     "ω": "o",
@@ -26,12 +26,16 @@ _LATIN = str.maketrans({
 # fmt: on
 #: Scripts that are compared with each other: as `latin` writes them, and katakana as hiragana.
 _COMPARED_AS = {"CYRILLIC": "LATIN", "GREEK": "LATIN", "KATAKANA": "HIRAGANA", "KATAKANA-HIRAGANA": "HIRAGANA"}
-_GREEK_PAIRS = (("ου", "ou"), ("μπ", "b"), ("ντ", "nt"), ("αυ", "av"), ("ευ", "ef"))
+_GREEK_PAIRS = (("ου", "ou"), ("ντ", "nt"), ("γγ", "ng"), ("αυ", "av"))
+#: "ευ" before a vowel or a voiced consonant is "ev", otherwise "ef".
+_GREEK_EV = re.compile("ευ(?=[αεηιοωβγδζλμνρ])")
 _SOUNDS = str.maketrans({"c": "k", "y": "i", "j": "i", "z": "s", "w": "v", "h": None})
 _OTHER_SCRIPT = re.compile("[\u0370-\u03ff\u0400-\u04ff]")
 #: "ä" and "ae"; not at the end (Joe and Jo are a man and a woman), before a vowel (Joey, Joy), nor in Michael and Michal, Noel,
 #: Samuel.
 _UMLAUT = re.compile(r"(?<=[a-z])([aou])e(?=[b-df-hj-np-tv-xz])(?!l$)|^([aou])e(?=[a-z]{2})(?!l$)")
+#: Đorđe and Djordje: the bar of đ is gone already. Not Nadja and Nada.
+_DJ = re.compile("dj(?=[eo])")
 #: "Servant of …": Abd al-Rahman, Abdulrahman, Abdurrahman.
 _ABD = re.compile(r"^abd[aeiou]+(?:l|([a-z])(?=\1))(?=\w{2})")
 _SERVANT = frozenset({"abd", "abdul", "abdel", "abdal", "abdoul"})
@@ -54,6 +58,8 @@ def latin(word: str) -> str:
         return word
     for pair, letters in _GREEK_PAIRS:
         word = word.replace(pair, letters)
+    word = f"b{word[2:]}" if word.startswith("μπ") else word.replace("μπ", "mp")
+    word = _GREEK_EV.sub("ev", word).replace("ευ", "ef")
     return word.translate(_LATIN)
 
 
@@ -66,8 +72,8 @@ def scripts_of(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=8192)
 def plain_spelling(word: str) -> str:
-    """One spelling for "ä" and "ae", "ø" and "oe", "å" and "aa"; accents are gone already."""
-    return _UMLAUT.sub(lambda match: match[1] or match[2], word.replace("aa", "a"))
+    """One spelling for "ä" and "ae", "ø" and "oe", "å" and "aa", "đe" and "dje"; accents are gone already."""
+    return _UMLAUT.sub(lambda match: match[1] or match[2], _DJ.sub("d", word.replace("aa", "a")))
 
 
 @lru_cache(maxsize=8192)
@@ -121,7 +127,9 @@ def _are_of_two_alphabets(x: str, y: str) -> bool:
 @lru_cache(maxsize=8192)
 def _loose(word: str) -> str:
     """What is left where countries romanise differently: i and y (и is either), kh and h, ie and e."""
-    letters = re.sub("[jy]", "i", latin(word)).replace("kh", "h").replace("ie", "e")
+    letters = re.sub("[jy]", "i", plain_spelling(latin(word))).replace("kh", "h").replace("ie", "e")
+    for sound, letter in (("sch", "s"), ("sh", "s"), ("zh", "z"), ("ch", "c"), ("ts", "c")):
+        letters = letters.replace(sound, letter)
     return re.sub(r"(.)\1+", r"\1", letters)
 
 

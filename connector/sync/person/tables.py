@@ -20,6 +20,9 @@ SALUTATIONS = {
     "dna": "f", "d\u00f1a": "f", "sigg": "m",
     "\u03ba\u03bf\u03c3": "m", "\u03ba\u03b1": "f", "\u03ba\u03c5\u03c1\u03b9\u03bf\u03c3": "m",
     "\u03ba\u03c5\u03c1\u03b9\u03b1": "f",
+    "maitre": "", "captain": "", "rabbi": "", "sheikh": "", "shaikh": "", "sheik": "",
+    "encik": "m", "bapak": "m", "puan": "f", "ibu": "f", "khun": "", "exmo": "", "exma": "",
+    "haji": "", "hajji": "", "hadji": "", "alhaji": "",
     "гн": "m", "гжа": "f", "господин": "m", "госпожа": "f", "пан": "m", "пані": "f",
 }
 #: One letter that addresses somebody where a dot follows, and otherwise is an initial. "κ" is Greek.
@@ -28,25 +31,40 @@ ADDRESS_WITH_DOT = {"m": "m", "\u03ba": "m"}
 BEHIND = {"bey": "m", "hanim": "f"}
 #: "Khun", the form of address before a Thai name, written without a gap.
 KHUN = "\u0e04\u0e38\u0e13"
-#: Forms of address at the end of a name written without gaps (Japanese, Korean).
-HONORIFICS = ("\u69d8", "\u3055\u3093", "\u3055\u307e", "\ub2d8", "\uc528")
+#: Forms of address at the end of a name written without gaps (Japanese, Korean, Chinese).
+HONORIFICS = (
+    "\u69d8", "\u3055\u3093", "\u3055\u307e", "\ub2d8", "\uc528", "\u5148\u751f", "\u5973\u58eb", "\u5c0f\u59d0",
+)
 #: Salutations that are given names or surnames of their own; they count only where another word of the name follows.
-ALSO_NAMES = frozenset({"don", "dona", "fr", "pan", "mx", "sir", "miss", "sig", "bay", "bayan", "mej", "dna", "sayin", "пан"})
+ALSO_NAMES = frozenset({
+    "don", "dona", "fr", "pan", "mx", "sir", "miss", "sig", "bay", "bayan", "mej", "dna", "sayin", "пан",
+    "encik", "bapak", "puan", "ibu", "khun", "maitre", "captain", "rabbi", "sheikh", "shaikh", "sheik",
+    "haji", "hajji", "hadji", "alhaji",
+})
 #: Professional titles: they say nothing of who it is.
 TITLES = frozenset({
     "dr", "drs", "prof", "professor", "ing", "dipl", "mag", "med", "dott", "dottssa", "dra", "dipling", "phd", "md",
+    "maga", "drin", "kfm", "univ", "univprof", "diplkfm", "profa", "arq", "dato", "datuk", "ustaz", "ustadz",
+    "mudr", "mddr", "mvdr", "judr", "rndr", "phdr", "paeddr", "mgr", "avv", "lic", "rev", "revd", "reverend", "capt",
 })
+#: Titles that are short forms of names, or words of other languages, where no dot follows.
+TITLES_WITH_DOT = frozenset({"me", "col", "hon", "maj", "lt", "sgt", "gen", "arch", "bc", "ir", "eng"})
 #: What tells a child from a parent of the same name.
 GENERATIONS = {
     "jr": "jr", "jnr": "jr", "jun": "jr", "junior": "jr", "sr": "sr", "snr": "sr", "sen": "sr", "senior": "sr",
     "ml": "jr", "mladsi": "jr", "mlodszy": "jr", "st": "sr", "starsi": "sr", "starszy": "sr",
     "ii": "2", "iii": "3", "iv": "4", "2nd": "2", "3rd": "3", "4th": "4", "2": "2", "3": "3", "2e": "2", "3e": "3",
+    "younger": "jr", "elder": "sr", "jungere": "jr", "juengere": "jr", "altere": "sr", "aeltere": "sr",
+    "ifj": "jr", "ifjabb": "jr", "idosb": "sr", "sobrinho": "nephew",
     "fils": "jr", "filho": "jr", "hijo": "jr", "figlio": "jr", "neto": "3", "pere": "sr", "padre": "sr", "pai": "sr",
 }
 #: Generations that are given names or surnames too; they count only as the last word behind another one, or in brackets.
 GENERATIONS_ALSO_NAMES = frozenset({
     "junior", "senior", "sen", "jun", "fils", "filho", "hijo", "figlio", "neto", "pere", "padre", "pai",
+    "younger", "elder", "sobrinho",
 })
+#: Generations that stand in front of a name (Hungarian).
+GENERATIONS_IN_FRONT = frozenset({"ifj", "ifjabb", "idosb"})
 #: Ignored inside a surname of several words. "le", "do", "al", "ben" are missing: they are names of their own too.
 PARTICLES = frozenset({
     "van", "von", "vom", "der", "den", "de", "del", "della", "di", "da", "dos", "das", "du", "la", "zu", "zum", "zur", "ter",
@@ -54,7 +72,8 @@ PARTICLES = frozenset({
 })
 #: Between the given names of two people.
 JOINING = frozenset({
-    "and", "et", "und", "y", "e", "en", "og", "och", "u", "i", "plus", "ve", "ja", "\u03ba\u03b1\u03b9", "и", "і", "та",
+    "and", "et", "und", "y", "e", "en", "og", "och", "u", "i", "plus", "ve", "ja", "with", "mit", "avec", "con", "met",
+    "\u03ba\u03b1\u03b9", "и", "і", "та",
 })
 #: Of those, the ones that do not also join two surnames of one person ("Ortega y Gasset", "Costa e Silva").
 JOINING_SURNAMES = frozenset({"and", "et", "und", "og", "och", "plus"})
@@ -74,8 +93,16 @@ REMARKS = frozenset({
     "neu", "privat", "arbeit", "kunde", "kundin", "nouveau", "nouvelle", "travail", "cliente", "nuevo", "nueva", "ok",
     "mr", "mrs", "ms", "m", "f", "she", "her", "he", "him", "they", "them", "allergy", "allergic", "staff",
 })
+#: Words with which a longer remark in brackets begins.
+REMARKS_BEGIN = frozenset({
+    "allergic", "allergy", "allergies", "allergisch", "allergique", "alergica", "alergico", "no", "do", "prefers", "dont",
+})
 #: A surname before marriage, in brackets or behind the name.
-MAIDEN = frozenset({"nee", "ne", "geb", "geborene", "born", "nata", "fodd", "f"})
+MAIDEN = frozenset({
+    "nee", "ne", "geb", "geborene", "born", "nata", "fodd", "f", "ex", "formerly", "previously", "fruher", "vormals", "roz",
+})
+#: Given names that many members of a family have in front of the one by which they go, besides the forms of Mohammed.
+BEFORE_NAMES = frozenset({"md", "mohd", "mst", "siti", "nur", "nurul", "abdul", "syed", "sayed"})
 #: Legal forms at the end of a company's name, and words that only companies have.
 COMPANY = frozenset({
     "ltd", "limited", "llc", "inc", "corp", "corporation", "plc", "gmbh", "ug", "kg", "ohg", "ev", "sarl", "sas", "eurl", "srl",
@@ -147,7 +174,24 @@ georgios giorgos yiorgos yorgos; ioannis giannis yannis yiannis; konstantinos ko
 dimitris; nikolaos nikos; vasilios vasilis vasileios vassilis; aikaterini katerina; athanasios thanasis; evangelos
 vangelis; panagiotis panos; yitzhak itzhak isaac yitzchak itzik; yosef yossef yosi yossi; chaim haim
 hayim; yaakov yakov yaacov; moshe moishe; janek jan; jakub kuba; anna ania; joanna asia; magdalena magda; stanislaw
-staszek; zofia zosia; barbara basia; krzysztof krzysiek; jiri jirka; josef pepa; jan honza; katerina katka
+staszek; zofia zosia; barbara basia; krzysztof krzysiek; jiri jirka; josef pepa; jan honza; katerina katka;
+amanda mandy; abigail abby; stephanie steph steffi stefanie stephie; stephen steph; gabriele gabi gaby; gabriela gabi gaby;
+gabrielle gabi gaby; gabriel gabi; ursula uschi ulla; monika moni; monica moni; susanne susi; cornelia conny; tobias tobi;
+sebastian basti seb; sebastien seb; florian flo; florence flo; matthias mathias matze; andreas andi; andrea andi; wolfgang
+wolfi;
+emmanuel manu; emmanuelle manu; manuel manu; manuela manu; frederic fred; frederique fred; nicolas nico; veronique vero;
+isabelle isa; isabel isa; isabella isa; pilar pili; guadalupe lupe lupita; mercedes merche; fernando nando; guillermo memo
+guille;
+javier javi xavier; alejandro alex ale; alejandra alex ale; santiago santi; eduardo edu; daniel dani; daniela dani; danielle
+dani;
+jose ze; francisco chico xico; antonino nino; antonio tonino; vincenzo enzo; lorenzo enzo; piotr piotrek; krystyna krysia;
+elena lena; helena lena; fyodor fedor fiodor; yevhen yevgen; zainab zeynab; lakshmi laxmi; srinivas sreenivas shrinivas; jorge
+jordi;
+lukas lucas; ralf ralph; christian kristian; sofie sophie; frederik fredrik; christoph christof kristof; yannick yannic yanick;
+jannik yannik; philipp philip filip; gunther gunter; nathalie natalie; mathieu matthieu; walther walter; tomas thomas; marta
+martha;
+erika erica; karin carin; klaus claus; konrad conrad; jakob jacob; rudolf rudolph; josephine josefine; katrin kathrin catrin;
+judith judit; niklas niclas; oskar oscar; evangelos vangelis evaggelos
 """
 #: Given names that only men have in the markets where a wife is addressed by her husband's: "Mrs John Smith".
 MENS_NAMES = frozenset({
@@ -160,8 +204,16 @@ MENS_NAMES = frozenset({
 #: Forms that a man and a woman of one household may share: beside another form of the name, they are weak evidence.
 UNISEX = frozenset({
     "alex", "sandy", "chris", "sam", "sammy", "pat", "willy", "terry", "tony", "toni", "jamie", "nicky", "jo",
-    "sasha", "zhenya", "wally", "nour", "noor", "nur", "micha",
+    "sasha", "zhenya", "wally", "nour", "noor", "nur", "micha", "steph", "gabi", "gaby", "flo", "andi", "manu", "fred",
+    "dani", "ale",
 })
+#: One character in the spellings that regions use for it (traditional, simplified, Japanese): all of a word count as its first.
+HAN = (
+    "陈陳 张張 刘劉 杨楊 黄黃 赵趙 吴吳 孙孫 马馬 许許 郑鄭 谢謝 韩韓 冯馮 邓鄧 萧蕭肖 叶葉 苏蘇 吕呂 卢盧 蒋蔣 贾賈 "
+    "钱錢 汤湯 赖賴 罗羅 顾顧 龙龍竜 万萬 严嚴厳 庄莊 谭譚 陆陸 钟鍾鐘 伟偉 丽麗 华華 国國 强強 军軍 杰傑 红紅 凤鳳 "
+    "兰蘭 云雲 荣榮栄 庆慶 贵貴 宝寶 辉輝 鹏鵬 飞飛 晓曉 惠恵惠 泽澤沢 桜櫻 广廣広 浜濱 高髙 崎﨑 辺邊邉 真眞 德徳 "
+    "斋斎齋 滨濵 渊淵 关関關 冈岡 岛島嶋 丰豊豐 实実實"
+)
 #: Different given names that look like misspellings of each other; no word stands in two lines.
 LOOK_ALIKE = """
 michael michal; christian christin; kristian kristin kristen; marian marion marlon; florian florin; sabina sabrina; marina

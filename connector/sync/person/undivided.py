@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from connector.sync.person.agreement import Agreement, names_agree
-from connector.sync.person.names import Parts, PersonName, read_name, read_parts, words_of
+from connector.sync.person.names import Parts, PersonName, read_name, read_parts
 from connector.sync.person.spelling import plain_spelling
 from connector.sync.person.tables import HONORIFICS, PARTICLES
+from connector.sync.person.words import words_of
 
 #: Words of a name up to which every division is tried.
 MOST_WORDS = 12

@@ -7,6 +7,9 @@ import pytest
 from connector.sync.person.reliability import Reliability, email_reliability
 
 NOBODYS = """
+notengo@gmail.com noaplica@gmail.com nieposiada@gmail.com semeemail@gmail.com nincs@email.hu nemam@email.cz undefined@gmail.com
+undefined@undefined.com laufkundschaft@salon.de clientdepassage@salon.fr placeholder@salon.com 123@gmail.com 1234@gmail.com
+gdpr@gdpr.com kunde@kunde.de gast@gast.de cliente@cliente.es nein@nein.de non@non.fr leer@leer.de nema@mail.hr yok@mail.com
     no@no.com none@none.com no@none.com unknown@unknown.com na@na.com none@gmail.com noemail@gmail.com no.email@gmail.com
     no.mail@mail.com nomail@nomail.nl john.smith.7195552345@noemail.com noemailaddress@gmail.com
     no.email.address@gmail.com unknownemail@mail.com emailunknown@mail.com notgiven@gmail.com not.given@shop.com
@@ -32,6 +35,7 @@ NOBODYS = """
 """
 
 SOMEBODYS = """
+123456@gmail.com gast@firma.de kunde.anna@web.de private@firma.de 1234567@qq.com net@firma.ru
     nonesuch@gmail.com anonymousfox@gmail.com a.smith@gmail.com ann@b.com smith@smith.com me@annsmith.com mail@annsmith.de
     info@shop.com contact@smith.fr hello@smith.com nil.turan@gmail.com test.user@x.com tester@smith.com aaron@aaron.com
     ali@ali.com an@an.nl hp@hp.com ab@ab.ch 123456789@qq.com 163@smith.com x.ai@smith.com guest@hotel.com noah@noah.com

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from connector.model.bookings import Client
-from connector.sync.person.identity import identify, normalise_email, normalise_phone, phone_variants
+from connector.sync.person.identity import identify, normalise_email, normalise_phone
+from connector.sync.person.numbering import phone_variants
 from connector.sync.person.reliability import Reliability, email_reliability, phone_reliability
 
 
@@ -88,6 +89,19 @@ def test_both_names_of_one_provider_are_one():
         ("0033612345678", None, "+33612345678"),
         ("+48 512 345 670 lub +48 600 111 222", None, "+48512345670"),
         ("+52 1 55 1234 5678", None, "+525512345678"),
+        ("044 55 1234 5678", "MX", "+525512345678"),
+        ("01 (55) 1234-5678", "MX", "+525512345678"),
+        ("8 050 123-45-67", "UA", "+380501234567"),
+        ("+84 120 123 4567", None, "+84701234567"),
+        ("0169 123 4567", "VN", "+84391234567"),
+        ("+225 07 12 34 56", None, "+2250707123456"),
+        ("05 12 34 56", "CI", "+2250505123456"),
+        ("+225 41 12 34 56", None, "+2250141123456"),
+        ("+229 97 12 34 56", None, "+2290197123456"),
+        ("97 12 34 56", "BJ", "+2290197123456"),
+        ("+237 71 23 45 67", None, "+237671234567"),
+        ("+57 1 345 2211", None, "+576013452211"),
+        ("+225 07 07 12 34 56", None, "+2250707123456"),
         ("555-0123", "CA", None),
         ("call my office", "CA", None),
         ("514-555-0123", None, None),
@@ -99,7 +113,16 @@ def test_a_number_is_found_in_what_stands_around_it(raw, country, expected):
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("+5511987654321", "+551187654321"), ("+5491123456789", "+541123456789"), ("+525512345678", "+5215512345678")],
+    [
+        ("+5511987654321", "+551187654321"),
+        ("+5491123456789", "+541123456789"),
+        ("+525512345678", "+5215512345678"),
+        ("+84701234567", "+841201234567"),
+        ("+2250707123456", "+22507123456"),
+        ("+2290197123456", "+22997123456"),
+        ("+237671234567", "+23771234567"),
+        ("+576013452211", "+5713452211"),
+    ],
 )
 def test_a_number_is_looked_up_in_every_spelling_it_has_had(one, other):
     assert phone_variants(one) == (one, other)
@@ -107,6 +130,7 @@ def test_a_number_is_looked_up_in_every_spelling_it_has_had(one, other):
 
 def test_a_number_with_one_spelling_is_looked_up_once():
     assert phone_variants("+15145550123") == ("+15145550123",)
+    assert phone_variants("+2252720123456") == ("+2252720123456",), "a fixed line in Ivory Coast got other digits"
     assert phone_variants("+551123456789") == ("+551123456789",), "a fixed line in Brazil has no ninth digit"
 
 
