@@ -111,7 +111,7 @@ def _tell(found: Mapping[str, Any], fix: bool) -> None:
         say(f"         → {done}{where}")
     number = found["counts"]["seen"] - found["open"]
     tail = f"; {found['busy']} not compared: their events are in progress" if found["busy"] else ""
-    said = _count(len(found["findings"]), "disagreement") if found["findings"] else "no differences"
+    said = _count(len(found["findings"]), "difference") if found["findings"] else "no differences"
     say(f"{_count(number, 'link')} of {found['source']} compared: {said}{tail}.")
 
 

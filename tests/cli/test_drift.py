@@ -33,7 +33,7 @@ def test_drift_is_shown_repaired_and_gone(place: Place) -> None:
         assert out.splitlines() == [
             f"client {client} → customer {customer}: HubSpot has merged customer {customer} into {survivor}",
             f"         → with --fix: {survivor} is linked and written back",
-            "1 link of stores compared: 1 disagreement.",
+            "1 link of stores compared: 1 difference.",
         ]
         found = place.json("check", "--drift", "stores", "--sample", "5", "--fix")
         assert list(found) == ["source", "busy", "findings", "links", "fix"]

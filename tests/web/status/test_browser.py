@@ -297,6 +297,8 @@ def test_a_person_is_decided_about_behind_the_login(browser: Browser, tmp_path: 
         assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
         assert (boxes[0]["y"] == boxes[1]["y"]) is (width > 400), "side by side where there is room"
         page.get_by_role("link", name="Compare names, addresses and numbers").click()
+        meanings = page.locator(".meanings b").all_inner_texts()
+        assert meanings == page.locator(".choices button").all_inner_texts(), "every button is explained"
         chosen = candidates.filter(has_text=f"Customer {grace}")
         assert "Grace Hopper" in chosen.inner_text()
         assert "against: the names differ" in chosen.inner_text()

@@ -226,6 +226,18 @@ async def test_the_page_of_an_event_says_what_happened_and_what_to_do() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("hint", "led"),
+    [("Choose with `connector review list` and `connector review link|create|dismiss`.", True), ("Decide who it is.", False)],
+)
+async def test_an_event_that_needs_a_decision_leads_to_the_reviews_of_its_client(hint: str, led: bool) -> None:
+    world = World()
+    world.data.events[5] = event_row(5, hint=hint)
+    text = (await look(world, "/status/events/5")).text
+    link = '<a href="/status/reviews?source=stores&amp;client=88213">open reviews of this client</a>'
+    assert (link in text) is led
+
+
 async def test_a_final_event_offers_nothing_that_would_be_refused() -> None:
     world = World()
     world.data.events[5] = event_row(5, state="done", body_kept=0, reason=None, hint=None)
