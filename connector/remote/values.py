@@ -78,6 +78,25 @@ def read_number(value: Any) -> str:
     return str(value) if type(value) is int and 0 <= value < 10**20 else read_text(value)
 
 
+def read_said(value: Any) -> str:
+    """A person's name, address or number in whatever shape it is said: of arrays and objects, all texts in them in one.
+
+    What is said in an unexpected shape is not "not said": it is read, or it is found to be unreadable.
+    """
+    if isinstance(value, list | dict):
+        return read_text(" ".join(_leaves(value, depth=3)))
+    return read_number(value)
+
+
+def _leaves(value: Any, depth: int) -> list[str]:
+    """The texts and numbers in arrays and objects, in their order; those that are nested deeper are left out."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return [text] if (text := read_number(value)) else []
+    return [text for one in value[:20] for text in _leaves(one, depth - 1)] if depth else []
+
+
 def read_time(value: Any, zone: str | None = None) -> datetime | None:
     """An RFC 3339 date-time in UTC; one without an offset is in `zone`, or UTC; None when it is none."""
     if not isinstance(value, str) or len(value) > 64 or not value:

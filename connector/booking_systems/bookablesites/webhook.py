@@ -13,7 +13,7 @@ from connector.booking_systems.bookablesites.settings import BookablesitesSettin
 from connector.booking_systems.bookablesites.values import client_key, digest, read_local, read_status
 from connector.model.bookings import Appointment, Client, Event, Kind, Reading, Status
 from connector.remote.keyed_address import query
-from connector.remote.values import read_text
+from connector.remote.values import read_said
 
 #: `event` in the address → type, kind, and the status it implies. The five are Bookablesites' own; the words are ours.
 EVENTS: dict[str, tuple[str, Kind, Status | None]] = {
@@ -25,6 +25,8 @@ EVENTS: dict[str, tuple[str, Kind, Status | None]] = {
 }
 #: The id of an appointment of which only the delivery's words are known begins with this.
 SAID = "said:"
+#: Digits that are a phone number rather than something else.
+_DIGITS = 6
 _HINT = (
     "Look at the body (`connector events show ID --body`);"
     " if Bookablesites names its members otherwise, set them in [booking.NAME.fields], then retry."
@@ -45,7 +47,7 @@ def read(headers: Mapping[str, str], data: Any, source: str, settings: Bookables
         return Reading(type=type_, held="the body is not a JSON object", hint=_HINT, repeat_window=window)
     client = read_client(data, source, settings)
     if client is None:
-        return Reading(type=type_, held="the delivery says nothing of its customer", hint=_HINT, repeat_window=window)
+        return Reading(type=type_, held="the delivery does not name its customer", hint=_HINT, repeat_window=window)
     appointment = None if type_ == "customer.created" else read_appointment(data, client.id, settings, implied)
     event = Event(type=type_, kind=kind, client=client, appointment=appointment)
     return Reading(type=type_, events=(event,), repeat_window=window)
@@ -89,11 +91,12 @@ def read_appointment(
 
 
 def _text(data: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    """The first of these members that says something; a number counts as its digits."""
+    """The first of these members that says something; a number counts as its digits; of an array, an address or a number does."""
     for name in names:
         value = data.get(name)
         if type(value) is int and abs(value) < 10**20:
             return str(value)
-        if text := read_text(value):
+        text = read_said(value)
+        if text and (not isinstance(value, list | dict) or "@" in text or sum(map(str.isdigit, text)) >= _DIGITS):
             return text
     return ""

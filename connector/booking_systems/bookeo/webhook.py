@@ -16,9 +16,8 @@ from connector.model.bookings import Appointment, Client, Event, Kind, Reading, 
 from connector.remote.values import (
     read_event_id,
     read_key,
-    read_number,
     read_object,
-    read_objects,
+    read_said,
     read_text,
     read_time,
     unread,
@@ -119,26 +118,30 @@ def read_client(customer: dict[str, Any]) -> Client | None:
     mobile, other = _phones(customer.get("phoneNumbers"))
     return Client(
         id=customer_id,
-        first_name=read_text(customer.get("firstName")),
-        last_name=read_text(customer.get("lastName")),
-        email=read_text(customer.get("emailAddress")),
+        first_name=read_said(customer.get("firstName")),
+        last_name=read_said(customer.get("lastName")),
+        email=read_said(customer.get("emailAddress")),
         mobile_phone=mobile,
         home_phone=other,
     )
 
 
 def read_id(value: Any) -> str | None:
-    """An id that can stand in a path: not one of dots alone, which would name another path."""
-    key = read_key(value)
-    return key if key is not None and len(key) <= MAX_ID and key.strip(".") else None
+    """An id that can stand in a path: not one of dots alone, which would name another path.
+
+    Zero, or a number below it, is no id: it is what an unset number looks like, and would make one person of everybody.
+    """
+    key = (read_key(value) or "").strip()
+    return key if key.strip(".") and len(key) <= MAX_ID and key != "0" and not (isinstance(value, int) and value < 0) else None
 
 
 def _phones(numbers: Any) -> tuple[str, str]:
     """The mobile number, and the best of the others: at home, then without a type, then at work. A fax is no phone."""
     found: dict[str, str] = {}
-    for entry in read_objects(numbers):
+    entries = numbers if isinstance(numbers, list) else [numbers]
+    for entry in (one if isinstance(one, dict) else {"number": one} for one in entries):
         kind = read_text(entry.get("type"), 40).lower()
-        if number := read_number(entry.get("number")):
+        if number := read_said(entry.get("number")):
             found.setdefault(kind if kind in ("mobile", "home", "work", "fax") else "", number)
     return found.get("mobile", ""), next((found[kind] for kind in ("home", "", "work") if found.get(kind)), "")
 
@@ -168,11 +171,12 @@ def read_appointment(
 
 def read_status(booking: dict[str, Any]) -> Status:
     """Where the booking stands. That `accepted` false means "waits to be accepted" is inferred from its name."""
-    if booking.get("canceled") is True:
+    said = {name: str(booking.get(name)).lower() for name in ("canceled", "noShow", "accepted")}
+    if said["canceled"] == "true":
         return Status.CANCELLED
-    if booking.get("noShow") is True:
+    if said["noShow"] == "true":
         return Status.NO_SHOW
-    return Status.PENDING if booking.get("accepted") is False else Status.SCHEDULED
+    return Status.PENDING if said["accepted"] == "false" else Status.SCHEDULED
 
 
 def read_moment(value: Any, zone: str | None = None) -> datetime | None:

@@ -8,7 +8,7 @@ from typing import Any
 from connector.booking_systems.bookingflow.settings import Record
 from connector.booking_systems.bookingflow.webhook import CLIENT, first, read_booking_id
 from connector.model.bookings import Appointment, Client, Event, Kind, Status
-from connector.remote.values import at, read_number, read_object, read_text, read_time, unread
+from connector.remote.values import at, read_object, read_said, read_text, read_time, unread
 
 #: `confirmed` and `canceled` are in the public source; the others are what such products commonly say (assumed).
 STATUSES = {
@@ -32,15 +32,15 @@ def booking_in(answer: Any, record: Record) -> dict[str, Any] | None:
 
 def read_client(booking: dict[str, Any], booking_id: str, record: Record) -> Client:
     """The person of a booking. A name that comes in one piece stays so: it is split where names are compared."""
-    first_name, last_name = _text(booking, record.first_name), _text(booking, record.last_name)
+    first_name, last_name = _said(booking, record.first_name), _said(booking, record.last_name)
     if not first_name and not last_name:
-        first_name = _text(booking, record.name)
+        first_name = _said(booking, record.name)
     return Client(
         id=CLIENT + booking_id,
         first_name=first_name,
         last_name=last_name,
-        email=_text(booking, record.email),
-        mobile_phone=first(read_number(at(booking, path)) for path in record.phone) or "",
+        email=_said(booking, record.email),
+        mobile_phone=_said(booking, record.phone),
     )
 
 
@@ -77,6 +77,10 @@ def read_event(booking: dict[str, Any], record: Record, zone: str | None = None)
         return None
     client, appointment = read_client(booking, booking_id, record), read_appointment(booking, booking_id, record, zone)
     return Event(type="backfill", kind=Kind.BACKFILL, client=client, appointment=appointment)
+
+
+def _said(booking: dict[str, Any], pointers: Iterable[str]) -> str:
+    return first(read_said(at(booking, path)) for path in pointers) or ""
 
 
 def _text(booking: dict[str, Any], pointers: Iterable[str]) -> str:

@@ -42,7 +42,7 @@ def read(headers: Mapping[str, str], data: Any, settings: BookingFlowSettings) -
         return Reading(held="the delivery does not say its event type", hint=_HINT, repeat_window=window)
     booking = read_booking_id(data, fields.booking_id)
     event_id = _event_id(headers, data, settings, booking)
-    if (kind := KINDS.get(type_)) is None:
+    if (kind := KINDS.get(type_.lower())) is None:
         return Reading(event_id=event_id, type=type_, ignored="unknown event type; nothing to do for it", repeat_window=window)
     if booking is None:
         return Reading(type=type_, held="the delivery does not name its booking", hint=_HINT, repeat_window=window)
@@ -65,7 +65,7 @@ def read_booking_id(document: Any, pointers: Iterable[str]) -> str | None:
 def usable_id(value: Any) -> str | None:
     """An id as BookingFlow's look (`booking_…`), or a whole number; None for anything else."""
     text = str(value) if type(value) is int and 0 < value < 10**40 else value
-    return text if isinstance(text, str) and _ID.fullmatch(text) else None
+    return text.strip() if isinstance(text, str) and text != "0" and _ID.fullmatch(text.strip()) else None
 
 
 def first(values: Iterable[str | None]) -> str | None:

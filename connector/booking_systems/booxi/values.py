@@ -14,6 +14,6 @@ def read_id(value: Any) -> str | None:
     """
     if type(value) is int:
         return str(value) if 0 < value < 10**MAX_DIGITS else None
-    if isinstance(value, str) and len(value) <= MAX_DIGITS and value.isascii() and value.isdigit():
+    if isinstance(value, str) and len(value := value.strip()) <= MAX_DIGITS and value.isascii() and value.isdigit():
         return value.lstrip("0") or None
     return None

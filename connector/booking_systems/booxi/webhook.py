@@ -19,6 +19,7 @@ from connector.remote.values import (
     read_number,
     read_object,
     read_objects,
+    read_said,
     read_text,
     read_time,
     unread,
@@ -53,12 +54,12 @@ def read(data: Any, fields: Fields, module_id: str, zone: str | None = None) -> 
         return Reading(held="the body is not a JSON object", hint=_HINT)
     if not type_:
         return Reading(event_id=event_id, held="the delivery does not say its event type", hint=_HINT)
-    if type_ not in KINDS:
+    if (kind := KINDS.get(type_.lower())) is None:
         return Reading(event_id=event_id, type=type_, ignored="unknown event type; nothing to do for it")
     content = _first(data, fields.content, _as_object)
     if content is None:
         return Reading(event_id=event_id, type=type_, held="the delivery has no content", hint=_HINT)
-    return _read_content(content, module_id, event_id, type_, zone)
+    return _read_content(content, module_id, event_id, type_, kind, zone)
 
 
 def _first(data: Any, pointers: Sequence[str], reader: Callable[[Any], T | None]) -> T | None:
@@ -77,24 +78,50 @@ def _as_object(value: Any) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _read_content(content: dict[str, Any], module_id: str, event_id: str | None, type_: str, zone: str | None) -> Reading:
+def _read_content(
+    content: dict[str, Any], module_id: str, event_id: str | None, type_: str, kind: Kind, zone: str | None
+) -> Reading:
     booking = content.get("booking")
     if not isinstance(booking, dict):
         return Reading(event_id=event_id, type=type_, held="the content has no booking", hint=_HINT)
-    events = read_booking(booking, content.get("clientLinks"), module_id, type_=type_, kind=KINDS[type_], zone=zone)
-    if not events:
+    events = read_booking(booking, content.get("clientLinks"), module_id, type_=type_, kind=kind, zone=zone)
+    if not events or _is_strange(booking):
         return Reading(event_id=event_id, type=type_, held=_nobody(booking), hint=_NOBODY_HINT)
     return Reading(event_id=event_id, type=type_, events=events)
 
 
 def _nobody(booking: dict[str, Any]) -> str:
     """Why a booking gave no event."""
-    people = [person for person in [booking.get("client"), *read_objects(booking.get("attendees"))] if isinstance(person, dict)]
+    people = _people(booking)
     if not people:
         return "the booking has no client"
-    if any(person.get("id") not in (None, "") for person in people):
+    if any(person.get("id") not in (None, "") and read_id(person["id"]) is None for person in people):
         return "the client's id is not a whole number above zero"
+    if any(read_id(person.get("id")) for person in people):
+        return "somebody in the booking is not an object"
     return "the client has no id"
+
+
+def _people(booking: dict[str, Any]) -> list[dict[str, Any]]:
+    """The client and the attendees; an object instead of the array is one attendee."""
+    attendees = booking.get("attendees")
+    return read_objects([booking.get("client"), *(attendees if isinstance(attendees, list) else [attendees])])
+
+
+def _is_strange(booking: dict[str, Any]) -> bool:
+    """Whether somebody stands in the booking in a way that is not Booxi's, and would be lost among those who do not."""
+    client, attendees = booking.get("client"), booking.get("attendees")
+    if (client and not isinstance(client, dict)) or (attendees and not isinstance(attendees, list | dict)):
+        return True
+    if isinstance(attendees, dict) and attendees and read_id(attendees.get("id")) is None:
+        return True
+    return any(map(_has_strange_id, _people(booking)))
+
+
+def _has_strange_id(person: dict[str, Any]) -> bool:
+    """Whether somebody has an id that is none of Booxi's, and would be lost among those who have one. 0 is a guest's."""
+    value = person.get("id")
+    return read_id(value) is None and value not in (None, "", 0, "0")
 
 
 def read_booking(
@@ -104,7 +131,7 @@ def read_booking(
     events: dict[str, Event] = {}
     # Read once: a booking may name thousands of people, services and links, and not each with each.
     appointment, linked = read_appointment(booking, zone), linked_customers(links, module_id)
-    for person in [read_object(booking.get("client")), *read_objects(booking.get("attendees"))]:
+    for person in _people(booking):
         client = read_client(person)
         if client is None:
             continue
@@ -130,11 +157,11 @@ def read_client(person: dict[str, Any]) -> Client | None:
         return None
     return Client(
         id=client_id,
-        first_name=read_text(person.get("firstName")),
-        last_name=read_text(person.get("lastName")),
-        email=read_text(person.get("email")),
-        mobile_phone=read_number(person.get("mobilePhoneNumber")),
-        home_phone=read_number(person.get("homePhoneNumber")),
+        first_name=read_said(person.get("firstName")),
+        last_name=read_said(person.get("lastName")),
+        email=read_said(person.get("email")),
+        mobile_phone=read_said(person.get("mobilePhoneNumber")),
+        home_phone=read_said(person.get("homePhoneNumber")),
     )
 
 
@@ -205,7 +232,7 @@ def read_status(booking: dict[str, Any], person: dict[str, Any]) -> Status:
     https://help.booxi.com/en/articles/10302349-how-to-update-an-appointment-using-the-booxi-api
     """
     status, presence = booking.get("status"), person.get("presence")
-    if status == "Cancelled":
+    if isinstance(status, str) and status.lower() in ("cancelled", "canceled"):
         return Status.CANCELLED
     if presence == "NoShow":
         return Status.NO_SHOW

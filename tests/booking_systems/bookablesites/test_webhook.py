@@ -115,6 +115,11 @@ def test_the_full_name_where_there_is_no_other():
     assert (event.client.first_name, event.client.last_name) == ("Ada Moreau", "")
 
 
+@pytest.mark.parametrize("email", [["a@example.com"], {"value": "a@example.com"}])
+def test_an_address_in_another_shape_is_said(email):
+    assert only({"customerEmail": email, "customerFirstName": "Ada"}).client.email == "a@example.com"
+
+
 def test_a_phone_given_as_a_number():
     assert only({**BODY, "customerPhone": 5145550101}).client.mobile_phone == "5145550101"
 

@@ -132,7 +132,7 @@ def test_another_body_is_held(data):
     assert read({":path": "?domain=bookings&type=created"}, data, None).held
 
 
-@pytest.mark.parametrize("id_", [None, "", " ", 5.5, True, [], "..", ".", "x" * 201])
+@pytest.mark.parametrize("id_", [None, "", " ", 5.5, True, [], "..", ".", "x" * 201, 0, "0", -5])
 def test_ids_that_are_none(id_):
     assert delivery("customers", "updated", {**BOOKING["customer"], "id": id_}).held == "the customer has no customer id"
 
@@ -206,9 +206,33 @@ def test_phones(numbers, mobile, other):
     assert (client.mobile_phone, client.home_phone) == (mobile, other)
 
 
-@pytest.mark.parametrize("numbers", [None, {}, "514-555-0101", ["514-555-0101"], [None]])
+@pytest.mark.parametrize("numbers", [None, {}, [None], [[]], True, ""])
 def test_odd_phones_are_not_said(numbers):
     assert read_client({"id": "1", "phoneNumbers": numbers}) == Client(id="1")
+
+
+@pytest.mark.parametrize(
+    "numbers", ["514-555-0101", ["514-555-0101"], {"number": "514-555-0101"}, [{"number": ["514-555-0101"]}]]
+)
+def test_a_phone_in_another_shape_is_said(numbers):
+    assert read_client({"id": "1", "phoneNumbers": numbers}) == Client(id="1", home_phone="514-555-0101")
+
+
+def test_an_address_in_another_shape_is_said():
+    assert read_client({"id": " 1 ", "emailAddress": ["a@example.com"]}) == Client(id="1", email="a@example.com")
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({"canceled": "true"}, Status.CANCELLED),
+        ({"noShow": "True"}, Status.NO_SHOW),
+        ({"accepted": "false"}, Status.PENDING),
+        ({"canceled": "false", "noShow": None}, Status.SCHEDULED),
+    ],
+)
+def test_a_truth_sent_as_a_text_is_one(said, status):
+    assert read_appointment({**BOOKING, **said}).status is status
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,17 @@ def test_nothing_else_of_the_body_is_believed():
     assert event.appointment.starts_at is None
 
 
+@pytest.mark.parametrize(("value", "found"), [(" booking_1 ", "booking_1"), (0, None), ("0", None), (-5, None), (7, "7")])
+def test_an_id_with_something_around_it_and_one_that_is_none(value, found):
+    assert usable_id(value) == found
+
+
+@pytest.mark.parametrize("type_", ["Booking.Created", "BOOKING.CREATED"])
+def test_the_case_of_a_type_makes_no_difference(type_):
+    (event,) = reading({"id": "evt_1", "type": type_, "data": {"bookingId": ID}}).events
+    assert event.kind is Kind.CREATED
+
+
 def test_the_id_of_the_booking_is_not_the_id_of_the_delivery():
     """Every later delivery about the booking would pass for a duplicate."""
     found = reading({"id": ID, "type": "booking.updated", "bookingId": ID})

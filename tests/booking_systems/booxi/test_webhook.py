@@ -147,9 +147,9 @@ def test_the_first_naming_of_a_client_wins():
     assert (event.client.email, event.client.last_name) == ("one@example.org", "Example")
 
 
-@pytest.mark.parametrize("wrong", [5, 5.5, True, [], ["a@example.org"], {"a": 1}, None])
+@pytest.mark.parametrize("wrong", [5.5, True, [], [None, True], {"a": []}, None])
 def test_fields_of_a_wrong_type_are_not_said(wrong):
-    names = ("firstName", "lastName", "email")
+    names = ("firstName", "lastName", "email", "mobilePhoneNumber", "homePhoneNumber")
     booking = dict.fromkeys(
         ("status", "items", "totalClientTimespan", "startsOn", "staffFirstName", "location", "modifiedOn"), wrong
     )
@@ -158,6 +158,61 @@ def test_fields_of_a_wrong_type_are_not_said(wrong):
     assert set(event.client.model_dump(exclude={"id"}).values()) == {""}
     assert set(event.appointment.model_dump(exclude={"id", "status", "unread"}).values()) <= {"", None}
     assert event.appointment.status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("said", "read_as"),
+    [
+        (["a@example.org"], "a@example.org"),
+        ({"value": "a@example.org"}, "a@example.org"),
+        ([{"address": "a@example.org", "primary": True}, {"address": "b@example.org"}], "a@example.org b@example.org"),
+        (["555-0101", None], "555-0101"),
+        ({"number": 5145550101}, "5145550101"),
+        ([[[["too deep"]]]], ""),
+    ],
+)
+def test_what_is_said_in_an_array_or_an_object_is_not_taken_for_not_said(said, read_as):
+    names = ("firstName", "lastName", "email", "mobilePhoneNumber", "homePhoneNumber")
+    (event,) = read(of_booking(client={"id": 5, **dict.fromkeys(names, said)}), Fields(), MODULE).events
+    assert set(event.client.model_dump(exclude={"id"}).values()) == {read_as}
+
+
+@pytest.mark.parametrize(
+    "booking",
+    [
+        {"client": {"id": "c-5", "email": "ada@example.org"}, "attendees": [{"id": 7}]},
+        {"client": {"id": -5}, "attendees": [{"id": 7}]},
+        {"client": [{"id": 5}], "attendees": [{"id": 7}]},
+        {"client": {"id": 5}, "attendees": [{"id": "a-7"}]},
+        {"client": {"id": 5}, "attendees": {"7": {"id": 7}}},
+        {"client": {"id": 5}, "attendees": "7"},
+    ],
+)
+def test_nobody_is_lost_among_those_who_can_be_read(booking):
+    reading = read(of_booking(**booking), Fields(), MODULE)
+    assert (bool(reading.held), reading.events) == (True, ())
+
+
+def test_an_object_instead_of_the_array_is_one_attendee():
+    reading = read(of_booking(client={"id": " 5 "}, attendees={"id": 7}), Fields(), MODULE)
+    assert [event.client.id for event in reading.events] == ["5", "7"]
+
+
+def test_a_guest_without_an_id_holds_nobody_up():
+    reading = read(of_booking(client={"id": 0}, attendees=[{"id": 7}, {"id": "0"}, {"id": ""}]), Fields(), MODULE)
+    assert [event.client.id for event in reading.events] == ["7"]
+
+
+@pytest.mark.parametrize("type_", ["Appointment.Created", "APPOINTMENT.CREATED", "appointment.created"])
+def test_the_case_of_a_type_makes_no_difference(type_):
+    (event,) = read(of_booking(client={"id": 5}) | {"type": type_}, Fields(), MODULE).events
+    assert event.kind is Kind.CREATED
+
+
+@pytest.mark.parametrize("status", ["Cancelled", "cancelled", "Canceled"])
+def test_a_cancelled_booking_is_one_in_every_spelling(status):
+    (event,) = read(of_booking(client={"id": 5}, bookingId="B", status=status), Fields(), MODULE).events
+    assert event.appointment.status is Status.CANCELLED
 
 
 def test_texts_are_bounded():
