@@ -28,10 +28,14 @@ _UNREADABLE = (
     "Start the newer version again and retry the event.",
 )
 
-#: Whether there is a link of the event's client, and a review: most clients have no review, and new ones have neither.
-_KNOWN = ", ".join(
-    f"EXISTS (SELECT 1 FROM {table} k WHERE k.source = events.source AND k.client_id = events.client_id) AS {name}"
-    for table, name in (("links", "linked"), ("review_clients", "reviewed"))
+#: Whether there is something of the event's client in a table: new clients have no link, and most have no review.
+_KNOWN = "EXISTS (SELECT 1 FROM {} AS k WHERE k.source = events.source AND k.client_id = events.client_id)"
+#: The event at the head of a lane.
+_HEAD = (
+    "SELECT id, lane_id, source, client_id, type, payload, step, attempts, snoozes, received_at, failing_since, trace,"
+    " written_back, outcome, (SELECT event FROM deliveries WHERE deliveries.id = delivery_id) AS delivery,"
+    f" {_KNOWN.format('links')} AS linked, {_KNOWN.format('review_clients')} AS reviewed FROM events"
+    " WHERE lane_id = ? AND state IN ('queued', 'retrying') ORDER BY id LIMIT 1"
 )
 
 
@@ -155,7 +159,7 @@ def _claim_lanes(
     connection: Connection, boot: str, priority: int, limit: int, now: float, without: Collection[str]
 ) -> list[tuple[int, int]]:
     others, aside = _others(without)
-    # Not one UPDATE … RETURNING: SQLite makes a table for its answer and one for its list of ids, which takes longer.
+    # Here and for the head not one UPDATE … RETURNING: SQLite makes a table for its answer, which takes longer than to ask.
     due = connection.execute(
         f"SELECT id, token FROM lanes WHERE priority = ? AND due <= ? AND boot IS NULL{others} ORDER BY due LIMIT ?",
         (priority, now, *aside, limit),
@@ -170,14 +174,12 @@ def _claim_lanes(
 
 def _take_head(connection: Connection, lane_id: int, token: int, now: float) -> Work | None:
     while True:
-        row = connection.execute(
-            "UPDATE events SET state = 'running', attempts = attempts + 1, updated_at = ? WHERE id ="
-            " (SELECT id FROM events WHERE lane_id = ? AND state IN ('queued', 'retrying') ORDER BY id LIMIT 1)"
-            f" RETURNING *, (SELECT event FROM deliveries WHERE deliveries.id = delivery_id) AS delivery, {_KNOWN}",
-            (now, lane_id),
-        ).fetchone()
+        row = connection.execute(_HEAD, (lane_id,)).fetchone()
         if row is None:
             return None
+        connection.execute(
+            "UPDATE events SET state = 'running', attempts = attempts + 1, updated_at = ? WHERE id = ?", (now, row["id"])
+        )
         try:
             return _work(connection, row, token)
         except ValueError:
@@ -186,25 +188,29 @@ def _take_head(connection: Connection, lane_id: int, token: int, now: float) -> 
 
 
 def _work(connection: Connection, row: Row, token: int) -> Work:
+    """The event of a row of `_HEAD`, whose attempt has just begun."""
+    # A row of sqlite3 compares the names of its columns one after the other for each value that is asked by name.
+    found = dict(zip(row.keys(), row, strict=True))
+    source, client_id = found["source"], found["client_id"]
     return Work(
-        event_id=row["id"],
-        lane_id=row["lane_id"],
+        event_id=found["id"],
+        lane_id=found["lane_id"],
         token=token,
-        source=row["source"],
-        client_id=row["client_id"],
-        delivery=row["delivery"],
-        type=row["type"],
-        event=Event.model_validate_json(row["payload"]),
-        step=row["step"],
-        attempts=row["attempts"],
-        snoozes=row["snoozes"],
-        received_at=row["received_at"],
-        failing_since=row["failing_since"],
-        link=link_of(connection, row["source"], row["client_id"]) if row["linked"] else None,
-        decision=decision_of(connection, row["source"], row["client_id"]) if row["reviewed"] else None,
-        trace=json.loads(row["trace"]),
-        written_back=bool(row["written_back"]),
-        outcome=row["outcome"],
+        source=source,
+        client_id=client_id,
+        delivery=found["delivery"],
+        type=found["type"],
+        event=Event.model_validate_json(found["payload"]),
+        step=found["step"],
+        attempts=found["attempts"] + 1,
+        snoozes=found["snoozes"],
+        received_at=found["received_at"],
+        failing_since=found["failing_since"],
+        link=link_of(connection, source, client_id) if found["linked"] else None,
+        decision=decision_of(connection, source, client_id) if found["reviewed"] else None,
+        trace=json.loads(found["trace"]),
+        written_back=bool(found["written_back"]),
+        outcome=found["outcome"],
     )
 
 
