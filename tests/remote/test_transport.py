@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+import uvloop
 
 from connector.model.errors import StoreError
 from connector.remote import transport
@@ -212,3 +213,20 @@ async def test_a_large_body_arrives_whole_where_every_write_is_checked():
         assert (await api.post(url, content=body)).status_code == 200
     assert bytes(received) == body
     assert checked
+
+
+def test_uvloop_hands_bytes_to_the_system_when_they_are_written():
+    """Not at the end of the loop's turn, before which the process may be stopped."""
+
+    async def write() -> bytes:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            made, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, *listener.getsockname())
+            receiving, _ = listener.accept()
+            with receiving:
+                transport._CheckedWrites(made, lambda: None).writelines([b"all ", b"of it"])
+                receiving.setblocking(False)
+                found = receiving.recv(100)
+            made.close()
+            return found
+
+    assert uvloop.run(write()) == b"all of it"
