@@ -63,16 +63,14 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _CheckedWrites:
-    """The transport of a connection that asks `check` whenever bytes are handed to the system, which is done at once.
+    """The transport of a connection that asks `check` whenever bytes are handed to the system.
 
-    A process may be stopped between any two steps: aiohttp writes a body one turn of the loop after the request was begun, and
-    uvloop would keep what is written until the end of the turn.
+    A process may be stopped between any two steps, and aiohttp writes a body one turn of the loop after the request was begun.
     """
 
     def __init__(self, transport: Any, check: Callable[[], None]) -> None:
         self._transport = transport
         self._check = check
-        transport.set_write_buffer_limits(high=0)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

@@ -215,8 +215,8 @@ async def test_a_large_body_arrives_whole_where_every_write_is_checked():
     assert checked
 
 
-def test_uvloop_hands_bytes_to_the_system_when_they_are_written():
-    """Not at the end of the loop's turn, before which the process may be stopped."""
+def test_bytes_are_with_the_system_when_they_have_been_written():
+    """So the look at the lease is the last thing before it: uvloop keeps nothing for the end of the loop's turn."""
 
     async def write() -> bytes:
         with socket.create_server(("127.0.0.1", 0)) as listener:
