@@ -18,6 +18,7 @@ import httpx
 from yarl import URL
 
 from connector.config.outbound import Proxy, Route, Trust
+from connector.model.errors import ConnectorError
 
 
 @cache
@@ -38,7 +39,7 @@ class _NotConnected(aiohttp.ClientConnectionError):
 class _Connector(aiohttp.TCPConnector):
     """Tells apart what fails before the request is sent, such as a proxy that hangs up, from what fails after."""
 
-    def __init__(self, check: Callable[[], None], *, limit: int, keepalive_timeout: float) -> None:
+    def __init__(self, check: Callable[[], None] | None, *, limit: int, keepalive_timeout: float) -> None:
         super().__init__(limit=limit, keepalive_timeout=keepalive_timeout)
         self._check = check
 
@@ -48,27 +49,46 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Any],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the method's own
     ) -> aiohttp.connector.Connection:
-        """Take a kept connection or open one, and check whether the request may be sent now.
-
-        Raises aiohttp's errors of connecting, a TimeoutError, _NotConnected, or what the check raises.
-        """
+        """Take a kept connection or open one. Raises aiohttp's errors of connecting, a TimeoutError, or _NotConnected."""
         try:
             connection = await super().connect(req, traces, timeout)
         except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, TimeoutError):
             raise
         except (aiohttp.ClientError, OSError) as error:
             raise _NotConnected from error
-        try:
-            self._check()
-        except BaseException:
-            connection.release()
-            raise
+        protocol = connection.protocol
+        if self._check is not None and protocol is not None and not isinstance(protocol.transport, _CheckedWrites):
+            protocol.transport = _CheckedWrites(protocol.transport, self._check)  # type: ignore[assignment]
         return connection
+
+
+class _CheckedWrites:
+    """The transport of a connection that asks `check` whenever bytes are handed to the system.
+
+    A process may be stopped between any two steps, and aiohttp writes a body one turn of the loop after the request was begun.
+    """
+
+    def __init__(self, transport: Any, check: Callable[[], None]) -> None:
+        self._transport = transport
+        self._check = check
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: Any) -> None:
+        """Check, then write."""
+        self._check()
+        self._transport.write(data)
+
+    def writelines(self, parts: Any) -> None:
+        """Check, then write."""
+        self._check()
+        self._transport.writelines(parts)
 
 
 @contextlib.contextmanager
 def _as_httpx(request: httpx.Request) -> Iterator[None]:
-    """Raise aiohttp's errors as httpx's."""
+    """Raise aiohttp's errors as httpx's, and ours, which aiohttp wraps when a body is written, as they are."""
     try:
         yield
     except aiohttp.ConnectionTimeoutError as error:
@@ -82,6 +102,8 @@ def _as_httpx(request: httpx.Request) -> Iterator[None]:
     except (aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as error:
         raise httpx.RemoteProtocolError(_cause(error), request=request) from error
     except (aiohttp.ClientError, OSError) as error:
+        if isinstance(error.__cause__, ConnectorError):
+            raise error.__cause__ from None
         raise httpx.ReadError(_cause(error), request=request) from error
 
 
@@ -93,7 +115,8 @@ def _cause(error: Exception) -> str:
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """At most `connections` at once, each kept for `keep_alive` seconds; nothing is redirected, stored or sent twice.
 
-    `check` is asked when the connection is there, which may be long after the call; what it raises goes to the caller as it is.
+    `check` is asked whenever something of a request is handed to the system, which may be long after the call, because a
+    connection had to be opened. What it raises goes to the caller as it is, and nothing complete was sent then.
     """
 
     def __init__(
@@ -102,7 +125,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         *,
         connections: int = 64,
         keep_alive: float = 30.0,
-        check: Callable[[], None] = lambda: None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self._route = route or Route()
         self._check = check

@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+import uvloop
 
 from connector.model.errors import StoreError
+from connector.remote import transport
 from connector.remote.transport import AiohttpTransport, CheckedTransport
 
 pytestmark = pytest.mark.anyio
@@ -153,20 +155,78 @@ def _free_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("kept", [False, True])
-async def test_what_may_no_longer_be_sent_when_the_connection_is_there_is_not_sent(kept):
-    lease = [True, True] * kept + [True, False, True, True]
+async def test_what_may_no_longer_be_sent_when_the_connection_is_there_is_not_sent(method, kept, monkeypatch):
+    """The process stands still after the connection was opened, or found; the lease runs out; the process goes on."""
+    holds, connect = True, transport._Connector.connect
 
     def check() -> None:
-        if not lease.pop(0):
+        if not holds:
             raise StoreError("This process was away.")
 
-    checked = CheckedTransport(AiohttpTransport(check=check), check)
-    async with opened(*[GOOD] * 3) as (server, _), httpx.AsyncClient(transport=checked) as api:
+    async def connect_and_stop(*arguments, **named):
+        nonlocal holds
+        connection = await connect(*arguments, **named)
+        holds = False
+        return connection
+
+    async with opened(*[GOOD] * 3) as (server, _), httpx.AsyncClient(transport=AiohttpTransport(check=check)) as api:
+        body = {"json": {"written": "late"}} if method == "POST" else {}
         if kept:
             await api.get(server.url)
+        with monkeypatch.context() as patch:
+            patch.setattr(transport._Connector, "connect", connect_and_stop)
+            with pytest.raises(StoreError, match="was away"):
+                await api.request(method, server.url, **body)
+        holds = True
+        assert (await api.put(server.url, json={"written": "again"})).status_code == 200
+        assert (await api.put(server.url, json={"written": "once more"})).status_code == 200
+    assert [head.split()[0] for head in server.heads] == [b"GET"] * kept + [b"PUT", b"PUT"]
+
+
+async def test_the_lease_is_looked_at_before_anything_is_prepared():
+    def check() -> None:
+        raise StoreError("This process was away.")
+
+    sent = httpx.MockTransport(lambda request: pytest.fail("it was sent"))
+    async with httpx.AsyncClient(transport=CheckedTransport(sent, check)) as api:
         with pytest.raises(StoreError, match="was away"):
-            await api.post(server.url, json={"written": "late"})
-        assert (await api.post(server.url, json={"written": "again"})).status_code == 200
-    assert [head.split()[0] for head in server.heads] == [b"GET"] * kept + [b"POST"]
-    assert lease == []
+            await api.get("http://127.0.0.1:9")
+
+
+async def test_a_large_body_arrives_whole_where_every_write_is_checked():
+    checked = []
+    body = b"x" * 1_000_000
+    received = bytearray()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        while len(received) < len(body):
+            received.extend(await reader.read(10_000))
+        writer.write(GOOD)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, httpx.AsyncClient(transport=AiohttpTransport(check=lambda: checked.append(1))) as api:
+        assert (await api.post(url, content=body)).status_code == 200
+    assert bytes(received) == body
+    assert checked
+
+
+def test_bytes_are_with_the_system_when_they_have_been_written():
+    """So the look at the lease is the last thing before it: uvloop keeps nothing for the end of the loop's turn."""
+
+    async def write() -> bytes:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            made, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, *listener.getsockname())
+            receiving, _ = listener.accept()
+            with receiving:
+                transport._CheckedWrites(made, lambda: None).writelines([b"all ", b"of it"])
+                receiving.setblocking(False)
+                found = receiving.recv(100)
+            made.close()
+            return found
+
+    assert uvloop.run(write()) == b"all of it"

@@ -274,5 +274,6 @@ def missing_migrations(connection: Connection) -> set[str]:
 def _applied(connection: Connection) -> set[str]:
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
         return set()
-    applied = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'connector'").fetchall()
+    # All columns: the names alone are in an index, and a damaged table would not be noticed.
+    applied = connection.execute("SELECT name, applied_at FROM _sqlite_migrations WHERE migration_set = 'connector'").fetchall()
     return {row[0] for row in applied}
