@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -52,3 +54,15 @@ def test_every_module_and_function_is_short(figures):
 def test_the_page_has_a_row_for_each_figure(figures):
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert [what for what, _ in figures.figures() if f"| {what} | " not in page] == []
+
+
+def test_a_command_that_asks_no_remote_system_does_not_import_what_would():
+    """It is a fifth of what such a command does; `connector.remote.http` imports it with the first connection."""
+    code = (
+        "import sys, connector.cli, connector.registry as registry\n"
+        "for name in registry.CRMS: registry.crm(name)\n"
+        "for name in registry.BOOKING_SYSTEMS: registry.booking_system(name)\n"
+        "print(sorted({'aiohttp', 'starlette', 'uvicorn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "[]\n"

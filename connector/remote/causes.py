@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import aiohttp
 import httpx
 
 #: An error that shows that nothing of the request was sent.
@@ -71,6 +70,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _host(error: BaseException, chain: list[BaseException]) -> str:
     """Whom the connection was for: the proxy's host where it was that one's, with the port where one is known."""
+    import aiohttp
+
     for one in chain:
         if isinstance(one, aiohttp.ClientConnectorError) and one.host:
             proxy = "the proxy " if isinstance(one, aiohttp.ClientProxyConnectionError) else ""
@@ -82,6 +83,8 @@ def _host(error: BaseException, chain: list[BaseException]) -> str:
 
 
 def _of(error: BaseException, who: str, *, before: bool) -> Cause | None:  # noqa: PLR0911 - one return per kind
+    import aiohttp
+
     match error:
         case ssl.SSLEOFError() if not before:
             return None

@@ -36,7 +36,6 @@ from connector.remote.causes import BEFORE_SENDING, explain
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.oauth import TokenRefused, TokenSource
 from connector.remote.rate_limit import PATIENCE, Quota
-from connector.remote.transport import AiohttpTransport
 from connector.remote.values import is_safe_path
 
 #: Bytes; a larger answer is refused.
@@ -122,7 +121,7 @@ class Remote:
             timeout=httpx.Timeout(timeout, connect=5.0),
             follow_redirects=False,
             trust_env=False,
-            transport=transport or AiohttpTransport(),
+            transport=transport or _transport(),
         )
 
     async def aclose(self) -> None:
@@ -366,3 +365,10 @@ def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.t
         except (ValueError, OverflowError):
             return None
     return min(max(seconds, 0.0), 86_400.0) if not math.isnan(seconds) else None
+
+
+def _transport() -> httpx.AsyncBaseTransport:
+    """The connections of the service. A command that asks no remote system need not import what makes them."""
+    from connector.remote.transport import AiohttpTransport
+
+    return AiohttpTransport()

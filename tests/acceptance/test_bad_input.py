@@ -24,7 +24,6 @@ NOT_JSON += [
     b'{"id": -Infinity}',
     b"[" * 100_000,
     b'{"a":' * 50_000,
-    b"1" * 10_000,
 ]
 NOT_JSON += [b"{'id': 1}", b'{"id": 1,}', b"\x00", b'"\x01"', b'"unfinished', b'{"id": "\\u12"}']
 
@@ -39,10 +38,10 @@ async def test_what_is_not_json_is_400(listener, body):
 
 ODD = [b"null", b"true", b"0", b'"text"', b"[]", b"{}", b"[{}]", b'{"id": "odd-1"}', b'{"type": "appointment.created"}']
 ODD += [b'{"id": null, "type": null}', b'{"id": {}, "type": []}', b'{"id": "odd-2", "type": "appointment.created"}']
-ODD += [b'{"id": "odd-3", "type": "appointment.created", "content": []}', b"1e400", b'{"id": "odd-4\\u0000"}']
+ODD += [b'{"id": "odd-3", "type": "appointment.created", "content": []}', b"1e400", b"1" * 10_000, b'{"id": "odd-4\\u0000"}']
 
 
-@pytest.mark.parametrize("body", ODD, ids=repr)
+@pytest.mark.parametrize("body", ODD, ids=lambda body: repr(body[:60]))
 async def test_json_that_is_not_understood_is_stored_and_held(listener, body):
     code, answer = await listener.deliver(body)
     assert (code, answer["status"]) == (202, "held")

@@ -51,7 +51,7 @@ class Bookeo(BookingSystem):
             self.capabilities = self.capabilities - {BookingCapability.WRITES_LINKS}
         #: External references that begin with this are customer ids of ours.
         self._prefix = settings.external_ref_prefix if self.can(BookingCapability.LINKS_APPOINTMENTS) else None
-        self._hooks = Hooks(client, client.remote.account)
+        self._hooks = Hooks(client, name)
 
     @classmethod
     def connect(

@@ -78,11 +78,11 @@ def url_of(address: str, domain: str, type_: str) -> str:
 
 
 class Hooks:
-    """The webhooks of one account, `booking.NAME`, and the checks of them."""
+    """The webhooks of the account with this name in the configuration."""
 
-    def __init__(self, client: BookeoClient, account: str) -> None:
+    def __init__(self, client: BookeoClient, name: str) -> None:
         self._client = client
-        self._account = account
+        self._name, self._account = name, client.remote.account
 
     async def checks(self, address: str | None) -> list[Check]:
         """One check for each webhook that is not as it should be, or one that says all are."""
@@ -134,8 +134,7 @@ class Hooks:
     @property
     def _gap(self) -> str:
         """What to do about the time in which nothing was sent: a new webhook does not tell of it."""
-        source = self._client.remote.account.removeprefix("booking.")
-        return f"Then `connector backfill {source}` reads what was not sent meanwhile."
+        return f"Then `connector backfill {self._name}` reads what was not sent meanwhile."
 
     async def _hooks(self, address: str) -> list[Hook]:
         answer = await self._client.list_webhooks()
