@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import os
 import random
 import signal
@@ -31,6 +32,7 @@ from connector.sandbox.booxi.webhooks import Target
 CLIENTS, LATENCY = 32, 20
 #: Seconds until something that does not happen ends the run, and for which a process that woke up is watched.
 PATIENCE, WATCHED = 120.0, 1.5
+_ALL_DONE = "SELECT count(*) = 0 FROM events WHERE state <> 'done'"
 
 
 @dataclass
@@ -88,11 +90,11 @@ class Arrivals:
             strike, self.strike = self.strike, None
             strike()
 
-    def after(self, struck: float, lease_end: float) -> Counts:
-        """What arrived of a process that was struck then, and whose lease ended then."""
+    def after(self, struck: float, lease_end: float, until: float = math.inf) -> Counts:
+        """What arrived of a process that was struck then, whose lease ended then, and that may send again from `until` on."""
         whole = [(one, one.complete) for one in self.seen if one.complete is not None]
         waiting = [one for one, complete in whole if complete <= lease_end and (one.answered is None or one.answered > struck)]
-        late = [one for one, complete in whole if complete > lease_end]
+        late = [one for one, complete in whole if lease_end < complete <= until]
         return Counts(
             on_the_wire=len(waiting),
             writes=sum(one.writes for one in late),
@@ -143,8 +145,11 @@ class Pair:
         self._rng = random.Random(1)
         self.clients = 0
 
-    async def trial(self, watched: list[str], sign: signal.Signals) -> Trial:
-        """Start the process, strike it while it works, see the other one finish the work, and wake it where it only stands."""
+    async def trial(self, watched: list[str], sign: signal.Signals, *, at_once: bool = False) -> Trial:
+        """Start the process, strike it while it works, and see the other one finish the work.
+
+        A process that only stands still is woken then, or `at_once` when its work was taken over and is being done.
+        """
         folder = self._folder / f"other-{self.clients}"
         copy_key(self._folder / "stays", folder)
         other = service(folder, self._address, "worker", booxi=watched[0], hubspot=watched[1], lease=self._lease)
@@ -157,13 +162,18 @@ class Pair:
             (lanes,) = self._one("SELECT count(*) FROM lanes WHERE boot = %s", boot)
             await self._until("SELECT count(*) = 0 FROM lanes WHERE boot = %s", boot)
             taken_over = time.time() - struck
-            await self._until("SELECT count(*) = 0 FROM events WHERE state <> 'done'")
-            stood_still = time.time() - struck
+            if not at_once:
+                await self._until(_ALL_DONE)
+            stood_still, until = time.time() - struck, math.inf
             if sign == signal.SIGSTOP:
                 os.kill(pid, signal.SIGCONT)
                 await self._until("SELECT count(*) = 1 FROM processes WHERE pid = %s AND boot <> %s", pid, boot)
-                await asyncio.sleep(WATCHED)
-            counts = self._arrivals.after(struck, lease_end)
+                await self._until(_ALL_DONE)
+                if at_once:  # it may claim again since it has a new row
+                    (until,) = self._one("SELECT started_at FROM processes WHERE pid = %s", pid)
+                else:
+                    await asyncio.sleep(WATCHED)
+            counts = self._arrivals.after(struck, lease_end, until)
         return Trial(taken_over / self._lease, lanes, stood_still / self._lease, counts)
 
     async def _strike(self, pid: int, sign: signal.Signals) -> float:
@@ -202,9 +212,12 @@ class Pair:
         self._session.close()
 
 
-async def trials(server: postgres.Server, folder: Path, lease: float, times: int, sign: signal.Signals) -> list[Trial]:
+async def trials(
+    server: postgres.Server, folder: Path, args: argparse.Namespace, sign: signal.Signals, *, at_once: bool = False
+) -> list[Trial]:
     """So many trials in which the process held lanes; ends the run where a client was lost or made twice."""
     folder.mkdir()
+    lease: float = args.lease
     found: list[Trial] = []
     async with sandboxes(LATENCY) as (booxi, hubspot), AsyncExitStack() as stack:
         address, arrivals = server.fresh(), Arrivals()
@@ -215,8 +228,8 @@ async def trials(server: postgres.Server, folder: Path, lease: float, times: int
         booxi.outbox.target = Target(f"{url}/webhooks/stores", token="benchmark")
         pair = Pair(folder, address, lease, booxi, arrivals)
         stack.callback(pair.close)
-        while len(found) < times:
-            one = await pair.trial(watched, sign)
+        while len(found) < args.trials:
+            one = await pair.trial(watched, sign, at_once=at_once)
             found += [one] if one.lanes else []
         made, linked = len(hubspot.contacts()), len(booxi.links())
         if (made, linked) != (pair.clients, pair.clients):
@@ -226,28 +239,27 @@ async def trials(server: postgres.Server, folder: Path, lease: float, times: int
 
 async def killed(server: postgres.Server, folder: Path, args: argparse.Namespace) -> None:
     """From `kill -9` until another process has taken back what the dead one was doing."""
-    found = await trials(server, folder / "killed", args.lease, args.trials, signal.SIGKILL)
+    found = await trials(server, folder / "killed", args, signal.SIGKILL)
     rows = [[str(len(found)), f"{args.lease:g}", spread([one.taken_over for one in found]), _lanes(found)]]
     columns = ("times", "lease in s", "leases until the take-over", "lanes held")
     table("A process is killed: median (minimum–maximum)", columns, rows)
 
 
 async def paused(server: postgres.Server, folder: Path, args: argparse.Namespace) -> None:
-    """What arrives at the remote systems from a process that stood still until others had finished its work."""
-    found = await trials(server, folder / "paused", args.lease, args.trials, signal.SIGSTOP)
-    rows = [
-        [
-            str(len(found)),
-            spread([one.stood_still for one in found], 1),
-            _lanes(found),
-            str(sum(one.counts.on_the_wire for one in found)),
-            str(sum(one.counts.writes for one in found)),
-            str(sum(one.counts.reads for one in found)),
-            str(sum(one.counts.begun_before for one in found)),
+    """What arrives at the remote systems from a process that stood still until others had its work."""
+    rows = []
+    for when, at_once in (("its work was done", False), ("its work was taken over", True)):
+        found = await trials(server, folder / f"paused-{at_once}", args, signal.SIGSTOP, at_once=at_once)
+        counts = [one.counts for one in found]
+        arrived = [
+            sum(one.on_the_wire for one in counts),
+            sum(one.writes for one in counts),
+            sum(one.reads for one in counts),
+            sum(one.begun_before for one in counts),
         ]
-    ]
+        rows.append([when, str(len(found)), spread([one.stood_still for one in found], 1), _lanes(found), *map(str, arrived)])
     late = "complete after the lease"
-    before = ("times", "stood still, leases", "lanes held", "requests on the wire at the stop")
+    before = ("woken when", "times", "stood still, leases", "lanes held", "requests on the wire at the stop")
     columns = (*before, f"writes {late}", f"reads {late}", "of these begun before")
     table(f"A process stands still and wakes up, lease of {args.lease:g} s", columns, rows)
 

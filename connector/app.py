@@ -100,7 +100,7 @@ class Service:
             ConfigError: the host is none.
         """
         if self.engine.store.database.new:
-            hint = "Right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
+            hint = "This is right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
             self._log.warning("new database", file=self.engine.store.database.name, hint=hint)
         for check in checks.modes(self.config.database.path):
             self._log.warning(check.message, hint=check.hint)

@@ -28,6 +28,23 @@ BANNED_FOR_READERS = {
     r"kin": "and the like",
     r"whomever": "anybody",
 }
+#: The same for what operators read outside the code: turns of phrase that a reader of another language needs twice.
+BANNED_FOR_OPERATORS = {
+    r"whoever": "anybody who, a user who",
+    r"not said": "not given, empty",
+    r"comes? again": "is repeated",
+    r"demand(s|ed)?": "require",
+    r"[a-z]+\(s(?=\))": "the plural, or one of two texts",
+    r"nobody is (made|created)": "no customer is created",
+    r"all the same": "anyway, still",
+    r"on (its|their) way": "in progress",
+    r"tidy up": "clean up",
+    r"towns?": "test data",
+    r"what is left": "the rest",
+    r"but for those": "except",
+    r"said once": "logged once",
+    r"look-ups?": "lookup",
+}
 #: The first version's tables, and the change that renamed a column of them.
 HISTORY = re.compile(r"connector/store/\w+/(first_tables|schema)\.py")
 
@@ -63,6 +80,22 @@ def test_no_private_words_for_readers(path: Path):
     name = path.relative_to(ROOT).as_posix()
     if not name.startswith(("tests/", "benchmarks/")) and not HISTORY.match(name):
         assert banned_words(path.read_text(encoding="utf-8", errors="replace"), BANNED_FOR_READERS) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in texts() if path.suffix in {".md", ".toml", ".html"} and "adr" not in path.parts],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_no_phrases_that_operators_must_read_twice(path: Path):
+    assert banned_words(path.read_text(encoding="utf-8"), BANNED_FOR_OPERATORS) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["3 merchant(s)", "Whoever asks", "the senders come again", "a look-up", "they are on their way"]
+)
+def test_a_phrase_to_be_read_twice_is_found(text: str):
+    assert banned_words(text, BANNED_FOR_OPERATORS)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @json_option
 @ends_well
 def backfill(source: str, config_path: Path, since: str | None, until: str | None, dry_run: bool, as_json: bool) -> None:
-    """Walk the bookings of SOURCE and link every client in them.
+    """Read the bookings of SOURCE and link every client in them.
 
     Days are whole and inclusive, in UTC unless a date carries an offset. The same command continues a run that was stopped.
     """

@@ -56,7 +56,7 @@ def backup(file: Path, config_path: Path, as_json: bool) -> None:
 @click.option("--key-lost", is_flag=True, help="The key file is lost for good: drop what was remembered under it.")
 @ends_well
 def restore(file: Path, config_path: Path, as_json: bool, key_lost: bool) -> None:
-    """Put the backup FILE in the place of the database, after verifying it. Refused while a service runs."""
+    """Verify the backup FILE and put it in the place of the database. Refused while a service runs."""
     from connector.cli import output as terminal
     from connector.store.backup import restore as put_back
 

@@ -21,21 +21,21 @@ RESULTS = {"fixed": "repaired", "held": "waits for a person", "left": "not repai
 @click.command()
 @config_option
 @click.option("--fix", is_flag=True, help="Create what is missing in the CRM; with --drift, repair what is safe.")
-@click.option("--drift", "source", metavar="SOURCE", help="Compare the links of SOURCE with both sides instead.")
+@click.option("--drift", "source", metavar="SOURCE", help="Compare the links of SOURCE with both systems instead.")
 @click.option("--links", "people", metavar="SOURCE", help="Look for customers of SOURCE's CRM whose clients' names differ.")
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="With --drift: only N links, taken at random.")
 @json_option
 @ends_well
 def check(config_path: Path, fix: bool, source: str | None, people: str | None, sample: int | None, as_json: bool) -> None:
-    """Validate the file, talk to both sides, and say what to do. Exit code 0 when nothing is wrong.
+    """Validate the file, ask both systems, and say what to do. Exit code 0 when nothing is wrong.
 
-    With --drift, read every link of a source on both sides and report those that no longer agree. With --links, read the
-    names of clients who share one customer, and open a review where they speak against one person; nothing else is changed.
+    With --drift, read every link of a source in both systems and report differences. With --links, read the names of
+    clients who share one customer, and open a review if they speak against one person; nothing else is changed.
     """
     if source is None and sample is not None:
-        raise click.UsageError("--sample goes with --drift SOURCE.")
+        raise click.UsageError("--sample needs --drift SOURCE.")
     if people is not None and (source is not None or fix):
-        raise click.UsageError("--links goes with neither --drift nor --fix: it changes nothing.")
+        raise click.UsageError("--links cannot be used with --drift or --fix: it changes nothing.")
     config = load_config(config_path)
     if source is not None:
         _drift(config, source, sample, fix, as_json)
@@ -111,7 +111,7 @@ def _tell(found: Mapping[str, Any], fix: bool) -> None:
         say(f"         → {done}{where}")
     number = found["counts"]["seen"] - found["open"]
     tail = f"; {found['busy']} not compared: their events are in progress" if found["busy"] else ""
-    said = _count(len(found["findings"]), "disagreement") if found["findings"] else "nothing disagrees"
+    said = _count(len(found["findings"]), "disagreement") if found["findings"] else "no differences"
     say(f"{_count(number, 'link')} of {found['source']} compared: {said}{tail}.")
 
 

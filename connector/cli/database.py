@@ -24,7 +24,7 @@ _AGAIN = "Run the same command again: it goes on where it ended."
 
 @click.group()
 def database() -> None:
-    """Move the database between SQLite and PostgreSQL, and check that it is whole."""
+    """Copy the database between SQLite and PostgreSQL, and check it."""
 
 
 @database.command("copy")
@@ -33,7 +33,7 @@ def database() -> None:
 @json_option
 @ends_well
 def copy_database(config_path: Path, address: str, as_json: bool) -> None:
-    """Copy everything from the database of the configuration into the empty one at URL, and check every row of it.
+    """Copy the database of the configuration into the empty one at URL, and check every row.
 
     Refused while a service runs on either. A copy that was stopped goes on when the same command is run again.
     """
@@ -130,7 +130,7 @@ def _quoted(url: str) -> str:
 @json_option
 @ends_well
 def check_database(config_path: Path, as_json: bool) -> None:
-    """Read all of the database and say what is wrong with it. A service may run meanwhile; nothing is changed."""
+    """Read the whole database and report what is wrong. A service may run meanwhile; nothing is changed."""
     from connector.cli import output as terminal
     from connector.store.checking import check
 

@@ -27,7 +27,7 @@ events.add_command(list_events)
 @json_option
 @ends_well
 def show_event(event_id: int, with_body: bool, config_path: Path, as_json: bool) -> None:
-    """Show one event with its trace: what was found out, and why it is where it is."""
+    """Show one event with its trace: the result of each rule, and the reason of its state."""
     from connector.cli import output as terminal
     from connector.store import views
 
@@ -47,14 +47,16 @@ def show_event(event_id: int, with_body: bool, config_path: Path, as_json: bool)
 @events.command("retry")
 @click.argument("ids", metavar="[ID]...", type=ID, nargs=-1)
 @config_option
-@click.option("--all", "everything", is_flag=True, help="All held events. Any option below means all that it fits.")
+@click.option(
+    "--all", "everything", is_flag=True, help="All held events. The options below select fewer, and do not need --all."
+)
 @click.option("--state", type=click.Choice(["held", "retrying", "ignored"]), help="All in this state; default: held.")
 @click.option("--reason", metavar="TEXT", help="Only events whose reason holds this text.")
 @filter_options
 @json_option
 @ends_well
 def retry_events(ids: tuple[int, ...], config_path: Path, everything: bool, as_json: bool, **options: Any) -> None:
-    """Queue held, waiting or ignored events again, at once and with all their attempts: single ones, or all of a kind."""
+    """Queue held, retrying or ignored events again: single ones, or all that the options select. All attempts start again."""
     narrowed = everything or any(value is not None for name, value in options.items() if name != "state")
     if narrowed == bool(ids) and (ids or options["state"] is None):
         raise click.UsageError("Give one or more event ids, or --all, or a filter such as --reason TEXT.")
@@ -74,7 +76,7 @@ def retry_events(ids: tuple[int, ...], config_path: Path, everything: bool, as_j
 @json_option
 @ends_well
 def discard_events(ids: tuple[int, ...], config_path: Path, as_json: bool) -> None:
-    """Give events up for good. They stay in the list, as discarded."""
+    """Discard events for good. They stay in the list, as discarded."""
     done = operate(load_config(config_path), lambda to: to.discard(list(ids), by=whoami()))
     _report("discarded", done, ids, "no such event, or running, or final", as_json)
 
@@ -94,7 +96,7 @@ links.add_command(list_links)
 @json_option
 @ends_well
 def remove_link(source: str, client_id: str, config_path: Path, as_json: bool) -> None:
-    """CLIENT of SOURCE is not the customer it is linked to: remove the link everywhere."""
+    """Remove the link of CLIENT of SOURCE everywhere, because the client is another person than the customer."""
     from connector.cli import output as terminal
 
     said = operate(load_config(config_path), lambda to: to.unlink(source, client_id, by=whoami()))

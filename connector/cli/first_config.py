@@ -14,16 +14,24 @@ from connector.cli.common import ends_well, json_option
 from connector.model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
+    from pydantic import BaseModel
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 #: What a setting that must be given could look like.
-EXAMPLES = {"base_url": "https://account.example.com", "client_id": "the-client-id"}
+EXAMPLES = {
+    "base_url": "https://account.example.com",
+    "client_id": "the-client-id",
+    "tenant_id": "the-tenant-id",
+    "database": "the-database",
+    "data_centre": "eu",
+}
+#: Before the keys of the CRM in `--set`, because a booking system may have keys of the same names.
+CRM = "crm."
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the questions came to; `values` are the settings of the booking system that it must have."""
+    """The answers; `values` are the settings that the two systems must have, the CRM's with `CRM` before their keys."""
 
     booking: str
     source: str
@@ -35,19 +43,25 @@ class Answers:
 
 @click.command("init")
 @click.option("--booking", metavar="SYSTEM", help="The booking system: booxi, bookeo, …")
-@click.option("--crm", metavar="SYSTEM", help="The CRM: hubspot.")
+@click.option("--crm", metavar="SYSTEM", help="The CRM: hubspot, salesforce, …")
 @click.option("--source", metavar="NAME", help="Your name for the account; part of the webhook's address. Default: stores.")
 @click.option("--public-url", metavar="URL", help='Our address as senders see it; "" while it is only tried on this machine.')
 @click.option("--country", metavar="CODE", help="The country of phone numbers without a country code: CA, FR, …")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="A setting that the booking system needs.")
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="A setting that the booking system needs; crm.KEY=VALUE for the CRM.",
+)
 @click.option("--output", type=FILE, default=Path("connector.toml"), show_default=True, help="The file to write.")
 @click.option("--yes", is_flag=True, help="Ask nothing; use the defaults for options that are not given.")
 @json_option
 @ends_well
 def init(output: Path, settings: tuple[str, ...], yes: bool, as_json: bool, **said: str | None) -> None:
-    """Write a first configuration: by a few questions, or by options.
+    """Write a first configuration from a few questions, or from options.
 
-    Afterwards it says which environment variables must hold the secrets, and the address to give to the sender.
+    It prints the environment variables that must hold the secrets, and the address for the sender's webhook.
     """
     from connector.cli import output as terminal
 
@@ -76,7 +90,7 @@ def config() -> None:
 @config.command("schema")
 @ends_well
 def config_schema() -> None:
-    """Print the JSON schema of connector.toml, with which an editor checks and completes it."""
+    """Print the JSON schema of connector.toml, for editors that check and complete the file."""
     from connector import registry
     from connector.cli import output as terminal
     from connector.config.schema import schema
@@ -105,25 +119,26 @@ def _ask(said: Mapping[str, str | None], settings: tuple[str, ...], *, asks: boo
     public_url = answer("public_url", "Our https address as the sender sees it (empty: this machine only)", "").rstrip("/")
     country = answer("country", "Country of phone numbers without a country code, two letters (empty: none)", "").upper()
     values = dict(pair.partition("=")[::2] for pair in settings)
-    needed = {key: default for key, _, default in _needed(booking) if default is not None}
-    if unknown := sorted(set(values) - set(needed)):
-        raise click.UsageError(f"--set: {booking} does not need {', '.join(unknown)}; it needs {', '.join(needed) or 'none'}.")
-    for key, default in needed.items():
+    needed = {key: default for key, default in _needed(registry.booking_system(booking).settings_model) if default is not None}
+    of_crm = {CRM + key: default for key, default in _needed(registry.crm(crm).settings_model) if default is not None}
+    if unknown := sorted(set(values) - set(needed) - set(of_crm)):
+        both = ", ".join([*needed, *of_crm]) or "none"
+        raise click.UsageError(f"--set: {booking} and {crm} do not need {', '.join(unknown)}; they need {both}.")
+    for key, default in (needed | of_crm).items():
         if key not in values:
             values[key] = click.prompt(key, default=default) if asks else default
     return Answers(booking, source, crm, public_url, country, values)
 
 
-def _needed(booking: str) -> Iterator[tuple[str, FieldInfo, str | None]]:
-    """The settings that a booking system must have, each with a default for the question; None: it is a secret."""
-    from connector import registry
+def _needed(model: type[BaseModel]) -> Iterator[tuple[str, str | None]]:
+    """The settings that a system must have, each with a default for the question; None: it is a secret."""
     from connector.config.reader import _is_secret
 
-    for key, info in registry.booking_system(booking).settings_model.model_fields.items():
-        if info.is_required() and key != "system":
-            yield key, info, None if _is_secret(info) else EXAMPLES.get(key, "hubspot" if key == "module_id" else "")
+    for key, info in model.model_fields.items():
+        if (info.is_required() and key != "system") or key == "client_secret":
+            yield key, None if _is_secret(info) else EXAMPLES.get(key, "hubspot" if key == "module_id" else "")
         elif key == "region":
-            yield key, info, "na"
+            yield key, "na"
 
 
 def _text(answers: Answers) -> tuple[str, dict[str, str]]:
@@ -141,25 +156,22 @@ def _text(answers: Answers) -> tuple[str, dict[str, str]]:
     if answers.public_url:
         token = secret("connector_status", "token", "opens the status page; a long random text of yours")
         lines += ["[server]", f"public_url = {_quoted(answers.public_url)}", "", "[status]", f"token = {token}", ""]
+    model = registry.booking_system(answers.booking).settings_model
     lines += [f"[booking.{answers.source}]", f'system = "{answers.booking}"']
-    for key, _, default in _needed(answers.booking):
-        lines.append(
-            f"{key} = {_quoted(answers.values[key]) if default is not None else secret(answers.booking, key, _issued(key))}"
-        )
+    for key, default in _needed(model):
+        value = _quoted(answers.values[key]) if default is not None else secret(answers.booking, key, _issued(key))
+        lines.append(f"{key} = {value}")
     if answers.country:
         lines.append(f"default_country = {_quoted(answers.country)}")
-    model = registry.booking_system(answers.booking).settings_model
     if not model.own_verification:
         token = secret(
             answers.booking, "webhook_token", "the sender puts it into the header Authorization; a random text of yours"
         )
         lines += ["", f"[booking.{answers.source}.webhook]", 'verify = "token"', f"tokens = [{token}]"]
-    lines += [
-        "",
-        "[crm.main]",
-        f'system = "{answers.crm}"',
-        f"token = {secret(answers.crm, 'token', 'a key issued by the CRM')}",
-    ]
+    lines += ["", "[crm.main]", f'system = "{answers.crm}"']
+    for key, default in _needed(registry.crm(answers.crm).settings_model):
+        value = _quoted(answers.values[CRM + key]) if default is not None else secret(answers.crm, key, "issued by the CRM")
+        lines.append(f"{key} = {value}")
     lines += ["", "[[sync]]", f'booking = "{answers.source}"', 'crm = "main"', ""]
     return "\n".join(lines), variables
 
@@ -198,6 +210,11 @@ def _explain(output: Path, answers: Answers, variables: Mapping[str, str], addre
     for name, what in variables.items():
         value = '"$(openssl rand -hex 24)"' if "of yours" in what else "…"
         click.echo(f"  export {name}={value}    # {what}")
+    tables = {"booking." + answers.source: "", "crm.main": CRM}
+    for table, prefix in tables.items():
+        keys = [key for key, example in EXAMPLES.items() if answers.values.get(prefix + key) == example]
+        if keys:
+            click.echo(f"\nCorrect these examples in {output}: [{table}] {', '.join(keys)}")
     click.echo(f"\nThe address for the sender's webhook: {address}")
     click.echo(f"  More about it: connector/booking_systems/{answers.booking}/README.md and docs/integrations.md\n")
     click.echo(f"Then:\n  connector check --config {output} --fix    # asks both systems and says what is missing")

@@ -30,7 +30,7 @@ _FILTERS = (
 )
 _OPTIONS = (
     *_FILTERS,
-    click.option("--cursor", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Go on where a list before ended."),
+    click.option("--cursor", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Continue where the list before ended."),
     json_option,
     click.option("--json-lines", is_flag=True, help="Print one JSON object a line and nothing else."),
     config_option,
@@ -52,7 +52,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _limit(default: int | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    shown = "At most this many." if default else "At most this many; all without it."
+    shown = "At most this many." if default else "At most this many; default: all."
     return click.option("--limit", type=click.IntRange(1), default=default, show_default=default is not None, help=shown)
 
 
@@ -105,14 +105,14 @@ def list_links(config_path: Path, **options: Any) -> None:
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice(["open", "decided"]), default="open", show_default=True, help="Which items.")
-@click.option("--reason", metavar="TEXT", help="Only items whose reason holds this text.")
+@click.option("--state", type=click.Choice(["open", "decided"]), default="open", show_default=True, help="Which reviews.")
+@click.option("--reason", metavar="TEXT", help="Only reviews whose reason holds this text.")
 @click.option("--reveal", is_flag=True, help="Read the candidates from the CRM and show personal data.")
 @_limit(None)
 @_list_options
 @ends_well
 def list_reviews(config_path: Path, reveal: bool, **options: Any) -> None:
-    """List what waits for a decision, oldest first."""
+    """List the reviews that need a decision, oldest first."""
     config = load_config(config_path)
     _show(_REVIEWS, config, options, each=(lambda item: reveal_candidates(config, item)) if reveal else None)
 

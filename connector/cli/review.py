@@ -29,8 +29,8 @@ def many(command: Callable[..., None]) -> Callable[..., None]:
     """The arguments of a decision that can be taken for several items at once."""
     options = (
         click.argument("ids", metavar="[ID]...", type=ID, nargs=-1),
-        click.option("--all", "every", is_flag=True, help="All open items that --reason chooses."),
-        click.option("--reason", default="", metavar="TEXT", help="With --all: items whose reason contains TEXT."),
+        click.option("--all", "every", is_flag=True, help="All open reviews that --reason selects."),
+        click.option("--reason", default="", metavar="TEXT", help="With --all: reviews whose reason contains TEXT."),
         config_option,
         json_option,
     )
@@ -55,7 +55,7 @@ review.add_command(list_reviews)
 @json_option
 @ends_well
 def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) -> None:
-    """Show one item, its candidates side by side with the evidence for each."""
+    """Show one review: its candidates, and the evidence for each."""
     from connector.cli import output as terminal
     from connector.store.reviews import views
 
@@ -85,7 +85,7 @@ def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) 
 @json_option
 @ends_well
 def link(review_id: int, customer_id: str, config_path: Path, as_json: bool) -> None:
-    """The person is CUSTOMER: link every client of the item, and let everything that waits go on."""
+    """The person is CUSTOMER: link every client of the review, and continue the waiting events."""
     config = load_config(config_path)
     operate(config, lambda to: to.decide(review_id, "link", customer_id, by=whoami()))
     _tell(config, review_id, f"linked to {customer_id}; its events continue.", as_json)
@@ -94,7 +94,7 @@ def link(review_id: int, customer_id: str, config_path: Path, as_json: bool) -> 
 @review.command("create")
 @many
 def create(**chosen: Any) -> None:
-    """The person is none of the candidates: create one customer for all clients of the item."""
+    """The person is none of the candidates: create one customer for all clients of the review."""
     said = "a customer will be created; its events continue."
     _decide_many(chosen, lambda to, review: to.decide(review, "create", None, by=whoami()), said)
 
@@ -102,7 +102,7 @@ def create(**chosen: Any) -> None:
 @review.command("different")
 @many
 def different(**chosen: Any) -> None:
-    """As create, and remember that the person is none of the candidates, whichever client of the person asks next."""
+    """As create; and remember for all clients of this person that they are none of the candidates."""
     said = "different people: a customer will be created, and this question is not asked again."
     _decide_many(chosen, lambda to, review: to.decide(review, "different", None, by=whoami()), said)
 
@@ -110,7 +110,7 @@ def different(**chosen: Any) -> None:
 @review.command("shared")
 @many
 def shared(**chosen: Any) -> None:
-    """The address or number belongs to several people: it is no evidence by itself, and what waits for it is asked again."""
+    """The address or number belongs to several people: it is no evidence by itself. Waiting events are processed again."""
     said = "the address or number counts as shared; the waiting events are processed again."
     _decide_many(chosen, lambda to, review: to.share(review, by=whoami()), said)
 
@@ -118,7 +118,7 @@ def shared(**chosen: Any) -> None:
 @review.command("dismiss")
 @many
 def dismiss(**chosen: Any) -> None:
-    """Leave the clients unlinked: their events are discarded, coming ones are ignored."""
+    """Do not link the clients: their events are discarded, and future ones are ignored."""
     _decide_many(chosen, lambda to, review: to.decide(review, "dismiss", None, by=whoami()), "dismissed.")
 
 
@@ -128,10 +128,10 @@ def dismiss(**chosen: Any) -> None:
 @json_option
 @ends_well
 def undo(review_id: int, config_path: Path, as_json: bool) -> None:
-    """Take a decision back: what it did is undone as far as nobody else knows of it, and the item is open again."""
+    """Undo a decision and the link that it made. The review is open again."""
     config = load_config(config_path)
     said = operate(config, lambda to: to.undo(review_id, by=whoami()))
-    _tell(config, review_id, "the decision is withdrawn and the item is open again.", as_json)
+    _tell(config, review_id, "the decision is undone and the review is open again.", as_json)
     for sentence in said:
         say(f"  {sentence}", err=as_json)
 

@@ -36,7 +36,7 @@ CANNOT_LISTEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 @click.option("--crm", type=click.Choice(sorted(CRMS)), default="hubspot", show_default=True, help="The CRM to show.")
 @ends_well
 def demo(once: bool, port: int, booking: str, crm: str) -> None:
-    """Show everything without an account: both remote systems as sandboxes, sample webhooks, links made, the status page."""
+    """Show everything without an account: sandboxes for both systems, sample webhooks, links, the status page."""
     from connector.cli.demo import run_demo
 
     _loop(lambda: run_demo(once=once, port=port, booking=booking, crm=crm))
@@ -92,7 +92,7 @@ def serve(config_path: Path, no_worker: bool, role: str) -> None:
 @click.option("--faults", "faults_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file of faults.")
 @ends_well
 def sandbox(system: str, port: int, faults_path: Path | None) -> None:
-    """Run a local imitation of a remote system, with its rules and limits, and faults on request."""
+    """Run a local test double of a remote system, with its rules and limits, and configurable faults."""
     from connector.sandbox.kit.faults import Faults
 
     faults = Faults.load(faults_path) if faults_path else Faults()

@@ -31,15 +31,15 @@ _ADVICE = {
 
 @click.command("test")
 @click.argument("source", metavar="SOURCE")
-@click.option("--public", is_flag=True, help="Send to server.public_url, the way that the sender comes.")
+@click.option("--public", is_flag=True, help="Send to server.public_url, as the sender does.")
 @config_option
 @json_option
 @ends_well
 def send_sample(source: str, public: bool, config_path: Path, as_json: bool) -> None:
-    """Send a sample delivery to the running service, and say what became of it. It changes nothing in any other system.
+    """Send a sample delivery to the running service, and show the result. It changes nothing in any other system.
 
-    The sample is proven as the sender's deliveries are, with the first token or secret of the file. It is ignored, or held
-    and then discarded. Exit code 0 when the service took it.
+    The sample carries the first token of the file, or a signature with the first secret, as the sender's deliveries do. It
+    is ignored, or held and then discarded. Exit code 0 when the service accepted it.
     """
     from connector.cli import output as terminal
 

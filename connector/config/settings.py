@@ -23,7 +23,7 @@ from connector.config.reader import Tables, nearest, parse
 from connector.config.routes import Routes
 from connector.config.samples import Sampled
 from connector.config.strength import check_webhooks
-from connector.config.values import RecordUrl, Zone
+from connector.config.values import Duration, RecordUrl, Zone, seconds_of
 from connector.config.values import Section as Section  # noqa: PLC0414 - integrations take it from here
 from connector.model.errors import ConfigError
 
@@ -155,6 +155,8 @@ class SyncSettings(Section):
     deleted_customer: Literal["hold", "create"] = "hold"
     name_mismatch: Literal["link", "hold"] = "hold"
     match_phone: bool = True
+    #: How long a link that the CRM has confirmed is believed for events that change nothing.
+    confirm_links_every: Duration = "0"
     shared_emails: tuple[str, ...] = ()
     shared_email_domains: tuple[str, ...] = ()
     shared_phones: tuple[str, ...] = ()
@@ -167,6 +169,11 @@ class SyncSettings(Section):
     fields: FieldRules = ()
     #: Who a customer belongs to.
     owner: OwnerSettings | None = None
+
+    @property
+    def confirmed_for(self) -> float:
+        """`confirm_links_every` in seconds."""
+        return seconds_of(self.confirm_links_every)
 
     @field_validator("shared_email_domains", "ignore_dots_and_tags")
     @classmethod

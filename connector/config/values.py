@@ -26,6 +26,25 @@ def _zone(value: str) -> str:
 Zone = Annotated[str, AfterValidator(_zone)]
 
 
+#: Seconds of the units that a duration may have.
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def _duration(value: str) -> str:
+    if not re.fullmatch(r"0|[1-9]\d{0,4}[smhd]", value):
+        raise ValueError('must be a number with its unit, such as "15m", "1h" or "1d", or "0"')
+    return value
+
+
+#: A time such as "15m"; `seconds_of` reads it.
+Duration = Annotated[str, AfterValidator(_duration)]
+
+
+def seconds_of(duration: str) -> float:
+    """A `Duration` in seconds."""
+    return float(0 if duration == "0" else int(duration[:-1]) * _UNITS[duration[-1]])
+
+
 def _record_url(value: str) -> str:
     """An address with a place for the record's id; raises ValueError otherwise."""
     if not re.fullmatch(r"https://[^\s\"'<>{}]+", value.replace("{id}", "x")) or "{id}" not in value:

@@ -29,7 +29,7 @@ class CrmCapability(Capability):
 
     #: `get` of a record that was merged into another one leads there. Without it the record reads as gone (None), because
     #: the CRM does not say which one goes on.
-    FOLLOWS_MERGES = "a merged customer leads to the one that goes on"
+    FOLLOWS_MERGES = "a merged customer leads to the surviving one"
     #: A create under a key that a customer carries is refused, and changes nothing. (An upsert would write to that customer.)
     REFUSES_KEYS = "refuses our key a second time"
     #: An owner is only chosen for a customer who is made.

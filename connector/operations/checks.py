@@ -66,7 +66,7 @@ def database(opened: Database) -> list[Check]:
     """Whether the database was made by this process, and how large its WAL is."""
     found = large_wal(opened)
     if opened.new:
-        hint = "Right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
+        hint = "This is right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
         text = f"new database: there was no {opened.name} when this process started"
         found.append(Check(topic=Topic("database", "new"), level="warning", message=text, hint=hint))
     return found
@@ -269,7 +269,7 @@ def _refused(breaker: CircuitBreaker) -> list[Check]:
     for action, entry in [*breaker.refusals().items(), *breaker.recovered().items()]:
         level: Level = "error" if entry.stopped and breaker.is_stopped(action) else "warning"
         if level == "error":
-            said, hint = f"its events wait since {moment_of(entry.since)}, all others go on", entry.error.hint
+            said, hint = f"its events wait since {moment_of(entry.since)}, all others continue", entry.error.hint
         elif breaker.refusals().get(action) is entry:
             said, hint = f"last at {moment_of(entry.last)}; other events are not affected so far", entry.error.hint
         else:

@@ -173,5 +173,5 @@ class Engine:
     async def _recovered(self, wanted: Awaited, *, one: bool = False) -> None:
         woken = await self.store.lanes.wake(wanted, self.clock(), one=one)
         if woken and not one:
-            self._log.info("events go on", account=wanted, clients=woken)
+            self._log.info("events continue", account=wanted, clients=woken)
         self.worker.wake()

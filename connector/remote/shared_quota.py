@@ -19,6 +19,8 @@ from connector.remote.rate_limit import MARGIN, PATIENCE, Call, Quota, Window
 
 #: Seconds until a database that could not take a note is asked again.
 NOTE_AGAIN = 1.0
+#: Seconds for which what is used of the windows need not be read again, when no call is made.
+FRESH = 5.0
 
 
 class Answer(Protocol):
@@ -62,6 +64,10 @@ class Ledger(Protocol):
         """Count as many of the calls as fit, and some of those `ahead`. Raises StoreError."""
         ...
 
+    async def used(self, quota: str, windows: Sequence[tuple[int, float]], margin: float) -> list[int]:
+        """What is used of each window. Raises StoreError."""
+        ...
+
     async def settle(self, calls: Sequence[tuple[int, int]]) -> None:
         """Calls (id, cost) were answered, or never made: cost 0. Raises StoreError."""
         ...
@@ -83,7 +89,7 @@ class SharedQuota(Quota):
         self._asking: list[tuple[int, asyncio.Future[int]]] = []
         self._answered: list[tuple[int, int]] = []
         self._pause = 0.0
-        self._used = [0] * len(self.windows)
+        self._used, self._used_at = [0] * len(self.windows), clock()
         self._jobs: dict[str, asyncio.Task[None]] = {}
 
     def block(self, seconds: float) -> None:
@@ -94,10 +100,19 @@ class SharedQuota(Quota):
         self._start("notes", self._note)
 
     def used(self, seconds: float) -> int:
-        """Cost of the calls in the window of so many seconds, when this process made its last call."""
+        """Cost of all processes' calls in the window of so many seconds, as this one knew it a moment ago."""
+        if self._clock() >= self._used_at + FRESH:
+            self._used_at = self._clock()
+            self._start("look", self.look)
         return max(
             (used for used, window in zip(self._used, self.windows, strict=True) if window.seconds == seconds), default=0
         )
+
+    async def look(self) -> None:
+        """Read what others have used. Where the database cannot say it, what was known stays."""
+        if self.windows:
+            with suppress(StoreError):
+                self._used = await self._ledger.used(self.key, self.windows, MARGIN)
 
     @asynccontextmanager
     async def spend(self, cost: int = 1) -> AsyncIterator[Call]:
@@ -132,9 +147,9 @@ class SharedQuota(Quota):
         for task in self._jobs.values():
             task.cancel()
         await asyncio.gather(*self._jobs.values(), return_exceptions=True)
-        if unmade := [(id_, 0) for id_ in self._portion.drain()]:
+        if left := [*self._answered, *((id_, 0) for id_ in self._portion.drain())]:
             with suppress(StoreError):
-                await self._ledger.settle(unmade)
+                await self._ledger.settle(left)
 
     def _start(self, name: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if name not in self._jobs or self._jobs[name].done():
@@ -169,7 +184,8 @@ class SharedQuota(Quota):
             return pause, True
         costs, ahead = [cost for cost, _ in asking], self._portion.wanted()
         answer = await self._ledger.reserve(self.key, self.windows, costs, MARGIN, ahead)
-        self._used = answer.used or self._used
+        if answer.used:
+            self._used, self._used_at = answer.used, self._clock()
         for id_, (_, counted) in zip(answer.ids, asking, strict=False):
             if counted.done():
                 # Whoever asked was cancelled meanwhile, and sends nothing.

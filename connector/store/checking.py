@@ -156,4 +156,4 @@ def _broken(connection: Connection) -> list[Finding]:
         if names := [row[0] for row in connection.execute(law.query)]:
             say = odd if law is _COUNTS else wrong
             found.append(say(law.id, f"{law.broken}: {some(names)}", law.hint))
-    return found or [fine("database.laws", "events, lanes, reviews and what was begun agree with one another")]
+    return found or [fine("database.laws", "events, lanes, reviews and unfinished actions are consistent")]

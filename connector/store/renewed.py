@@ -19,12 +19,12 @@ from connector.model.renewed import Renewed
 from connector.store.database import Database
 from connector.store.files import write_durably
 from connector.store.sealing import can_seal, needs_sealing, seal, unseal
-from connector.store.shared import SharedStates
+from connector.store.shared import SharedStates, StateKind
 from connector.store.standing import Standing
 
 ENDING = ".renewed"
-#: What the names of the shared states begin with.
-PREFIX = "renewed "
+#: What the secret of an account is sealed for begins so: no other value can be put in its place.
+_USE = "renewed "
 _STATES = "shared_states"
 _PUT_BACK = "Put back a whole copy, or remove the file: then the configured secrets count again, if they have not ended."
 
@@ -91,7 +91,7 @@ class RenewedTable:
 
     async def load(self) -> list[str]:
         """The accounts of which others have kept something since. Raises StoreError where it cannot be read."""
-        found = unsealed(await self._states.list(PREFIX), self._database.unseal)
+        found = unsealed(await self._states.list(StateKind.RENEWED), self._database.unseal)
         changed = [account for account, renewed in found.items() if renewed != self._known.get(account)]
         self._known = found
         return changed
@@ -106,7 +106,7 @@ class RenewedTable:
 
     async def keep(self, account: str, renewed: Renewed) -> None:
         """Return once the server has it on its disk. Raises StoreError."""
-        await self._states.save(f"{PREFIX}{account}", sealed(account, renewed, self._database.seal))
+        await self._states.save(StateKind.RENEWED, account, sealed(account, renewed, self._database.seal))
         self._known[account] = renewed
 
 
@@ -114,8 +114,8 @@ def renewed_in(where: Standing, beside: Path, secret: bytes) -> dict[str, Renewe
     """What is kept of each account of a database that this process has for itself. Raises StoreError."""
     if not where.columns(_STATES):
         return RenewedFile(beside).all()
-    rows = where.ask(f"SELECT name, value FROM {_STATES} WHERE substr(name, 1, ?) = ?", (len(PREFIX), PREFIX))
-    states = {name.removeprefix(PREFIX): (json.loads(value), 0.0) for name, value in rows}
+    rows = where.ask(f"SELECT name, value FROM {_STATES} WHERE kind = ?", (StateKind.RENEWED.value,))
+    states = {name: (json.loads(value), 0.0) for name, value in rows}
     return unsealed(states, partial(unseal, secret))
 
 
@@ -126,19 +126,19 @@ def put_renewed(where: Standing, beside: Path, secret: bytes, renewed: Mapping[s
     elif renewed:
         needs_sealing()
         for account, one in renewed.items():
-            values = (f"{PREFIX}{account}", json.dumps(sealed(account, one, partial(seal, secret))), now)
-            where.ask(f"DELETE FROM {_STATES} WHERE name = ?", values[:1])
-            where.ask(f"INSERT INTO {_STATES} VALUES (?, ?, ?)", values)
+            values = (StateKind.RENEWED.value, account, json.dumps(sealed(account, one, partial(seal, secret))), now)
+            where.ask(f"DELETE FROM {_STATES} WHERE kind = ? AND name = ?", values[:2])
+            where.ask(f"INSERT INTO {_STATES} (kind, name, value, at) VALUES (?, ?, ?, ?)", values)
 
 
 def sealed(account: str, renewed: Renewed, seal: Callable[[str, str], str]) -> dict[str, str]:
     """The value of a shared state."""
-    return {"sealed": seal(json.dumps(_written(renewed)), f"{PREFIX}{account}")}
+    return {"sealed": seal(json.dumps(_written(renewed)), f"{_USE}{account}")}
 
 
 def unsealed(states: Mapping[str, tuple[Mapping[str, Any], float]], unseal: Callable[[str, str], str]) -> dict[str, Renewed]:
     """What such shared states hold, by account. Raises StoreError."""
-    return {account: _from(json.loads(unseal(value["sealed"], f"{PREFIX}{account}"))) for account, (value, _) in states.items()}
+    return {account: _from(json.loads(unseal(value["sealed"], f"{_USE}{account}"))) for account, (value, _) in states.items()}
 
 
 def _written(renewed: Renewed) -> dict[str, str]:

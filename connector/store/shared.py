@@ -9,25 +9,33 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from connector.model.errors import StoreError
 from connector.store.connection import Connection, in_portions, marks
 from connector.store.database import Database
 
+#: The value of a shared state, and when it was written (Unix time).
+Stated = tuple[dict[str, Any], float]
 #: Seconds: no sooner and no later is the ledger asked again for room; others may have given some back meanwhile.
 SOON, LATE = 0.05, 1.0
+#: Seconds by which a process is certainly not wrong about the server's time.
+SLACK = 60.0
 #: Of the room that nobody has asked for, one part in so many may be counted ahead: nearly full or small windows give nothing.
 AHEAD = 4
 
 
-#: Cost of the calls that were answered since a moment or not yet, and when the first was answered. Two queries in one: an OR
-#: would read all calls of the quota. Those without a boot id were written by a version that counted a call when it was sent.
+#: Cost of the calls that were answered so many seconds ago or less, or not yet, and when the first was answered. Two queries in
+#: one: an OR would read all calls of the quota. Those without a boot id were written by a version that counted a call when it
+#: was sent. The time is the server's own, read once: what a process takes for it may be wrong by more than the margin. By that
+#: (and `SLACK`) the index is searched, as the planner has to know a moment.
+CLOCK = "WITH clock AS (SELECT unix_now() AS now)"
 COUNTED = (
     "SELECT coalesce(sum(cost), 0) AS cost, min(answered) AS first FROM ("
-    "SELECT cost, done AS answered FROM calls WHERE quota = ? AND done > ? UNION ALL"
+    "SELECT cost, done AS answered FROM calls WHERE quota = ? AND done > ? AND done > (SELECT now FROM clock) - ? UNION ALL"
     " SELECT cost, CASE WHEN boot IS NULL THEN at END FROM calls"
-    " WHERE quota = ? AND done IS NULL AND (boot IS NOT NULL OR at > ?)) AS counted"
+    " WHERE quota = ? AND done IS NULL AND (boot IS NOT NULL OR at > (SELECT now FROM clock) - ?)) AS counted"
 )
 
 
@@ -133,10 +141,11 @@ class Ledger:
 
         `ahead` more are written down where all fit and there is ample room: a part of what nobody has asked for.
         """
-        boot, now = self._database.boot, self._database.now()
+        boot, since = self._database.boot, self._database.now() - SLACK
+        spans = [seconds + margin for _, seconds in windows]
 
         def write(connection: Connection) -> Reserved:
-            until, counted = _counted(connection, quota, [now - seconds - margin for _, seconds in windows])
+            now, until, counted = _counted(connection, quota, spans, since)
             if until > now:
                 return Reserved([], until - now, [], blocked=True)
             used, granted, wait = [cost for cost, _ in counted], list[int](), 0.0
@@ -156,15 +165,20 @@ class Ledger:
 
         return await self._database.write(write)
 
+    async def used(self, quota: str, windows: Sequence[tuple[int, float]], margin: float) -> list[int]:
+        """What is used of each window. Raises StoreError."""
+        spans, since = [seconds + margin for _, seconds in windows], self._database.now() - SLACK
+        *_, counted = await self._database.read(lambda connection: _counted(connection, quota, spans, since))
+        return [cost for cost, _ in counted]
+
     async def settle(self, calls: Sequence[tuple[int, int]]) -> None:
         """Calls (id, what it cost after all) have been answered; those of no cost were never made."""
-        now = self._database.now()
-        made = [(now, cost, id_) for id_, cost in calls if cost]
+        made = [(cost, id_) for id_, cost in calls if cost]
         unmade = [(id_,) for id_, cost in calls if not cost]
 
         def write(connection: Connection) -> None:
             if made:
-                connection.executemany("UPDATE calls SET done = ?, cost = ? WHERE id = ?", made)
+                connection.executemany("UPDATE calls SET done = unix_now(), cost = ? WHERE id = ?", made)
             if unmade:
                 connection.executemany("DELETE FROM calls WHERE id = ?", unmade)
 
@@ -172,25 +186,29 @@ class Ledger:
 
     async def block(self, quota: str, seconds: float) -> None:
         """The remote system asked for a pause: nobody calls for so long."""
-        until = self._database.now() + seconds
 
         def write(connection: Connection) -> None:
-            before, _ = _counted(connection, quota, ())
-            _save(connection, f"blocked:{quota}", {"until": max(until, before)}, until)
+            now, before, _ = _counted(connection, quota)
+            _save(connection, StateKind.QUOTA_BLOCKED, quota, {"until": max(now + seconds, before)}, now)
 
         await self._database.write(write)
 
 
-def _counted(connection: Connection, quota: str, since: Sequence[float]) -> tuple[float, list[tuple[int, float | None]]]:
-    """Until when the remote system blocks the quota, and of each window (cost of its calls, when the first was answered).
+def _counted(
+    connection: Connection, quota: str, spans: Sequence[float] = (), since: float = 0.0
+) -> tuple[float, float, list[tuple[int, float | None]]]:
+    """The server's time; until when the remote system blocks the quota; of each window (its cost, when the first was answered).
 
-    One statement, for one round trip: everybody who writes waits for it.
+    `spans` are seconds; nothing is counted that was answered longer before `since` (Unix time). One statement, for one round
+    trip: everybody who writes waits for it.
     """
-    windows = "".join(f" UNION ALL SELECT {n}, '', cost, first FROM ({COUNTED}) AS w{n}" for n in range(len(since)))
-    query = f"SELECT -1 AS part, max(value) AS value, 0, 0.0 FROM shared_states WHERE name = ?{windows} ORDER BY part"
-    values = [value for at in since for value in (quota, at, quota, at)]
-    (_, blocked, *_), *found = connection.execute(query, (f"blocked:{quota}", *values)).fetchall()
-    return float(json.loads(blocked)["until"]) if blocked else 0.0, [(row[2], row[3]) for row in found]
+    windows = "".join(f" UNION ALL SELECT {n}, '', cost, first FROM ({COUNTED}) AS w{n}" for n in range(len(spans)))
+    known = "SELECT -1 AS part, max(value), 0, (SELECT now FROM clock) FROM shared_states WHERE kind = ? AND name = ?"
+    values = [value for seconds in spans for value in (quota, since - seconds, seconds, quota, seconds)]
+    query = f"{CLOCK} {known}{windows} ORDER BY part"
+    rows = connection.execute(query, (StateKind.QUOTA_BLOCKED.value, quota, *values)).fetchall()
+    (_, blocked, _, now), *found = rows
+    return now, float(json.loads(blocked)["until"]) if blocked else 0.0, [(row[2], row[3]) for row in found]
 
 
 def _count(connection: Connection, quota: str, now: float, costs: Sequence[int], boot: str) -> list[int]:
@@ -204,29 +222,52 @@ def _count(connection: Connection, quota: str, now: float, costs: Sequence[int],
     return ids
 
 
+class StateKind(StrEnum):
+    """What a shared state is about; behind each kind: by which name, and by which part of it, there is one."""
+
+    #: What the probe found, that another process asks for a probe, what the checks found: account.
+    ACCOUNT_FOUND = "account_found"
+    ACCOUNT_ASKED = "account_asked"
+    ACCOUNT_CHECKED = "account_checked"
+    #: Whether a kind of action is refused: account, action. That somebody asked to try all of them again: account.
+    ACTION_REFUSED = "action_refused"
+    ACTIONS_ASKED = "actions_asked"
+    #: Until when nobody may call: quota.
+    QUOTA_BLOCKED = "quota_blocked"
+    #: An access token, sealed: account, digest of what it is fetched with.
+    LOGIN = "login"
+    #: A secret that was renewed, sealed: account.
+    RENEWED = "renewed"
+
+
 class SharedStates:
-    """What one process has found out and all go by, by name: JSON-able values, with the time of writing."""
+    """What one process has found out and all go by: JSON-able values, with the time of writing."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save(self, name: str, value: dict[str, Any]) -> float:
+    async def save(self, kind: StateKind, name: str, value: dict[str, Any], *, part: str = "") -> float:
         """Write it over what was there; its time."""
         now = self._database.now()
-        await self._database.write(lambda connection: _save(connection, name, value, now))
+        await self._database.write(lambda connection: _save(connection, kind, name, value, now, part=part))
         return now
 
-    async def list(self, prefix: str) -> dict[str, tuple[dict[str, Any], float]]:
-        """Name without the prefix → (value, Unix time)."""
-        query = "SELECT name, value, at FROM shared_states WHERE substr(name, 1, ?) = ?"
-        rows = await self._database.read(lambda connection: connection.execute(query, (len(prefix), prefix)).fetchall())
-        return {row[0].removeprefix(prefix): (json.loads(row[1]), row[2]) for row in rows}
+    async def list(self, kind: StateKind) -> dict[str, Stated]:
+        """Name → (value, Unix time), of a kind whose names have no parts."""
+        return {name: found for (name, _), found in (await self.parts(kind)).items()}
+
+    async def parts(self, kind: StateKind) -> dict[tuple[str, str], Stated]:
+        """(Name, part) → (value, Unix time)."""
+        query = "SELECT name, part, value, at FROM shared_states WHERE kind = ?"
+        rows = await self._database.read(lambda connection: connection.execute(query, (kind.value,)).fetchall())
+        return {(row[0], row[1]): (json.loads(row[2]), row[3]) for row in rows}
 
 
-def _save(connection: Connection, name: str, value: dict[str, Any], at: float) -> None:
+def _save(connection: Connection, kind: StateKind, name: str, value: dict[str, Any], at: float, *, part: str = "") -> None:
     connection.execute(
-        "INSERT INTO shared_states VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at",
-        (name, json.dumps(value), at),
+        "INSERT INTO shared_states (kind, name, part, value, at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (kind, name, part) DO UPDATE SET value = excluded.value, at = excluded.at",
+        (kind.value, name, part, json.dumps(value), at),
     )
 
 

@@ -17,10 +17,12 @@ from connector.crms.base import CRM
 from connector.model.bookings import Client
 from connector.model.capabilities import BookingCapability
 from connector.model.errors import Conflict, Hold, Ignore, NeedsReview, Rejected
+from connector.model.fields import FieldValue
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.persons import Customer, NewCustomer
 from connector.remote.fields import Changes
+from connector.sync.confirmed import Confirmed
 from connector.sync.effects import effect
 from connector.sync.fields import wanted, worded
 from connector.sync.locks import IdentityLocks
@@ -57,6 +59,7 @@ class Sync:
         self.country = country
         self.clock = clock
         self.parts = Parts(settings, booking, crm, links, journal, locks, country, clock)
+        self.confirmed = Confirmed(settings.confirmed_for, clock)
         self.recorder = Recorder(booking, crm, journal=journal, locks=locks, clock=clock)
 
     async def run(self, work: Work) -> None:
@@ -70,6 +73,8 @@ class Sync:
             raise
 
     async def _steps(self, work: Work, seen: Seen) -> None:
+        if work.step == "resolve" and self._is_confirmed(work):
+            work.outcome, work.step = work.outcome or "already_linked", "record"
         if work.step == "resolve":
             await resolve(self.parts, work, seen)
         if work.step == "write_back":
@@ -79,13 +84,31 @@ class Sync:
         if work.step == "record":
             await self.record(work)
 
+    def _is_confirmed(self, work: Work) -> bool:
+        """Whether the link was confirmed not long ago, and this event has nothing to write but its appointment."""
+        link = work.link
+        if not self.settings.confirmed_for or link is None or link.crm != self.crm.name or work.decision is not None:
+            return False
+        # An id that may pass to another person says nothing without the customer's record.
+        if self.booking.can(BookingCapability.MOVING_IDS) or self._must_write(work, link):
+            return False
+        if not self.confirmed.holds(link, self._said(work)):
+            return False
+        note(work, "our_link", "match", "linked to this customer, who was confirmed not long ago", link.customer_id)
+        return True
+
+    def _said(self, work: Work) -> tuple[Client, tuple[FieldValue, ...]]:
+        """Everything of an event that may be written to its customer."""
+        client = work.event.client
+        return client, wanted(self.settings, self.crm, client, work.event.appointment)
+
     # Step 2: tell the booking system.
 
     async def write_back(self, work: Work, seen: Seen) -> None:
         """Store the customer's id in the booking system, unless it is there."""
         link = self._link(work)
         appointment_id = work.event.appointment.id if work.event.appointment else None
-        if not self._must_write(work, link, appointment_id):
+        if not self._must_write(work, link):
             work.step = "fill"
             return
         stored = seen.stored or await self.booking.read_link(work.client_id, appointment_id)
@@ -110,11 +133,11 @@ class Sync:
         work.link = replace(link, stored_id=link.customer_id)
         work.step = "fill"
 
-    def _must_write(self, work: Work, link: Link, appointment_id: str | None) -> bool:
+    def _must_write(self, work: Work, link: Link) -> bool:
         """Whether the booking system has a place for the id that may not hold it yet."""
         if self.booking.can(BookingCapability.LINKS_APPOINTMENTS):
             stated = work.event.linked_customer_id == link.customer_id
-            return self.booking.can(BookingCapability.WRITES_LINKS) and appointment_id is not None and not stated
+            return self.booking.can(BookingCapability.WRITES_LINKS) and work.event.appointment is not None and not stated
         return self.booking.can(BookingCapability.WRITES_LINKS) and link.stored_id != link.customer_id
 
     async def _write(self, work: Work, intent: str, stored: ClientLink, customer_id: str) -> None:
@@ -153,9 +176,9 @@ class Sync:
 
     async def fill(self, work: Work, seen: Seen) -> None:
         """Write blanks, and what `[sync.fields]` says; a CRM that refuses a field does not undo the link."""
+        link, customer = self._link(work), seen.customer
         if self.settings.fill_blanks or self.settings.fields or self.settings.owner:
-            link = self._link(work)
-            customer = seen.customer or await self.crm.get(link.customer_id)
+            customer = customer or await self.crm.get(link.customer_id)
             client = await self._client(work, seen)
             person = self.parts.identity(client)
             if customer is not None and may_fill(customer, new_customer(person), origin=link.origin):
@@ -164,6 +187,8 @@ class Sync:
                 changes = await self.crm.changes(said, customer)
                 if missing != NewCustomer() or changes.values or changes.left_out:
                     await self._fill(work, customer, missing, changes)
+        if customer is not None:
+            self.confirmed.mark(link, self._said(work))
         work.step = "record"
 
     async def _missing(self, customer: Customer, person: Identity, origin: str) -> NewCustomer:

@@ -100,9 +100,8 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
         if store.renewed.can_keep():
             for adapter in found.adapters():
                 adapter.remember(store.renewed)
-        if not store.database.shared:
-            await _restore(found.quotas, store)
-        elif can_seal():
+        await _restore(found.quotas, store)
+        if store.database.shared and can_seal():
             share_tokens(found, config, store)
     return found
 
@@ -131,6 +130,9 @@ def _quota(name: str, windows: Iterable[Window], store: Store | None) -> Quota:
 async def _restore(quotas: Mapping[str, Quota], store: Store) -> None:
     now = time.time()
     for name, quota in quotas.items():
+        if isinstance(quota, SharedQuota):
+            await quota.look()
+            continue
         longest = max((window.seconds for window in quota.windows), default=0.0)
         calls = await store.read(views.recent_calls, name, now - longest - 1.0)
         quota.restore((now - at, cost) for at, cost in calls)

@@ -63,7 +63,8 @@ class Watcher:
         self._clock = clock
         self._leads = leads
         self._failures = 0
-        self._logged = ""
+        #: The problem that was logged and has not ended.
+        self._logged: tuple[object, ...] | None = None
         self._log = structlog.get_logger("connector.worker.probes").bind(account=breaker.account)
         #: The kinds of action whose events wait: when the next of them is woken to try, and how often that was done.
         self._trials: dict[str, tuple[float, int]] = {}
@@ -114,7 +115,7 @@ class Watcher:
         for action, entry in stopped.items():
             if action not in self._trials:
                 said = {"action": action, "reason": str(entry.error), "hint": entry.error.hint}
-                self._log.error("one kind of action is refused; its events wait, all others go on", **said)
+                self._log.error("one kind of action is refused; its events wait, all others continue", **said)
             later, asked = 0.0 if self._leads is None else LATER, entry.trials == 0
             at, times = (now, 0) if asked else self._trials.get(action, (now + TRIALS[0] + later, 0))
             at = max(at, entry.try_at)
@@ -142,7 +143,7 @@ class Watcher:
 
     async def _until_tripped(self) -> None:
         """Wait; what events met and no probe did is over only when nobody has met it for a while."""
-        if self._logged:
+        if self._logged is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(RELAPSE):
                     await self._breaker.tripped.wait()
@@ -162,9 +163,9 @@ class Watcher:
             self._over()
 
     def _over(self) -> None:
-        if self._logged:
+        if self._logged is not None:
             self._log.info("account works again")
-        self._logged = ""
+        self._logged = None
 
     async def _pause(self) -> None:
         self._failures += 1
@@ -196,9 +197,14 @@ class Watcher:
     def _tell(self) -> None:
         """Say what is wrong, once for each problem."""
         error = self._breaker.error
-        if error is None or str(error) == self._logged:
+        if error is None or (problem := _problem(error)) == self._logged:
             return
-        self._logged = str(error)
+        self._logged = problem
         tell = self._log.error if isinstance(error, AccountPaused) else self._log.warning
         more = {"until": until} if (until := self._breaker.limited_until) else {}
-        tell("account cannot be used; its events wait", reason=self._logged, hint=error.hint, **more)
+        tell("account cannot be used; its events wait", reason=str(error), hint=error.hint, **more)
+
+
+def _problem(error: RemoteError) -> tuple[object, ...]:
+    """What tells one problem from another: what to do about it; without a hint the text, which names the call that met it."""
+    return type(error), error.status, error.hint or str(error)

@@ -14,12 +14,12 @@ from connector.model.errors import AccountPaused, LimitReached, RateLimited, Rem
 from connector.model.problems import Check
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.store import Store
+from connector.store.shared import StateKind
 from connector.worker.housekeeping import AccountChecks
 from connector.worker.shared_actions import SharedActions
 
 #: Seconds between two looks for the leader's answer, and how long it is waited for.
 LOOK, PATIENCE = 0.25, 10.0
-_FOUND, _ASKED, _CHECKED = "account found ", "account asked ", "account checked "
 #: The first that fits is written; what fits none is a remote system that cannot be used for now.
 _KINDS: dict[str, type[RemoteError]] = {kind.__name__: kind for kind in (LimitReached, AccountPaused, RateLimited, Unavailable)}
 
@@ -58,9 +58,9 @@ class SharedAccounts:
         await self._actions.compare()
 
     async def _compare_accounts(self, *, leads: bool, watches: bool) -> None:
-        found = await self._store.states.list(_FOUND)
+        found = await self._store.states.list(StateKind.ACCOUNT_FOUND)
         if leads:
-            for account, (value, at) in (await self._store.states.list(_ASKED)).items():
+            for account, (value, at) in (await self._store.states.list(StateKind.ACCOUNT_ASKED)).items():
                 breaker = self._breakers.get(account)
                 if breaker is not None and breaker.error is None and at > found.get(account, ({}, 0.0))[1]:
                     breaker.trip(self._read(account, value) or Unavailable("not checked yet", account=account))
@@ -68,7 +68,7 @@ class SharedAccounts:
         for account, (value, _) in found.items():
             if (breaker := self._breakers.get(account)) is not None:
                 self._go_by(breaker, self._read(account, value), watches)
-        for account, (value, _) in (await self._store.states.list(_CHECKED)).items():
+        for account, (value, _) in (await self._store.states.list(StateKind.ACCOUNT_CHECKED)).items():
             self._checks.findings[account] = [Check.model_validate(check) for check in value["found"]]
 
     def _go_by(self, breaker: CircuitBreaker, error: RemoteError | None, watches: bool) -> None:
@@ -80,16 +80,18 @@ class SharedAccounts:
     async def share_checks(self) -> None:
         """Let the others know what the checks of the accounts have found."""
         for account, found in self._checks.findings.items():
-            await self._store.states.save(f"{_CHECKED}{account}", {"found": [check.model_dump() for check in found]})
+            await self._store.states.save(
+                StateKind.ACCOUNT_CHECKED, account, {"found": [check.model_dump() for check in found]}
+            )
 
     async def _ask_leader(self, account: str) -> None:
         """Raise what the leader has found; where this process has met something itself, after the leader has looked again."""
         breaker, since = self._breakers[account], 0.0
         if breaker.answered and breaker.error is not None:
             since = self._store.database.now()
-            await self._store.states.save(f"{_ASKED}{account}", self._written(breaker.error))
+            await self._store.states.save(StateKind.ACCOUNT_ASKED, account, self._written(breaker.error))
         for _ in range(int(PATIENCE / LOOK)):
-            value, at = (await self._store.states.list(_FOUND)).get(account, ({}, -1.0))
+            value, at = (await self._store.states.list(StateKind.ACCOUNT_FOUND)).get(account, ({}, -1.0))
             if at > since or (at >= 0 and since == 0):
                 if (error := self._read(account, value)) is not None:
                     raise error
@@ -98,7 +100,7 @@ class SharedAccounts:
         raise Unavailable("the process that probes it does not answer", account=account)
 
     async def _say(self, account: str, error: RemoteError | None) -> None:
-        await self._store.states.save(f"{_FOUND}{account}", self._written(error))
+        await self._store.states.save(StateKind.ACCOUNT_FOUND, account, self._written(error))
 
     def _written(self, error: RemoteError | None) -> dict[str, Any]:
         if error is None:

@@ -12,9 +12,10 @@ from typing import Any
 from connector.model.errors import ActionRefused
 from connector.remote.circuit_breaker import CircuitBreaker, RefusedAction
 from connector.store import Store
+from connector.store.shared import Stated, StateKind
 
-_REFUSED, _AGAIN = "action refused ", "action again "
-Found = dict[str, tuple[dict[str, Any], float]]
+#: (Account, action) → whether it is refused.
+Refused = dict[tuple[str, str], Stated]
 
 
 class SharedActions:
@@ -23,7 +24,8 @@ class SharedActions:
     def __init__(self, store: Store, breakers: Mapping[str, CircuitBreaker]) -> None:
         self._states, self._breakers = store.states, breakers
         #: When what this process has last read or written of an action was written; and the same of those who asked.
-        self._seen: dict[str, float] = {}
+        self._seen: dict[tuple[str, str], float] = {}
+        self._seen_asked: dict[str, float] = {}
         self._asked = {account: breaker.asked_again for account, breaker in breakers.items()}
 
     async def compare(self) -> None:
@@ -31,35 +33,36 @@ class SharedActions:
 
         An account that cannot be used says nothing of its actions, and what was refused is tried again when it can.
         """
-        found, again = await self._states.list(_REFUSED), await self._states.list(_AGAIN)
+        found = await self._states.parts(StateKind.ACTION_REFUSED)
+        asked = await self._states.list(StateKind.ACTIONS_ASKED)
         for account, breaker in self._breakers.items():
             if breaker.error is None and breaker.answered:
-                known = [name.partition(" ")[2] for name in found if name.partition(" ")[0] == account]
+                known = [action for of, action in found if of == account]
                 for action in {*known, *breaker.stopped()}:
                     await self._compare(breaker, action, found)
-                await self._compare_asked(breaker, again)
+                await self._compare_asked(breaker, asked)
 
-    async def _compare(self, breaker: CircuitBreaker, action: str, found: Found) -> None:
-        name, here = f"{breaker.account} {action}", breaker.stopped().get(action)
-        value, at = found.get(name, ({}, 0.0))
-        if at != self._seen.get(name, 0.0):
-            self._seen[name] = at
+    async def _compare(self, breaker: CircuitBreaker, action: str, found: Refused) -> None:
+        one, here = (breaker.account, action), breaker.stopped().get(action)
+        value, at = found.get(one, ({}, 0.0))
+        if at != self._seen.get(one, 0.0):
+            self._seen[one] = at
             if value and here is None:
                 breaker.adopt(_read(value, action, breaker.account), value["since"])
             elif not value:
                 breaker.works(action)
         elif bool(value) != (here is not None):
-            self._seen[name] = await self._states.save(f"{_REFUSED}{name}", {} if here is None else _written(here))
+            said = {} if here is None else _written(here)
+            self._seen[one] = await self._states.save(StateKind.ACTION_REFUSED, breaker.account, said, part=action)
 
-    async def _compare_asked(self, breaker: CircuitBreaker, again: Found) -> None:
-        name = f"{_AGAIN}{breaker.account}"
-        _, at = again.get(breaker.account, ({}, 0.0))
-        if breaker.asked_again != self._asked[breaker.account]:
-            self._seen[name] = await self._states.save(name, {})
-        elif at != self._seen.setdefault(name, at):
-            self._seen[name] = at
+    async def _compare_asked(self, breaker: CircuitBreaker, asked: Mapping[str, Stated]) -> None:
+        account, (_, at) = breaker.account, asked.get(breaker.account, ({}, 0.0))
+        if breaker.asked_again != self._asked[account]:
+            self._seen_asked[account] = await self._states.save(StateKind.ACTIONS_ASKED, account, {})
+        elif at != self._seen_asked.setdefault(account, at):
+            self._seen_asked[account] = at
             breaker.try_again()
-        self._asked[breaker.account] = breaker.asked_again
+        self._asked[account] = breaker.asked_again
 
 
 def _written(entry: RefusedAction) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from connector.model.errors import StoreError, Transient
 from connector.remote.oauth import Token
 from connector.store import Store
+from connector.store.shared import StateKind
 
 #: Seconds between two looks for the token that another process fetches, and how long it is waited for.
 LOOK, PATIENCE = 0.25, 60.0
@@ -24,7 +25,9 @@ class SharedToken:
 
     def __init__(self, store: Store, account: str, credentials: str) -> None:
         self._database, self._locks, self._states, self._account = store.database, store.locks, store.states, account
-        self._name = f"token {account} {store.database.keyed(f'token:{credentials}')[-16:]}"
+        self._digest = store.database.keyed(f"token:{credentials}")[-16:]
+        #: Of its lock, and what it is sealed for: no other account's token can be put in its place.
+        self._name = f"token {account} {self._digest}"
 
     async def current(self, refused: str, fetch: Callable[[], Awaitable[Token]]) -> Token:
         """The token that all use, unless it is the one that was refused; else a new one, fetched by one process.
@@ -48,11 +51,11 @@ class SharedToken:
         value = self._database.seal(json.dumps({"token": token.value, "until": until}), self._name)
         # Where it cannot be stored it is good for this process all the same.
         with suppress(StoreError):
-            await self._states.save(self._name, {"sealed": value})
+            await self._states.save(StateKind.LOGIN, self._account, {"sealed": value}, part=self._digest)
         return token
 
     async def _read(self, refused: str) -> Token | None:
-        value, _ = (await self._states.list(self._name)).get("", ({}, 0.0))
+        value, _ = (await self._states.parts(StateKind.LOGIN)).get((self._account, self._digest), ({}, 0.0))
         if not value:
             return None
         found: dict[str, Any] = json.loads(self._database.unseal(value["sealed"], self._name))

@@ -13,7 +13,10 @@ from .world import RemoteSystems, Service, eventually, rows, states
 
 pytestmark = pytest.mark.anyio
 
-DRAIN = 2
+#: Seconds: longer than anything here takes, also on a machine that is busy with something else.
+DRAIN = 30
+#: Seconds that a remote system does not answer.
+HANGS = 60
 
 
 def book(sides: RemoteSystems, number: int) -> None:
@@ -45,11 +48,11 @@ async def test_what_runs_ends_and_what_waits_stays(tmp_path):
             sending = asyncio.gather(*(senders(sides, accepted, stop) for _ in range(4)))
             await service.says("event done", 3)
             begun = time.monotonic()
-            assert await service.stop() == 0
+            assert await service.stop(DRAIN) == 0
             took = time.monotonic() - begun
             stop.set()
             await sending
-        assert took < DRAIN + 4
+        assert took < DRAIN, "it ends as soon as what runs has ended"
         stored = {row[0] for row in rows(service.database, "SELECT event FROM deliveries")}
         assert accepted
         assert set(accepted) <= stored
@@ -74,13 +77,11 @@ async def test_a_remote_system_that_hangs_does_not_keep_the_process(tmp_path):
         service = Service(sides.config(tmp_path, drain=0.5))
         async with service.running():
             await service.first_done(sides)
-            sides.faults(timeout=1, timeout_seconds=30)
+            sides.faults(timeout=1, timeout_seconds=HANGS)
             book(sides, 5)
             await sides.booxi.send_webhooks()
             await eventually(lambda: states(service.database) == {"done": 1, "running": 5})
-            begun = time.monotonic()
-            assert await service.stop() == 0
-            assert time.monotonic() - begun < 6
+            assert await service.stop(HANGS / 2) == 0
         assert states(service.database) == {"done": 1, "queued": 5}
         query = "SELECT DISTINCT attempts, reason FROM events WHERE state = 'queued'"
         assert rows(service.database, query) == [(0, "stopped while it ran")]
@@ -88,16 +89,16 @@ async def test_a_remote_system_that_hangs_does_not_keep_the_process(tmp_path):
 
 async def test_a_second_signal_ends_it_at_once(tmp_path):
     async with RemoteSystems() as sides:
-        service = Service(sides.config(tmp_path, drain=60))
+        service = Service(sides.config(tmp_path, drain=2 * DRAIN))
         async with service.running():
             await service.first_done(sides)
-            sides.faults(timeout=1, timeout_seconds=30)
+            sides.faults(timeout=1, timeout_seconds=HANGS)
             book(sides, 1)
             await sides.booxi.send_webhooks()
             await eventually(lambda: states(service.database) == {"done": 1, "running": 1})
             service.process.send_signal(signal.SIGINT)
             await service.says("stopping")
-            assert await service.stop(5) == 1
+            assert await service.stop(DRAIN) == 1
         sides.faults()
         service = Service(sides.config(tmp_path))
         async with service.running():

@@ -70,6 +70,14 @@ def test_a_request_is_counted_by_the_moment_it_was_complete(begun, complete, ans
     assert got == ([b"a"] if complete is None else [b"a", b"b"]), "the application gets all of it"
 
 
+def test_what_it_sends_when_it_takes_part_again_does_not_count():
+    clock = Clock()
+    arrivals = Arrivals(clock)
+    for begun in (12.5, 13.0, 13.5):
+        asyncio.run(request(arrivals, clock, begun=begun, complete=begun + 0.1, answered=begun + 0.2))
+    assert arrivals.after(STRUCK, LEASE_END, until=13.1).writes == 2
+
+
 def test_the_process_is_struck_once_when_a_request_is_complete():
     clock, struck = Clock(), []
     arrivals = Arrivals(clock)

@@ -25,7 +25,7 @@ def test_drift_is_shown_repaired_and_gone(place: Place) -> None:
     with place.served():
         place.book(client)
         (customer,) = place.links().values()
-        assert ran(place, "check", "--drift", "stores") == (0, "1 link of stores compared: nothing disagrees.\n")
+        assert ran(place, "check", "--drift", "stores") == (0, "1 link of stores compared: no differences.\n")
         survivor = place.there(place.sides.hubspot.merge, place.contact(email="b@example.com"), customer)
 
         code, out = ran(place, "check", "--drift", "stores")
@@ -79,7 +79,7 @@ def test_a_decision_is_taken_back_on_the_command_line(place: Place) -> None:
         assert ran(place, "review", "dismiss", "1")[0] == 0
         code, out = ran(place, "review", "undo", "1")
         assert (code, len(out.splitlines())) == (0, 3)
-        assert out.splitlines()[0] == "Review 1: the decision is withdrawn and the item is open again."
+        assert out.splitlines()[0] == "Review 1: the decision is undone and the review is open again."
         assert "dismiss, taken back by" in ran(place, "review", "show", "1")[1]
         assert place.json("review", "list") == [item]
 

@@ -46,6 +46,30 @@ def test_every_booking_system_gets_a_file_that_loads_without_a_warning(tmp_path,
     assert f"{url or 'http://127.0.0.1:8080'}/webhooks/stores" in result.stdout
 
 
+@pytest.mark.parametrize("crm", registry.CRMS)
+def test_every_crm_gets_a_file_that_loads_and_is_told_what_to_correct(tmp_path, crm):
+    file = tmp_path / "connector.toml"
+    result = invoke("init", "--yes", "--crm", crm, "--output", str(file))
+    assert result.exit_code == 0, result.output
+    config = loaded(file)
+    assert (config.warnings, config.plain_secrets, config.crm["main"].system) == ((), (), crm)
+    for name in re.findall(r'env = "(\w+)"', file.read_text()):
+        assert f"export {name}=" in result.stdout
+    examples = [key for key, example in first_config.EXAMPLES.items() if f'{key} = "{example}"' in file.read_text()]
+    said = f"Correct these examples in {file}: [crm.main] {', '.join(examples)}\n"
+    assert (said in result.stdout) is bool(examples)
+
+
+def test_a_setting_of_the_crm_is_named_with_its_table(tmp_path):
+    file = tmp_path / "connector.toml"
+    given = ["--set", "crm.base_url=https://shop.example.com", "--set", "crm.database=shop", "--set", "region=eu"]
+    result = invoke("init", "--yes", "--crm", "tryton", *given, "--output", str(file))
+    assert result.exit_code == 0, result.output
+    crm = tomllib.loads(file.read_text())["crm"]["main"]
+    assert (crm["base_url"], crm["database"]) == ("https://shop.example.com", "shop")
+    assert "Correct these examples" not in result.stdout
+
+
 def test_as_json_it_says_what_to_set(tmp_path):
     file = tmp_path / "x.toml"
     result = invoke("init", "--json", "--source", "spa", "--set", "module_id=crm", "--output", str(file))
@@ -72,7 +96,7 @@ def test_questions_are_asked_where_somebody_can_answer(tmp_path, monkeypatch):
     ("options", "said"),
     [
         (["--booking", "boxi"], f"'boxi' is not known; there is {', '.join(sorted(registry.BOOKING_SYSTEMS))}."),
-        (["--set", "regoin=na"], "booxi does not need regoin; it needs region, module_id."),
+        (["--set", "regoin=na"], "booxi and hubspot do not need regoin; they need region, module_id."),
         (["--public-url", "hooks.example.com"], '[server] public_url: must be a web address, for example "https://hooks.exam'),
         (["--country", "Canada"], "[booking.stores] default_country: must be a country's two letters"),
         (["--source", "My Stores"], "--source: the name may have a-z, 0-9, - and _ only"),

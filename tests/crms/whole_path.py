@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+from booking_systems.booxi.shapes import conforming
 
 from connector import registry
 from connector.app import Service
@@ -57,7 +58,7 @@ class World:
     async def running(self) -> AsyncIterator[Service]:
         """Run the service; `service` is it."""
         loaded = config.load(self._file, systems=registry.Registry())
-        transports = {"booking.stores": httpx.ASGITransport(self.booxi.app), "crm.main": self.way}
+        transports = {"booking.stores": conforming(httpx.ASGITransport(self.booxi.app)), "crm.main": self.way}
         self.service = await Service.open(loaded, transports=transports)
         await self.service.start()
         self.booxi.outbox.target = Target(f"{self.service.url}/webhooks/stores")

@@ -17,7 +17,9 @@ from connector.store.shared import Ledger
 _TABLES = """
 CREATE TABLE calls (id INTEGER PRIMARY KEY, quota TEXT, at REAL, cost INTEGER, boot TEXT, done REAL);
 CREATE TABLE locks (key TEXT PRIMARY KEY, boot TEXT);
-CREATE TABLE shared_states (name TEXT PRIMARY KEY, value TEXT, at REAL);
+CREATE TABLE shared_states (
+    kind TEXT, name TEXT, part TEXT DEFAULT '', value TEXT, at REAL, PRIMARY KEY (kind, name, part)
+);
 """
 
 
@@ -27,6 +29,7 @@ class Server:
     def __init__(self) -> None:
         self.tables = sqlite3.connect(":memory:", isolation_level=None)
         self.tables.executescript(_TABLES)
+        self.tables.create_function("unix_now", 0, asyncio.get_running_loop().time)
 
     def __enter__(self) -> Server:
         return self
@@ -52,9 +55,11 @@ class Process:
         #: Whether its lease runs, and whether it cannot reach the server.
         self.holds, self.away = True, False
         self.written = 0
+        #: By how much (seconds) it is wrong about the server's time.
+        self.wrong = 0.0
 
     def now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return asyncio.get_running_loop().time() + self.wrong
 
     def check_lease(self) -> None:
         if not self.holds:

@@ -59,8 +59,9 @@ def cost_in_any(counted: list[tuple[float, int]], seconds: float) -> int:
 
 
 @settings(max_examples=200, deadline=None)
-@given(windows=windows, planned=plans, each=st.tuples(trips, trips, trips))
-def test_no_window_ever_holds_a_call_too_many_whoever_makes_it(windows, planned, each):
+@given(windows=windows, planned=plans, each=st.tuples(trips, trips, trips), wrong=st.permutations([0.0, -0.4, 0.7]))
+def test_no_window_ever_holds_a_call_too_many_whoever_makes_it(windows, planned, each, wrong):
+    """Whatever the processes take for the server's time."""
     counted: list[tuple[float, int]] = []
 
     async def one(budget: SharedQuota, plan: Planned) -> None:
@@ -72,7 +73,10 @@ def test_no_window_ever_holds_a_call_too_many_whoever_makes_it(windows, planned,
 
     async def everybody() -> None:
         with Server() as server:
-            quotas = [Process(server, str(n), trips).quota(*windows) for n, trips in enumerate(each)]
+            processes = [Process(server, str(n), trips) for n, trips in enumerate(each)]
+            for process, seconds in zip(processes, wrong, strict=True):
+                process.wrong = seconds
+            quotas = [process.quota(*windows) for process in processes]
             await asyncio.gather(*(one(quotas[plan.process], plan) for plan in planned))
             await asyncio.sleep(KEEP + 3)
             assert server.ask("SELECT * FROM calls WHERE done IS NULL") == []
@@ -324,6 +328,27 @@ async def test_while_the_server_is_away_what_is_ready_is_used_and_then_nothing()
         await asyncio.sleep(2)
         assert server.ask("SELECT count(*), sum(cost) FROM calls WHERE done IS NOT NULL") == [(2, 2)]
         await quota.close()
+
+
+@in_virtual_time
+async def test_what_others_use_is_known_without_a_call_of_ones_own():
+    with Server() as server:
+        first, second = Process(server, "a").quota(Window(2, 30.0)), Process(server, "b").quota(Window(2, 30.0))
+        await asyncio.gather(ready(first), ready(first))
+        await second.look()
+        assert second.usage() == {"used": 2, "limit": 2, "seconds": 30.0}
+        # Nobody calls, and the window passes.
+        await asyncio.sleep(31)
+        second.used(30.0)
+        await asyncio.sleep(0.01)
+        assert second.used(30.0) == 0
+        # Where the server cannot say it, what was known stays.
+        await ready(first)
+        second._ledger._database.away = True
+        await asyncio.sleep(6)
+        assert (second.used(30.0), await second.look(), second.used(30.0)) == (0, None, 0)
+        for quota in (first, second):
+            await quota.close()
 
 
 @in_virtual_time

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 from sqlite_utils import Database
@@ -175,13 +177,19 @@ def test_a_file_of_a_newer_version_is_refused_and_left_alone(connection):
     assert caught.value.hint
 
 
-def test_what_is_opened_to_compare_versions_is_closed(connection, monkeypatch):
-    made, connect = [], sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: made.append(connect(*args, **kwargs)) or made[-1])
-    assert schema.unknown_migrations(connection) == set()
-    assert len(made) == 1
-    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-        made[0].execute("SELECT 1")
+def test_comparing_versions_opens_nothing(connection, monkeypatch):
+    monkeypatch.setattr(sqlite3, "connect", None)
+    assert schema.unknown_migrations(connection) == schema.missing_migrations(connection) == set()
+
+
+def test_a_file_that_needs_no_migration_is_opened_without_the_library_for_it(tmp_path):
+    program = (
+        "import sqlite3, sys; from connector.store.sqlite.schema import migrate\n"
+        f"connection = sqlite3.connect({str(tmp_path / 'c.db')!r}, isolation_level=None); migrate(connection, str)\n"
+        "print(connection.execute('SELECT count(*) FROM lanes').fetchone(), 'sqlite_utils' in sys.modules)"
+    )
+    said = [subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout for _ in "12"]
+    assert said == ["(0,) True\n", "(0,) False\n"]
 
 
 def test_another_program_s_migrations_are_not_ours(connection):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from booking_systems.booxi import shapes as booxi_shapes
 from crms.hubspot.shapes import conforming
 
 from connector.booking_systems.booxi.adapter import Booxi
@@ -111,7 +112,7 @@ class World:
         self.clock = Clock()
         self.booxi = BooxiSandbox(quota=None, clock=self.clock, module_ids=("hubspot", "loyalty"))
         self.hubspot = HubSpotSandbox(unique_properties=(KEY,), per_10_seconds=None, search_per_second=None, clock=self.clock)
-        self.booxi_gate, self.hubspot_gate = Gate(self.booxi), Gate(self.hubspot, conforming)
+        self.booxi_gate, self.hubspot_gate = Gate(self.booxi, booxi_shapes.conforming), Gate(self.hubspot, conforming)
         self.settings = SyncSettings(booking="stores", crm="main")
         self.ended: list[Ended] = []
         self._path = folder / "connector.db"

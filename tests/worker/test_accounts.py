@@ -222,6 +222,28 @@ async def test_a_daily_limit_keeps_its_reason_while_the_probe_waits_its_turn_and
 
 
 @in_virtual_time
+async def test_one_problem_that_an_event_and_then_the_probe_meets_is_said_once():
+    plan = "the account's plan does not allow it"
+    with captured() as lines:
+        async with World() as world:
+            await world.watcher.checked.wait()
+            world.problem = AccountPaused("HubSpot: read the account: answered 402", status=402, hint=plan)
+            world.breaker.trip(AccountPaused("HubSpot: search contacts: answered 402", status=402, hint=plan))
+            await asyncio.sleep(300)
+            assert len(world.probes) > 10
+            world.problem = REFUSED
+            await asyncio.sleep(300)
+            world.problem = None
+            await asyncio.sleep(300)
+        said = [(line["event"], line.get("reason")) for line in lines()]
+    assert said == [
+        ("account cannot be used; its events wait", "HubSpot: search contacts: answered 402"),
+        ("account cannot be used; its events wait", str(REFUSED)),
+        ("account works again", None),
+    ]
+
+
+@in_virtual_time
 async def test_a_limit_that_lasts_longer_than_was_said_is_not_said_again():
     with captured() as lines:
         async with World() as world:
@@ -261,7 +283,7 @@ async def test_a_refused_action_is_tried_by_one_event_at_a_time_while_the_accoun
             assert world.actions[-1][1] == "all"
             assert world.breaker.refusals() == {}
         said = [(line["event"], line.get("hint")) for line in lines()]
-    told = "one kind of action is refused; its events wait, all others go on"
+    told = "one kind of action is refused; its events wait, all others continue"
     assert said == [(told, "Give it."), ("action works again", None)]
 
 

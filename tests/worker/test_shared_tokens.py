@@ -110,7 +110,7 @@ async def test_a_token_that_cannot_be_stored_is_used_by_the_one_that_has_it():
         vendor = Vendor()
         one = source(server, vendor, "a")
 
-        async def away(*_values: object) -> float:
+        async def away(*_values: object, part: str) -> float:
             raise StoreError("The server is away.")
 
         one._shared._states.save = away

@@ -88,7 +88,7 @@ class BookablesitesSettings(BookingSettings):
     path_key: PathKey
     #: How the account shows date and time (strptime's letters), in `time_zone`. Never guessed.
     date_format: Annotated[str, AfterValidator(_format)] | None = None
-    #: The zone of the API's times where they name none; the account's own if not said.
+    #: The zone of the API's times where they name none; the account's own if not given.
     api_time_zone: Zone | None = None
     write_back: Literal["none", "description"] = "none"
     repeat_window_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0

@@ -47,7 +47,7 @@ def read(headers: Mapping[str, str], data: Any, source: str, settings: Bookables
         return Reading(type=type_, held="the body is not a JSON object", hint=_HINT, repeat_window=window)
     client = read_client(data, source, settings)
     if client is None:
-        return Reading(type=type_, held="the delivery says nothing of its customer", hint=_HINT, repeat_window=window)
+        return Reading(type=type_, held="the delivery does not name its customer", hint=_HINT, repeat_window=window)
     appointment = None if type_ == "customer.created" else read_appointment(data, client.id, settings, implied)
     event = Event(type=type_, kind=kind, client=client, appointment=appointment)
     return Reading(type=type_, events=(event,), repeat_window=window)

@@ -262,7 +262,8 @@ class HubSpot(CRM):
             # One that is left out might be the meeting, and it would be made a second time.
             if None in ids:
                 raise self._transient("list a contact's meetings: answered with something that is not a meeting")
-            if (found := await self._with_marker([i for i in ids if i], marker)) is not None:
+            # One that is associated by two types may be listed twice (seen), and a batch with an id twice is refused (seen).
+            if (found := await self._with_marker(list(dict.fromkeys(i for i in ids if i)), marker)) is not None:
                 return found
             if (after := mapping.after(answer.data)) is None:
                 return None
@@ -271,8 +272,9 @@ class HubSpot(CRM):
 
     async def _with_marker(self, ids: list[str], marker: str) -> str | None:
         for start in range(0, len(ids), BATCH):
-            answer = await self._client.read_meetings(ids[start : start + BATCH], ("hs_internal_meeting_notes",))
-            for result in self._results(answer.data, "read meetings"):
+            batch = ids[start : start + BATCH]
+            answer = await self._client.read_meetings(batch, ("hs_internal_meeting_notes",))
+            for result in (results := self._results(answer.data, "read meetings")):
                 properties = result.get("properties")
                 if not isinstance(properties, dict) or not mapping.is_id(result.get("id")):
                     raise self._transient("read meetings: answered with something that is not a meeting")
@@ -283,6 +285,8 @@ class HubSpot(CRM):
                 not isinstance(e, dict) or e.get("category") != "OBJECT_NOT_FOUND" for e in unread
             ):
                 raise self._transient("read meetings: some could not be read")
+            if not unread and len(results) < len(batch):
+                raise self._transient("read meetings: some were left out")
         return None
 
     # ---- health ----

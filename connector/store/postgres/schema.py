@@ -118,6 +118,30 @@ DROP INDEX lanes_waiting;
 CREATE INDEX lanes_waiting ON lanes (awaited_account, awaited_action, token) WHERE awaited_account IS NOT NULL;
 """
 
+# What the checks found had another form, and is found out again at the start and once an hour.
+_KINDS_OF_STATES = """
+ALTER TABLE shared_states RENAME TO shared_states_before;
+ALTER TABLE shared_states_before RENAME CONSTRAINT shared_states_pkey TO shared_states_before_pkey;
+CREATE TABLE shared_states (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    part TEXT NOT NULL DEFAULT '',
+    value TEXT NOT NULL,
+    at REAL NOT NULL,
+    PRIMARY KEY (kind, name, part)
+);
+INSERT INTO shared_states (kind, name, part, value, at) SELECT kind,
+    CASE WHEN parted THEN split_part(rest, ' ', 1) ELSE rest END,
+    CASE WHEN parted THEN substr(rest, strpos(rest, ' ') + 1) ELSE '' END, value, at
+    FROM (SELECT k.kind, k.parted, substr(b.name, length(k.prefix) + 1) AS rest, b.value, b.at
+        FROM shared_states_before b JOIN (VALUES
+            ('account found ', 'account_found', false), ('account asked ', 'account_asked', false),
+            ('action refused ', 'action_refused', true), ('action again ', 'actions_asked', false),
+            ('blocked:', 'quota_blocked', false), ('token ', 'login', true), ('renewed ', 'renewed', false)
+        ) AS k (prefix, kind, parted) ON substr(b.name, 1, length(k.prefix)) = k.prefix) AS named;
+DROP TABLE shared_states_before;
+"""
+
 #: The change since which the tables know who works on them.
 _KNOWN_SINCE = "m005_several_processes"
 #: (name, script) of every change, in their order.
@@ -131,8 +155,7 @@ CHANGES = (
     # The calls of a window are counted before each call; those of two days are kept.
     ("m007_calls_by_answer", "CREATE INDEX calls_done ON calls (quota, done) INCLUDE (cost)"),
     ("m008_awaited", _AWAITED),
-    # What was shared of the checks has another form now; it is found out again at the start and once an hour.
-    ("m009_topics", "DELETE FROM shared_states WHERE name LIKE 'account checked %'"),
+    ("m009_kinds_of_states", _KINDS_OF_STATES),
 )
 
 #: Columns whose values a sequence gives: table, column, the sequence's name as SQL.

@@ -118,20 +118,16 @@ class Reviews:
 def decision_of(connection: Connection, source: str, client_id: str) -> Decision | None:
     """The latest decision about a client that was not taken back; `undecided` where nothing may be matched without one."""
     row = connection.execute(
-        "SELECT r.id, r.crm FROM review_clients c JOIN reviews r ON r.id = c.review_id"
-        " WHERE c.source = ? AND c.client_id = ? AND c.answer IS NULL AND c.undecided = 1",
-        (source, client_id),
-    ).fetchone()
-    if row is not None:
-        return Decision(row["id"], "undecided", "", crm=row["crm"])
-    row = connection.execute(
         "SELECT r.id, c.answer, coalesce(r.decided_by, ''), r.candidates, r.crm"
         " FROM review_clients c JOIN reviews r ON r.id = c.review_id"
-        " WHERE c.source = ? AND c.client_id = ? AND c.answer IS NOT NULL ORDER BY r.decided_at DESC, r.id DESC LIMIT 1",
+        " WHERE c.source = ? AND c.client_id = ? AND (c.answer IS NOT NULL OR c.undecided = 1)"
+        " ORDER BY c.answer IS NULL DESC, r.decided_at DESC, r.id DESC LIMIT 1",
         (source, client_id),
     ).fetchone()
     if row is None or row[1] == "wait":
         return None
+    if row[1] is None:
+        return Decision(row[0], "undecided", "", crm=row[4])
     return Decision(row[0], row[1], row[2], tuple(candidate["customer_id"] for candidate in json.loads(row[3])), row[4])
 
 

@@ -27,7 +27,7 @@ def soundness(connection: Connection) -> list[Finding]:
         return [wrong("database.integrity", f"the file is damaged: {some(said, 3)}", _RESTORE)]
     if orphans:
         return [wrong("database.references", f"rows of {some(orphans)} refer to rows that are not there", _RESTORE)]
-    return [fine("database.integrity", "SQLite has read all of the file, and every reference leads to a row")]
+    return [fine("database.integrity", "SQLite has read the whole file, and every reference leads to a row")]
 
 
 def older(connection: Connection) -> bool:

@@ -4,17 +4,49 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
-
-from sqlite_utils import Database as SqliteUtilsDatabase
-from sqlite_utils import Migrations
+from typing import TYPE_CHECKING
 
 from connector.model.errors import StoreError
 from connector.model.states import STATES
 from connector.store.connection import Connection
 from connector.store.sqlite.first_tables import EVENTS_OPEN, TABLES, TALLY, compared, move_guard
 
-migrations = Migrations("connector")
+if TYPE_CHECKING:
+    from sqlite_utils import Database as SqliteUtilsDatabase
+
+Migration = Callable[["SqliteUtilsDatabase"], None]
+
+
+class _Migrations:
+    """The migrations in their order. sqlite-utils takes 2 MB of memory, so it is imported only where there is one to apply."""
+
+    def __init__(self) -> None:
+        self._functions: list[Migration] = []
+
+    def __call__(self) -> Callable[[Migration], Migration]:
+        """Decorate the next migration."""
+
+        def add(function: Migration) -> Migration:
+            self._functions.append(function)
+            return function
+
+        return add
+
+    def names(self) -> set[str]:
+        """What they are recorded by in the database."""
+        return {function.__name__ for function in self._functions}
+
+    def apply(self, database: SqliteUtilsDatabase, *, stop_before: str | None = None) -> None:
+        """Apply what the database has not been through, each in a transaction; `stop_before` is for tests."""
+        from sqlite_utils import Migrations  # noqa: PLC0415 - see above
+
+        known = Migrations("connector")
+        for function in self._functions:
+            known()(function)
+        known.apply(database, stop_before=stop_before)
+
+
+migrations = _Migrations()
 
 
 @migrations()
@@ -222,18 +254,21 @@ def migrate(connection: sqlite3.Connection, keyed: Callable[[str], str]) -> None
             "The database was written by a newer version of connector.",
             hint="Start that version again, or point database.url at another file.",
         )
-    connection.create_function("keyed", 1, keyed, deterministic=True)
-    migrations.apply(SqliteUtilsDatabase(connection))
+    if missing_migrations(connection):
+        from sqlite_utils import Database as SqliteUtilsDatabase  # noqa: PLC0415 - see `_Migrations`
+
+        connection.create_function("keyed", 1, keyed, deterministic=True)
+        migrations.apply(SqliteUtilsDatabase(connection))
 
 
 def unknown_migrations(connection: Connection) -> set[str]:
     """Which changes of a newer version the file has been through; changes nothing."""
-    return _applied(connection) - _known()
+    return _applied(connection) - migrations.names()
 
 
 def missing_migrations(connection: Connection) -> set[str]:
     """Which changes of this version the file has not been through; changes nothing."""
-    return _known() - _applied(connection)
+    return migrations.names() - _applied(connection)
 
 
 def _applied(connection: Connection) -> set[str]:
@@ -241,8 +276,3 @@ def _applied(connection: Connection) -> set[str]:
         return set()
     applied = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'connector'").fetchall()
     return {row[0] for row in applied}
-
-
-def _known() -> set[str]:
-    with closing(sqlite3.connect(":memory:")) as empty:
-        return {migration.name for migration in migrations.pending(SqliteUtilsDatabase(empty))}

@@ -9,6 +9,7 @@ from connector.booking_systems.booxi.adapter import Booxi
 from connector.sandbox.booxi.app import BooxiSandbox
 
 from ..connecting import connecting
+from .shapes import conforming
 
 MINIMAL: dict[str, Any] = {
     "system": "booxi",
@@ -30,7 +31,7 @@ def minimal() -> dict[str, Any]:
 @pytest.fixture
 async def connect(anyio_backend: str) -> AsyncIterator[Connect]:
     """`connect(sandbox)` or `connect(handler)`, with settings to override; closed afterwards."""
-    async with connecting(Booxi, "stores", MINIMAL) as build:
+    async with connecting(Booxi, "stores", MINIMAL, conforming) as build:
         yield build
 
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import httpx
+from booking_systems.booxi.shapes import conforming
+
 from connector.model.bookings import Client
 from connector.sandbox.booxi.app import BooxiSandbox
 
@@ -21,6 +24,9 @@ class Account(BookingAccount):
     def __init__(self) -> None:
         self.sandbox = BooxiSandbox(quota=None, page_size=4)
         self.app = self.sandbox.app
+
+    def checked(self, transport: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return conforming(transport)
 
     def settings(self, base_url: str) -> dict[str, Any]:
         return {

@@ -72,6 +72,7 @@ async def test_another_contact_than_the_one_asked_for_is_not_believed(scripted, 
     ("status", "code", "kind"),
     [
         (404, "0x80040217", Transient),
+        (404, "0x80060891", Transient),
         (404, "", Transient),
         (404, "0x80060888", AccountPaused),
         (400, "0x80060888", AccountPaused),

@@ -5,7 +5,16 @@ import json
 
 import pytest
 
-from connector.model.errors import AccountPaused, ActionRefused, Conflict, Rejected, RemoteError, Transient, UnknownOutcome
+from connector.model.errors import (
+    AccountPaused,
+    ActionRefused,
+    Conflict,
+    RateLimited,
+    Rejected,
+    RemoteError,
+    Transient,
+    UnknownOutcome,
+)
 from connector.model.persons import Customer, NewCustomer
 from connector.sandbox.dynamics.app import Rules
 from connector.sandbox.kit.faults import Faults
@@ -205,6 +214,10 @@ async def test_a_plug_in_that_refuses_is_not_quoted(sandbox, crm):
         (403, "0x80048306", ActionRefused, "security role"),
         (403, "0x80072560", ActionRefused, "application user"),
         (403, "0x80040225", ActionRefused, "application user"),
+        (403, "0x8004d24b", ActionRefused, "application user"),
+        (404, "0x80060891", Transient, ""),
+        (429, "0x8005F103", RateLimited, ""),
+        (429, "0x80060308", RateLimited, ""),
         (404, "0x80060888", AccountPaused, "base_url"),
         (500, "", UnknownOutcome, ""),
         (503, "", UnknownOutcome, ""),

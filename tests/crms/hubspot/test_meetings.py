@@ -176,6 +176,32 @@ async def test_meetings_deleted_between_the_two_reads_are_skipped_and_unreadable
         await scripted.find_appointment("1", MARK)
 
 
+async def test_a_meeting_that_is_listed_for_each_type_of_its_association_is_read_once(scripted, remote):
+    types = ("contact_to_meeting_event", "contact_to_meeting_event_unlabeled")
+    remote.answer(200, {"results": [{"id": "5", "type": kind} for kind in types]})
+    remote.answer(200, {"results": [{"id": "5", "properties": {"hs_internal_meeting_notes": f"connector: {MARK}"}}]})
+    assert await scripted.find_appointment("1", MARK) == "5"
+    assert json.loads(remote.asked[1].content)["inputs"] == [{"id": "5"}]
+
+
+@pytest.mark.parametrize("more", [{}, {"errors": []}, {"status": "PENDING"}])
+async def test_meetings_that_are_left_out_without_a_word_are_no_answer(scripted, remote, more):
+    """One of them may be the meeting, and it would be made a second time."""
+    remote.answer(200, {"results": [{"toObjectId": "5"}, {"toObjectId": "6"}]})
+    remote.answer(200, {"results": [{"id": "6", "properties": {"hs_internal_meeting_notes": None}}], **more})
+    with pytest.raises(Transient, match="left out"):
+        await scripted.find_appointment("1", MARK)
+
+
+async def test_a_batch_may_name_those_that_are_gone_with_200_too(scripted, remote):
+    """As version 2026-09 describes it, where older ones answer 207."""
+    gone = {"category": "OBJECT_NOT_FOUND", "context": {"ids": ["5"]}, "message": "x", "status": "error"}
+    remote.answer(200, {"results": [{"toObjectId": "5"}, {"toObjectId": "6"}]})
+    held = {"id": "6", "properties": {"hs_internal_meeting_notes": f"connector: {MARK}"}}
+    remote.answer(200, {"results": [held], "numErrors": 1, "errors": [gone], "status": "COMPLETE"})
+    assert await scripted.find_appointment("1", MARK) == "6"
+
+
 @pytest.mark.parametrize("data", [None, {}, {"id": "x"}, []])
 async def test_a_meeting_without_an_id_is_unknown(scripted, remote, data):
     remote.answer(201, data)

@@ -188,7 +188,7 @@ async def test_a_refused_key_says_why(scripted, remote, status, body, said):
     assert "pat-secret" not in caught.value.hint
 
 
-@pytest.mark.parametrize(("status", "todo"), [(402, "Settle the subscription"), (410, "Update connector")])
+@pytest.mark.parametrize(("status", "todo"), [(402, "Check the subscription"), (410, "Update connector")])
 async def test_what_concerns_the_whole_account_pauses_it(scripted, remote, status, todo):
     remote.answer(status, {"status": "error", "message": "no"})
     with pytest.raises(AccountPaused) as caught:

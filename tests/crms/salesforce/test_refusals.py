@@ -137,6 +137,22 @@ async def test_what_concerns_everybody_pauses_the_account(scripted, remote, stat
     assert "ada@" not in f"{caught.value}{caught.value.hint}"
 
 
+async def test_a_header_that_is_not_understood_pauses_the_account_after_one_new_token(scripted, remote):
+    remote.refuse(401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")
+    with pytest.raises(AccountPaused):
+        await scripted.by_email(EMAIL)
+    assert (remote.tokens, len(remote.asked)) == (2, 2)
+
+
+async def test_a_required_field_that_the_organisation_added_is_named(scripted, remote):
+    remote.refuse(400, "REQUIRED_FIELD_MISSING", "Required fields are missing: [Department__c]", fields=["Department__c"])
+    with pytest.raises(Rejected) as caught:
+        await scripted.create(NewCustomer(email=EMAIL, last_name="Byron"), "aa")
+    assert caught.value.fields == ("Department__c",)
+    assert "Department__c" in caught.value.hint
+    assert sum(request.method == "PATCH" for request in remote.asked) == 1
+
+
 @pytest.mark.parametrize("code", ["INSUFFICIENT_ACCESS_OR_READONLY", "INSUFFICIENT_ACCESS", "SOMETHING_NEW"])
 async def test_one_record_that_our_user_may_not_write_does_not_stop_the_others(scripted, remote, code):
     remote.refuse(403, code, "insufficient access rights on object id")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from connector.model.jobs import Awaited
 from connector.operations.operations import Operations
 from connector.operations.status import Overview
+from connector.remote.circuit_breaker import TRIALS
 from connector.store import views
 from connector.web.receiver.stats import ReceiverStats
 from connector.web.status.metrics import render
@@ -46,6 +48,12 @@ async def until(said: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+async def begun(world: World) -> None:
+    """Wait for the first probe and the first checks: what a start asks of the CRM is answered before anything is refused."""
+    await until(lambda: world.engine.connections.crms["main"].remote.breaker.error is None)
+    await until(lambda: "crm.main" in world.engine.account_checks.findings)
+
+
 async def all_wait(world: World, wanted: Awaited, number: int) -> None:
     """Wait until so many events wait for one thing."""
     async with asyncio.timeout(60):
@@ -73,6 +81,7 @@ async def checked(world: World, ending: str) -> dict[str, Any]:
 async def test_meetings_without_their_scope_wait_while_all_known_clients_are_linked(world, lines):
     known_clients(world, 20)
     world.hubspot.missing_scopes.add(SCOPE)
+    start = time.monotonic()
     async with world.running() as engine:
         await world.deliver()
         # The one whose turn it is to try the action may be under way while the others wait.
@@ -102,10 +111,10 @@ async def test_meetings_without_their_scope_wait_while_all_known_clients_are_lin
         said = await checked(world, "refused.record_the_appointment")
         assert (said["level"], "it is no longer refused" in said["message"]) == ("warning", True)
         assert (await status_of(world))["crms"]["main"]["refused_actions"] == {}
-    assert tried <= 20
+    assert tried <= 20 + (time.monotonic() - start) / TRIALS[0], "one event at a time tries what is refused"
     told = [(line["event"], line["level"], line["action"]) for line in lines() if "action" in line]
     assert told == [
-        ("one kind of action is refused; its events wait, all others go on", "error", ACTION),
+        ("one kind of action is refused; its events wait, all others continue", "error", ACTION),
         ("action works again", "info", ACTION),
     ]
 
@@ -171,8 +180,8 @@ async def test_a_daily_limit_is_said_once_with_its_end_and_ends_by_itself(world,
     script = Script(world.to_hubspot)
     world.to_hubspot = script
     known_clients(world, 5)
-    async with world.running() as engine:
-        await until(lambda: engine.connections.crms["main"].remote.breaker.error is None)
+    async with world.running():
+        await begun(world)
         policy = {"policyName": "DAILY", "errorType": "RATE_LIMIT", "status": "error"}
         script.refusal = httpx.Response(429, json=policy, headers={"Retry-After": "7200"})
         await world.deliver()
@@ -207,7 +216,7 @@ async def test_what_concerns_the_whole_account_is_one_problem_and_its_events_go_
     world.to_hubspot = script
     known_clients(world, 5)
     async with world.running() as engine:
-        await until(lambda: engine.connections.crms["main"].remote.breaker.error is None)
+        await begun(world)
         script.refusal = httpx.Response(status, json=body)
         await world.deliver()
         await all_wait(world, Awaited("crm.main"), 5)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from booking_systems.booxi import shapes as booxi
 from conforming import Checked
 from crms.hubspot.shapes import conforming
 
@@ -99,7 +100,7 @@ class World:
         self.folder = folder
         self.booxi = BooxiSandbox(quota=None, page_size=page_size, merchants=merchants)
         self.hubspot = HubSpotSandbox(unique_properties=(KEY,), per_10_seconds=None, search_per_second=None)
-        self.to_booxi, self.to_hubspot = Wire(self.booxi.app), Wire(self.hubspot.app, conforming)
+        self.to_booxi, self.to_hubspot = Wire(self.booxi.app, booxi.conforming), Wire(self.hubspot.app, conforming)
         self.file = folder / "connector.toml"
         self.file.write_text(CONFIG.format(concurrency=concurrency, sync=sync), encoding="utf-8")
 
