@@ -215,6 +215,10 @@ CHAINS: list[tuple[Name, Name, Name]] = [
     (("Chris", "Holm"), ("Christian", "Holm"), ("Christine", "Holm")),
     (("María", "Ruiz"), ("María José", "Ruiz"), ("María Luisa", "Ruiz")),
     (("Mohammed", "Khan"), ("Mohammed Ali", "Khan"), ("Mohammed Omar", "Khan")),
+    (("Alan", "Reed"), ("Alan B.", "Reed"), ("Alan C.", "Reed")),
+    (("Lena", "Kern"), ("Elena", "Kern"), ("Helena", "Kern")),
+    (("Enzo", "Greco"), ("Vincenzo", "Greco"), ("Lorenzo", "Greco")),
+    (("Dani", "Gil"), ("Daniel", "Gil"), ("Daniela", "Gil")),
 ]
 
 #: One person in two scripts that are not compared: an address decides, a number asks.

@@ -236,6 +236,11 @@ NONE = """
 Md|Rahman|Mohammad|Rahman
 """
 AGAINST = """
+John|Smith Photography|John|Smith
+John|Smith Consulting|John|Smith
+|Kern AG|Uwe|Kern
+Uwe Kern|GbR|Uwe|Kern
+|Smith Dental|John|Smith
 Nguyễn Văn|An|Nguyễn Văn|Anh
 Lê|Minh|Lê|An
 佐藤|一郎|佐藤|二郎

@@ -1,4 +1,4 @@
-"""Agreement is not carried over by a third name: the other clients of a customer are asked where the names agree weakly."""
+"""Agreement is not carried over by a third name: the other clients of a customer are asked where the names differ."""
 
 import httpx
 import pytest
@@ -38,7 +38,17 @@ async def test_one_person_with_two_records_is_not_asked_about(world: World):
     assert [await world.link(client) for client in (one, two)] == [(customer, "email")] * 2
 
 
-async def test_where_the_names_agree_strongly_nobody_else_is_read(world: World):
+@pytest.mark.parametrize("keys", [{"email": MAIL}, {"mobilePhoneNumber": "514-555-0123"}])
+async def test_two_who_agree_strongly_with_a_third_are_not_one(world: World, keys: dict[str, str]):
+    alan, first, second = (world.client(firstName=name, lastName="Reed", **keys) for name in ("Alan", "Alan B.", "Alan C."))
+    for client in (alan, first):
+        await world.process(client)
+    ended = await world.process(second)
+    assert "matches, the name does not" in str(ended.error)
+    assert set(await world.links()) == {alan, first}
+
+
+async def test_where_the_names_are_the_same_nobody_else_is_read(world: World):
     world.contact(email=MAIL, firstname="John", lastname="Smith")
     one = await booked(world, "John")
     await booked(world, "John")

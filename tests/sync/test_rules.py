@@ -254,3 +254,11 @@ async def test_a_sync_that_only_links_links_whoever_is_there(world: World):
     ada = world.client(**ADA)
     assert (await world.process(ada)).state == "done"
     assert world.stored(ada) == contact
+
+
+async def test_a_customer_at_the_other_domain_of_the_same_mailbox_is_found(world: World):
+    customer = world.contact(email="kate.example@googlemail.com", firstname="Kate", lastname="Ross")
+    kate = world.client(firstName="Kate", lastName="Ross", email="kate.example@googlemail.com")
+    await world.process(kate)
+    assert await world.link(kate) == (customer, "email")
+    assert len(world.hubspot.contacts()) == 1

@@ -48,6 +48,8 @@ class HubSpotSettings(WaitingCrmSettings):
     #: Internal name of the unique contact property that carries our key; `connector check --fix` makes it.
     person_key_property: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,99}$")] = "connector_person_key"
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 20.0
+    #: A contact's own meetings are read without the search index, so only a request that is still at work can be late.
+    wait_minutes: Annotated[float, Field(ge=0, le=1440)] = 0.5
 
     def identity_fields(self) -> frozenset[str]:
         """What matching writes, and our key."""

@@ -122,6 +122,11 @@ def by_phone(person: Identity, found: Sequence[Customer], policy: SyncSettings) 
     return Take(likely[0], "the only customer with this phone number and an agreeing name")
 
 
+def others_differ(person: Identity, customer: Customer) -> Ambiguous:
+    """The question that a number raises whose only customer has another client of another name."""
+    return _ask(_BY_PHONE[Agreement.AGAINST], [customer], "phone", _key_of(person))
+
+
 def _best(person: Identity, found: Sequence[Customer]) -> tuple[Agreement, list[Customer]]:
     """The best grade, and who has it; without anybody there is nothing to compare."""
     grades = [agreement(person, customer) for customer in found]

@@ -78,6 +78,8 @@ async def phone(case: Case) -> list[Match | Ambiguous | Nothing]:
         since = decisions.since_decision(person, found, await _shown(case, found), settings)
         return [answer] if (answer := _answer(since, "phone", person.keys())) else []
     choice = decisions.by_phone(person, found, settings)
+    if isinstance(choice, Take) and await others.speak_against(case, choice.customer):
+        choice = decisions.others_differ(person, choice.customer)
     if len(person.phones) == 1 and not person.shared_phones:
         choice = await _noticed(case, "phone number", person.phone_keys[0], found, choice)
     return [_answer(choice, "phone", person.keys()) or Nothing("no customer has this phone number")]

@@ -39,6 +39,8 @@ class Customers:
         if with_it:
             return with_it, remembered
         found = [customer for email in person.emails for customer in await self._crm.by_email(email)]
+        if not found and person.other_email is not None:
+            found = list(await self._crm.by_email(person.other_email))
         return list({customer.id: customer for customer in found}.values()), remembered
 
     async def by_phone(self, person: Identity) -> list[Customer]:

@@ -32,6 +32,8 @@ MAX_PHONE = 100
 _MIN_DIGITS = 6
 #: Domains of one mailbox provider → the one that is compared. ASSUMPTION, from common knowledge: both name one mailbox.
 _SAME_DOMAIN = {"googlemail.com": "gmail.com"}
+#: Countries where the provider had to give the first of the two for years.
+_OTHER_DOMAIN_IN = frozenset({"DE", "AT", "CH", "GB"})
 
 # fmt: off
 # ASSUMPTION: no booking system documents what it leaves behind when it anonymises a client (Booxi's scrubbed values are
@@ -41,6 +43,8 @@ _PLACEHOLDER_WORDS = frozenset({
     "walkin", "noname",
 })
 _PLACEHOLDER_COMPANY = frozenset({"client", "customer", "guest", "user", "name"})
+#: Digits enough for a phone number, and what is written between them.
+_NUMBER = re.compile(r"\+?[\d(][\d ().\-/]{5,}\d")
 _WALK_IN = re.compile(r"\bwalk\W?in\b")
 # fmt: on
 
@@ -114,6 +118,8 @@ class Identity:
     name: PersonName = NAMELESS
     #: The plain address of the same mailbox, where that is another one than `email`.
     plain_email: str | None = None
+    #: The same mailbox at the other domain of its provider's, where a CRM may well have it so.
+    other_email: str | None = None
     #: Those of the phones that belong to several people.
     shared_phones: frozenset[str] = frozenset()
     #: Whether the e-mail address was seen with several plainly different names.
@@ -224,6 +230,7 @@ def identify(
         home_phone=usable.get("home_phone"),
         name=NAMELESS if _is_placeholder(name) else name,
         plain_email=plain if plain != email else None,
+        other_email=_other_domain(email, raw_email, country),
         shared_phones=frozenset(phone for phone, value in worth.items() if value is Reliability.SHARED),
         unreadable=tuple(field for field, raw in said.items() if result[field] is None and _says_something(raw)),
     )
@@ -236,13 +243,30 @@ def _in_their_fields(client: Client, country: str | None) -> tuple[str, dict[str
     email = client.email
     if "@" not in email and not any(phone.strip(INVISIBLE) for phone in phones.values()) and normalise_phone(email, country):
         phones["mobile_phone"], email = email, ""
-    return email if email.strip(INVISIBLE) else _address_in(client.first_name, client.last_name, *said.values()), phones
+    email = email if email.strip(INVISIBLE) else _address_in(client.first_name, client.last_name, *said.values())
+    if not email and not any(phone.strip(INVISIBLE) for phone in phones.values()):
+        phones["mobile_phone"] = _number_in(client.first_name, client.last_name, country=country)
+    return email, phones
+
+
+def _other_domain(email: str | None, raw: str, country: str | None) -> str | None:
+    """The address at the other domain of its provider's, where it was given so or the country's people have it so."""
+    for other, same in _SAME_DOMAIN.items():
+        if email and email.endswith(f"@{same}") and (other in raw.lower() or (country or "").upper() in _OTHER_DOMAIN_IN):
+            return f"{email.removesuffix(same)}{other}"
+    return None
 
 
 def _address_in(*fields: str) -> str:
     """The e-mail address that stands where a name or a number was asked for."""
     found = (repaired_email(field) for field in fields if "@" in field)
     return next((address for address in found if normalise_email(address)), "")
+
+
+def _number_in(*names: str, country: str | None) -> str:
+    """The phone number that stands where a name was asked for: "Ross 514-555-0123"."""
+    found = (match[0] for name in names for match in _NUMBER.finditer(name))
+    return next((number for number in found if normalise_phone(number, country)), "")
 
 
 def _says_something(raw: str) -> bool:

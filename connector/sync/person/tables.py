@@ -109,6 +109,9 @@ COMPANY = frozenset({
     "sl", "slu", "lda", "ltda", "bv", "nv", "oy", "oyj", "aps", "company", "plumbing", "hotel", "restaurant", "clinic",
     "school",
     "university", "reception", "office",
+    "ag", "mbh", "gbr", "llp", "kft", "sro", "doo", "pty", "sasu", "photography", "consulting",
+    "services", "solutions", "agency",
+    "enterprises", "associates", "holdings", "studio", "studios", "bakery", "dental", "construction",
 })
 #: A household rather than one person.
 FAMILY = frozenset({

@@ -261,3 +261,26 @@ def test_what_cannot_be_read_is_not_the_same_as_nothing():
     client = Client(id="1", email="anna@@example", mobile_phone="514-555-0123")
     assert identify(client, None).unreadable == ("email", "mobile_phone")
     assert identify(Client(id="1", email="none", mobile_phone="-", home_phone="n/a"), "CA").unreadable == ()
+
+
+def test_a_number_in_the_name_is_a_key_where_no_other_is_said():
+    assert identify(Client(id="1", first_name="Kate", last_name="Ross (514) 555-0123"), "CA").mobile_phone == "+15145550123"
+    assert identify(Client(id="1", last_name="Ross 514.555.0123", email="a@example.com"), "CA").mobile_phone is None
+    assert identify(Client(id="1", first_name="Kate", last_name="Ross 2024-01-05"), "CA").mobile_phone is None
+    assert identify(Client(id="1", first_name="Room", last_name="12 0345"), "CA").mobile_phone is None
+
+
+@pytest.mark.parametrize(
+    ("email", "country", "other"),
+    [
+        ("kate@googlemail.com", "CA", "kate@googlemail.com"),
+        ("kate@gmail.com", "DE", "kate@googlemail.com"),
+        ("kate@gmail.com", "CA", None),
+        ("kate@example.com", "DE", None),
+        ("", "DE", None),
+    ],
+)
+def test_a_mailbox_is_looked_up_under_both_domains_of_its_provider_where_both_are_used(email, country, other):
+    known = identify(Client(id="1", email=email), country)
+    assert known.other_email == other
+    assert "googlemail.com" not in (known.email or "")
