@@ -91,7 +91,7 @@ def read_appointment(
 
 
 def _text(data: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    """The first of these members that says something; a number counts as its digits; of an array, an address or a number does."""
+    """The first of these members with a value; a number counts as its digits, of an array an address or a number does."""
     for name in names:
         value = data.get(name)
         if type(value) is int and abs(value) < 10**20:
