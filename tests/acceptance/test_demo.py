@@ -31,7 +31,7 @@ async def test_demo_once_prints_the_five_decisions_and_ends():
         assert told, f"nothing is told of the {story}"
         assert told[1] == state
         assert reason in told[2]
-    assert "Delivered twice: 1 delivery recognised as a duplicate" in out
+    assert "Delivered twice: 1 delivery was recognised as a duplicate" in out
     assert re.search(r"external ids under the module hubspot: \{(\"\d+\": \"\d+\"(, )?){3}\}", out)
 
 
@@ -49,7 +49,7 @@ def test_the_demo_shows_any_booking_system(booking, types, ends):
     assert (result.exit_code, result.stderr) == (0, "")
     assert re.search(rf"^new client \S+, {types}: done$", out, re.MULTILINE)
     assert re.search(rf"^ambiguous client \S+, {types}: held$", out, re.MULTILINE)
-    assert "Delivered twice: 1 delivery recognised as a duplicate" in out
+    assert "Delivered twice: 1 delivery was recognised as a duplicate" in out
     assert ends in out
     assert "(CANCELED, SCHEDULED" in out
 
