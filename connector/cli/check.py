@@ -127,7 +127,7 @@ def _print_pairs(found: Mapping[str, Any]) -> None:
     number = found["counts"]["seen"] - found["open"]
     said = _count(len(found["pairs"]), "pair") if found["pairs"] else "no names differ"
     tail = f"; {_count(found['unread'], 'client')} without a name that can be read" if found["unread"] else ""
-    say(f"{_count(number, 'customer')} with several clients looked at: {said}{tail}.")
+    say(f"{_count(number, 'customer')} with several clients compared: {said}{tail}.")
 
 
 def _count(number: int, noun: str) -> str:

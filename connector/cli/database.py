@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from connector.config.settings import Config
     from connector.store.copying import Copied, Progress
 
-_AGAIN = "Run the same command again: it goes on where it ended."
+_AGAIN = "Run the same command again: it continues where it ended."
 
 
 @click.group()

@@ -73,7 +73,7 @@ def show_review(review_id: int, config_path: Path, reveal: bool, as_json: bool) 
         if reveal:
             terminal.comparison(_compared(config, review_id))
         for past in found["history"]:
-            taken_back = f", taken back by {past['undone_by']} at {past['undone_at']}" if past["undone_at"] else ""
+            taken_back = f", undone by {past['undone_by']} at {past['undone_at']}" if past["undone_at"] else ""
             customer = f" {past['customer_id']}" if past["customer_id"] else ""
             say(f"{past['decided_at']} {past['decided_by']}: {past['decision']}{customer}{taken_back}")
 

@@ -130,7 +130,7 @@ class QueuedHandler(logging.Handler):
                 self._changed.notify_all()
 
     def _about(self, lost: int) -> str:
-        text = "log lines were dropped: nobody read fast enough"
+        text = "log lines were dropped: the reader was too slow"
         record = logging.LogRecord("connector.log", logging.WARNING, "", 0, text, None, None)
         record.dropped = lost
         return self.format(record) + "\n"

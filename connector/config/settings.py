@@ -180,7 +180,7 @@ class SyncSettings(Section):
     def _domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for domain in value:
             if not re.fullmatch(r"[^\s@.]+(\.[^\s@.]+)+", domain):
-                raise ValueError(f'"{domain}" is not a domain; write what stands behind the @, such as "example.com"')
+                raise ValueError(f'"{domain}" is not a domain; write the part behind the @, such as "example.com"')
         return tuple(domain.lower() for domain in value)
 
     @field_validator("shared_emails")

@@ -48,7 +48,7 @@ def seconds_of(duration: str) -> float:
 def _record_url(value: str) -> str:
     """An address with a place for the record's id; raises ValueError otherwise."""
     if not re.fullmatch(r"https://[^\s\"'<>{}]+", value.replace("{id}", "x")) or "{id}" not in value:
-        raise ValueError('must be an https address with "{id}" where the record\'s id stands')
+        raise ValueError('must be an https address with "{id}" in the place of the record\'s id')
     return value
 
 

@@ -182,7 +182,7 @@ class CRM(Integration):
         text, hint = "the CRM shows no user who could own a customer", "Let our user read the CRM's users."
         if about.options:
             text = f"{unknown} of the users that [sync.owner] names {'is' if unknown == 1 else 'are'} no active user there"
-            hint = "Compare `users` and `otherwise` with the CRM; until then nobody is chosen for these staff."
+            hint = "Compare `users` and `otherwise` with the CRM; until then no user is set for these staff."
         return Check(topic=Topic(self.remote.account, "owner"), level="error", message=f"{self.title}: {text}", hint=hint)
 
     @abstractmethod

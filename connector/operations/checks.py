@@ -201,7 +201,7 @@ async def ids(store: Store) -> list[Check]:
     for source, n in (await store.read(views.reused_ids)).items():
         deliveries = "1 delivery" if n == 1 else f"{n:,} deliveries"
         text = f"{deliveries} to {source} came under an id seen before, with another body: its ids are not unique per event"
-        hint = "Nothing is lost: each was taken as a further event. See docs/events.md on duplicates."
+        hint = "Nothing is lost: each was stored as another event. See docs/events.md on duplicates."
         found.append(Check(topic=Topic(f"booking.{source}", "event_ids"), level="warning", message=text, hint=hint))
     return found
 

@@ -43,7 +43,7 @@ def read_private_key(pem: str) -> PrivateKey:
         raise ValueError("is protected by a passphrase; store it without one: openssl pkey -in KEY -out PLAIN")
     key = _loaded(pem)
     if not SMALLEST <= key.key_size <= LARGEST:
-        raise ValueError(f"has {key.key_size} bits; {SMALLEST} to {LARGEST} are taken")
+        raise ValueError(f"has {key.key_size} bits; {SMALLEST} to {LARGEST} are accepted")
     return PrivateKey(key)
 
 

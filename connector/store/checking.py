@@ -76,7 +76,7 @@ LAWS = (
         "reviews.clients",
         "SELECT r.id FROM reviews r WHERE r.decision IS NULL AND NOT EXISTS"
         " (SELECT 1 FROM review_clients c WHERE c.review_id = r.id) ORDER BY r.id",
-        "open reviews are about nobody",
+        "open reviews have no client",
         f"Dismiss them: connector review dismiss ID. {_REPORT}",
     ),
     Law(
@@ -123,7 +123,7 @@ def _check(connection: Connection, where: Location, kind: ModuleType) -> list[Fi
     if any(one["level"] == "error" for one in found):
         return found
     if kind.older(connection):
-        text = "an older version of connector made the tables: what they hold was not looked at"
+        text = "an older version of connector made the tables: their content was not checked"
         return [*found, odd("database.version", text, "Start this version of the service once, then check again.")]
     return [*found, _key(connection, where), *(_missing(connection, kind) or _broken(connection))]
 
@@ -146,7 +146,7 @@ def _missing(connection: Connection, kind: ModuleType) -> list[Finding]:
     if not lost:
         return []
     text = f"not there, although the version that made the tables makes them: {some(lost)}"
-    return [wrong("database.tables", text, "Restore a backup from before they were taken away.")]
+    return [wrong("database.tables", text, "Restore a backup from before they were removed.")]
 
 
 def _broken(connection: Connection) -> list[Finding]:

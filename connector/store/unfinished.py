@@ -25,4 +25,4 @@ def refuse_unfinished(connection: Connection, name: str) -> None:
 
 def to_finish(source: str) -> str:
     """What to do about such a copy."""
-    return f"Point database.url at {source} again and run the same `connector database copy`: it goes on where it ended."
+    return f"Point database.url at {source} again and run the same `connector database copy`: it continues where it ended."

@@ -75,7 +75,9 @@ class Recorder:
             except Rejected as error:
                 if error.status != 404 or record_id is None:
                     raise
-                note(work, "record", "skipped", "somebody deleted this appointment's record in the CRM; it is not made again")
+                note(
+                    work, "record", "skipped", "a person deleted this appointment's record in the CRM; it is not created again"
+                )
                 await self.journal.settled(work, intent, self.clock())
                 return
         if appointment.unread:
@@ -98,7 +100,12 @@ class Recorder:
             if there.client_id != here.client_id:
                 continue
             if record is not None:
-                note(work, "record", "merged", f"the record of client {client_id} goes on: the booking system merged the two")
+                note(
+                    work,
+                    "record",
+                    "merged",
+                    f"the record of client {client_id} is continued: the booking system merged the two",
+                )
                 return record
             if not begun or client_id < work.client_id:
                 raise Postponed(f"client {client_id}, the same one since a merge, has begun to record this", retry_after=3.0)

@@ -168,7 +168,7 @@ async def test_a_copy_that_is_stopped_in_the_middle_is_completed_by_the_same_com
             server.start()
         _, err = await process.communicate()
     assert process.returncode == {"killed": -signal.SIGKILL, "interrupted": 1, "server": 1}[how], err
-    assert (b"Run the same command again: it goes on where it ended." in err) is (how != "killed")
+    assert (b"Run the same command again: it continues where it ended." in err) is (how != "killed")
     assert b"Traceback" not in err
 
     source = file.read_text()

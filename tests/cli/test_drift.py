@@ -80,7 +80,7 @@ def test_a_decision_is_taken_back_on_the_command_line(place: Place) -> None:
         code, out = ran(place, "review", "undo", "1")
         assert (code, len(out.splitlines())) == (0, 3)
         assert out.splitlines()[0] == "Review 1: the decision is undone and the review is open again."
-        assert "dismiss, taken back by" in ran(place, "review", "show", "1")[1]
+        assert "dismiss, undone by" in ran(place, "review", "show", "1")[1]
         assert place.json("review", "list") == [item]
 
 
@@ -89,7 +89,7 @@ def test_clients_of_one_customer_with_other_names_are_listed(place: Place) -> No
     with place.served():
         place.book(one)
         place.book(two)
-        said = "1 customer with several clients looked at: no names differ.\n"
+        said = "1 customer with several clients compared: no names differ.\n"
         assert ran(place, "check", "--links", "stores") == (0, said)
         place.there(place.sides.booxi.state.clients[two].update, firstName="Otto")
         customer = place.links()[one]
@@ -98,7 +98,7 @@ def test_clients_of_one_customer_with_other_names_are_listed(place: Place) -> No
         assert out.splitlines() == [
             f"client {two} of stores and client {one} of stores → customer {customer}: their names speak against one person",
             "         → waits for a person (`connector review show 1`)",
-            "1 customer with several clients looked at: 1 pair.",
+            "1 customer with several clients compared: 1 pair.",
         ]
         found = place.json("check", "--links", "stores", code=1)
         assert (list(found), found["customers"], found["unread"]) == (["source", "customers", "unread", "pairs"], 1, 0)

@@ -233,5 +233,5 @@ async def test_nobody_is_created_for_what_was_deleted(world: World):
     await world.book(ada)
     await world.store.database.write(lambda c: c.execute("UPDATE events SET payload = json_set(payload, '$.kind', 'deleted')"))
     (ended,) = await world.run_all()
-    assert (ended.state, "what was deleted" in str(ended.error)) == ("ignored", True)
+    assert (ended.state, "no customer is created for a deleted client" in str(ended.error)) == ("ignored", True)
     assert world.contacts() == {}

@@ -125,7 +125,7 @@ async def test_a_decision_that_was_taken_back_is_not_taken_again_by_the_next_eve
     assert await world.link(ada) is None
     assert (await world.rows("SELECT state, reason FROM events ORDER BY id"))[-1] == (
         "held",
-        "the decision about this client was taken back; it waits for a new one in review 1",
+        "the decision about this client was undone; it waits for a new one in review 1",
     )
     assert [item["id"] for item in await world.store.read(review_views.reviews)] == [1]
 

@@ -121,7 +121,7 @@ async def test_the_record_of_a_client_who_was_merged_away_goes_on(world: World):
     booking, gone, left = await merged(world)
     ended = await happens(world, "cancel", booking)
     assert ended.work.client_id == left
-    assert ended.note("record", "merged")["note"].startswith(f"the record of client {gone} goes on")
+    assert ended.note("record", "merged")["note"].startswith(f"the record of client {gone} is continued")
     assert sorted(outcomes(world)) == ["CANCELED", "SCHEDULED"]
     assert world.effects["POST meetings"] == 2
 
@@ -275,7 +275,7 @@ async def test_a_deleted_record_is_noted_and_not_made_again(world: World):
     for action in ("cancel", "no_show"):
         ended = await happens(world, action, booking)
         assert ended.state == "done"
-        assert "not made again" in ended.note("record", "skipped")["note"]
+        assert "not created again" in ended.note("record", "skipped")["note"]
     assert world.meetings() == []
     assert world.effects["POST meetings"] == 1
     assert await world.open_effects() == []

@@ -27,7 +27,7 @@ def _key(value: SecretStr) -> SecretStr:
 
 def _field(value: str) -> str:
     if not value.strip():
-        raise ValueError("the name of the custom field must not be blank; write it as it stands in Bookeo")
+        raise ValueError("the name of the custom field must not be blank; write it exactly as in Bookeo")
     return value.strip()
 
 

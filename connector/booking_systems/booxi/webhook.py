@@ -98,7 +98,7 @@ def _nobody(booking: dict[str, Any]) -> str:
     if any(person.get("id") not in (None, "") and read_id(person["id"]) is None for person in people):
         return "the client's id is not a whole number above zero"
     if any(read_id(person.get("id")) for person in people):
-        return "somebody in the booking is not an object"
+        return "a person in the booking is not an object"
     return "the client has no id"
 
 

@@ -148,7 +148,7 @@ class Dynamics(CRM):
         rows, whole = await self._client.rows(what, "contacts", (*self._read, *await self.readable()), condition)
         if whole:
             return rows
-        hint = "More contacts fit than can be looked at: clean up in Dynamics, then retry the event."
+        hint = "More contacts fit than can be read: clean up in Dynamics, then retry the event."
         raise Lasting(f"Dynamics 365: {what}: the result was cut short", account=self.remote.account, hint=hint)
 
     # ---- writes ----

@@ -91,7 +91,7 @@ class Refusals:
         """The meanings of 412: a key or id that is taken, an etag that is old, a duplicate rule."""
         status = answer.status
         if code == ETAG:
-            text = self._text(what, "somebody else changed it meanwhile")
+            text = self._text(what, "it was changed meanwhile")
             return Changed(text, account=self._account, status=status)
         if code == DUPLICATE_RULE and what == CREATE_CONTACT:
             text = self._text(what, "a duplicate detection rule refuses it")

@@ -38,7 +38,10 @@ class Refusals:
         match answer.status:
             case 402:
                 return self._paused(
-                    what, answer, "the plan or the unpaid account does not allow it", f"Settle it there; {LATER}"
+                    what,
+                    answer,
+                    "the plan or the unpaid account does not allow it",
+                    f"Check the plan and its payment there; {LATER}",
                 )
             case 403 if not answer.readable:
                 self._quota.block(PROXY_WAIT)

@@ -156,7 +156,7 @@ class Salesforce(CRM):
             found += rows
             if last:
                 return found
-        hint = "More contacts fit than can be looked at: clean up in Salesforce, then retry the event."
+        hint = "More contacts fit than can be read: clean up in Salesforce, then retry the event."
         raise Lasting(f"Salesforce: {what}: the result was cut short", account=self.remote.account, hint=hint)
 
     # ---- writes ----
@@ -330,7 +330,7 @@ class Salesforce(CRM):
                     return identity
             if last:
                 return None
-        hint = "The contact has more events than can be looked at: clean up in Salesforce, then retry the event."
+        hint = "The contact has more events than can be read: clean up in Salesforce, then retry the event."
         raise Lasting(f"Salesforce: {what}: there are too many", account=self.remote.account, hint=hint)
 
     # ---- health ----

@@ -49,7 +49,7 @@ def reason_against(case: Case) -> ConnectorError | None:
     if case.to_create:
         return None
     if case.work.event.kind is Kind.DELETED:
-        return Ignore("no customer matches, and nobody is created for what was deleted")
+        return Ignore("no customer matches, and no customer is created for a deleted client")
     if not settings.create:
         return Hold("no customer matches, and this sync only links existing ones", hint=_COMPLETE)
     if lacking := case.person.lacks(settings.minimum_identity):

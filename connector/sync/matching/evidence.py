@@ -16,7 +16,7 @@ from connector.sync.person.numbering import phone_variants
 from connector.sync.person.undivided import agrees_with_whole
 from connector.sync.person.words import words_of
 
-CHOOSE = "Choose with `connector review list` and `connector review link|create|dismiss`."
+CHOOSE = "Decide on the status page, or with `connector review list` and `connector review link|create|dismiss`."
 _NAMES = {
     Agreement.STRONG: "the name agrees",
     Agreement.WEAK: "the name agrees in part",

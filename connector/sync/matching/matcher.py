@@ -87,7 +87,7 @@ def _check_decided(case: Case) -> None:
     """Raise Hold where a decision about this client was taken back: nothing is matched until there is a new one."""
     decision = case.decision
     if decision is not None and decision.decision == "undecided":
-        text = f"the decision about this client was taken back; it waits for a new one in review {decision.review_id}"
+        text = f"the decision about this client was undone; it waits for a new one in review {decision.review_id}"
         raise Hold(text, hint=CHOOSE)
 
 

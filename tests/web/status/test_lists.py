@@ -228,7 +228,10 @@ async def test_the_page_of_an_event_says_what_happened_and_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     ("hint", "led"),
-    [("Choose with `connector review list` and `connector review link|create|dismiss`.", True), ("Decide who it is.", False)],
+    [
+        ("Decide on the status page, or with `connector review list` and `connector review link|create|dismiss`.", True),
+        ("Decide who it is.", False),
+    ],
 )
 async def test_an_event_that_needs_a_decision_leads_to_the_reviews_of_its_client(hint: str, led: bool) -> None:
     world = World()
