@@ -151,7 +151,7 @@ def test_a_check_beside_a_service_and_what_it_finds(place: Place):
         assert [one["level"] for one in place.json("database", "check")] == ["ok"] * 3
     sound = place.run("database", "check")
     assert (sound.exit_code, sound.stderr) == (0, "")
-    assert "ok       database.integrity: SQLite has read all of the file" in sound.stdout
+    assert "ok       database.integrity: SQLite has read the whole file" in sound.stdout
     with closing(sqlite3.connect(place.database)) as connection:
         connection.execute("UPDATE lanes SET boot = 'gone', due = NULL")
         connection.commit()
