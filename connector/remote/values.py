@@ -83,6 +83,9 @@ def read_said(value: Any) -> str:
 
     What is said in an unexpected shape is not "not said": it is read, or it is found to be unreadable.
     """
+    # Nearly always a text: the rest is not looked for then.
+    if isinstance(value, str):
+        return read_text(value)
     if isinstance(value, list | dict):
         return read_text(" ".join(_leaves(value, depth=3)))
     return read_number(value)

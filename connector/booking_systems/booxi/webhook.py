@@ -111,9 +111,9 @@ def _people(booking: dict[str, Any]) -> list[dict[str, Any]]:
 def _is_strange(booking: dict[str, Any]) -> bool:
     """Whether somebody stands in the booking in a way that is not Booxi's, and would be lost among those who do not."""
     client, attendees = booking.get("client"), booking.get("attendees")
-    if (client and not isinstance(client, dict)) or (attendees and not isinstance(attendees, list | dict)):
+    if client and not isinstance(client, dict):
         return True
-    if isinstance(attendees, dict) and attendees and read_id(attendees.get("id")) is None:
+    if attendees and not isinstance(attendees, list) and read_id(read_object(attendees).get("id")) is None:
         return True
     return any(map(_has_strange_id, _people(booking)))
 
