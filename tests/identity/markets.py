@@ -223,6 +223,8 @@ D. Juan|Gil|Juan|Gil
 Chris|Hale|Christine|Hale
 Pat|Byrne|Patricia|Byrne
 Steph|Hale|Stephanie|Hale
+Mohamed|Ahmed|Ahmed|Mohamed
+Hassan|Ali|Ali|Hassan
 Gabi|Kern|Gabriele|Kern
 Andi|Kern|Andreas|Kern
 Flo|Kern|Florian|Kern
@@ -236,6 +238,8 @@ NONE = """
 Md|Rahman|Mohammad|Rahman
 """
 AGAINST = """
+Ali Hassan|Ali|Hassan|Ali
+Mohamed Ahmed|Mohamed|Ahmed|Mohamed
 John|Smith Photography|John|Smith
 John|Smith Consulting|John|Smith
 |Kern AG|Uwe|Kern

@@ -30,6 +30,7 @@ from connector.sync.person.spelling import (
 from connector.sync.person.tables import (
     BEFORE_NAMES,
     FAMILY,
+    FATHERS_NAMES,
     HAN,
     HONORIFICS,
     KHUN,
@@ -85,7 +86,8 @@ def _graded(one: Parts, two: Parts) -> Agreement:
     grade = _compared(one, two)
     if _is_swap(one, two):
         # Which of the two fields holds the given name is not known: an initial in either makes it weak.
-        grade = max(grade, min(_compared(one, _swapped(two)), _compared(_swapped(one), two)))
+        swapped = min(_compared(one, _swapped(two)), _compared(_swapped(one), two))
+        grade = max(grade, min(swapped, Agreement.WEAK) if _may_be_father(one) else swapped)
     if _swapped_letters(one, two):
         return Agreement.STRONG
     lifted = grade is Agreement.AGAINST and _in_other_scripts(one, two) and not _salutations_differ(one, two)
@@ -116,7 +118,9 @@ def _swapped_letters(one: Parts, two: Parts) -> bool:
     if not three or _salutations_differ(one, two):
         return False
     a, b = _joined((*one.given, *one.family)), _joined((*two.given, *two.family))
-    return a == b or a == _joined((*two.family, *two.given)) or _joined((*one.family, *one.given)) == b
+    if a == b or _may_be_father(one):
+        return a == b
+    return a == _joined((*two.family, *two.given)) or _joined((*one.family, *one.given)) == b
 
 
 def _same_text(a: PersonName, b: PersonName) -> bool:
@@ -151,6 +155,11 @@ def _swapped(parts: Parts) -> Parts:
 def _is_swap(one: Parts, two: Parts) -> bool:
     """Whether the same words stand in each other's fields, also where all of them stand in one."""
     return bool(one.given) and bool(two.given) and _same_words(one.given, two.family) and _same_words(one.family, two.given)
+
+
+def _may_be_father(parts: Parts) -> bool:
+    """Whether the name in the other order may be the father's, as where sons have his name behind theirs: Mohammed Ahmed."""
+    return all(any(same_given(word, name) for name in FATHERS_NAMES) for word in (*parts.given, *parts.family))
 
 
 def _compared(one: Parts, two: Parts) -> Agreement:

@@ -215,7 +215,7 @@ def read_parts(name: PersonName) -> Parts:
     salutation = salutation_1 or salutation_2 or salutation_3
     # "Mrs John Smith" names her husband.
     beside = beside or (salutation == "f" and bool(MENS_NAMES & {*(given or family[:-1])[:1]}))
-    given, family = _once(given, family)
+    given, family = _once(given, family, family_first="," in first)
     core, earlier = _maiden([word for word in family if word not in PARTICLES] or family)
     return Parts(
         given=tuple(joined_servant(given)),
@@ -229,13 +229,16 @@ def read_parts(name: PersonName) -> Parts:
     )
 
 
-def _once(given: list[str], family: list[str]) -> tuple[list[str], list[str]]:
-    """The words of each field, where the first one holds all of the name: "Anna Berg" beside "Berg" or "Anna Berg"."""
+def _once(given: list[str], family: list[str], *, family_first: bool) -> tuple[list[str], list[str]]:
+    """The words of each field, where the first one holds all of the name: "Anna Berg" beside "Berg" or "Anna Berg".
+
+    `family_first`: "Berg, Anna" beside "Berg". Without the comma, "Ali Hassan" Ali is the son of Hassan Ali.
+    """
     if given == family and len(given) > 1:
         return [], family
     if family and len(given) > len(family) and given[-len(family) :] == family:
         return given[: -len(family)], family
-    if family and len(given) > len(family) and given[: len(family)] == family:
+    if family_first and family and len(given) > len(family) and given[: len(family)] == family:
         return given[len(family) :], family
     return given, family
 

@@ -101,6 +101,13 @@ REMARKS_BEGIN = frozenset({
 MAIDEN = frozenset({
     "nee", "ne", "geb", "geborene", "born", "nata", "fodd", "f", "ex", "formerly", "previously", "fruher", "vormals", "roz",
 })
+#: Men's given names that stand behind their sons' in place of a family name, as in Egypt, Sudan, Somalia and Iraq.
+FATHERS_NAMES = frozenset({
+    "mohammed", "ahmed", "ali", "hassan", "hussein", "omar", "othman", "ibrahim", "ismail", "yusuf", "khaled", "mahmoud",
+    "mustafa", "abdullah", "abdulrahman", "rashid", "saeed", "jamal", "karim", "tariq", "samir", "nasser", "faisal",
+    "bilal", "hamza", "salim", "walid", "mehdi", "adam", "musa", "isa", "idris", "salah", "farah", "abdi", "warsame",
+    "jama",
+})
 #: Given names that many members of a family have in front of the one by which they go, besides the forms of Mohammed.
 BEFORE_NAMES = frozenset({"md", "mohd", "mst", "siti", "nur", "nurul", "abdul", "syed", "sayed"})
 #: Legal forms at the end of a company's name, and words that only companies have.
