@@ -60,7 +60,7 @@ def test_the_private_half_is_not_shown():
         ("\udcff" + PEM, "no RSA private key"),
         (PEM.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), "passphrase"),
         ("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n", "passphrase"),
-        (written(rsa.generate_private_key(65537, 1024)), "has 1024 bits; 2048 to 8192 are taken"),
+        (written(rsa.generate_private_key(65537, 1024)), "has 1024 bits; 2048 to 8192 are accepted"),
         (pem("RSA PRIVATE KEY", pkcs1(n=PUBLIC[0] - 2)), "damaged"),
         (pem("RSA PRIVATE KEY", pkcs1(d=number(SIGNATURE) // 2)), "damaged"),
     ],
