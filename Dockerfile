@@ -1,4 +1,4 @@
-# docker build -t connector .
+# make image (or docker build -t connector .)
 # docker run --read-only --tmpfs /tmp -p 127.0.0.1:8080:8080 -v ./data:/data -e BOOXI_PARTNER_KEY … connector
 # The folder mounted at /data holds connector.toml (host = "0.0.0.0") and gets the database; user 10001 must be able to write there.
 

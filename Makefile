@@ -18,7 +18,7 @@ VERSIONS ?= 3.11 3.12 3.13 3.14
 SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-others check bench bench-instructions bench-compare bench-postgres peers torture hostile identity systems crms new-crm new-booking-system check-skeletons lock licences sbom clean
+.PHONY: help demo test test-all test-others check bench bench-instructions bench-compare bench-postgres peers torture hostile identity systems crms new-crm new-booking-system check-skeletons lock licences sbom image clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -114,6 +114,15 @@ licences: .venv/.installed-dev ## write docs/licences.md again from the lock fil
 
 sbom: .venv/.installed-dev ## print what the image holds as CycloneDX (make -s sbom > sbom.json)
 	@$(BIN)/python scripts/packages.py sbom
+
+IMAGE ?= connector
+image: ## the container image, on a base that is named by its digest; the image keeps both as labels (needs Docker; IMAGE=name:tag)
+	@base=$$(sed -n 's/^ARG BASE=//p' Dockerfile) && docker pull --quiet "$$base" >&2 && \
+	digest=$$(docker image inspect --format '{{index .RepoDigests 0}}' "$$base") && digest=$${digest##*@} && \
+	case $$digest in sha256:*) ;; *) echo "Docker does not say the digest of $$base." >&2; exit 1;; esac && \
+	echo "Base image: $$base@$$digest" && \
+	docker build --build-arg "BASE=$$base@$$digest" --label "org.opencontainers.image.base.name=$$base" \
+		--label "org.opencontainers.image.base.digest=$$digest" --tag "$(IMAGE)" .
 
 clean: ## remove .venv and what the tools left
 	rm -rf .venv .venv-3.* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -43,6 +43,43 @@ def test_images_are_pinned_to_a_version():
     assert [line.split()[1] for line in STEPS if line.startswith("FROM ")] == ["${BASE}", "${BASE}"]
 
 
+#: Answers what `make image` asks of Docker, and writes down how it was called.
+DOCKER = """#!/bin/sh
+echo "$@" >> "$LOG"
+case "$1 $2" in "image inspect") echo "$ANSWER";; esac
+"""
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+
+
+def make_image(folder: Path, answer: str) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Run `make image` with a Docker that answers so; and its calls."""
+    docker, log = folder / "docker", folder / "log"
+    docker.write_text(DOCKER, encoding="utf-8")
+    docker.chmod(0o755)
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "LOG": str(log), "ANSWER": answer}
+    done = subprocess.run(["make", "image"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    return done, log.read_text(encoding="utf-8")
+
+
+@needs_make
+def test_an_image_is_built_on_a_base_that_is_named_by_its_digest(tmp_path):
+    (base,) = [line.removeprefix("ARG BASE=") for line in STEPS if line.startswith("ARG BASE=")]
+    done, calls = make_image(tmp_path, f"python@{DIGEST}")
+    assert (done.returncode, done.stdout) == (0, f"Base image: {base}@{DIGEST}\n")
+    assert calls.splitlines()[-1] == (
+        f"build --build-arg BASE={base}@{DIGEST} --label org.opencontainers.image.base.name={base}"
+        f" --label org.opencontainers.image.base.digest={DIGEST} --tag connector ."
+    )
+
+
+@needs_make
+def test_no_image_is_built_where_the_digest_is_not_known(tmp_path):
+    done, calls = make_image(tmp_path, "<no value>")
+    assert done.returncode != 0
+    assert "Docker does not say the digest of python:" in done.stderr
+    assert "build" not in calls
+
+
 def test_what_is_copied_exists_and_is_let_through():
     sources = [s for line in STEPS if line.startswith("COPY ") and "--from" not in line for s in line.split()[1:-1]]
     let_through = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
