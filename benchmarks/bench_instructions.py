@@ -80,7 +80,7 @@ async def done(folder: Path, events: int) -> None:
     """Wait until so many events are done, by looking into the file: what the service is asked would be counted."""
     query = "SELECT count(*) FROM events WHERE state = 'done'"
     async with asyncio.timeout(600):
-        with closing(sqlite3.connect(f"{(folder / 'connector.db').as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{(folder / 'connector.db').resolve().as_uri()}?mode=ro", uri=True)) as connection:
             while connection.execute(query).fetchone()[0] < events:
                 await asyncio.sleep(0.05)
 
