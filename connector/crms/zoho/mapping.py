@@ -135,6 +135,8 @@ def phone_spellings(phone: str) -> list[str]:
     country = str(number.country_code)
     groups = _groups(country, digits, phonenumbers.format_number(number, formats.INTERNATIONAL))
     spaced = [" ".join(groups), digits, *(" ".join(_regular(digits, size)) for size in (3, 4))]
+    if not phonenumbers.is_valid_number(number):
+        spaced.append(_former(digits))
     found = [phone, phone[1:], national, digits, f"00{phone[1:]}", f"{country} {spaced[0]}", f"{country} {national}"]
     found += [f"+{country}{mark}{mark.join(groups)}" for mark in "-."]
     found += [f"+{country} {text}" for text in (*spaced, "-".join(groups), national)]
@@ -153,6 +155,11 @@ def _groups(country: str, digits: str, international: str) -> list[str]:
         # Mexico's mobile numbers began with a 1 until 2019.
         return [digits[0], digits[1:3], digits[3:7], digits[7:]]
     return re.findall(r"[0-9]+", international)[1:] or [digits]
+
+
+def _former(digits: str) -> str:
+    """A number from before a renumbering, whose groups are no longer known: in pairs, and ten digits as 120 123 4567."""
+    return " ".join([digits[:3], digits[3:6], digits[6:]] if len(digits) == 10 else _regular(digits, 2))
 
 
 def _regular(digits: str, size: int) -> list[str]:

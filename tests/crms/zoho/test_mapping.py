@@ -85,6 +85,19 @@ def test_the_spellings_of_a_number_fit_into_one_query_and_all_mean_it(phone):
 
 
 @pytest.mark.parametrize(
+    ("phone", "typed"),
+    [
+        ("+22507123456", "+225 07 12 34 56"),
+        ("+22997123456", "+229 97 12 34 56"),
+        ("+841201234567", "+84 120 123 4567"),
+        ("+237712345678", "+237 7 12 34 56 78"),
+    ],
+)
+def test_a_number_from_before_a_renumbering_is_asked_for_as_it_was_typed(phone, typed):
+    assert typed in mapping.phone_spellings(phone)
+
+
+@pytest.mark.parametrize(
     ("value", "is_id"),
     [
         ("1", True),
