@@ -7,7 +7,8 @@ import secrets
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,35 @@ async def test_what_a_process_was_doing_that_stands_still_is_taken_over_after_it
             assert await until(lambda: store.lanes.take_over(NOW)) == claimed[0][0]
             assert time.monotonic() - since > 2.0 - 2.0 / 5
             assert len(await settle(store)) == (await rows(store, "SELECT count(*) FROM events"))[0][0] > 0
+
+
+async def test_a_session_that_stands_still_within_a_statement_does_not_keep_the_lock(place):
+    """A process was stopped when it had sent a part of a statement: the server does not call that idle in a transaction."""
+    async with opened(place) as store:
+        with closing(sessions.writing(place.address)) as stopped:
+            stopped.execute("SET idle_in_transaction_session_timeout = '1s'")
+            stopped.execute(f"BEGIN; {sessions.LOCK}")
+            stopped.pgconn.enter_pipeline_mode()
+            stopped.pgconn.send_query_params(b"SELECT 1", None)
+            stopped.pgconn.send_flush_request()
+            while stopped.pgconn.flush():
+                pass
+            async with asyncio.timeout(sessions._TURN):
+                assert await store.inbox.accept(delivery("e-1")) == "queued"
+
+
+async def test_a_session_that_is_at_work_keeps_its_turn(place):
+    """What takes long in the server is no reason to end it: only silence is."""
+    async with opened(place) as store:
+        with closing(sessions.writing(place.address)) as busy:
+            busy.execute(f"BEGIN; {sessions.LOCK}")
+            with ThreadPoolExecutor() as beside:
+                slow = beside.submit(busy.execute, "SELECT pg_sleep(5)")
+                accepting = asyncio.create_task(store.inbox.accept(delivery("e-1")))
+                await asyncio.wrap_future(slow)
+                assert not accepting.done()
+                busy.execute("COMMIT")
+                assert await accepting == "queued"
 
 
 async def test_what_a_process_was_doing_that_was_killed_is_taken_over_after_its_lease(place, tmp_path):

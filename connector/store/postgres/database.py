@@ -41,7 +41,7 @@ T = TypeVar("T")
 _PAUSE = 1.0
 #: Seconds between two looks at the size of the database.
 _SIZE_SECONDS = 60.0
-_BEGIN = f"BEGIN; {sessions.LOCK}; SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)".encode()
+_BEGIN = f"BEGIN; {sessions.LOCK}; SELECT CAST(CAST(pg_current_xact_id() AS text) AS bigint)"
 
 
 class PostgresDatabase(Database):
@@ -85,8 +85,7 @@ class PostgresDatabase(Database):
             place = "" if lock_file is None else place_of(lock_file)
             process = Process(uuid4().hex, role, place, lease)
             try:
-                with session.transaction():
-                    session.execute(sessions.LOCK.encode())
+                with sessions.turn(session):
                     new = migrate(session)
                     refuse_unfinished(Connection(session), sessions.name_of(url))
                     key = _key(session, beside)
@@ -319,7 +318,7 @@ def _begin(session: psycopg.Connection[Row]) -> int:
     Every commit waits for the disk, also of what may be forgotten: when the server loses the last ones this process goes on,
     and would know of claims that the database does not.
     """
-    cursor = session.execute(_BEGIN)
+    cursor = sessions.take_turn(session, _BEGIN)
     while cursor.nextset():
         pass
     row = cursor.fetchone()

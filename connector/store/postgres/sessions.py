@@ -6,8 +6,9 @@ written (docs/adr/0011-several-processes.md).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -30,12 +31,21 @@ _SETTINGS = (
 _PASSING = ("the database system is", "too many", "terminating connection", "remaining connection slots")
 #: Seconds which a session may keep the lock without saying anything: its process stands still, and all others wait for it.
 _IDLE = 3
-#: Seconds to wait for the lock.
-_TURN = 15
+#: Seconds to wait for the lock; who keeps it is looked at once in so many.
+_TURN, _LOOK = 15, _IDLE + 1
 # The number only has to differ from those of other programs that lock in the same database.
 LOCK = "SELECT pg_advisory_xact_lock(hashtext('connector'), hashtext(current_schema()))"
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-_WRITING = f"SET idle_in_transaction_session_timeout = '{_IDLE}s'; SET lock_timeout = '{_TURN}s'"
+_WRITING = f"SET idle_in_transaction_session_timeout = '{_IDLE}s'; SET lock_timeout = '{_LOOK}s'"
+#: Ends the session that keeps the lock and has said nothing for `_IDLE` seconds. The server itself does so only between two
+#: statements: a process that was stopped after it had sent a part of the next one would keep the lock for ever (seen).
+_END_SILENT = (
+    "SELECT pg_terminate_backend(a.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+    " WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database()"
+    " AND l.classid = (hashtext('connector')::bigint & 4294967295)"
+    " AND l.objid = (hashtext(current_schema())::bigint & 4294967295) AND a.application_name = 'connector writer'"
+    f" AND a.wait_event_type = 'Client' AND a.state_change < clock_timestamp() - interval '{_IDLE}s'"
+)
 
 
 def name_of(url: str) -> str:
@@ -103,14 +113,43 @@ def looking(url: str) -> Iterator[Connection]:
         session.close()
 
 
+def take_turn(session: psycopg.Connection[Any], statement: str) -> psycopg.Cursor[Any]:
+    """Run a statement that takes the lock, outside a transaction; ends the session of a process that stands still and keeps it.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: others have kept it for `_TURN` seconds.
+    """
+    until = time.monotonic() + _TURN
+    while True:
+        try:
+            return session.execute(statement.encode())
+        except psycopg.errors.LockNotAvailable:
+            if time.monotonic() >= until:
+                raise
+            session.execute("ROLLBACK")
+            session.execute(_END_SILENT.encode())
+
+
+@contextmanager
+def turn(session: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction that has the lock. Raises as `take_turn`."""
+    take_turn(session, f"BEGIN; {LOCK}")
+    try:
+        yield
+    except BaseException:
+        with suppress(psycopg.Error):
+            session.execute("ROLLBACK")
+        raise
+    session.execute("COMMIT")
+
+
 def was_committed(connection: psycopg.Connection[Row], transaction: int) -> bool | None:
     """Whether a transaction of a session that is gone was committed; None where the server cannot know any more.
 
     Asked under the lock, which that transaction held until it ended.
     """
     try:
-        with connection.transaction():
-            connection.execute(LOCK.encode())
+        with turn(connection):
             status = _first(connection, f"SELECT pg_xact_status('{transaction}')")
     except psycopg.errors.InvalidParameterValue:
         # A number that this server has not given yet: it was promoted without having heard of the transaction.

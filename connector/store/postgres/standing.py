@@ -42,11 +42,11 @@ class PostgresStanding(Standing):
     def _lock(self, place: str) -> None:
         """Take the writers' lock for as long as the session lives, and see that nobody is at work. Raises StoreError."""
         try:
-            self._session.execute(_LOCK)
+            sessions.take_turn(self._session, _LOCK)
         except psycopg.errors.LockNotAvailable as error:
             raise self._in_use("another connector process") from error
         # One database may be read in the middle of a transaction while the other one is written.
-        self._session.execute("SET idle_in_transaction_session_timeout = 0")
+        self._session.execute("SET idle_in_transaction_session_timeout = 0; SET application_name = 'connector copy'")
         # Whoever had the lock file that this process has now has ended, whatever its lease says.
         query = "SELECT count(*) FROM processes WHERE seen_at + lease >= unix_now() AND (place <> ? OR place = '')"
         if self.columns("processes") and (alive := self.ask(query, (place,))[0][0]):
