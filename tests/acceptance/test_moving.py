@@ -133,7 +133,7 @@ async def standing_at_links(server: postgres.Server, url: str, file: Path) -> As
     holding.execute("SELECT pg_advisory_lock(42)")
 
     def waits() -> bool:
-        query = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'connector writer' AND wait_event_type = 'Lock'"
+        query = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'connector copy' AND wait_event_type = 'Lock'"
         return holding.execute(query).fetchone() is not None
 
     pipe = asyncio.subprocess.PIPE
