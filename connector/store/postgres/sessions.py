@@ -134,6 +134,8 @@ def take_turn(session: psycopg.Connection[Any], statement: str) -> psycopg.Curso
 def turn(session: psycopg.Connection[Any]) -> Iterator[None]:
     """A transaction that has the lock. Raises as `take_turn`."""
     take_turn(session, f"BEGIN; {LOCK}")
+    # What changes tables waits for those who read them.
+    session.execute(f"SET LOCAL lock_timeout = '{_TURN}s'".encode())
     try:
         yield
     except BaseException:
