@@ -17,7 +17,8 @@ class Demo(BookingStage):
     nameless = False
     # The spans in which a repetition is recognised begin with the clock: the demo's seldom meets the end of a long one.
     settings = (
-        'repeat_window_seconds = 86400\nbase_url = "BASE"\napi = "v2"\nclient_id = "sandbox-client"\nclient_secret = { file = "api-secret" }\n'
+        "repeat_window_seconds = 86400\n"
+        'base_url = "BASE"\napi = "v2"\nclient_id = "sandbox-client"\nclient_secret = { file = "api-secret" }\n'
         'date_format = "%d/%m/%Y %I:%M %p"\ntime_zone = "Europe/Paris"\npath_key = { file = "path-key" }\n' + WEBHOOK
     )
     secrets: ClassVar[dict[str, str]] = {
