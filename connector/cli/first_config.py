@@ -135,6 +135,7 @@ def _needed(model: type[BaseModel]) -> Iterator[tuple[str, str | None]]:
     from connector.config.reader import _is_secret
 
     for key, info in model.model_fields.items():
+        # Where there is another way to log in too (Salesforce), a client secret is the shorter one to begin with.
         if (info.is_required() and key != "system") or key == "client_secret":
             yield key, None if _is_secret(info) else EXAMPLES.get(key, "hubspot" if key == "module_id" else "")
         elif key == "region":
