@@ -7,8 +7,9 @@ import pytest
 from connector.model.capabilities import BookingCapability
 from connector.operations.dry_run.overlay import DryBooking
 from connector.store import views
+from connector.sync.person.identity import person_key
 
-from .world import EXPECTED, World
+from .world import EXPECTED, KEY, World
 
 pytestmark = pytest.mark.anyio
 
@@ -79,6 +80,19 @@ async def test_two_clients_who_are_one_new_person_are_one_created_and_one_matche
         simulated = await world.dry_run()
         counts = (await world.backfill())["counts"]
     assert (counts["created"], counts["matched"], counts["written_back"]) == (1, 3, 4)
+    assert simulated["counts"] == counts
+    assert len(world.hubspot.contacts()) == 1
+
+
+async def test_a_contact_with_our_key_is_matched_by_both_where_the_database_was_lost(world):
+    """Its address was changed since: only the key says who it is, which the real run leaves to the create."""
+    client = world.client(firstName="Ada", lastName="Moreau", email="ada@example.com")
+    world.book(client)
+    world.hubspot.add_contact(age=3600, email="older@example.com", **{KEY: person_key("stores", str(client))})
+    async with world.running():
+        simulated = await world.dry_run()
+        counts = (await world.backfill())["counts"]
+    assert (counts["created"], counts["matched"], counts["written_back"]) == (0, 1, 1)
     assert simulated["counts"] == counts
     assert len(world.hubspot.contacts()) == 1
 
