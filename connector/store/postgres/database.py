@@ -80,7 +80,7 @@ class PostgresDatabase(Database):
             lock_file = _lock(beside)
             if lock_file is not None:
                 undo.callback(os.close, lock_file)
-            session = sessions.writing(url)
+            session = sessions.first(url)
             undo.callback(session.close)
             place = "" if lock_file is None else place_of(lock_file)
             process = Process(uuid4().hex, role, place, lease)
