@@ -71,6 +71,8 @@ class Database(ABC):
     shared = False
     #: Called, in any thread, when a process has made a lane due.
     on_due: Callable[[], None]
+    #: Called, in any thread, with what a process has notified; with "" where something may have been missed.
+    on_notice: Callable[[str], None]
 
     #: Under which identity keys are stored.
     _key: Key
@@ -78,6 +80,7 @@ class Database(ABC):
     def __init__(self, lock_file: int | None) -> None:
         self.boot = uuid4().hex
         self.on_due = lambda: None
+        self.on_notice = lambda _text: None
         self._lock_file = lock_file
         self._log = structlog.get_logger("connector.store.database").bind()
         self._loop = asyncio.get_running_loop()
@@ -143,6 +146,9 @@ class Database(ABC):
 
     def check_lease(self) -> None:  # noqa: B027 - nothing to do is right where there is one process
         """Raise StoreError unless what this process has claimed is certainly its own. Asked before every remote call."""
+
+    def notify(self, text: str) -> None:  # noqa: B027 - as above
+        """Let all processes know a text, this one too; at once, whoever writes, or when the server is there again."""
 
     def takes_part(self, connection: Connection) -> bool:  # noqa: ARG002 - a file belongs to one process
         """Within a write: whether this process may claim lanes, or others have already taken over from it."""
