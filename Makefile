@@ -72,8 +72,8 @@ bench-compare: .venv/.installed-dev ## the embedded default of two commits in tu
 bench-postgres: .venv/.installed-dev ## several processes on PostgreSQL; long: BENCH_ARGS="--only claims --backlog 1000000", see docs/benchmarks.md
 	@$(BIN)/python benchmarks/bench_postgres.py $(BENCH_ARGS)
 
-peers: .venv/.installed-dev ## the same job by a flow in Node-RED, side by side (needs Node.js; installs Node-RED from npm for the run)
-	@$(BIN)/python benchmarks/compare_node_red.py
+peers: .venv/.installed-dev ## the same job in Node-RED and n8n, side by side (needs Node.js; PEERS_CACHE=folder keeps what npm installs; PEERS_ARGS=--help)
+	@$(BIN)/python benchmarks/compare_peers.py $(PEERS_ARGS)
 
 torture: .venv/.installed-dev ## kill real processes between unreliable remote systems, and count what was lost (TORTURE_ARGS=--help)
 	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
