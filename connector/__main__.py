@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ TERMINATED = 143
 def run() -> None:
     """Run the command line; see `connector.cli`."""
     catch_early_signals()
+    # What is imported stays: the usual looking for garbage takes a twentieth of a start. `serve` sets its own limits then.
+    gc.set_threshold(50_000)
     for stream in (sys.stdout, sys.stderr):
         # What the terminal's encoding cannot show is shown as an escape, instead of ending the command.
         if reconfigure := getattr(stream, "reconfigure", None):

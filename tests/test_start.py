@@ -122,3 +122,13 @@ def test_a_service_listens_without_other_integrations_and_without_what_its_first
     assert heavy & modules == set(), "a list asks nobody"
     assert integrations(modules) == {"booxi", "hubspot"}
     assert not {name for name in modules if name.endswith(".adapter")}
+
+
+@pytest.mark.parametrize("name", registry.BOOKING_SYSTEMS)
+def test_the_settings_beside_a_booking_system_are_its_own(name):
+    assert registry.Registry().booking(name) is registry.booking_system(name).settings_model
+
+
+@pytest.mark.parametrize("name", registry.CRMS)
+def test_the_settings_beside_a_crm_are_its_own(name):
+    assert registry.Registry().crm(name) is registry.crm(name).settings_model
