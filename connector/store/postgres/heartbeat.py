@@ -67,6 +67,11 @@ class Heartbeat:
         self._renewed = self._connected = standing_clock()
         self.replaced.clear()
 
+    def give_up(self) -> None:
+        """What this process was doing is no longer its own, for whatever reason; `begin_again` follows."""
+        self.replaced.set()
+        self._woken()
+
     def stop(self) -> None:
         """End the thread and its session; the row is left to the caller."""
         self._stopping = True
@@ -119,5 +124,4 @@ class Heartbeat:
         if there:
             self._renewed = before
         elif not self.replaced.is_set():
-            self.replaced.set()
-            self._woken()
+            self.give_up()
