@@ -101,12 +101,12 @@ class Server:
 
 
 @contextmanager
-def serving(*, fsync: bool = False) -> Iterator[Server]:
+def serving(*, fsync: bool = False, **settings: str) -> Iterator[Server]:
     """A server that runs as long as the block does; without `fsync` it is fast, and a power cut may cost everything."""
     place = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
     # The name of a socket may only have about a hundred characters.
     with tempfile.TemporaryDirectory(prefix="connector-pg-", dir=place, ignore_cleanup_errors=True) as folder:
-        server = Server(Path(folder), fsync=fsync)
+        server = Server(Path(folder), fsync=fsync, **settings)
         server.start()
         try:
             yield server

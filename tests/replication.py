@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 import time
@@ -64,6 +65,13 @@ class Pair:
         return (
             f"postgresql://connector@/postgres?{urlencode({'host': hosts, 'target_session_attrs': 'read-write', **parameters})}"
         )
+
+    def follow_again(self) -> None:
+        """The server that died comes back, made anew, as the standby of the present primary."""
+        place = self.dead.folder
+        shutil.rmtree(place / "data")
+        (place / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
+        self.follow(place)
 
     def fail_over(self) -> None:
         """The standby is the primary from now on; it has no standby itself, and waits for none."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import postgres
 import psycopg
@@ -146,3 +150,18 @@ def test_a_server_that_is_gone_without_a_word_is_noticed_soon_and_the_address_de
     assert (found["host"], found["port"]) == ("h1,h2", "5432,5433")
     assert (found["keepalives_idle"], found["tcp_user_timeout"]) == ("5", "10000")
     assert "tcp_user_timeout=3000" in sessions.noticing("postgresql://u@h/db?tcp_user_timeout=3000")
+
+
+def test_a_session_whose_server_lost_its_power_ends_in_seconds():
+    """In a network of its own, in which the server's packets are dropped from some moment on."""
+    postgres.needed()
+    command = ["unshare", "--net", sys.executable, str(Path(__file__).parent / "silent_server.py")]
+    folder = Path(__file__).parent.parent
+    environment = {**os.environ, "PYTHONPATH": f"{folder}:{folder.parent}"}
+    if shutil.which("unshare") is None or shutil.which("iptables") is None or os.getuid() != 0:
+        pytest.skip("needs root, unshare and iptables")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if "ermission denied" in done.stderr or "not permitted" in done.stderr:
+        pytest.skip("this machine allows no network of our own")
+    assert done.returncode == 0, done.stderr
+    assert 5 < float(done.stdout) < 20

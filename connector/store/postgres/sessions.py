@@ -84,7 +84,9 @@ def connect(url: str, what: str) -> psycopg.Connection[Row]:
     """A session for a `what`, each statement by itself. Raises StoreError."""
     name = f"connector {what}"
     try:
-        connection = psycopg.connect(url, autocommit=True, row_factory=rows, connect_timeout=_PATIENCE, application_name=name)
+        connection = psycopg.connect(
+            noticing(url), autocommit=True, row_factory=rows, connect_timeout=_PATIENCE, application_name=name
+        )
         if pooled(connection):
             forget(connection, name)
         connection.execute(_SETTINGS)
