@@ -121,7 +121,8 @@ class TakingPart:
             await self._begin_again()
 
     async def _begin_again(self) -> None:
-        hint = "It was stopped, or cut off from the database, for longer than database.lease_seconds. It continues by itself."
+        reason = "It was stopped, or cut off from the database, for longer than database.lease_seconds"
+        hint = f"{reason}, or another server became the primary. It continues by itself."
         self._log.error("other processes have taken over what this one was doing", hint=hint)
         self.leads = False
         await self._worker.let_go()

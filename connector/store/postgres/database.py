@@ -50,7 +50,14 @@ class PostgresDatabase(Database):
     shared = True
 
     def __init__(
-        self, url: str, lock_file: int | None, session: psycopg.Connection[Row], key: Key, new: bool, process: Process
+        self,
+        url: str,
+        lock_file: int | None,
+        session: psycopg.Connection[Row],
+        history: str,
+        key: Key,
+        new: bool,
+        process: Process,
     ) -> None:
         super().__init__(lock_file)
         self.name = sessions.name_of(url)
@@ -58,8 +65,9 @@ class PostgresDatabase(Database):
         self.boot = process.boot
         self._url, self._key, self._process = url, key, process
         self._session: psycopg.Connection[Row] | None = session
+        self._history = history
         self._connecting = ThreadPoolExecutor(1, thread_name_prefix="connector-connect")
-        self._attempt: Future[psycopg.Connection[Row]] | None = None
+        self._attempt: Future[tuple[psycopg.Connection[Row], str]] | None = None
         self._next_attempt = 0.0
         self._size, self._size_looked = 0, 0.0
         self._read_sessions: list[psycopg.Connection[Row]] = []
@@ -90,7 +98,7 @@ class PostgresDatabase(Database):
                     refuse_unfinished(Connection(session), sessions.name_of(url))
                     key = _key(session, beside)
                     join(Connection(session), process)
-                opened = cls(url, lock_file, session, key, new, process)
+                opened = cls(url, lock_file, session, sessions.history(session), key, new, process)
             except psycopg.Error as error:
                 raise explained(error, sessions.name_of(url)) from error
             undo.pop_all()
@@ -159,7 +167,7 @@ class PostgresDatabase(Database):
             with suppress(psycopg.Error):
                 leave(Connection(self._session), self.boot)
         if self._attempt is not None and self._attempt.exception() is None:
-            self._attempt.result().close()
+            self._attempt.result()[0].close()
         for session in (*self._read_sessions, *([self._session] if self._session else [])):
             session.close()
 
@@ -244,17 +252,23 @@ class PostgresDatabase(Database):
         if self._session is not None:
             return self._session
         if self._attempt is None and time.monotonic() >= self._next_attempt:
-            self._attempt = self._connecting.submit(sessions.writing, self._url)
+            self._attempt = self._connecting.submit(sessions.again, self._url)
         if self._attempt is not None and self._attempt.done():
             attempt, self._attempt = self._attempt, None
             self._next_attempt = time.monotonic() + _PAUSE
             self._take(attempt)
         return self._session
 
-    def _take(self, attempt: Future[psycopg.Connection[Row]]) -> None:
-        if attempt.exception() is None:
-            self._session = attempt.result()
-            self._log.warning("the database is connected again", database=self.name)
+    def _take(self, attempt: Future[tuple[psycopg.Connection[Row], str]]) -> None:
+        if attempt.exception() is not None:
+            return
+        self._session, history = attempt.result()
+        self._log.warning("the database is connected again", database=self.name)
+        if history != self._history:
+            # What this process has claimed may be among what the old server took with it.
+            self._log.warning("another server is the primary now, or a backup was restored", database=self.name)
+            self._history = history
+            self._heartbeat.give_up()
 
     def _away(self) -> StoreError:
         """Why nothing is written now. A new one each time: an exception that is raised again collects tracebacks."""
@@ -263,12 +277,15 @@ class PostgresDatabase(Database):
     def _was_committed(self, number: int) -> bool:
         """What became of a COMMIT that was cut off; meanwhile everything else is refused.
 
-        False also where that cannot be known: when this process ends before the server says it.
+        False also where that cannot be known: when this process ends before the server says it; and of a server that was
+        promoted since, which may have given the number to another transaction. Then this process begins again, so that
+        nothing is left over that it has claimed without knowing; whoever sent a delivery repeats it.
         """
+        history = self._history
         while not self._closed:
             if (session := self._connected()) is not None:
                 with suppress(psycopg.Error):
-                    outcome = sessions.was_committed(session, number)
+                    outcome = self._history == history and sessions.was_committed(session, number)
                     self._log.warning("a commit was cut off", database=self.name, committed=outcome)
                     return bool(outcome)
                 self._roll_back(session)

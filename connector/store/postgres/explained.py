@@ -7,6 +7,10 @@ from psycopg import errors
 
 from connector.model.errors import ConnectorError, StoreError
 
+TO_PRIMARY = (
+    "Point database.url at the primary, or name all servers in it:"
+    ' "postgresql://connector@db1.example.com,db2.example.com/connector?target_session_attrs=read-write".'
+)
 _KNOWN: dict[type[psycopg.Error], tuple[str, str]] = {
     errors.QueryCanceled: ("A query on {name} took too long.", "Ask for less at a time."),
     errors.LockNotAvailable: (
@@ -20,7 +24,7 @@ _KNOWN: dict[type[psycopg.Error], tuple[str, str]] = {
     ),
     errors.ReadOnlySqlTransaction: (
         "The database {name} cannot be written: it is a standby, or set to read-only.",
-        "Point database.url at the primary.",
+        TO_PRIMARY,
     ),
     errors.UndefinedTable: ("{name} is not a connector's database yet.", "Start `connector serve`, or fix database.url."),
 }
