@@ -118,7 +118,9 @@ async def refuses_strangers(url: str, process: asyncio.subprocess.Process, secon
             if answer in {401, 403}:
                 return
             await asyncio.sleep(0.1)
-    raise SystemExit(f"{url} does not refuse a delivery without a token (process: {process.returncode}, its last answer: {answer})")
+    raise SystemExit(
+        f"{url} does not refuse a delivery without a token (process: {process.returncode}, its last answer: {answer})"
+    )
 
 
 async def measure(peer: Peer, clients: int) -> Measured:
