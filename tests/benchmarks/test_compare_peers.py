@@ -154,7 +154,7 @@ async def test_a_peer_works_when_it_refuses_a_delivery_without_a_token():
     command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
     process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE)
     try:
-        for status, error in ((403, None), (200, "without a token"), (404, "its last answer: 404")):
+        for status, error in ((403, None), (200, "its last answer: 200"), (404, "its last answer: 404")):
             server, url = await answering(status)
             async with server:
                 if error is None:
