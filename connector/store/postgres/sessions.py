@@ -27,6 +27,10 @@ _SETTINGS = (
     "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false)"
 )
+#: The same at this end, where the address does not say otherwise: without it, a server that is gone without a word, as in a
+#: fail-over, is waited for until the kernel gives up: a quarter of an hour for what was sent, two hours for an answer.
+#: Seconds, but for the last one, which is in milliseconds; on a Unix socket none of them means anything.
+LOST = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
 #: What the server says of a connection that it will take later.
 _PASSING = ("the database system is", "too many", "terminating connection", "remaining connection slots")
 #: Seconds which a session may keep the lock without saying anything: its process stands still, and all others wait for it.
@@ -66,8 +70,10 @@ def name_of(url: str) -> str:
 def connect(url: str, what: str) -> psycopg.Connection[Row]:
     """A session for a `what`, each statement by itself. Raises StoreError."""
     try:
+        said = conninfo_to_dict(url)
+        options: dict[str, Any] = {name: value for name, value in LOST.items() if name not in said}
         connection = psycopg.connect(
-            url, autocommit=True, row_factory=rows, connect_timeout=_PATIENCE, application_name=f"connector {what}"
+            url, autocommit=True, row_factory=rows, connect_timeout=_PATIENCE, application_name=f"connector {what}", **options
         )
         connection.execute(_SETTINGS)
     except psycopg.Error as error:
