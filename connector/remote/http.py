@@ -38,6 +38,7 @@ from connector.remote.oauth import TokenRefused, TokenSource
 from connector.remote.payload import BadPayload, TooLong, unpack
 from connector.remote.rate_limit import PATIENCE, Quota
 from connector.remote.values import is_safe_path
+from connector.remote.wrapped import OnDemand
 
 #: Bytes; a larger answer is refused.
 MAX_ANSWER = 16 * 1024 * 1024
@@ -126,7 +127,7 @@ class Remote:
             timeout=httpx.Timeout(timeout, connect=5.0),
             follow_redirects=False,
             trust_env=False,
-            transport=transport or _transport(),
+            transport=transport or OnDemand(),
         )
 
     async def aclose(self) -> None:
@@ -387,10 +388,3 @@ def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.t
         except (ValueError, OverflowError):
             return None
     return min(max(seconds, 0.0), 86_400.0) if not math.isnan(seconds) else None
-
-
-def _transport() -> httpx.AsyncBaseTransport:
-    """The connections of the service. A command that asks no remote system need not import what makes them."""
-    from connector.remote.transport import AiohttpTransport
-
-    return AiohttpTransport()

@@ -210,20 +210,3 @@ class _Body(httpx.AsyncByteStream):
             self._answer.release()
         else:
             self._answer.close()
-
-
-class CheckedTransport(httpx.AsyncBaseTransport):
-    """Asks `check` before each request whether it may still be sent; what that raises goes to the caller as it is."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport, check: Callable[[], None]) -> None:
-        self._transport = transport
-        self._check = check
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Check, then send."""
-        self._check()
-        return await self._transport.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._transport.aclose()

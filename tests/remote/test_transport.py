@@ -11,7 +11,8 @@ import uvloop
 
 from connector.model.errors import StoreError
 from connector.remote import transport
-from connector.remote.transport import AiohttpTransport, CheckedTransport
+from connector.remote.transport import AiohttpTransport
+from connector.remote.wrapped import CheckedTransport
 
 pytestmark = pytest.mark.anyio
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"

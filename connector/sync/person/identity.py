@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 
 from connector.model.bookings import Client
 from connector.sync.person.names import NAMELESS, PersonName, read_name
@@ -72,6 +71,8 @@ def normalise_email(raw: str) -> str | None:
 
 
 def _read_email(raw: str) -> str | None:
+    from email_validator import EmailNotValidError, validate_email
+
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", raw).lower())
     try:
         address = validate_email(text, check_deliverability=False, test_environment=True)

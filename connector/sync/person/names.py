@@ -7,9 +7,6 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from nameparser import Lexicon
-from nameparser import parse as parse_name
-
 from connector.sync.person.beside import are_both_addressed, is_couple, lists_another, names_another
 from connector.sync.person.generations import is_written_as_generation, read_generation
 from connector.sync.person.repair import unescaped
@@ -153,11 +150,13 @@ def _split(whole: str, unsplit: PersonName) -> PersonName:
 
 
 def _split_words(words: list[str], unsplit: PersonName) -> PersonName:
+    from nameparser import Lexicon, parse
+
     lexicon = Lexicon.default()
     if words_of(words[0]) and " ".join(words_of(words[0])) in lexicon.titles | lexicon.given_name_titles:
         # The parser would take "Baron", "Judge" or "Prince" for a title and lose it.
         return PersonName(" ".join(words[:-1]), words[-1])
-    parsed = parse_name(" ".join(words))
+    parsed = parse(" ".join(words))
     given, family = _tidy(f"{parsed.given} {parsed.middle}"), _tidy(parsed.family)
     if not (given and family):
         return unsplit
@@ -179,6 +178,8 @@ def _is_unsplittable(words: list[str]) -> bool:
 
 def _starts_with_particle(whole: str) -> bool:
     """Tell "van der Berg" and "de la Cruz", which are surnames, from "Van Morrison"."""
+    from nameparser import Lexicon
+
     words = whole.split()
     particles = Lexicon.default().particles
     if words[0].lower() not in particles:
