@@ -35,6 +35,7 @@ from connector.model.measures import CALL_SECONDS, CALLS
 from connector.remote.causes import BEFORE_SENDING, explain
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.oauth import TokenRefused, TokenSource
+from connector.remote.payload import BadPayload, TooLong, unpack
 from connector.remote.rate_limit import PATIENCE, Quota
 from connector.remote.values import is_safe_path
 from connector.remote.wrapped import OnDemand
@@ -307,14 +308,19 @@ class Remote:
         return Answer(response.status_code, data, response.headers)
 
     async def _read(self, response: httpx.Response) -> bytes:
-        if response.headers.get("content-encoding", "").strip().lower() not in CODINGS:
+        coding = response.headers.get("content-encoding", "").strip().lower()
+        if coding not in CODINGS:
             raise httpx.DecodingError("answer compressed in a way that was not requested")
         body = bytearray()
-        async for chunk in response.aiter_bytes():
+        # httpx itself unpacks the first of several parts only, and takes one that is cut short for complete.
+        async for chunk in response.aiter_raw() if coding else response.aiter_bytes():
             body += chunk
             if len(body) > MAX_ANSWER:
                 raise httpx.DecodingError("answer too large")
-        return bytes(body)
+        try:
+            return unpack(coding, bytes(body), MAX_ANSWER) if body else b""
+        except (BadPayload, TooLong):
+            raise httpx.DecodingError("answer too large, or not compressed as it says") from None
 
     def _error(self, what: str, answer: Answer, writes: bool) -> RemoteError:  # noqa: PLR0911 - one return per kind
         """The error for a status nobody asked for; adapters handle the statuses that mean something to them before."""

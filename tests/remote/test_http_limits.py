@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import zlib
 from contextlib import suppress
 from email.utils import formatdate
 
@@ -312,6 +313,31 @@ async def test_an_answer_packed_otherwise_than_asked_for_is_not_unpacked(coding)
         lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": coding})
     )
     assert type(await error_of(remote_system, "POST")) is UnknownOutcome
+
+
+@pytest.mark.parametrize(
+    ("packed", "expected"),
+    [
+        (gzip.compress(b'{"results": [1,') + gzip.compress(b" 2]}"), {"results": [1, 2]}),
+        (zlib.compress(b'{"results": []}'), {"results": []}),
+        (b"", None),
+        (gzip.compress(b'{"results": []}')[:-6], Unavailable),
+        (gzip.compress(b"{}") + b"more", Unavailable),
+        (gzip.compress(b" " * 20_000_000), Unavailable),
+    ],
+    ids=["two parts", "deflate", "empty", "cut short", "more behind it", "too large"],
+)
+@in_virtual_time
+async def test_a_packed_answer_is_read_to_its_end_or_not_at_all(packed, expected):
+    """httpx reads the first part, and one that is cut short as if it were whole: pydantic/pydantic-ai issue 7159."""
+    coding = "deflate" if packed.startswith(b"x") else "gzip"
+    remote_system = RemoteSystem(
+        lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": coding})
+    )
+    if expected is Unavailable:
+        assert type(await error_of(remote_system)) is Unavailable
+    else:
+        assert (await remote(remote_system).call("look", "GET", PATH)).data == expected
 
 
 @in_virtual_time

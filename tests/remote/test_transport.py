@@ -1,9 +1,11 @@
 """What aiohttp does under httpx's interface: each request once, and errors that say whether anything was sent."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from random import Random
 
 import httpx
 import pytest
@@ -243,3 +245,61 @@ def test_bytes_are_with_the_system_when_they_have_been_written():
             return found
 
     assert uvloop.run(write()) == b"all of it"
+
+
+class Echo:
+    """Answers each request with its own body, some of them late; `heard` counts the connections."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heard += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                size = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+                body = await reader.readexactly(size)
+                await asyncio.sleep(size % 7 / 1000)
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + body[: size // 2])
+                await writer.drain()
+                await asyncio.sleep(size % 3 / 1000)
+                writer.write(body[size // 2 :])
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.mark.parametrize("check", [None, lambda: None], ids=["plain", "checked"])
+async def test_no_answer_goes_to_another_request_whoever_gives_up(check):
+    """With aiohttp, the answer of a request given up came to the next one (aio-libs/aiohttp issue 7864), or it hung (7599)."""
+    echo, chosen = Echo(), Random(7)
+    server = await asyncio.start_server(echo.serve, "127.0.0.1", 0, limit=2**20)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    answered = given_up = 0
+
+    async def call(number: int, seconds: float, size: int) -> None:
+        nonlocal answered, given_up
+        body = (b"%d " % number).ljust(size, b".")
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await api.put(url, content=body)
+        except (TimeoutError, httpx.TransportError):
+            given_up += 1
+        else:
+            assert answer.content == body
+            answered += 1
+
+    transport = AiohttpTransport(connections=8, check=check)
+    async with server, httpx.AsyncClient(transport=transport, timeout=30) as api, asyncio.timeout(60):
+        sizes = [chosen.choice((9, 2_000, 400_000)) + number % 21 for number in range(300)]
+        patience = (30, 0, chosen.uniform(0.0, 0.05), chosen.uniform(0.0, 0.3))
+        await asyncio.gather(*(call(n, patience[n % 4], size) for n, size in enumerate(sizes)))
+        assert given_up >= 75
+        assert answered >= 75
+        before = answered
+        # What comes afterwards is answered, each with its own.
+        await asyncio.gather(*(call(n, 30, size) for n, size in enumerate(sizes[:50], 1000)))
+        assert answered == before + 50

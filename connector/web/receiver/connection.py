@@ -50,6 +50,8 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer, and let every request know: uvicorn lets only the newest one."""
         self._arrived()
+        # uvicorn itself leaves its timer, and so all of the connection in memory, where the other end has reset it.
+        self._unset_keepalive_if_required()
         for cycle in self._unanswered:
             cycle.disconnected = not cycle.response_complete
             cycle.message_event.set()
