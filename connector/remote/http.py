@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 import math
+import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from connector.model.errors import (
     AccountPaused,
@@ -40,10 +39,19 @@ from connector.remote.values import is_safe_path
 
 #: Bytes; a larger answer is refused.
 MAX_ANSWER = 16 * 1024 * 1024
+#: Sent with every request.
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": f"python-httpx/{httpx.__version__}",
+}
 #: Content codings that are undone. One at a time: a few kilobytes that were packed twice can become gigabytes.
-CODINGS = frozenset({"", "identity", "gzip", "deflate"})
+PACKED = frozenset({"gzip", "deflate"})
+CODINGS = PACKED | {"", "identity"}
 #: A remote system that is never silent for as long as the timeout, and never done, is given up after this many timeouts.
 TIMEOUTS_IN_ALL = 2
+#: A read that found the remote system unavailable is tried again after at most so many seconds each.
+PAUSES = (0.1, 0.2)
 #: Statuses that speak of the server as a whole, not of the one request.
 OVERLOAD = frozenset({408, 425, 502, 503, 504, 521, 522, 523, 524})
 #: The only statuses that prove that a write had no effect: each says why it was not carried out. Every other status on
@@ -113,20 +121,16 @@ class Remote:
         self._interpret = interpret
         #: Set after the fact where tokens are fetched through this very remote.
         self.tokens = tokens
-        self._http = httpx.AsyncClient(
-            base_url=base_url.rstrip("/") + "/",
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip, deflate", **headers},
-            # None is kept: they would grow without bound, and no API needs them.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            timeout=httpx.Timeout(timeout, connect=5.0),
-            follow_redirects=False,
-            trust_env=False,
-            transport=transport or _transport(),
-        )
+        self._base = base_url.rstrip("/") + "/"
+        self._headers = httpx.Headers({**HEADERS, **headers})
+        self._extensions = {"timeout": httpx.Timeout(timeout, connect=5.0).as_dict()}
+        # No client of httpx's around it: that would keep cookies, follow redirects, read the environment, and cost as much as
+        # the call itself.
+        self._transport = transport or _transport()
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def call(
         self,
@@ -164,17 +168,12 @@ class Remote:
         request = self._request(what, method, path, params=params, json=json, data=form, headers=headers)
         call = _Call(what, request, accept, writes, budget, probe)
         tokens = self.tokens if authorized else None
-        if writes or probe:
-            return await self._attempt(call, tokens)
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(Unavailable),
-            stop=stop_after_attempt(3),
-            wait=wait_random_exponential(0.1, max=1.0),
-            reraise=True,
-        ):
-            with attempt:
+        for longest in () if writes or probe else PAUSES:
+            try:
                 return await self._attempt(call, tokens)
-        raise AssertionError("tenacity re-raises the last error")
+            except Unavailable:
+                await asyncio.sleep(random.uniform(0.0, longest))
+        return await self._attempt(call, tokens)
 
     def _request(
         self, what: str, method: str, path: str, *, json: Any, headers: Mapping[str, str] | None, **more: Any
@@ -183,11 +182,14 @@ class Remote:
         if not is_safe_path(path):
             hint = "An id is empty, a dot, or holds a control character: it would lead to another address. Correct it there."
             raise self._failure(Rejected, what, "an id cannot be part of an address", hint=hint)
+        address = path if path.startswith(("http://", "https://")) else self._base + path.lstrip("/")
+        said = self._headers.copy()
         try:
             if json is not None:
-                headers = {"Content-Type": "application/json", **(headers or {})}
+                said["Content-Type"] = "application/json"
                 more["content"] = jsonlib.dumps(json, separators=(",", ":"), allow_nan=False)
-            return self._http.build_request(method, path.lstrip("/"), headers=headers, **more)
+            said.update(headers)
+            return httpx.Request(method, address, headers=said, extensions=self._extensions, **more)
         except (ValueError, RecursionError, httpx.InvalidURL):
             hint = "A value that belongs to this record cannot be sent; correct it there, then retry the event."
             raise self._failure(Rejected, what, "a value cannot be encoded as JSON", hint=hint) from None
@@ -281,7 +283,7 @@ class Remote:
     async def _send(self, what: str, request: httpx.Request, writes: bool) -> Answer:
         try:
             async with asyncio.timeout(self._in_all):
-                response = await self._http.send(request, stream=True)
+                response = await self._transport.handle_async_request(request)
                 try:
                     body = await self._read(response)
                 finally:
@@ -293,7 +295,7 @@ class Remote:
             kind, cause = UnknownOutcome if writes else Unavailable, explain(error)
             raise self._failure(kind, what, f"no complete answer: {cause.reason}", hint=cause.hint) from None
         try:
-            data = httpx.Response(response.status_code, content=body).json() if body.strip() else None
+            data = jsonlib.loads(body) if body.strip() else None
         except (ValueError, RecursionError):
             if response.status_code < 400:
                 kind = UnknownOutcome if writes else Unavailable
@@ -302,10 +304,15 @@ class Remote:
         return Answer(response.status_code, data, response.headers)
 
     async def _read(self, response: httpx.Response) -> bytes:
-        if response.headers.get("content-encoding", "").strip().lower() not in CODINGS:
+        coding = response.headers.get("content-encoding", "").strip().lower()
+        if coding not in CODINGS:
             raise httpx.DecodingError("answer compressed in a way that was not requested")
+        stream: AsyncIterable[bytes] = response.aiter_bytes()
+        if coding not in PACKED and isinstance(response.stream, httpx.AsyncByteStream):
+            # Most answers of an API come as they are, and httpx takes long to find out that there is nothing to unpack.
+            stream = response.stream
         body = bytearray()
-        async for chunk in response.aiter_bytes():
+        async for chunk in stream:
             body += chunk
             if len(body) > MAX_ANSWER:
                 raise httpx.DecodingError("answer too large")
