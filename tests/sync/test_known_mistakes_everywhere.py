@@ -98,7 +98,7 @@ class OtherWorld(World):
 
 @pytest.fixture(params=CREATES)
 async def world(request, tmp_path, monkeypatch):
-    monkeypatch.setattr("connector.remote.http.wait_random_exponential", lambda *_, **__: lambda _: 0)
+    monkeypatch.setattr("connector.remote.http.PAUSES", (0.0, 0.0))
     made = OtherWorld(tmp_path, request.param)
     await made.start()
     yield made

@@ -32,7 +32,7 @@ async def test_each_account_has_its_route_and_its_own_connections(tmp_path):
     config = load(tmp_path / "connector.toml", systems=Registry(), environ={})
     found = await connect(config, None)
     try:
-        stores, main = (found.remotes()[account]._http._transport for account in ("booking.stores", "crm.main"))
+        stores, main = (found.remotes()[account]._transport for account in ("booking.stores", "crm.main"))
         assert isinstance(stores, OnDemand)
         assert isinstance(main, OnDemand)
         assert stores is not main

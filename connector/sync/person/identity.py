@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -303,13 +303,14 @@ def person_key(source: str, client_id: str, number: int = 0) -> str:
 
     `number` counts the customers that carried a key for the client and turned out to be somebody else.
     """
-    return _sha256(["person", source, client_id, *([str(number)] if number else [])])
+    return _sha256("person", source, client_id, *([str(number)] if number else []))
 
 
 def _digest(kind: str, *parts: str) -> str:
-    return f"{kind}:{_sha256([kind, *parts])}"
+    return f"{kind}:{_sha256(kind, *parts)}"
 
 
-def _sha256(parts: Iterable[str]) -> str:
+@lru_cache(maxsize=1024)
+def _sha256(*parts: str) -> str:
     # JSON keeps ("a", "b:c") and ("a:b", "c") apart, and writes lone surrogates, which no encoding would take.
-    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -87,6 +87,7 @@ class Parts:
     surname: str = ""
 
 
+@lru_cache(maxsize=1024)
 def read_name(first: str, last: str) -> PersonName:
     """Tidy a name and, where all of it arrived in one field, split it.
 
