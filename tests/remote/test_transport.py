@@ -258,7 +258,9 @@ class Echo:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                size = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+                if (found := re.search(rb"(?i)content-length: (\d+)", head)) is None:
+                    return  # somebody else's: the port was another program's before
+                size = int(found[1])
                 body = await reader.readexactly(size)
                 await asyncio.sleep(size % 7 / 1000)
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + body[: size // 2])
