@@ -154,6 +154,10 @@ class Database(ABC):
         """Within a write: whether this process may claim lanes, or others have already taken over from it."""
         return True
 
+    def has_ended(self, connection: Connection) -> bool:  # noqa: ARG002 - as above
+        """Within a read: whether `ended` would find anything."""
+        return False
+
     @property
     def replaced(self) -> bool:
         """Whether others have taken over what this process was doing: it has to let go of it, and `begin_again`."""

@@ -51,6 +51,8 @@ class Lanes:
 
     async def take_over(self, now: float) -> int:
         """Take back what other processes were running that have ended meanwhile."""
+        if not await self._database.read(self._database.has_ended):
+            return 0
         return await self._database.write(lambda connection: _take_back(connection, self._database.ended(connection), now))
 
     async def claim(self, limit: int, now: float, *, without: Collection[str] = ()) -> list[Work]:

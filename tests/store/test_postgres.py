@@ -264,6 +264,15 @@ async def test_a_session_that_is_at_work_keeps_its_turn(place):
                 assert await accepting == "queued"
 
 
+async def test_while_all_are_there_nobody_waits_for_a_turn_to_look_after_the_others(store, place):
+    """Every process looks once a second: it must not take the lock for it, nor end who has it."""
+    with closing(sessions.writing(place.address)) as busy:
+        busy.execute(f"SET idle_in_transaction_session_timeout = 0; BEGIN; {sessions.LOCK}")
+        assert await store.lanes.take_over(NOW) == 0
+        assert await store.locks.are_held(["leader"]) is False
+        busy.execute("COMMIT")
+
+
 async def test_what_a_process_was_doing_that_was_killed_is_taken_over_after_its_lease(place, tmp_path):
     with child(SERVING, place.path, place.address) as process:
         assert [process.stdout.readline() for _ in range(2)] == ["e-0\n", "e-1\n"]

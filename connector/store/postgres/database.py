@@ -32,7 +32,7 @@ from connector.store.postgres import sessions
 from connector.store.postgres.dialect import Connection, Row
 from connector.store.postgres.explained import explained, unreachable
 from connector.store.postgres.heartbeat import Heartbeat
-from connector.store.postgres.processes import Process, ended, join, leave, place_of
+from connector.store.postgres.processes import Process, ended, has_ended, join, leave, place_of
 from connector.store.postgres.schema import migrate
 from connector.store.unfinished import refuse_unfinished
 
@@ -141,6 +141,10 @@ class PostgresDatabase(Database):
     def ended(self, connection: store.Connection) -> list[str]:
         """See `connector.store.postgres.processes`."""
         return ended(connection, self._process, patient=self._heartbeat.patient())
+
+    def has_ended(self, connection: store.Connection) -> bool:
+        """See `connector.store.postgres.processes`."""
+        return has_ended(connection, self._process, patient=self._heartbeat.patient())
 
     async def empty_wal(self) -> None:
         """PostgreSQL's own log is its business."""
