@@ -303,3 +303,28 @@ async def test_no_answer_goes_to_another_request_whoever_gives_up(check):
         # What comes afterwards is answered, each with its own.
         await asyncio.gather(*(call(n, 30, size) for n, size in enumerate(sizes[:50], 1000)))
         assert answered == before + 50
+
+
+async def _cancelled_while_it_is_made() -> int:
+    """The file number of a socket whose connection was given up while aiohttp's way of making it was under way."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as connected:
+        connected.setblocking(False)
+        await loop.sock_connect(connected, listener.getsockname())
+        making = asyncio.ensure_future(loop.create_connection(asyncio.Protocol, sock=connected))
+        await asyncio.sleep(0)
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        # The loop closes in its next turns.
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return connected.fileno()
+
+
+def test_a_connection_that_is_given_up_closes_no_other_file():
+    """The event loop closed it, and the socket closed the number again, which may be the database's by then.
+
+    MagicStack/uvloop issue 738, aio-libs/aiohttp issue 10506; corrected in uvloop 0.23.
+    """
+    assert uvloop.run(_cancelled_while_it_is_made()) == -1
