@@ -305,6 +305,16 @@ async def test_no_answer_goes_to_another_request_whoever_gives_up(check):
         assert answered == before + 50
 
 
+async def test_a_kept_connection_is_as_good_as_a_new_one_however_long_it_was_idle():
+    """With aiohttp 3.14.0 and 3.14.1 the time-out of reading ran on while nothing was asked: aio-libs/aiohttp issue 12953."""
+    large = b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b"." * 300_000
+    async with opened(GOOD, large, GOOD, large, read=0.3) as (server, api):
+        for size in (2, 300_000, 2, 300_000):
+            assert len((await api.post(server.url, content=b"{}")).content) == size
+            await asyncio.sleep(0.5)
+        assert not server.closed.is_set(), "it was one connection"
+
+
 async def _cancelled_while_it_is_made() -> int:
     """The file number of a socket whose connection was given up while aiohttp's way of making it was under way."""
     loop = asyncio.get_running_loop()
