@@ -305,3 +305,38 @@ async def test_no_answer_goes_to_another_request_whoever_gives_up(check):
         # What comes afterwards is answered, each with its own.
         await asyncio.gather(*(call(n, 30, size) for n, size in enumerate(sizes[:50], 1000)))
         assert answered == before + 50
+
+
+async def test_a_kept_connection_is_as_good_as_a_new_one_however_long_it_was_idle():
+    """With aiohttp 3.14.0 and 3.14.1 the time-out of reading ran on while nothing was asked: aio-libs/aiohttp issue 12953."""
+    large = b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b"." * 300_000
+    async with opened(GOOD, large, GOOD, large, read=0.3) as (server, api):
+        for size in (2, 300_000, 2, 300_000):
+            assert len((await api.post(server.url, content=b"{}")).content) == size
+            await asyncio.sleep(0.5)
+        assert not server.closed.is_set(), "it was one connection"
+
+
+async def _cancelled_while_it_is_made() -> int:
+    """The file number of a socket whose connection was given up while aiohttp's way of making it was under way."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as connected:
+        connected.setblocking(False)
+        await loop.sock_connect(connected, listener.getsockname())
+        making = asyncio.ensure_future(loop.create_connection(asyncio.Protocol, sock=connected))
+        await asyncio.sleep(0)
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        # The loop closes in its next turns.
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return connected.fileno()
+
+
+def test_a_connection_that_is_given_up_closes_no_other_file():
+    """The event loop closed it, and the socket closed the number again, which may be the database's by then.
+
+    MagicStack/uvloop issue 738, aio-libs/aiohttp issue 10506; corrected in uvloop 0.23.
+    """
+    assert uvloop.run(_cancelled_while_it_is_made()) == -1

@@ -73,7 +73,8 @@ def normalise_email(raw: str) -> str | None:
 def _read_email(raw: str) -> str | None:
     from email_validator import EmailNotValidError, validate_email
 
-    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", raw).lower())
+    # In lower case the Turkish capital is two characters, an i and a dot above it; in no address there is such a dot.
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", raw).lower().replace("i\u0307", "i"))
     try:
         address = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:

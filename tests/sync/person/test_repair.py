@@ -141,6 +141,12 @@ def test_a_number_that_was_written_for_a_page_is_read(raw):
     assert normalise_phone(raw, None) == "+15145550123"
 
 
+def test_the_turkish_capital_makes_no_second_person():
+    """Written by keyboards and phones that capitalise in Turkish; in lower case it is two characters for Python."""
+    assert normalise_email("\u0130PEK@example.com") == normalise_email("ipek@example.com") == "ipek@example.com"
+    assert normalise_email("I\u0307pek@example.com") == "ipek@example.com"
+
+
 def test_both_names_of_one_provider_are_one():
     assert normalise_email("Ana@GoogleMail.com") == "ana@gmail.com"
 
