@@ -104,6 +104,10 @@ async def test_no_acknowledged_delivery_is_lost_when_the_primary_dies(tmp_path: 
             for time in range(1, TIMES + 1):
                 await recorder.more(202, 30)
                 await services[1].says("event done", 5 * time)
+                if time % 2:
+                    # Certainly in the middle of a commit.
+                    replication.hold_back(pair.primary)
+                    await eventually(lambda: bool(replication.commits_that_wait(pair.primary)))
                 replication.kill(pair.primary)
                 await readiness(client, services[0].url, 503)
                 assert await recorder.more(503, 20) == {503}
