@@ -46,6 +46,8 @@ _IDLE = 3
 _TURN, _LOOK = 15, _IDLE + 1
 # The number only has to differ from those of other programs that lock in the same database.
 LOCK = "SELECT pg_advisory_xact_lock(hashtext('connector'), hashtext(current_schema()))"
+#: The name of the channel on which all processes listen, as SQL.
+CHANNEL = "left('connector ' || current_schema(), 63)"
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 _HISTORY = "SELECT (SELECT system_identifier FROM pg_control_system()) || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 _WRITING = f"SET idle_in_transaction_session_timeout = '{_IDLE}s'; SET lock_timeout = '{_LOOK}s'"
@@ -216,8 +218,8 @@ def was_committed(connection: psycopg.Connection[Row], transaction: int) -> bool
 
 
 def channel(connection: psycopg.Connection[Row]) -> str:
-    """Where those who work on this schema hear that a lane is due; the trigger of the lanes says the same."""
-    return f"connector {_first(connection, 'SELECT current_schema()')}"[:63]
+    """Where those who work on this schema hear what others notify; the trigger of the lanes says the same."""
+    return str(_first(connection, f"SELECT {CHANNEL}"))
 
 
 def _check_server(connection: psycopg.Connection[Row]) -> None:
