@@ -134,7 +134,7 @@ async def test_no_acknowledged_delivery_is_lost_when_the_primary_dies(tmp_path: 
 
 def check_deliveries(recorder: Recorder, database: OnServer) -> None:
     """Everything that was answered 202 is there once, and done; nothing took long, nothing was answered otherwise."""
-    assert {status for _, status in recorder.answers} == {202, 503}
+    assert {status for _, status in recorder.answers} <= {202, 503}
     assert recorder.longest < SOON
     taken = {id_ for id_, status in recorder.answers if status == 202}
     stored = Counter(id_ for (id_,) in rows(database, "SELECT event FROM deliveries"))

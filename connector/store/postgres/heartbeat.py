@@ -38,8 +38,8 @@ def standing_clock() -> float:
 class Heartbeat:
     """Renews the lease of `boot`.
 
-    `heard` is called, in this thread or that of who gives up, with the text of each notification, empty where a lane is due; and with None where
-    some may have been missed, or others have taken over.
+    `heard` is called, in this thread, with the text of each notification, empty where a lane is due; and with None where
+    some may have been missed, or others have taken over (in the thread of whoever calls `give_up`).
     """
 
     def __init__(self, url: str, boot: str, lease: float, heard: Callable[[str | None], None]) -> None:
