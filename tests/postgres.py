@@ -88,7 +88,7 @@ class Server:
         # Not a pipe: the server keeps what it inherits.
         with (self.folder / "output").open("wb") as output:
             done = subprocess.run(
-                [folder / program, *arguments],
+                [path if (path := folder / program).exists() else program, *arguments],
                 user=self._user,
                 env=environment,
                 cwd=self.folder,

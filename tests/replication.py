@@ -92,6 +92,21 @@ def kill(server: Server) -> None:
     os.kill(postmaster, signal.SIGKILL)
 
 
+def hold_back(primary: Server) -> int:
+    """The standby gets nothing from now on; returns the process to continue."""
+    with psycopg.connect(primary.url()) as session:
+        (sender,) = session.execute("SELECT pid FROM pg_stat_replication").fetchone()
+    os.kill(sender, signal.SIGSTOP)
+    return int(sender)
+
+
+def commits_that_wait(primary: Server) -> list[int]:
+    """The sessions of our writers whose commit waits for the standby."""
+    query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'connector writer' AND wait_event = 'SyncRep'"
+    with psycopg.connect(primary.url()) as session:
+        return [row[0] for row in session.execute(query)]
+
+
 def children(process: int) -> list[int]:
     """The processes that a process has started."""
     return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
@@ -129,3 +144,39 @@ def _until(session: psycopg.Connection, query: str) -> None:
     while session.execute(query.encode()).fetchone() != (1,):
         assert time.monotonic() < until, query
         time.sleep(0.05)
+
+
+class Recovered(Server):
+    """A new server from a base backup and archived WAL, as it was at a moment."""
+
+    def __init__(self, folder: Path, base: Path, archive: Path, moment: str) -> None:
+        self._base = base
+        restore = {"restore_command": f'cp "{archive}/%f" "%p"', "recovery_target_action": "promote"}
+        super().__init__(folder, fsync=False, recovery_target_time=moment, **restore)
+
+    def _make(self) -> None:
+        self._run("cp", "-a", str(self._base), str(self.folder / "data"))
+        self._run("touch", str(self.folder / "data" / "recovery.signal"))
+
+
+class Archiving(Server):
+    """A server that keeps its WAL in an archive."""
+
+    def __init__(self, folder: Path) -> None:
+        self.archive, self.base = folder / "archive", folder / "base"
+        command = f'test ! -f "{self.archive}/%f" && cp "%p" "{self.archive}/%f"'
+        super().__init__(folder, fsync=False, wal_level="replica", archive_mode="on", archive_command=command)
+        self._run("mkdir", str(self.archive))
+
+    def back_up(self) -> None:
+        """A base backup, as an operator makes it."""
+        conninfo = f"host={self.folder} user=connector"
+        self._run("pg_basebackup", "--dbname", conninfo, "--pgdata", str(self.base), "-X", "none", "-c", "fast")
+
+    def finish_segment(self) -> str:
+        """Have all that was written so far archived; returns the server's time before that."""
+        with psycopg.connect(self.url(), autocommit=True) as session:
+            (now,) = session.execute("SELECT CAST(clock_timestamp() AS text)").fetchone()
+            (segment,) = session.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone()
+            _until(session, f"SELECT count(*) FROM pg_stat_archiver WHERE last_archived_wal >= '{segment}'")
+        return str(now)

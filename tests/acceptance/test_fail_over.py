@@ -104,6 +104,10 @@ async def test_no_acknowledged_delivery_is_lost_when_the_primary_dies(tmp_path: 
             for time in range(1, TIMES + 1):
                 await recorder.more(202, 30)
                 await services[1].says("event done", 5 * time)
+                if time % 2:
+                    # Certainly in the middle of a commit.
+                    replication.hold_back(pair.primary)
+                    await eventually(lambda: bool(replication.commits_that_wait(pair.primary)))
                 replication.kill(pair.primary)
                 await readiness(client, services[0].url, 503)
                 assert await recorder.more(503, 20) == {503}
@@ -130,7 +134,7 @@ async def test_no_acknowledged_delivery_is_lost_when_the_primary_dies(tmp_path: 
 
 def check_deliveries(recorder: Recorder, database: OnServer) -> None:
     """Everything that was answered 202 is there once, and done; nothing took long, nothing was answered otherwise."""
-    assert {status for _, status in recorder.answers} == {202, 503}
+    assert {status for _, status in recorder.answers} <= {202, 503}
     assert recorder.longest < SOON
     taken = {id_ for id_, status in recorder.answers if status == 202}
     stored = Counter(id_ for (id_,) in rows(database, "SELECT event FROM deliveries"))

@@ -95,7 +95,7 @@ async def test_who_makes_a_lane_due_is_heard_through_it(server, database) -> Non
             # Its table is not there, which ends its session after it has begun to listen, again and again.
             other.execute("CREATE TABLE processes (boot text, seen_at float8)")
             other.execute("CREATE FUNCTION unix_now() RETURNS float8 LANGUAGE sql AS 'SELECT 1.0::float8'")
-            heartbeat = Heartbeat(pooler.url(database), "boot", 600, woken.release)
+            heartbeat = Heartbeat(pooler.url(database), "boot", 600, lambda _: woken.release())
             try:
                 # At its start, and then because its row is not there.
                 for _ in range(2):

@@ -35,24 +35,9 @@ def pair(monkeypatch) -> Iterator[replication.Pair]:
         yield pair
 
 
-def waiting_for_the_standby(pair: replication.Pair) -> list[int]:
-    """The writers' sessions whose commit waits for the standby."""
-    query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'connector writer' AND wait_event = 'SyncRep'"
-    with psycopg.connect(pair.primary.url()) as session:
-        return [row[0] for row in session.execute(query)]
-
-
-def hold_back(pair: replication.Pair) -> int:
-    """The standby gets nothing from now on; returns the process to continue."""
-    with psycopg.connect(pair.primary.url()) as session:
-        (sender,) = session.execute("SELECT pid FROM pg_stat_replication").fetchone()
-    os.kill(sender, signal.SIGSTOP)
-    return sender
-
-
 async def waits(pair: replication.Pair) -> int:
     async def ask() -> list[int]:
-        return await asyncio.to_thread(waiting_for_the_standby, pair)
+        return await asyncio.to_thread(replication.commits_that_wait, pair.primary)
 
     return (await until(ask))[0]
 
@@ -74,7 +59,7 @@ async def test_a_number_that_the_new_primary_has_given_again_is_no_commit_of_our
     """The delivery's commit never left the primary; on the new one its number is that of another transaction."""
     async with opened(Place(pair.url(), tmp_path / "connector")) as store:
         assert await store.inbox.accept(delivery("before")) == "queued"
-        hold_back(pair)
+        replication.hold_back(pair.primary)
         accepting = asyncio.create_task(store.inbox.accept(delivery("lost")))
         await waits(pair)
         assert not accepting.done()
@@ -119,7 +104,7 @@ async def answered_too_late(store: Store, pair: replication.Pair, monkeypatch: p
 async def test_a_commit_that_only_the_primary_has_is_not_acknowledged_before_the_standby_has_it(pair, tmp_path):
     """Somebody ends the session that waits for the standby: the primary has committed, and says so at once."""
     async with opened(Place(pair.url(), tmp_path / "connector")) as store:
-        sender = hold_back(pair)
+        sender = replication.hold_back(pair.primary)
         accepting = asyncio.create_task(store.inbox.accept(delivery("e-1")))
         ended = await waits(pair)
         with psycopg.connect(pair.primary.url()) as session:

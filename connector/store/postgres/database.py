@@ -33,6 +33,7 @@ from connector.store.postgres.dialect import Connection, Row
 from connector.store.postgres.explained import explained, unreachable
 from connector.store.postgres.heartbeat import Heartbeat
 from connector.store.postgres.processes import Process, ended, has_ended, join, leave, place_of
+from connector.store.postgres.restored import note, restored
 from connector.store.postgres.schema import migrate
 from connector.store.unfinished import refuse_unfinished
 
@@ -93,12 +94,15 @@ class PostgresDatabase(Database):
             place = "" if lock_file is None else place_of(lock_file)
             process = Process(uuid4().hex, role, place, lease)
             try:
+                history = sessions.history(session)
                 with sessions.turn(session):
                     new = migrate(session)
                     refuse_unfinished(Connection(session), sessions.name_of(url))
                     key = _key(session, beside)
+                    before = restored(session, history)
                     join(Connection(session), process)
-                opened = cls(url, lock_file, session, sessions.history(session), key, new, process)
+                opened = cls(url, lock_file, session, history, key, new, process)
+                opened.restored = before
             except psycopg.Error as error:
                 raise explained(error, sessions.name_of(url)) from error
             undo.pop_all()
@@ -133,6 +137,8 @@ class PostgresDatabase(Database):
 
         def again(connection: store.Connection) -> None:
             join(connection, process)
+            if self._history:
+                note(connection, self._history)
 
         await self.write(again)
         self._process, self.boot = process, process.boot
