@@ -6,7 +6,7 @@ them can do is in the folder of that database. Truth is stored as 0 and 1, and c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -58,6 +58,18 @@ class Connection(Protocol):
     def executemany(self, sql: str, parameters: Sequence[Sequence[Any]], /) -> Cursor:
         """Run one statement for each of the sequences of values."""
         ...
+
+
+def require(connection: Connection, check: Callable[[], None]) -> None:
+    """Run `check`, which reads an answer and raises where nothing of the operation may hold.
+
+    At once; where an answer costs a round trip, before the commit, and what the operation did until then is undone.
+    """
+    later: Callable[[Callable[[], None]], None] | None = getattr(connection, "require", None)
+    if later is None:
+        check()
+    else:
+        later(check)
 
 
 def marks(values: Sized) -> str:

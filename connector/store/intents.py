@@ -13,9 +13,7 @@ def forget(connection: Connection, key: str) -> None:
 
 def forget_open(connection: Connection, source: str, client_id: str, event_id: int | None = None) -> None:
     """A client's events (or the one which tried last) go no further: nothing of theirs may block others any longer."""
-    rows = connection.execute(
-        "SELECT key FROM intents WHERE source = ? AND client_id = ? AND state <> 'done' AND event_id = coalesce(?, event_id)",
-        (source, client_id, event_id),
-    ).fetchall()
-    for row in rows:
-        forget(connection, row[0])
+    open_ = "source = ? AND client_id = ? AND state <> 'done' AND event_id = coalesce(?, event_id)"
+    whose = (source, client_id, event_id)
+    connection.execute(f"DELETE FROM claims WHERE intent IN (SELECT key FROM intents WHERE {open_})", whose)
+    connection.execute(f"DELETE FROM intents WHERE {open_}", whose)

@@ -16,7 +16,7 @@ from connector.model.errors import Postponed
 from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.model.states import Step
-from connector.store.connection import Connection
+from connector.store.connection import Connection, require
 from connector.store.database import Database
 from connector.store.intents import forget
 from connector.store.lanes import fence, reach_step
@@ -136,13 +136,24 @@ def _who_claims(connection: Connection, intent: str) -> str:
 
 def _check_link(connection: Connection, work: Work, known: Link | None) -> None:
     """Raise Postponed where the client was linked to somebody else while its event ran: a decision is not written over."""
-    there = link_of(connection, work.source, work.client_id)
-    if there is not None and (known is None or (there.crm, there.customer_id) != (known.crm, known.customer_id)):
-        raise Postponed("the client's link was changed while this event ran", retry_after=LOOK_AGAIN)
+    found = connection.execute(
+        "SELECT crm, customer_id FROM links WHERE source = ? AND client_id = ?", (work.source, work.client_id)
+    )
+
+    def check() -> None:
+        row = found.fetchone()
+        if row is not None and (known is None or (row[0], row[1]) != (known.crm, known.customer_id)):
+            raise Postponed("the client's link was changed while this event ran", retry_after=LOOK_AGAIN)
+
+    require(connection, check)
 
 
 def _settle(connection: Connection, work: Work, key: str, now: float) -> None:
     fence(connection, work)
+    _close(connection, key, now)
+
+
+def _close(connection: Connection, key: str, now: float) -> None:
     connection.execute("UPDATE intents SET state = 'done', updated_at = ? WHERE key = ?", (now, key))
     connection.execute("DELETE FROM claims WHERE intent = ?", (key,))
 
@@ -172,19 +183,17 @@ def _linked(
     remember(connection, own, keys, now)
     give_up(connection, own, keys, said)
     if intent is not None:
-        _settle(connection, work, intent, now)
+        _close(connection, intent, now)
     _settle_creates(connection, own, now)
     reach_step(connection, work, step, now)
 
 
 def _settle_creates(connection: Connection, link: Link, now: float) -> None:
     """However the client came to be linked, an earlier attempt to create it must not block others for ever."""
-    rows = connection.execute(
-        "UPDATE intents SET state = 'done', updated_at = ?"
-        " WHERE source = ? AND client_id = ? AND kind = 'create' AND state <> 'done' RETURNING key",
-        (now, link.source, link.client_id),
-    ).fetchall()
-    connection.executemany("DELETE FROM claims WHERE intent = ?", [(row[0],) for row in rows])
+    creates = "source = ? AND client_id = ? AND kind = 'create' AND state <> 'done'"
+    who = (link.source, link.client_id)
+    connection.execute(f"DELETE FROM claims WHERE intent IN (SELECT key FROM intents WHERE {creates})", who)
+    connection.execute(f"UPDATE intents SET state = 'done', updated_at = ? WHERE {creates}", (now, *who))
 
 
 def _wrote_back(connection: Connection, work: Work, link: Link, step: Step, now: float, intent: str | None) -> None:
@@ -194,7 +203,7 @@ def _wrote_back(connection: Connection, work: Work, link: Link, step: Step, now:
         connection, replace(link, stored_id=link.customer_id, written_back_at=now if intent else link.written_back_at), now
     )
     if intent is not None:
-        _settle(connection, work, intent, now)
+        _close(connection, intent, now)
     reach_step(connection, work, step, now)
 
 

@@ -12,7 +12,7 @@ from connector.model.bookings import Event
 from connector.model.jobs import Awaited, StaleClaim, Verdict, Work
 from connector.model.states import Step
 from connector.store import tallies
-from connector.store.connection import Connection, Row, marks
+from connector.store.connection import Connection, Row, marks, require
 from connector.store.database import Database
 from connector.store.inbox import BACKFILL, LIVE
 from connector.store.intents import forget_open
@@ -95,15 +95,19 @@ class Lanes:
 
 
 def fence(connection: Connection, work: Work) -> None:
-    """Raise StaleClaim unless the claim still holds."""
-    row = connection.execute("SELECT token FROM lanes WHERE id = ? AND boot IS NOT NULL", (work.lane_id,)).fetchone()
-    if row is None or row[0] != work.token:
-        raise StaleClaim(f"Event {work.event_id} was taken over.")
+    """Raise StaleClaim unless the claim still holds: at the latest when the operation is to be committed."""
+    found = connection.execute("SELECT token FROM lanes WHERE id = ? AND boot IS NOT NULL", (work.lane_id,))
+
+    def check() -> None:
+        row = found.fetchone()
+        if row is None or row[0] != work.token:
+            raise StaleClaim(f"Event {work.event_id} was taken over.")
+
+    require(connection, check)
 
 
 def reach_step(connection: Connection, work: Work, step: Step, now: float) -> None:
-    """Note that the event has reached `step`, with its trace; fenced, for operations that commit more with it."""
-    fence(connection, work)
+    """Note that the event has reached `step`, with its trace; for operations that are fenced and commit more with it."""
     connection.execute(
         "UPDATE events SET step = ?, trace = ?, outcome = ?, written_back = ?, updated_at = ? WHERE id = ?",
         (step, json.dumps(work.trace[-LONGEST_TRACE:]), work.outcome, work.written_back, now, work.event_id),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ from connector.remote.oauth import Token, TokenSource
 from connector.remote.rate_limit import Window
 from connector.remote.shared_quota import SharedQuota
 from connector.store import Store, look, read_lock, views
-from connector.store.postgres import database, schema, sessions
+from connector.store.postgres import database, dialect, schema, sessions
 from connector.store.postgres.database import PostgresDatabase
 from connector.store.postgres.dialect import translated
 from connector.store.postgres.heartbeat import Heartbeat
@@ -629,6 +630,48 @@ async def test_one_that_cannot_be_stored_keeps_nobody_else_from_it(store):
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert [results[0], type(results[1]), results[2]] == ["queued", StoreError, "queued"]
     assert bad.event not in str(results[1])
+
+
+async def test_a_claim_that_was_lost_is_refused_alone_whatever_its_statements_met(store):
+    works = []
+    for client in ("c-1", "c-2", "c-3"):
+        await accept(store, f"e-{client}", client=client)
+        works.append(await claim_one(store))
+    # Another process has concluded the second one; the database refuses to move it again before its claim is looked at.
+    await execute(store, "UPDATE lanes SET boot = NULL WHERE id = ?", works[1].lane_id)
+    await execute(store, "UPDATE events SET state = 'done' WHERE id = ?", works[1].event_id)
+    for some in ([works[1]], works):
+        async with busy_writer(store):
+            tasks = [asyncio.create_task(store.lanes.conclude(work, Verdict("held"), NOW)) for work in some]
+            await handed_over(*tasks)
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [StaleClaim if work is works[1] else type(None) for work in some]
+    assert list((await states(store)).values()) == ["held", "done", "held"]
+
+
+async def test_what_is_only_written_waits_for_no_answer_before_the_commit(store, monkeypatch):
+    """Everybody who writes waits for whoever has the lock: a round trip for each statement took most of that time."""
+    waited: list[bool] = []
+    read = dialect.Answer._all
+
+    def reading(answer: dialect.Answer) -> list[dialect.Row]:
+        if threading.current_thread() is store.database._thread:
+            waited.append(answer._cursor.pgresult is None)
+        return read(answer)
+
+    works = []
+    for number in range(5):
+        await accept(store, f"e-{number}", client=f"c-{number}")
+        works.append(await claim_one(store))
+        await store.journal.begin(works[-1], f"key-{number}", "write_back", NOW)
+    monkeypatch.setattr(dialect.Answer, "_all", reading)
+    async with busy_writer(store):
+        tasks = [asyncio.create_task(store.journal.settled(work, f"key-{n}", NOW)) for n, work in enumerate(works)]
+        await handed_over(*tasks)
+    await asyncio.gather(*tasks)
+    assert len(waited) == 5, "the claim of each is checked"
+    assert not any(waited), "behind all statements, when the answers are there"
+    assert await rows(store, "SELECT count(*) FROM intents WHERE state = 'done'") == [(5,)]
 
 
 async def test_a_character_that_postgresql_has_not_is_replaced(store):

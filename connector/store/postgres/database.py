@@ -29,7 +29,7 @@ from connector.store.database import Database, Operation, Waiting
 from connector.store.key import Key, load_key
 from connector.store.lock import InUse, lock
 from connector.store.postgres import sessions
-from connector.store.postgres.dialect import Connection, Row
+from connector.store.postgres.dialect import Connection, Row, pipelined
 from connector.store.postgres.explained import explained, unreachable
 from connector.store.postgres.heartbeat import Heartbeat
 from connector.store.postgres.processes import Process, ended, has_ended, join, leave, place_of
@@ -200,7 +200,8 @@ class PostgresDatabase(Database):
             self._roll_back(session)
             return [self._explained(error) for _ in batch]
         try:
-            results = self._run_all(Connection(session), batch)
+            with pipelined(session) as connection:
+                results = self._run_all(connection, batch)
         except BaseException as error:
             # Without a COMMIT nothing of it holds, whatever became of the connection.
             self._roll_back(session)
@@ -225,8 +226,10 @@ class PostgresDatabase(Database):
         connection.execute("SAVEPOINT one")
         try:
             result = operation(connection)
+        except psycopg.Error:
+            # Perhaps of an earlier operation, whose statements were not waited for: each is tried by itself.
+            raise
         except Exception as error:
-            # Fails where the connection is gone, and then for the whole batch.
             connection.execute("ROLLBACK TO one")
             result = self._explained(error)
         connection.execute("RELEASE one")

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 import psycopg
+from psycopg.pq import ExecStatus
 from psycopg.rows import RowMaker
 
 from connector.model.errors import StoreError
@@ -87,30 +89,99 @@ def written(value: Any) -> Any:
 
 
 class Answer:
-    """What a statement answered; a statement without an answer has no rows."""
+    """What a statement answered, waited for when it is read; a statement without an answer has no rows."""
 
     def __init__(self, cursor: psycopg.Cursor[Row]) -> None:
-        self.rowcount = cursor.rowcount
-        self._rows = iter(cursor.fetchall() if cursor.description else ())
+        self._cursor = cursor
+        self._rows: Iterator[Row] | None = None
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+        self._read()
+        return self._cursor.rowcount
 
     def fetchone(self) -> Row | None:
         """The next row, or None."""
-        return next(self._rows, None)
+        return next(self._read(), None)
 
     def fetchall(self) -> list[Row]:
         """All rows that are left."""
-        return list(self._rows)
+        return list(self._read())
 
     def __iter__(self) -> Iterator[Row]:
+        return self._read()
+
+    def _read(self) -> Iterator[Row]:
+        if self._rows is None:
+            self._rows = iter(self._all())
         return self._rows
+
+    def _all(self) -> list[Row]:
+        try:
+            return self._cursor.fetchall()
+        except psycopg.ProgrammingError:
+            # In a pipeline only this waits for the answer, and it also complains where a statement answers with no rows.
+            result = self._cursor.pgresult
+            if result is None or result.status != ExecStatus.COMMAND_OK:
+                raise
+            return []
+
+
+@contextmanager
+def pipelined(session: psycopg.Connection[Row]) -> Iterator[Connection]:
+    """A connection that sends statements at once and waits where an answer is read, and at the end; else for none.
+
+    So an error may come with a later statement than the one that it is of: only all of them together can be given up. What
+    they required is checked at the end. With a libpq before 14 each statement is waited for.
+    """
+    connection = Connection(session, requires=[])
+    try:
+        with session.pipeline() if psycopg.Pipeline.is_supported() else nullcontext() as pipeline:
+            try:
+                yield connection
+            except BaseException:
+                # What is left to read is read here, where nobody writes to the log of it.
+                if pipeline is not None:
+                    with suppress(psycopg.Error):
+                        pipeline.sync()
+                raise
+    except psycopg.Error:
+        # What was required may not have held, and explains it.
+        connection.check()
+        raise
+    connection.check()
 
 
 class Connection:
-    """Lends a connection of psycopg to the store; with a `deadline` (of the monotonic clock), no longer than that."""
+    """Lends a connection of psycopg to the store; with a `deadline` (of the monotonic clock), no longer than that.
 
-    def __init__(self, connection: psycopg.Connection[Row], deadline: float | None = None) -> None:
+    Where `requires` is a list, what operations require is collected there until `check`.
+    """
+
+    def __init__(
+        self,
+        connection: psycopg.Connection[Row],
+        deadline: float | None = None,
+        *,
+        requires: list[Callable[[], None]] | None = None,
+    ) -> None:
         self._connection = connection
         self._deadline = deadline
+        self._requires = requires
+
+    def require(self, check: Callable[[], None]) -> None:
+        """See `connector.store.connection.require`."""
+        if self._requires is None:
+            check()
+        else:
+            self._requires.append(check)
+
+    def check(self) -> None:
+        """Run the checks that were left until now, those whose answers have come. Raises what they raise."""
+        for check in self._requires or ():
+            with suppress(psycopg.Error):
+                check()
 
     def execute(self, sql: str, parameters: Values = (), /) -> Answer:
         """Run one statement. Raises StoreError behind the deadline, and psycopg's errors."""
