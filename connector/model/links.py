@@ -16,3 +16,15 @@ class Link:
     origin: str
     stored_id: str | None = None
     written_back_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What our records say beside a client's own link: see the fields."""
+
+    #: Those of the client's identity keys that belong to several people.
+    shared: frozenset[str]
+    #: The customers that the client, or another client of the same person, is not.
+    different: tuple[str, ...]
+    #: The customers of the other clients of the booking that the event speaks of.
+    beside: tuple[str, ...]

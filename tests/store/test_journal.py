@@ -67,6 +67,19 @@ async def test_an_intent_that_a_crash_left_open_may_have_happened(place):
         assert await intent_states(store) == {"record:1": "intent"}
 
 
+async def test_an_event_knows_whether_something_of_its_client_is_unsettled(store):
+    await accept(store, "e-1")
+    first = await claim_one(store)
+    assert not first.unsettled
+    await begin_create(store, first, CREATE, EMAIL)
+    await store.lanes.conclude(first, Verdict("retrying", due=NOW), NOW)
+    again = await claim_one(store)
+    assert again.unsettled
+    await store.journal.settled(again, CREATE, NOW)
+    await store.lanes.conclude(again, Verdict("retrying", due=NOW), NOW)
+    assert not (await claim_one(store)).unsettled
+
+
 async def test_a_settled_effect_may_be_begun_again(store):
     await accept(store, "e-1")
     work = await claim_one(store)
