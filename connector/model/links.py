@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -28,3 +29,14 @@ class Around:
     different: tuple[str, ...]
     #: The customers of the other clients of the booking that the event speaks of.
     beside: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What is known of the CRM's records of one appointment, each by its id and its version."""
+
+    own: tuple[str, float] | None
+    #: Whether the client's own was begun and never settled: it may exist.
+    begun: bool
+    #: Those of other clients of the same source and customer; None for one that was begun by an event which still goes on.
+    beside: Mapping[str, tuple[str, float] | None]

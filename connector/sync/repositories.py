@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from connector.model.jobs import Work
-from connector.model.links import Around, Link
+from connector.model.links import Around, Link, Records
 from connector.model.states import Step
 
 
@@ -86,8 +86,5 @@ class EffectsJournal(Protocol):
     async def recorded(self, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float) -> None:
         """Commit which record holds the appointment."""
 
-    async def recorded_as(self, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
-        """Answer (record id, version) of an appointment."""
-
-    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
-        """Answer the same for the customer's other clients; None for one whose record was begun and is not settled."""
+    async def records(self, link: Link, appointment_id: str, intent: str) -> Records:
+        """Answer which records an appointment has: the client's own, whose intent is named, and those of the other clients."""

@@ -19,7 +19,7 @@ from connector.model.capabilities import CrmCapability
 from connector.model.errors import Conflict
 from connector.model.fields import FieldRule, Value
 from connector.model.jobs import Work
-from connector.model.links import Around, Link
+from connector.model.links import Around, Link, Records
 from connector.model.persons import Customer, NewCustomer
 from connector.model.states import Step
 from connector.remote.fields import Field
@@ -281,10 +281,6 @@ class DryMemory:
     async def recorded(self, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float) -> None:
         """Nothing to note."""
 
-    async def recorded_as(self, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
+    async def records(self, link: Link, appointment_id: str, intent: str) -> Records:
         """What the store says."""
-        return await self._store.journal.recorded_as(source, appointment_id, client_id)
-
-    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
-        """What the store says."""
-        return await self._store.journal.recorded_beside(link, appointment_id)
+        return await self._store.journal.records(link, appointment_id, intent)
