@@ -108,6 +108,8 @@ def main() -> None:
     with ExitStack() as stack:
         cache = args.cache or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         found = uvloop.run(compare(services(args.only, versions, cache.resolve(), stack), args.rounds, args.clients))
+    if not found:
+        raise SystemExit("Nothing is left to measure.")
     table(f"{args.clients:,} new clients, {SENDERS} at once: median (minimum–maximum)", COLUMNS, rows(found))
 
 

@@ -123,8 +123,20 @@ async def refuses_strangers(url: str, process: asyncio.subprocess.Process, secon
     )
 
 
+def mistaken(peer: Peer) -> list[int]:
+    """The clients who are linked to another contact than the one with their e-mail address, or to none."""
+    addresses = {contact["id"]: contact["email"] for contact in peer.hubspot.contacts()}
+    links = peer.booxi.links()
+    return [
+        number for number, client in peer.booxi.state.clients.items() if addresses.get(links.get(number, "")) != client["email"]
+    ]
+
+
 async def measure(peer: Peer, clients: int) -> Measured:
-    """Book for new clients, send the deliveries, and wait until each is linked. Raises SystemExit where some never are."""
+    """Book for new clients, send the deliveries, and wait until each is linked.
+
+    Raises SystemExit where some never are, or are linked to something else than one contact of their own.
+    """
     fill(peer.booxi, clients)
     used, begun = family_cpu_seconds(peer.pid), time.perf_counter()
     sending = asyncio.create_task(peer.booxi.send_webhooks(concurrency=SENDERS))
@@ -135,4 +147,6 @@ async def measure(peer: Peer, clients: int) -> Measured:
     seconds = time.perf_counter() - begun
     await sending
     processor = (family_cpu_seconds(peer.pid) - used) * 1000 / clients
+    if (wrong := mistaken(peer)) or len(peer.hubspot.contacts()) != clients:
+        raise SystemExit(f"{len(wrong)} wrong links, {len(peer.hubspot.contacts())} contacts of {clients} clients")
     return Measured(clients / seconds, processor, family_resident(peer.pid))

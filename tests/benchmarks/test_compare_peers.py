@@ -14,7 +14,11 @@ from compare_peers import OURS, rows, services
 from measuring import children, family_resident, resident
 from peers import n8n_workflow, node_red_flow, npm
 from peers.npm import Missing, find
-from peers.service import Measured, Ports, free_ports, refuses_strangers
+from peers.service import Measured, Peer, Ports, free_ports, mistaken, refuses_strangers
+from world import fill
+
+from connector.sandbox.booxi.app import BooxiSandbox
+from connector.sandbox.hubspot.app import HubSpotSandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -135,6 +139,16 @@ def test_children_count_whichever_thread_started_them():
         (child,) = children(process.pid)
         assert family_resident(process.pid) >= resident(process.pid) + resident(child) / 2
         process.stdin.close()
+
+
+def test_a_link_to_somebody_elses_contact_is_seen():
+    booxi, hubspot = BooxiSandbox(quota=None), HubSpotSandbox()
+    fill(booxi, 3)
+    first, second, third = booxi.state.clients
+    contacts = [hubspot.add_contact(email=f"c{n}@example.com") for n in range(2)]
+    booxi.set_link(first, contacts[0])
+    booxi.set_link(second, contacts[0])
+    assert mistaken(Peer(booxi, hubspot, 0)) == [second, third]
 
 
 async def answering(status: int) -> tuple[asyncio.Server, str]:
