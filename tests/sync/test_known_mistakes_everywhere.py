@@ -150,6 +150,22 @@ async def test_4_names_keep_their_parts_and_are_never_an_email(world, first, las
         assert (customer.first_name, customer.last_name) == (first, last)
 
 
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("Ada", "B" * 190), ("Ada \U0001f600", "Byron \U0001f468\u200d\U0001f469\u200d\U0001f467"), ("\U00020bb7", "\u7530")],
+    ids=["long", "emoji", "rare letters"],
+)
+async def test_4_no_name_is_too_odd_for_a_customer(world, first, last):
+    """Others stop at them: devlikeapro/waha issue 1556 (long), salesagility/SuiteCRM-Outlook-Plugin issue 97 (4 bytes)."""
+    ada = world.client(firstName=first, lastName=last, email="ada@example.com")
+    await world.process(ada)
+    linked = await world.link(ada)
+    assert linked is not None
+    await world.process(ada)
+    assert await world.link(ada) == linked
+    assert world.account.customers() == [linked[0]]
+
+
 @pytest.mark.parametrize("number", [0, 1], ids=["customer", "record"])
 async def test_6_a_lost_answer_makes_no_second_customer_and_no_second_record(world, number):
     world.use(record_appointments=True)
