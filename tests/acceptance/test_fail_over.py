@@ -125,6 +125,10 @@ async def test_no_acknowledged_delivery_is_lost_when_the_primary_dies(tmp_path: 
         await eventually(lambda: pending(database) == 0, seconds=90)
         check_deliveries(recorder, database)
         check_links(sides, database)
+        # Who was at work has written down that the history is another one: the next start takes nothing for a backup.
+        facts = dict(rows(database, "SELECT name, value FROM installation"))
+        assert facts["history"].endswith(f" {TIMES + 1:08X}")
+        assert "restored_at" not in facts
         checked = await run("database", "check", file=services[0].file)
         assert checked.returncode == 0, checked.stdout
         said = [text for service in services for text in service.text]
