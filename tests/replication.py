@@ -100,11 +100,14 @@ def hold_back(primary: Server) -> int:
     return int(sender)
 
 
-def commits_that_wait(primary: Server) -> list[int]:
-    """The sessions of our writers whose commit waits for the standby."""
-    query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'connector writer' AND wait_event = 'SyncRep'"
+def commits_that_wait(primary: Server) -> list[tuple[int, int]]:
+    """The commits of our writers that wait for the standby: (session, transaction)."""
+    query = (
+        "SELECT pid, CAST(CAST(backend_xid AS text) AS bigint) FROM pg_stat_activity"
+        " WHERE application_name = 'connector writer' AND wait_event = 'SyncRep'"
+    )
     with psycopg.connect(primary.url()) as session:
-        return [row[0] for row in session.execute(query)]
+        return session.execute(query).fetchall()
 
 
 def children(process: int) -> list[int]:

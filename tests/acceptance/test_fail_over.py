@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -16,8 +17,9 @@ import postgres
 import pytest
 import replication
 
+from .listener import booking
 from .test_postgres import run, several
-from .world import OnServer, RemoteSystems, eventually, pending, rows
+from .world import WEBHOOK_TOKEN, OnServer, RemoteSystems, eventually, pending, rows
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -25,6 +27,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 TIMES = int(os.environ.get("CONNECTOR_TEST_FAIL_OVERS", "1"))
 #: Seconds within which everything answers, whatever the database does.
 SOON = 10.0
+TOKEN = {"Authorization": WEBHOOK_TOKEN}
 
 
 class Recorder(httpx.AsyncBaseTransport):
@@ -122,6 +125,10 @@ async def test_no_acknowledged_delivery_is_lost_when_the_primary_dies(tmp_path: 
         await eventually(lambda: pending(database) == 0, seconds=90)
         check_deliveries(recorder, database)
         check_links(sides, database)
+        # Who was at work has written down that the history is another one: the next start takes nothing for a backup.
+        facts = dict(rows(database, "SELECT name, value FROM installation"))
+        assert facts["history"].endswith(f" {TIMES + 1:08X}")
+        assert "restored_at" not in facts
         checked = await run("database", "check", file=services[0].file)
         assert checked.returncode == 0, checked.stdout
         said = [text for service in services for text in service.text]
@@ -130,6 +137,27 @@ async def test_no_acknowledged_delivery_is_lost_when_the_primary_dies(tmp_path: 
     answers = Counter(status for _, status in recorder.answers)
     with capsys.disabled():
         sys.stdout.write(f" {TIMES} fail-overs; {answers}; slowest {recorder.longest:.1f} s; commits looked up {outcomes} ")
+
+
+async def test_while_the_standby_is_away_nothing_is_acknowledged(tmp_path: Path) -> None:
+    postgres.needed()
+    async with AsyncExitStack() as stack:
+        pair = stack.enter_context(replication.replicating())
+        sides = await stack.enter_async_context(RemoteSystems())
+        (service,) = await stack.enter_async_context(several(sides, tmp_path, pair.url(), "all"))
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=SOON))
+        await service.first_done(sides)
+        sender = replication.hold_back(pair.primary)
+        body = booking()
+        with pytest.raises(httpx.ReadTimeout):
+            await client.post(f"{service.url}/webhooks/stores", json=body, headers=TOKEN, timeout=2)
+        await readiness(client, service.url, 503)
+        assert (await client.get(f"{service.url}/healthz")).status_code == 200
+        os.kill(sender, signal.SIGCONT)
+        await readiness(client, service.url, 200)
+        answer = await client.post(f"{service.url}/webhooks/stores", json=body, headers=TOKEN)
+        assert (answer.status_code, answer.json()["status"]) == (202, "duplicate")
+        assert rows(OnServer(pair.primary.url(), tmp_path), "SELECT count(*) FROM deliveries") == [(2,)]
 
 
 def check_deliveries(recorder: Recorder, database: OnServer) -> None:

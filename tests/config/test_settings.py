@@ -9,6 +9,7 @@ from configuring import ENVIRON, GOOD, SECRET, DiarySettings, RolodexSettings, S
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.config.database import DatabaseSettings
 from connector.config.settings import load
 from connector.model.errors import ConfigError
 
@@ -172,6 +173,14 @@ def test_a_database_on_a_server(read, tmp_path):
     assert config.database.path == tmp_path / "connector"
     assert config.database.address == "postgresql://me@db.example.com/shop?sslmode=verify-full&password=s3%20cret%26"
     assert "s3 cret" not in repr(config)
+    two = "postgresql://me@db1.example.com:5433,db2.example.com/shop?target_session_attrs=read-write"
+    config = read(
+        database.replace("postgresql://me@db.example.com/shop?sslmode=verify-full", two) + GOOD,
+        environ={**ENVIRON, "DB": "s3 cret&"},
+    )
+    assert (config.database.name, config.database.address) == ("shop", f"{two}&password=s3%20cret%26")
+    typed = DatabaseSettings.at(two.replace("me@", "me:s3%20cret%26@"), Path())
+    assert (typed.url, typed.address) == (two, config.database.address)
     assert read('[database]\nurl = "postgresql:///shop"\n' + GOOD).database.address == "postgresql:///shop"
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import postgres
@@ -35,11 +36,8 @@ def pair(monkeypatch) -> Iterator[replication.Pair]:
         yield pair
 
 
-async def waits(pair: replication.Pair) -> int:
-    async def ask() -> list[int]:
-        return await asyncio.to_thread(replication.commits_that_wait, pair.primary)
-
-    return (await until(ask))[0]
+async def waits(pair: replication.Pair) -> tuple[int, int]:
+    return await until(lambda: another(pair, []))
 
 
 def others_write_first(pair: replication.Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,17 +106,45 @@ async def test_a_commit_that_only_the_primary_has_is_not_acknowledged_before_the
         accepting = asyncio.create_task(store.inbox.accept(delivery("e-1")))
         ended = await waits(pair)
         with psycopg.connect(pair.primary.url()) as session:
-            session.execute("SELECT pg_terminate_backend(%s)", (ended,))
-
-        async def asks_again() -> bool:
-            return await waits(pair) != ended
-
-        await until(asks_again)
+            session.execute("SELECT pg_terminate_backend(%s)", (ended[0],))
+        assert await until(lambda: another(pair, [ended]))
         assert not accepting.done()
         os.kill(sender, signal.SIGCONT)
         assert await accepting == "queued"
         await until_writable(store)
         assert not store.database.replaced
+
+
+async def test_a_commit_whose_wait_for_the_standby_is_cancelled_waits_again(pair, tmp_path):
+    """An operator cancels what seems to hang, twice: the primary answers that it has committed, with a warning only."""
+    async with opened(Place(pair.url(), tmp_path / "connector")) as store:
+        sender = replication.hold_back(pair.primary)
+        accepting = asyncio.create_task(store.inbox.accept(delivery("e-1")))
+        cancelled: list[tuple[int, int]] = []
+        ask = partial(another, pair, cancelled)
+        with psycopg.connect(pair.primary.url(), autocommit=True) as session:
+            for _ in range(2):
+                cancelled.append(await until(ask))
+                session.execute("SELECT pg_cancel_backend(%s)", (cancelled[-1][0],))
+        # It waits a third time.
+        assert await until(ask)
+        assert not accepting.done()
+        os.kill(sender, signal.SIGCONT)
+        assert await accepting == "queued"
+
+
+async def another(pair: replication.Pair, known: list[tuple[int, int]]) -> tuple[int, int] | None:
+    """A commit of ours that waits for the standby and is not one of those: (its session, its transaction)."""
+    found = await asyncio.to_thread(replication.commits_that_wait, pair.primary)
+    return next((one for one in found if one not in known), None)
+
+
+async def test_a_limit_of_the_role_ends_no_commit(pair, tmp_path):
+    with psycopg.connect(pair.primary.url(), autocommit=True) as session:
+        session.execute("ALTER ROLE connector SET statement_timeout = '300ms'")
+    async with opened(Place(pair.url(), tmp_path / "connector")) as store:
+        limit = await store.database.write(lambda connection: connection.execute("SHOW statement_timeout").fetchone()[0])
+        assert limit == "0"
 
 
 async def test_where_there_are_only_standbys_it_says_so(pair):

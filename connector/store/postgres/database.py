@@ -66,6 +66,8 @@ class PostgresDatabase(Database):
         self.boot = process.boot
         self._url, self._key, self._process = url, key, process
         self._session: psycopg.Connection[Row] | None = session
+        self._session.add_notice_handler(self._noticed)
+        self._warned = False
         self._history = history
         self._connecting = ThreadPoolExecutor(1, thread_name_prefix="connector-connect")
         self._attempt: Future[tuple[psycopg.Connection[Row], str]] | None = None
@@ -212,7 +214,11 @@ class PostgresDatabase(Database):
         return self._committed(session, number, results)
 
     def _committed(self, session: psycopg.Connection[Row], number: int, results: list[Any]) -> list[Any]:
-        """Commit; the results, or why nothing of it holds."""
+        """Commit; the results, or why nothing of it holds.
+
+        A warning says that somebody ended the wait for a synchronous standby (`pg_cancel_backend`): it is waited for again.
+        """
+        self._warned = False
         try:
             session.execute("COMMIT")
         except BaseException as error:
@@ -220,7 +226,10 @@ class PostgresDatabase(Database):
             if not session.closed:
                 return [self._explained(error)] * len(results)
             return results if self._was_committed(number) else [self._away() for _ in results]
-        return results
+        return results if not self._warned or self._was_committed(number) else [self._away() for _ in results]
+
+    def _noticed(self, notice: psycopg.errors.Diagnostic) -> None:
+        self._warned = self._warned or notice.severity_nonlocalized == "WARNING"
 
     def _savepoint(self, connection: store.Connection, operation: Operation) -> Any:
         connection.execute("SAVEPOINT one")
@@ -276,6 +285,7 @@ class PostgresDatabase(Database):
         if attempt.exception() is not None:
             return
         self._session, history = attempt.result()
+        self._session.add_notice_handler(self._noticed)
         self._log.warning("the database is connected again", database=self.name)
         if history != self._history:
             # What this process has claimed may be among what the old server took with it.
@@ -298,7 +308,10 @@ class PostgresDatabase(Database):
         while not self._closed:
             if (session := self._connected()) is not None:
                 with suppress(psycopg.Error):
+                    self._warned = False
                     outcome = self._history == history and sessions.was_committed(session, number)
+                    if self._warned:
+                        continue
                     self._log.warning("a commit was cut off", database=self.name, committed=outcome)
                     return bool(outcome)
                 self._roll_back(session)

@@ -50,7 +50,8 @@ LOCK = "SELECT pg_advisory_xact_lock(hashtext('connector'), hashtext(current_sch
 CHANNEL = "left('connector ' || current_schema(), 63)"
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 _HISTORY = "SELECT (SELECT system_identifier FROM pg_control_system()) || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)"
-_WRITING = f"SET idle_in_transaction_session_timeout = '{_IDLE}s'; SET lock_timeout = '{_LOOK}s'"
+# A limit that the role has would also end the wait of a commit for a standby.
+_WRITING = f"SET idle_in_transaction_session_timeout = '{_IDLE}s'; SET lock_timeout = '{_LOOK}s'; SET statement_timeout = 0"
 #: Ends the session that keeps the lock and has said nothing for `_IDLE` seconds. The server itself does so only between two
 #: statements: a process that was stopped after it had sent a part of the next one would keep the lock for ever (seen).
 _END_SILENT = (
