@@ -96,5 +96,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _takes_long(item: pytest.Item) -> bool:
-    # Who needs another limit than the usual one takes long too.
-    return any(item.get_closest_marker(name) for name in ("slow", "browser", "timeout"))
+    # Who needs another limit than the usual one takes long too, and who starts processes or installs what it tests.
+    if item.path.parent.name in ("acceptance", "benchmarks"):
+        return True
+    fixtures = item.fixturenames if isinstance(item, pytest.Function) else ()
+    marked = any(item.get_closest_marker(name) for name in ("slow", "browser", "timeout"))
+    return marked or not {"wheel", "tryton"}.isdisjoint(fixtures)
