@@ -21,6 +21,7 @@ from bare_postgres import PROCRASTINATE, procrastinate_python, started, stored
 from bench_claim import claims, delivery
 from draining import drained, idle
 from measuring import machine, spread, table
+from pausing import limited
 from several import Place, copy_key, load, postgres, service
 from takeover import killed, paused
 
@@ -129,6 +130,7 @@ TABLES: dict[str, Callable[[postgres.Server, Path, argparse.Namespace], Awaitabl
     "starts": starting,
     "kills": killed,
     "pauses": paused,
+    "limited": limited,
     "drain": drained,
     "idle": idle,
 }
@@ -150,7 +152,7 @@ def main() -> None:
     parser.add_argument("--procrastinate", nargs="?", const=PROCRASTINATE, metavar="REQUIREMENT", help=peer)
     parser.add_argument("--backlog", type=int, default=50_000, help="events behind one client")
     parser.add_argument("--times", type=int, default=200, help="claims, and starts")
-    parser.add_argument("--trials", type=int, default=2, help="kills, and pauses of each kind; 20 take minutes")
+    parser.add_argument("--trials", type=int, default=2, help="kills, pauses of each kind, and answers 429; 20 take minutes")
     parser.add_argument("--lease", type=float, default=10.0, help="seconds, where processes are killed or stand still")
     parser.add_argument("--events", type=int, default=1_000, help="to drain")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 3], help="to drain with, one row each")

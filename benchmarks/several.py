@@ -38,11 +38,18 @@ class Place:
 
 @asynccontextmanager
 async def service(
-    folder: Path, address: str, role: str, *, booxi: str = NOWHERE, hubspot: str = NOWHERE, lease: float = 10.0
+    folder: Path,
+    address: str,
+    role: str,
+    *,
+    booxi: str = NOWHERE,
+    hubspot: str = NOWHERE,
+    lease: float = 10.0,
+    limits: tuple[str, str] = NO_LIMITS,
 ) -> AsyncIterator[tuple[str, int]]:
     """Run `connector serve` on a database (SQLite where no address is given); its address and process id."""
     folder.mkdir(exist_ok=True)
-    file = write_config(folder, f"{booxi}/booking/v1", hubspot, NO_LIMITS)
+    file = write_config(folder, f"{booxi}/booking/v1", hubspot, limits)
     lock, how = folder / "connector.db.lock", ["--no-worker"] if role == "receiver" else []
     if address:
         file.write_text(f'{file.read_text()}[database]\nurl = "{address}"\nlease_seconds = {lease}\n')

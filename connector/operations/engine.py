@@ -47,6 +47,7 @@ class Engine:
         self.account_checks = AccountChecks(connections)
         self.shared_accounts = SharedAccounts(store, self.breakers, self.account_checks, lambda: self.taking_part.leads)
         self.taking_part = TakingPart(store, self.worker, self.shared_accounts, clock)
+        self.taking_part.on_pause = connections.pause
         self.taking_part.on_replaced.append(self._lead_no_more)
         self.taking_part.on_round.append(lambda: connections.take_renewed(store))
         self._tasks: list[asyncio.Task[None]] = []

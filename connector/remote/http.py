@@ -41,16 +41,20 @@ from connector.remote.wrapped import OnDemand
 
 #: Bytes; a larger answer is refused.
 MAX_ANSWER = 16 * 1024 * 1024
+#: No pause is as long as this; a number so large is a moment since 2001.
+_UNIX_TIME = 1_000_000_000.0
 #: Content codings that are undone. One at a time: a few kilobytes that were packed twice can become gigabytes.
 CODINGS = frozenset({"", "identity", "gzip", "deflate"})
 #: A remote system that is never silent for as long as the timeout, and never done, is given up after this many timeouts.
 TIMEOUTS_IN_ALL = 2
 #: Statuses that speak of the server as a whole, not of the one request.
-OVERLOAD = frozenset({408, 425, 502, 503, 504, 521, 522, 523, 524})
+#: 420 is what Salesforce's outermost servers answer while an organisation cannot be reached; 421 asks for another connection.
+OVERLOAD = frozenset({408, 420, 421, 425, 502, 503, 504, 521, 522, 523, 524})
 #: The only statuses that prove that a write had no effect: each says why it was not carried out. Every other status on
 #: a write, a 2xx that was not expected among them, leaves open what happened.
 PROVES_REFUSAL = frozenset({307, 308, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429})
 
+HINT_PAGE = "Check firewall and proxy in between, and base_url."
 HINT_LIMITED = "Nothing is lost: events wait and continue by themselves when the limit has ended."
 
 
@@ -316,6 +320,7 @@ class Remote:
         """The error for a status nobody asked for; adapters handle the statuses that mean something to them before."""
         if (error := self._interpret(what, answer, writes)) is not None:
             return error
+        kind: type[RemoteError]
         status, after = answer.status, retry_after(answer.headers)
         if status == 407:
             hint = "Set proxy_user and proxy_password in [outbound], or correct them."
@@ -325,15 +330,21 @@ class Remote:
             how = f"answered {status}: the credentials were refused"
             if not answer.readable:
                 how = f"answered {status} with a page instead of JSON"
-                hint = f"Check firewall and proxy in between, and base_url. {hint}"
+                hint = f"{HINT_PAGE} {hint}"
             return self._failure(AccountPaused, what, how, status, hint=hint)
         if status == 429:
             self.quota.block(after if after is not None else 1.0)
             return self._failure(RateLimited, what, "answered 429: too many calls", status, after=after or 1.0)
+        if 400 < status < 500 and status not in OVERLOAD and not answer.readable:
+            # Not the remote system's own words, but those of what stands in between, perhaps while it is restarted.
+            kind = UnknownOutcome if writes else Transient
+            return self._failure(
+                kind, what, f"answered {status} with a page instead of JSON", status, after=after, hint=HINT_PAGE
+            )
         if writes and status not in PROVES_REFUSAL:
             return self._failure(UnknownOutcome, what, f"answered {status}", status, after=after)
         if status in OVERLOAD or status >= 500 or status < 300:
-            kind: type[RemoteError] = Unavailable if status in OVERLOAD else Transient
+            kind = Unavailable if status in OVERLOAD else Transient
             return self._failure(kind, what, f"answered {status}", status, after=after)
         if 300 <= status < 400:
             hint = f"Redirects are not followed; correct base_url in [{self.account}]."
@@ -354,12 +365,17 @@ class Remote:
 
 
 def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.time) -> float | None:
-    """Seconds from a Retry-After header (a number or an HTTP date), at most a day; None where there is none."""
+    """Seconds from a Retry-After header (a number or an HTTP date), at most a day; None where there is none.
+
+    Some servers send the moment itself, as Unix time in seconds or milliseconds, although it should be the seconds until then.
+    """
     value = headers.get("retry-after", "").strip()
     if not value:
         return None
     try:
         seconds = float(value)
+        if seconds >= _UNIX_TIME:
+            seconds = (seconds / 1000 if seconds >= _UNIX_TIME * 1000 else seconds) - now()
     except ValueError:
         try:
             seconds = parsedate_to_datetime(value).timestamp() - now()

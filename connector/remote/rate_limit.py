@@ -74,6 +74,10 @@ class Quota:
         """Make everybody wait: the remote system said so."""
         self._blocked_until = max(self._blocked_until, self._clock() + seconds)
 
+    def heard(self, seconds: float) -> None:
+        """Another process that uses this quota was asked for a pause of so many seconds from now."""
+        self._blocked_until = max(self._blocked_until, self._clock() + seconds)
+
     def used(self, seconds: float) -> int:
         """Cost of the calls counted within the last `seconds`."""
         since = self._clock() - seconds

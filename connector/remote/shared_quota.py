@@ -72,6 +72,10 @@ class Ledger(Protocol):
         """Calls (id, cost) were answered, or never made: cost 0. Raises StoreError."""
         ...
 
+    def warn(self, quota: str, seconds: float) -> None:
+        """Let all processes know that nobody may call for so long, before it is written down."""
+        ...
+
     async def block(self, quota: str, seconds: float) -> None:
         """Nobody may call for so long. Raises StoreError."""
         ...
@@ -96,8 +100,14 @@ class SharedQuota(Quota):
         """Make everybody wait, in all processes."""
         super().block(seconds)
         self._give_back()
+        self._ledger.warn(self.key, seconds)
         self._pause = max(self._pause, seconds)
         self._start("notes", self._note)
+
+    def heard(self, seconds: float) -> None:
+        """Another process was asked for a pause of so many seconds from now, and writes it down."""
+        super().heard(seconds)
+        self._give_back()
 
     def used(self, seconds: float) -> int:
         """Cost of all processes' calls in the window of so many seconds, as this one knew it a moment ago."""
@@ -184,13 +194,16 @@ class SharedQuota(Quota):
             return pause, True
         costs, ahead = [cost for cost, _ in asking], self._portion.wanted()
         answer = await self._ledger.reserve(self.key, self.windows, costs, MARGIN, ahead)
+        if (pause := self._blocked_until - self._clock()) > 0:
+            # It was heard of while the answer was on its way.
+            self._unmade([*answer.ids, *answer.ahead])
+            return pause, True
         if answer.used:
             self._used, self._used_at = answer.used, self._clock()
         for id_, (_, counted) in zip(answer.ids, asking, strict=False):
             if counted.done():
                 # Whoever asked was cancelled meanwhile, and sends nothing.
-                self._answered.append((id_, 0))
-                self._start("notes", self._note)
+                self._unmade([id_])
             else:
                 counted.set_result(id_)
         self._portion.put(answer.ahead, answer.lease)
@@ -211,8 +224,11 @@ class SharedQuota(Quota):
             self._asking[0][1].set_result(id_)
 
     def _give_back(self) -> None:
-        if unmade := self._portion.drain():
-            self._answered += [(id_, 0) for id_ in unmade]
+        self._unmade(self._portion.drain())
+
+    def _unmade(self, ids: Sequence[int]) -> None:
+        if ids:
+            self._answered += [(id_, 0) for id_ in ids]
             self._start("notes", self._note)
 
     async def _give_back_when_idle(self) -> None:

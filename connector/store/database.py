@@ -34,6 +34,8 @@ WAITING_ROOM = 5_000
 LARGEST_BATCH = 500
 #: Seconds between two looks at the database while nothing is written.
 LOOK_SECONDS = 1.0
+#: Seconds that operations are collected at most before the writer gets them.
+COLLECT_SECONDS = 0.02
 
 
 class Batched:
@@ -69,6 +71,8 @@ class Database(ABC):
     shared = False
     #: Called, in any thread, when a process has made a lane due.
     on_due: Callable[[], None]
+    #: Called, in any thread, with what a process has notified; with "" where something may have been missed.
+    on_notice: Callable[[str], None]
 
     #: Under which identity keys are stored.
     _key: Key
@@ -76,11 +80,13 @@ class Database(ABC):
     def __init__(self, lock_file: int | None) -> None:
         self.boot = uuid4().hex
         self.on_due = lambda: None
+        self.on_notice = lambda _text: None
         self._lock_file = lock_file
         self._log = structlog.get_logger("connector.store.database").bind()
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._waiting = 0
+        self._collected: list[Waiting] = []
         self._closed = False
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="connector-reader")
         self._reader = threading.local()
@@ -141,6 +147,9 @@ class Database(ABC):
     def check_lease(self) -> None:  # noqa: B027 - nothing to do is right where there is one process
         """Raise StoreError unless what this process has claimed is certainly its own. Asked before every remote call."""
 
+    def notify(self, text: str) -> None:  # noqa: B027 - as above
+        """Let all processes know a text, this one too; at once, whoever writes, or when the server is there again."""
+
     def takes_part(self, connection: Connection) -> bool:  # noqa: ARG002 - a file belongs to one process
         """Within a write: whether this process may claim lanes, or others have already taken over from it."""
         return True
@@ -198,6 +207,7 @@ class Database(ABC):
         if self._closed:
             return
         self._closed = True
+        self._give_to_writer()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         await asyncio.to_thread(self._readers.shutdown)
@@ -213,8 +223,26 @@ class Database(ABC):
         self._check_open()
         future: asyncio.Future[Any] = self._loop.create_future()
         self._waiting += 1
-        self._queue.put(Waiting(work, item, future, durable))
+        self._collected.append(Waiting(work, item, future, durable))
+        if len(self._collected) == 1:
+            self._loop.call_soon(self._hand_over, 0, self._loop.time() + COLLECT_SECONDS)
         return future
+
+    def _hand_over(self, seen: int, until: float) -> None:
+        """Give the writer what was collected, once a turn of the event loop has brought nothing new.
+
+        A writer that is woken by the first of many would wait for the interpreter until the loop is idle, and every release
+        of the interpreter's lock meanwhile would wake it for nothing: a third of the receiver's time (docs/benchmarks.md).
+        """
+        if (number := len(self._collected)) > seen and self._loop.time() < until:
+            self._loop.call_soon(self._hand_over, number, until)
+            return
+        self._give_to_writer()
+
+    def _give_to_writer(self) -> None:
+        collected, self._collected = self._collected, []
+        for waiting in collected:
+            self._queue.put(waiting)
 
     # The writer thread.
 

@@ -24,6 +24,8 @@ SOON, LATE = 0.05, 1.0
 SLACK = 60.0
 #: Of the room that nobody has asked for, one part in so many may be counted ahead: nearly full or small windows give nothing.
 AHEAD = 4
+#: The first word of the notification that a remote system asked for a pause.
+_PAUSE = "pause"
 
 
 #: Cost of the calls that were answered so many seconds ago or less, or not yet, and when the first was answered. Two queries in
@@ -184,6 +186,10 @@ class Ledger:
 
         await self._database.write(write)
 
+    def warn(self, quota: str, seconds: float) -> None:
+        """Let all processes know at once (`pause_of`) what `block` writes down when it is this one's turn to write."""
+        self._database.notify(f"{_PAUSE} {quota} {self._database.now() + seconds}")
+
     async def block(self, quota: str, seconds: float) -> None:
         """The remote system asked for a pause: nobody calls for so long."""
 
@@ -192,6 +198,13 @@ class Ledger:
             _save(connection, StateKind.QUOTA_BLOCKED, quota, {"until": max(now + seconds, before)}, now)
 
         await self._database.write(write)
+
+
+def pause_of(text: str) -> tuple[str, float] | None:
+    """The quota, and until when (Unix time) nobody may call; None where a notification is about something else."""
+    what, _, rest = text.partition(" ")
+    quota, _, until = rest.partition(" ")
+    return (quota, float(until)) if what == _PAUSE else None
 
 
 def _counted(

@@ -50,6 +50,12 @@ class Connections:
         """Whether each account can be used now, by account name."""
         return {account: remote.breaker for account, remote in self.remotes().items()}
 
+    def pause(self, quota: str, seconds: float) -> None:
+        """Another process was asked not to use a quota for so long; "": it may have been any, so nothing ready is used."""
+        for name, one in self.quotas.items():
+            if quota in (name, ""):
+                one.heard(seconds)
+
     async def take_renewed(self, store: Store) -> None:
         """Go on with the secrets that another process has renewed since. Raises StoreError."""
         renewed = await store.renewed.load()

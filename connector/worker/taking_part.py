@@ -16,6 +16,7 @@ import structlog
 from connector.config.logs import bare
 from connector.model.errors import ConnectorError
 from connector.store import Store
+from connector.store.shared import pause_of
 from connector.worker.shared_accounts import SharedAccounts
 from connector.worker.worker import Worker
 
@@ -43,12 +44,28 @@ class TakingPart:
         self._look_now = asyncio.Event()
         self._next_round = 0.0
         self._log = structlog.get_logger("connector.worker.taking_part").bind()
+        #: Called with the quota that a remote system asked not to be used for so many seconds; with "" and 0 where
+        #: such a notification may have been missed.
+        self.on_pause: Callable[[str, float], None] = lambda _quota, _seconds: None
         store.database.on_due = self._heard
+        store.database.on_notice = self._noticed
 
     def _heard(self) -> None:
         """From the thread that listens: a lane is due, or others have taken over."""
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._wake)
+
+    def _noticed(self, text: str) -> None:
+        """From the same thread: what a process lets all know."""
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._take, text)
+
+    def _take(self, text: str) -> None:
+        if not text:
+            self.on_pause("", 0.0)
+        elif (pause := pause_of(text)) is not None:
+            quota, until = pause
+            self.on_pause(quota, until - self._store.database.now())
 
     def _wake(self) -> None:
         self._worker.wake()

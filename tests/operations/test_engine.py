@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from connector.model.errors import RateLimited
 from connector.model.problems import ACCOUNT, Check, Topic
 from connector.store import views
 
@@ -111,3 +112,27 @@ async def test_what_an_account_has_to_say_is_looked_up_without_being_asked(world
         checks.save([])
         assert world.engine.account_checks.findings["booking.stores"] == []
     assert [line["check"] for line in lines() if line["event"] == "account needs attention"] == ["booking.stores.merchants"]
+
+
+async def test_a_pause_that_another_process_was_asked_for_is_of_the_quota_that_it_names_only(world):
+    async with world.running():
+        quotas, database = world.engine.connections.quotas, world.engine.store.database
+        (name, quota), *others = quotas.items()
+        usable = asyncio.Event()
+
+        async def call() -> None:
+            async with quota.spend():
+                usable.set()
+
+        for text in (f"pause {name} {database.now() + 600}", "something that a later version notifies", ""):
+            database.on_notice(text)
+        # They are taken in the loop.
+        await asyncio.sleep(0)
+        with pytest.raises(RateLimited) as caught:
+            await call()
+        assert caught.value.retry_after == pytest.approx(600, abs=5)
+        assert others
+        for _, other in others:
+            async with other.spend():
+                pass
+        assert not usable.is_set()

@@ -12,7 +12,7 @@ from connector.model.errors import StoreError
 from connector.remote.rate_limit import Window
 from connector.remote.shared_quota import SharedQuota
 from connector.store.sealing import seal, unseal
-from connector.store.shared import Ledger
+from connector.store.shared import Ledger, pause_of
 
 _TABLES = """
 CREATE TABLE calls (id INTEGER PRIMARY KEY, quota TEXT, at REAL, cost INTEGER, boot TEXT, done REAL);
@@ -29,6 +29,7 @@ class Server:
     def __init__(self) -> None:
         self.tables = sqlite3.connect(":memory:", isolation_level=None)
         self.tables.executescript(_TABLES)
+        self.processes: list[Process] = []
         self.tables.create_function("unix_now", 0, asyncio.get_running_loop().time)
 
     def __enter__(self) -> Server:
@@ -52,8 +53,10 @@ class Process:
 
     def __init__(self, server: Server, boot: str, trips: Sequence[float] = (0.0,)) -> None:
         self.server, self.boot, self.trips = server, boot, trips
-        #: Whether its lease runs, and whether it cannot reach the server.
-        self.holds, self.away = True, False
+        #: Whether its lease runs, whether it cannot reach the server, and whether it hears what others notify.
+        self.holds, self.away, self.hears = True, False, True
+        server.processes.append(self)
+        self.quotas: list[SharedQuota] = []
         self.written = 0
         #: By how much (seconds) it is wrong about the server's time.
         self.wrong = 0.0
@@ -64,6 +67,19 @@ class Process:
     def check_lease(self) -> None:
         if not self.holds:
             raise StoreError("The lease has run out.")
+
+    def notify(self, text: str) -> None:
+        """All processes hear it with their next turn of the loop."""
+        for process in self.server.processes:
+            if process.hears:
+                asyncio.get_running_loop().call_soon(process.heard, text)
+
+    def heard(self, text: str) -> None:
+        """Do what `worker.taking_part` does with a pause."""
+        quota, until = pause_of(text) or ("", 0.0)
+        assert quota == "q"
+        for one in self.quotas:
+            one.heard(until - self.now())
 
     async def write(self, operation: Callable[[Any], Any]) -> Any:
         trip = self.trips[self.written % len(self.trips)]
@@ -89,4 +105,6 @@ class Process:
 
     def quota(self, *windows: Window) -> SharedQuota:
         """The quota of one key, as this process counts it."""
-        return SharedQuota("q", windows, ledger=Ledger(self), clock=asyncio.get_running_loop().time)  # type: ignore[arg-type]
+        clock = asyncio.get_running_loop().time
+        self.quotas.append(SharedQuota("q", windows, ledger=Ledger(self), clock=clock))  # type: ignore[arg-type]
+        return self.quotas[-1]

@@ -57,7 +57,11 @@ async def test_an_overloaded_server_s_wish_is_passed_on():
         ("120", 120.0),
         (" 2.5 ", 2.5),
         ("-3", 0.0),
-        ("1e9", 86_400.0),
+        ("9e8", 86_400.0),
+        # The moment in Unix time, as openclaw/clawhub issue 407 has it: read as a pause, that would be half a century.
+        (f"{NOW + 60:.0f}", 60.0),
+        (f"{(NOW + 60) * 1000:.0f}", 60.0),
+        (f"{NOW - 60:.0f}", 0.0),
         ("inf", 86_400.0),
         ("nan", None),
         ("", None),

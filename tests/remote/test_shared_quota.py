@@ -271,16 +271,70 @@ async def test_what_was_counted_under_a_lease_that_ran_out_is_not_used():
 
 
 @in_virtual_time
-async def test_while_the_remote_system_asks_for_a_pause_nothing_ready_is_used():
+async def test_a_pause_that_the_remote_system_asks_one_process_for_is_kept_by_the_others_at_once():
+    with Server() as server:
+        # It takes a second until the one who was asked has written it down, as where others write much.
+        first, second = (Process(server, name, [trip]).quota(Window(40, 60.0)) for name, trip in (("a", 1.0), ("b", 0.0)))
+        assert await ready(second) >= 1
+        first.block(3.0)
+        began = now()
+        await asyncio.sleep(0.001)
+        assert len(second._portion) == 0
+        await ready(second)
+        # Behind the pause comes what it took to write it down.
+        assert 3.0 <= now() - began < 4.0
+        assert server.ask("SELECT count(*) FROM calls WHERE done IS NOT NULL") == [(2,)], "what was ready was given back"
+        first.block(100.0)
+        await asyncio.sleep(0.001)
+        with pytest.raises(RateLimited):
+            await ready(second)
+        for quota in (first, second):
+            await quota.close()
+
+
+@in_virtual_time
+async def test_what_is_counted_while_a_pause_is_heard_of_is_given_back_and_not_used():
+    with Server() as server:
+        first, second = Process(server, "a").quota(Window(40, 60.0)), Process(server, "b", [0.2]).quota(Window(40, 60.0))
+        asked = asyncio.create_task(ready(second))
+        await asyncio.sleep(0.15)
+        # The ledger has counted the call by now; its answer is on the way.
+        assert server.ask("SELECT count(*) FROM calls") != [(0,)]
+        began = now()
+        first.block(3.0)
+        await asked
+        assert now() - began >= 3.0
+        await asyncio.sleep(1)
+        assert server.ask("SELECT count(*) FROM calls WHERE done IS NOT NULL") == [(1,)]
+        for quota in (first, second):
+            await quota.close()
+
+
+@in_virtual_time
+async def test_a_pause_of_a_quota_without_windows_is_kept_by_all_too():
+    with Server() as server:
+        first, second = (Process(server, name).quota() for name in "ab")
+        first.block(3.0)
+        await asyncio.sleep(0.001)
+        began = now()
+        async with second.spend():
+            assert now() - began >= 2.9
+        for quota in (first, second):
+            await quota.close()
+
+
+@in_virtual_time
+async def test_who_hears_nothing_of_a_pause_uses_what_is_ready_and_then_nothing():
     with Server() as server:
         first, second = (Process(server, name).quota(Window(40, 60.0)) for name in "ab")
+        server.processes[1].hears = False
         assert await ready(first) >= 1
         assert await ready(second) >= 1
         first.block(3.0)
         began = now()
         await ready(first)
         assert now() - began >= 3.0
-        # Another process hears of it with its next round trip, at most one portion later.
+        # Another process reads of it with its next round trip, at most one portion later.
         assert await ready(second) >= 1
         first.block(100.0)
         await asyncio.sleep(0.01)

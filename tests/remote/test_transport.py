@@ -106,6 +106,18 @@ async def test_a_request_that_was_sent_is_never_a_failed_connection(answer, erro
         assert "127.0.0.1" not in str(caught.value)
 
 
+async def test_a_long_header_makes_no_answer_unreadable():
+    """aiohttp's own limit is 8 KB. Security policies are longer: aio-libs/aiohttp issue 2304, iprak/yahoofinance pull 173.
+
+    A write whose answer cannot be read counts as unknown, however often it is made again.
+    """
+    policy = b"Content-Security-Policy: frame-ancestors " + b"https://example.com " * 5_000 + b"\r\n"
+    async with opened(GOOD.replace(b"\r\n", b"\r\n" + policy, 1)) as (server, api):
+        answer = await api.post(server.url, content=b"{}")
+    assert (answer.status_code, answer.content) == (200, b"{}")
+    assert len(answer.headers["content-security-policy"]) > 90_000
+
+
 async def test_the_request_goes_out_as_httpx_built_it():
     async with opened(GOOD, GOOD) as (server, api):
         await api.put(

@@ -29,7 +29,7 @@ from connector.store.postgres import database, schema, sessions
 from connector.store.postgres.database import PostgresDatabase
 from connector.store.postgres.dialect import translated
 from connector.store.postgres.heartbeat import Heartbeat
-from connector.store.shared import COUNTED, StateKind
+from connector.store.shared import COUNTED, StateKind, pause_of
 from connector.worker.shared_actions import SharedActions
 from connector.worker.shared_tokens import SharedToken
 
@@ -52,6 +52,8 @@ from .samples import (
 
 pytestmark = pytest.mark.anyio
 
+#: The sessions that listen: their last statement was the renewal of a lease.
+LISTENING = "FROM pg_stat_activity WHERE application_name = 'connector heartbeat' AND query LIKE '%renewed%'"
 #: Columns that only several processes need.
 SEVERAL_PROCESSES = {("calls", "boot"), ("calls", "done")}
 
@@ -71,6 +73,19 @@ def cut_off(store: Store, place: Place, what: str = "writer") -> None:
     sessions = [store.database._session] if what == "writer" else store.database._read_sessions
     for session in sessions:
         ask(place, f"SELECT pg_terminate_backend({session.info.backend_pid}, 5000)")
+
+
+def hears(store: Store) -> asyncio.Queue[str]:
+    """What the process of this store hears from now on."""
+    texts: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    store.database.on_notice = lambda text: loop.call_soon_threadsafe(texts.put_nowait, text)
+    return texts
+
+
+async def listen(place: Place, several: int) -> bool:
+    """Whether so many processes listen."""
+    return len(ask(place, f"SELECT pid {LISTENING}")) == several
 
 
 @contextmanager
@@ -159,6 +174,35 @@ async def test_one_process_hears_what_another_has_stored(store, place, tmp_path)
                 await asyncio.wait_for(heard.wait(), 0.2)
                 break
         assert heard.is_set()
+
+
+async def test_what_a_process_notifies_all_hear_while_somebody_else_writes(store, place, tmp_path):
+    async with opened(beside(place, tmp_path / "other")) as other:
+        heard = [hears(one) for one in (store, other)]
+        await until(lambda: listen(place, 2))
+        with psycopg.connect(place.address) as session, sessions.turn(session):
+            other.ledger.warn("q", 5.0)
+            for texts in heard:
+                async with asyncio.timeout(10):
+                    while not (text := await texts.get()):
+                        pass
+                quota, ends = pause_of(text) or ("", 0.0)
+                assert (quota, ends) == ("q", pytest.approx(time.time() + 5, abs=3))
+    assert pause_of("something else") is None
+
+
+async def test_what_is_notified_while_the_session_is_lost_is_said_later_and_all_know_that_they_missed_some(place):
+    async with opened(place) as store:
+        await until(lambda: listen(place, 1))
+        texts = hears(store)
+        heartbeat = store.database._heartbeat
+        beat, heartbeat._say = heartbeat._say, lambda _session: None
+        ask(place, f"SELECT pg_terminate_backend(pid, 5000) {LISTENING}")
+        store.database.notify("a text")
+        async with asyncio.timeout(20):
+            assert await texts.get() == "", "some may have been missed"
+            heartbeat._say = beat
+            assert await texts.get() == "a text"
 
 
 async def test_nothing_that_was_acknowledged_is_lost_when_the_process_is_killed(place):
@@ -330,12 +374,11 @@ async def test_while_a_server_is_away_everything_is_refused_and_goes_on_afterwar
 
 
 async def test_a_process_looks_for_what_became_due_while_it_did_not_listen(place):
-    renewing = "FROM pg_stat_activity WHERE application_name = 'connector heartbeat' AND query LIKE '%renewed%'"
     async with opened(place) as store:
         heard, loop = asyncio.Event(), asyncio.get_running_loop()
-        await until(lambda: seen(lambda: bool(ask(place, f"SELECT pid {renewing}"))))
+        await until(lambda: listen(place, 1))
         store.database.on_due = lambda: loop.call_soon_threadsafe(heard.set)
-        ask(place, f"SELECT pg_terminate_backend(pid, 5000) {renewing}")
+        ask(place, f"SELECT pg_terminate_backend(pid, 5000) {LISTENING}")
         async with asyncio.timeout(20):
             await heard.wait()
 

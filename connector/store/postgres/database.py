@@ -63,7 +63,7 @@ class PostgresDatabase(Database):
         self._next_attempt = 0.0
         self._size, self._size_looked = 0, 0.0
         self._read_sessions: list[psycopg.Connection[Row]] = []
-        self._heartbeat = Heartbeat(url, process.boot, process.lease, self._due)
+        self._heartbeat = Heartbeat(url, process.boot, process.lease, self._heard)
         self._thread.start()
 
     @classmethod
@@ -80,7 +80,7 @@ class PostgresDatabase(Database):
             lock_file = _lock(beside)
             if lock_file is not None:
                 undo.callback(os.close, lock_file)
-            session = sessions.writing(url)
+            session = sessions.first(url)
             undo.callback(session.close)
             place = "" if lock_file is None else place_of(lock_file)
             process = Process(uuid4().hex, role, place, lease)
@@ -105,6 +105,10 @@ class PostgresDatabase(Database):
         if not self._heartbeat.holds():
             hint = "It continues by itself. Look at the connection to the database if this happens often."
             raise StoreError("This process was cut off from the database for longer than its lease.", hint=hint)
+
+    def notify(self, text: str) -> None:
+        """See `Database.notify`; one heartbeat says it and all hear it."""
+        self._heartbeat.notify(text)
 
     def takes_part(self, connection: store.Connection) -> bool:
         """Whether the row of this process is there."""
@@ -159,9 +163,12 @@ class PostgresDatabase(Database):
         for session in (*self._read_sessions, *([self._session] if self._session else [])):
             session.close()
 
-    def _due(self) -> None:
-        # Looked up at each call: it is set after the heartbeat has begun.
-        self.on_due()
+    def _heard(self, text: str | None) -> None:
+        # Looked up at each call: they are set after the heartbeat has begun.
+        if not text:
+            self.on_due()
+        if text != "":
+            self.on_notice(text or "")
 
     # The writer thread.
 

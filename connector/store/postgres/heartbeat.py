@@ -1,4 +1,4 @@
-"""The heartbeat of a process: renews its lease, keeps the server's time, and hears when somebody made a lane due.
+"""The heartbeat of a process: renews its lease, keeps the server's time, and hears and says what is notified.
 
 A thread with a session of its own, so that neither a busy event loop nor a writer that waits for its turn costs the lease.
 What the lease says is judged by a clock that goes on while the process, or the machine, stands still.
@@ -10,8 +10,9 @@ import os
 import selectors
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 import psycopg
 from psycopg import sql
@@ -25,6 +26,7 @@ from connector.store.postgres.processes import renew
 _RENEWALS = 5
 #: Seconds between two attempts to reach a server that is away.
 _PAUSE = 0.5
+_NOTIFY = f"SELECT pg_notify({sessions.CHANNEL}, %s)"
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -34,17 +36,24 @@ def standing_clock() -> float:
 
 
 class Heartbeat:
-    """Renews the lease of `boot`. `woken` is called, in this thread, when a lane may be due."""
+    """Renews the lease of `boot`.
 
-    def __init__(self, url: str, boot: str, lease: float, woken: Callable[[], None]) -> None:
+    `heard` is called, in this thread, with the text of each notification, empty where a lane is due; and with None where
+    some may have been missed, or others have taken over.
+    """
+
+    def __init__(self, url: str, boot: str, lease: float, heard: Callable[[str | None], None]) -> None:
         self.lease = lease
         #: Set when the row is gone: others have taken over what this process was doing.
         self.replaced = threading.Event()
-        self._url, self._boot, self._woken = url, boot, woken
+        self._url, self._boot, self._heard = url, boot, heard
         # Others cannot have seen the row before it was written, which is about now.
         self._renewed = self._connected = standing_clock()
         self._ahead = time.time() - self._renewed
         self._bell, self._ring = os.pipe()
+        # Whoever rings must not wait where nobody has listened for long.
+        os.set_blocking(self._ring, False)
+        self._to_say: deque[str] = deque()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="connector-heartbeat", daemon=True)
         self._thread.start()
@@ -67,13 +76,23 @@ class Heartbeat:
         self._renewed = self._connected = standing_clock()
         self.replaced.clear()
 
+    def notify(self, text: str) -> None:
+        """Let all who listen know it, beside whatever is written; as soon as there is a session. Never waits."""
+        self._to_say.append(text)
+        self._wake()
+
     def stop(self) -> None:
         """End the thread and its session; the row is left to the caller."""
         self._stopping = True
-        os.write(self._ring, b"\0")
+        self._wake()
         self._thread.join()
         os.close(self._bell)
         os.close(self._ring)
+
+    def _wake(self) -> None:
+        # Nobody waits for the bell any more, or it was rung often enough.
+        with suppress(OSError):
+            os.write(self._ring, b"\0")
 
     def _run(self) -> None:
         while not self._stopping:
@@ -87,26 +106,35 @@ class Heartbeat:
 
     def _beat(self, session: psycopg.Connection[Row]) -> None:
         # What arrives while a statement runs comes to the handler, everything else is read below.
-        session.add_notify_handler(lambda _notify: self._woken())
+        session.add_notify_handler(lambda notify: self._heard(notify.payload))
         session.execute(sql.SQL("LISTEN {}").format(sql.Identifier(sessions.channel(session))))
-        # Nobody heard what became due before, at the start or while the session was lost.
-        self._woken()
+        # Nobody heard what was notified before, at the start or while the session was lost.
+        self._heard(None)
         due = 0.0
         while not self._stopping:
+            self._say(session)
             if (left := due - standing_clock()) <= 0:
                 due = standing_clock() + self.lease / _RENEWALS
                 self._renew(session)
             elif self._wait(left, session.fileno()):
                 session.pgconn.consume_input()
-                while session.pgconn.notifies() is not None:
-                    self._woken()
+                while (notify := session.pgconn.notifies()) is not None:
+                    self._heard(notify.extra.decode())
 
     def _wait(self, seconds: float, *others: int) -> bool:
-        """Wait until `stop` is called or one of the others can be read; whether the latter."""
+        """Wait until somebody rings or one of the others can be read; whether the latter."""
         with selectors.DefaultSelector() as waiting:
             for one in (self._bell, *others):
                 waiting.register(one, selectors.EVENT_READ)
-            return any(key.fileobj != self._bell for key, _ in waiting.select(seconds))
+            found = [key.fd for key, _ in waiting.select(seconds)]
+        if self._bell in found:
+            os.read(self._bell, 4096)
+        return any(fd != self._bell for fd in found)
+
+    def _say(self, session: psycopg.Connection[Row]) -> None:
+        while self._to_say:
+            session.execute(_NOTIFY.encode(), (self._to_say[0],))
+            self._to_say.popleft()
 
     def _renew(self, session: psycopg.Connection[Row]) -> None:
         boot, before = self._boot, standing_clock()
@@ -120,4 +148,4 @@ class Heartbeat:
             self._renewed = before
         elif not self.replaced.is_set():
             self.replaced.set()
-            self._woken()
+            self._heard(None)

@@ -16,7 +16,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from connector.model.errors import StoreError
 from connector.store.postgres.dialect import Connection, Row, rows
-from connector.store.postgres.explained import explained, unreachable
+from connector.store.postgres.explained import explained, full, unreachable
+from connector.store.postgres.pooling import forget, pooled, refuse_shared_sessions
 
 #: Seconds until a server that does not answer counts as away.
 _PATIENCE = 5
@@ -28,13 +29,19 @@ _SETTINGS = (
     " set_config('tcp_keepalives_count', '3', false)"
 )
 #: What the server says of a connection that it will take later.
-_PASSING = ("the database system is", "too many", "terminating connection", "remaining connection slots")
+_PASSING = ("the database system is", "terminating connection", "server login has been failing", "pgbouncer cannot connect")
+#: What the server, or a pooler before it, says when all its connections are in use.
+_FULL = ("too many", "remaining connection slots", "no more connections allowed", "query_wait_timeout")
+#: A pooler refuses `options` in the address.
+_OPTIONS = "unsupported startup parameter: options"
 #: Seconds which a session may keep the lock without saying anything: its process stands still, and all others wait for it.
 _IDLE = 3
 #: Seconds to wait for the lock; who keeps it is looked at once in so many.
 _TURN, _LOOK = 15, _IDLE + 1
 # The number only has to differ from those of other programs that lock in the same database.
 LOCK = "SELECT pg_advisory_xact_lock(hashtext('connector'), hashtext(current_schema()))"
+#: The name of the channel on which all processes listen, as SQL.
+CHANNEL = "left('connector ' || current_schema(), 63)"
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 _WRITING = f"SET idle_in_transaction_session_timeout = '{_IDLE}s'; SET lock_timeout = '{_LOOK}s'"
 #: Ends the session that keeps the lock and has said nothing for `_IDLE` seconds. The server itself does so only between two
@@ -65,13 +72,27 @@ def name_of(url: str) -> str:
 
 def connect(url: str, what: str) -> psycopg.Connection[Row]:
     """A session for a `what`, each statement by itself. Raises StoreError."""
+    name = f"connector {what}"
     try:
-        connection = psycopg.connect(
-            url, autocommit=True, row_factory=rows, connect_timeout=_PATIENCE, application_name=f"connector {what}"
-        )
+        connection = psycopg.connect(url, autocommit=True, row_factory=rows, connect_timeout=_PATIENCE, application_name=name)
+        if pooled(connection):
+            forget(connection, name)
         connection.execute(_SETTINGS)
     except psycopg.Error as error:
         raise _failed(error, name_of(url)) from error
+    return connection
+
+
+def first(url: str) -> psycopg.Connection[Row]:
+    """A session that writes, the first one of this process. Raises StoreError as `writing`, and where none would last."""
+    connection = writing(url)
+    try:
+        refuse_shared_sessions(connection, url)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, psycopg.Error):
+            raise _failed(error, name_of(url)) from error
+        raise
     return connection
 
 
@@ -160,8 +181,8 @@ def was_committed(connection: psycopg.Connection[Row], transaction: int) -> bool
 
 
 def channel(connection: psycopg.Connection[Row]) -> str:
-    """Where those who work on this schema hear that a lane is due; the trigger of the lanes says the same."""
-    return f"connector {_first(connection, 'SELECT current_schema()')}"[:63]
+    """Where those who work on this schema hear what others notify; the trigger of the lanes says the same."""
+    return str(_first(connection, f"SELECT {CHANNEL}"))
 
 
 def _check_server(connection: psycopg.Connection[Row]) -> None:
@@ -184,7 +205,12 @@ def _first(connection: psycopg.Connection[Row], query: str) -> Any:
 def _failed(error: psycopg.Error, name: str) -> StoreError:
     """Why there is no session. What the server says then names the user and the host, but no password."""
     _, fatal, said = str(error).rpartition("FATAL:")
+    if any(sign in str(error) for sign in _FULL):
+        return full(name)
     if not fatal or any(sign in said for sign in _PASSING):
         return unreachable(name)
+    if _OPTIONS in said:
+        text = "The connection pooler in database.url refuses `options`, in which the address names the schema."
+        return StoreError(text, hint="Leave it out, and set it on the server: ALTER ROLE … SET search_path = …;")
     text = f"PostgreSQL refuses the connection: {said.strip().splitlines()[0]}."
     return StoreError(text, hint="Check user, password and database in database.url, and the server's pg_hba.conf.")

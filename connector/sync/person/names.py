@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from connector.sync.person.beside import are_both_addressed, is_couple, lists_another, names_another
 from connector.sync.person.generations import is_written_as_generation, read_generation
+from connector.sync.person.repair import unescaped
 from connector.sync.person.spelling import joined_servant, same_given
 from connector.sync.person.tables import (
     ADDRESS_WITH_DOT,
@@ -45,6 +46,8 @@ _QUOTED = re.compile('(?<=\\s)["\u201c\u201e\u201f\u00ab]([^"\u201c\u201d\u00ab\
 _BRACKETS = re.compile(r"[(\[{（]([^)\]}）]*)[)\]}）]?")
 #: "Mr.Paul"; not "Dott.ssa".
 _STUCK = re.compile(r"\.(?=[A-Z][a-z])")
+#: What programs write where there is nothing. Not "Null", which is a surname.
+_NOTHING = frozenset({"null", "NULL", "(null)", "undefined", "Undefined", "UNDEFINED", "NaN", "nil", "[object Object]"})
 _NOT_APPLICABLE = re.compile(r"^\W*n\s?/\s?a\W*$", re.IGNORECASE)
 
 
@@ -92,6 +95,9 @@ def read_name(first: str, last: str) -> PersonName:
     where a given name and a family name remain; nothing else is.
     """
     one, two = _tidy(first), _tidy(last)
+    if one == two == "None":
+        # Python's word for nothing, which is also a surname.
+        return NAMELESS
     if bool(one) == bool(two):
         return PersonName(one, two)
     whole = one or two
@@ -101,6 +107,9 @@ def read_name(first: str, last: str) -> PersonName:
 
 def _tidy(raw: str) -> str:
     """Return what can be shown of a name; "" when there is no letter or digit in it."""
+    if raw.strip() in _NOTHING:
+        return ""
+    raw = unescaped(raw) if "&" in raw or "\\" in raw else raw
     if raw.isascii() and raw.isprintable() and "@" not in raw:
         # Most names, and nothing of what follows would change them.
         text = " ".join(raw[: 4 * MAX_NAME].split())[:MAX_NAME].rstrip()
