@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -132,9 +133,14 @@ class Conforming(httpx.AsyncBaseTransport):
         fits(shape, content.decode(), what)
 
 
+@cache
+def _adapter(shape: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(shape)
+
+
 def fits(shape: Any, content: str, what: str) -> None:
     """Raise `Nonconforming` unless the JSON text is of this shape."""
     try:
-        TypeAdapter(shape).validate_json(content)
+        _adapter(shape).validate_json(content)
     except ValidationError as error:
         raise Nonconforming(f"{what}: {error}") from None

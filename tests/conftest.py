@@ -3,8 +3,10 @@
 import gc
 import itertools
 import sqlite3
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,16 @@ settings.load_profile("connector")
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_search_for_trio() -> Iterator[None]:
+    """Where sniffio is not installed, httpx looks through all folders for it with every request that a sandbox answers."""
+    with pytest.MonkeyPatch.context() as patch:
+        if find_spec("sniffio") is None:
+            # What Python documents for a module that is not to be found.
+            patch.setitem(sys.modules, "sniffio", None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -84,5 +96,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _takes_long(item: pytest.Item) -> bool:
-    # Who needs another limit than the usual one takes long too.
-    return any(item.get_closest_marker(name) for name in ("slow", "browser", "timeout"))
+    # Who needs another limit than the usual one takes long too, and who starts processes or installs what it tests.
+    if item.path.parent.name in ("acceptance", "benchmarks"):
+        return True
+    fixtures = item.fixturenames if isinstance(item, pytest.Function) else ()
+    marked = any(item.get_closest_marker(name) for name in ("slow", "browser", "timeout"))
+    return marked or not {"wheel", "tryton"}.isdisjoint(fixtures)
