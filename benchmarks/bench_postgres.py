@@ -24,6 +24,7 @@ from measuring import machine, spread, table
 from pausing import limited
 from several import Place, copy_key, load, postgres, service
 from takeover import killed, paused
+from writing import writing
 
 from connector.model.jobs import Verdict
 from connector.store import Store
@@ -131,6 +132,7 @@ TABLES: dict[str, Callable[[postgres.Server, Path, argparse.Namespace], Awaitabl
     "kills": killed,
     "pauses": paused,
     "limited": limited,
+    "writing": writing,
     "drain": drained,
     "idle": idle,
 }
@@ -146,8 +148,8 @@ def main() -> None:
     """Start a server and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=TABLES, metavar="TABLE", help=f"of {', '.join(TABLES)}; default: all")
-    parser.add_argument("--rounds", type=int, default=3, help="of receiving")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of receiving in each round")
+    parser.add_argument("--rounds", type=int, default=3, help="of receiving, and writing")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of receiving, and writing, in each round")
     peer = f"also procrastinate's defer, installed for the run; default version: {PROCRASTINATE}"
     parser.add_argument("--procrastinate", nargs="?", const=PROCRASTINATE, metavar="REQUIREMENT", help=peer)
     parser.add_argument("--backlog", type=int, default=50_000, help="events behind one client")
@@ -155,7 +157,9 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=2, help="kills, pauses of each kind, and answers 429; 20 take minutes")
     parser.add_argument("--lease", type=float, default=10.0, help="seconds, where processes are killed or stand still")
     parser.add_argument("--events", type=int, default=1_000, help="to drain")
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 3], help="to drain with, one row each")
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[1, 2, 3], help="to drain with, and to write with; one row each"
+    )
     parser.add_argument("--idle", type=float, default=20.0, help="seconds without work")
     parser.add_argument("--folder", default=".", help="where the SQLite databases are made: a disk, not a tmpfs")
     args = parser.parse_args()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from web.fakes import quiet_page
 
@@ -19,7 +20,7 @@ from connector import registry
 from connector.config import settings
 from connector.store.key import load_key
 from connector.web.receiver.stats import ReceiverStats
-from connector.web.status.metrics import render
+from connector.web.status.metrics import SHARED, render
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -333,15 +334,20 @@ def test_kubectl_reads_the_manifest(manifest, objects):
 # ---- Prometheus and Grafana ----
 
 
-def metric_names() -> set[str]:
-    """Every series that a service can show."""
+def metric_families() -> list[Metric]:
+    """Everything that a service can show."""
     stats = ReceiverStats()
     stats.accept("stores", "queued", 1.0)
     stats.refuse("stores", "store")
     page = quiet_page()
     page["crms"]["main"] |= {"refused_actions": {"record the appointment": {}}, "limited_until": "2026-03-01T12:00:00.000Z"}
     page["checks"] = [check.as_dict() for check in page["checks"]]
-    families = list(text_string_to_metric_families(render(page, stats).decode()))
+    return list(text_string_to_metric_families(render(page, stats).decode()))
+
+
+def metric_names() -> set[str]:
+    """Every series that a service can show."""
+    families = metric_families()
     names = {sample.name for family in families for sample in family.samples}
     histograms = {family.name for family in families if family.type == "histogram"}
     totals = {f"{family.name}_total" for family in families if family.type == "counter"}
@@ -378,6 +384,37 @@ def test_the_dashboard_speaks_of_series_that_there_are_and_its_panels_do_not_ove
         assert not cells & taken, panel["title"]
         assert at["x"] + at["w"] <= 24
         taken |= cells
+
+
+def around(expression: str, name: str) -> list[list[str]]:
+    """The functions around each place of a series in an expression, the outermost first."""
+    bare = re.sub(r"\bby \([^)]*\)", "", expression)
+    found: list[list[str]] = []
+    inside: list[str] = []
+    for part in re.finditer(r"(\w*)\s*\(|\)|\w+", bare):
+        if part[0] == ")":
+            inside.pop()
+        elif part[0].endswith("("):
+            inside.append(part[1])
+        elif part[0] == name:
+            found.append(list(inside))
+    return found
+
+
+def test_the_functions_around_a_series_are_found():
+    assert around("time() - max by (source) (a_b) + sum(rate(a_b[5m]))", "a_b") == [["max"], ["sum", "rate"]]
+    assert around("a_b > 0", "a_b") == [[]]
+
+
+def test_what_every_process_says_alike_is_not_summed_nor_shown_once_for_each():
+    """Only what a process has for itself is."""
+    shared = {family.name for family in metric_families() if SHARED in family.documentation}
+    assert {"connector_events", "connector_account_up", "connector_quota_used", "connector_links"} <= shared
+    expressions = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    expressions += [rule["expr"] for rule in parsed("prometheus/rules.yaml")[0]["groups"][0]["rules"]]
+    places = [(expression, inside) for expression in expressions for name in shared for inside in around(expression, name)]
+    assert len(places) >= 9
+    assert [expression for expression, inside in places if not inside or inside[0] not in ("max", "min")] == []
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")

@@ -15,6 +15,9 @@ from connector.model.measures import REGISTRY
 from connector.web.receiver.stats import ReceiverStats
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+#: Behind what every process on one database says alike, and behind what each has counted for itself.
+SHARED = "The same from every process on one database: take the maximum (or the minimum), not the sum."
+OWN = "Of this process: the sum over all is that of the service."
 
 
 def render(status: Mapping[str, Any], stats: ReceiverStats) -> bytes:
@@ -39,15 +42,15 @@ def _queue(status: Mapping[str, Any]) -> Iterable[Metric]:
     info = GaugeMetricFamily("connector_build_info", "Always 1; the version is a label.", labels=["version"])
     info.add_metric([str(status["version"])], 1)
     yield info
-    events = GaugeMetricFamily("connector_events", "Events by state.", labels=["state"])
+    events = GaugeMetricFamily("connector_events", f"Events by state. {SHARED}", labels=["state"])
     for state, number in status["queue"].items():
         events.add_metric([state], number)
     yield events
-    oldest = "Age of the oldest event that waits for its turn; 0 when none waits."
+    oldest = f"Age of the oldest event that waits for its turn; 0 when none waits. {SHARED}"
     yield GaugeMetricFamily("connector_oldest_waiting_seconds", oldest, value=status["oldest_waiting_seconds"] or 0)
-    yield GaugeMetricFamily("connector_links", "Clients linked to a customer.", value=status["links"])
+    yield GaugeMetricFamily("connector_links", f"Clients linked to a customer. {SHARED}", value=status["links"])
     sizes = status["database"]
-    yield GaugeMetricFamily("connector_database_bytes", "Size of the database.", value=sizes["bytes"])
+    yield GaugeMetricFamily("connector_database_bytes", f"Size of the database. {SHARED}", value=sizes["bytes"])
     # What a file has and a database on a server has not.
     if "wal_bytes" in sizes:
         wal = "Size of the -wal beside it; it grows while a program reads the database for long."
@@ -58,7 +61,7 @@ def _queue(status: Mapping[str, Any]) -> Iterable[Metric]:
     if "free_bytes" in sizes:
         free = "Space left on the database's disk."
         yield GaugeMetricFamily("connector_disk_free_bytes", free, value=sizes["free_bytes"])
-    lost = "Log lines dropped since the start because nobody read them."
+    lost = f"Log lines dropped since the start because nobody read them. {OWN}"
     yield CounterMetricFamily("connector_log_lines_dropped", lost, value=logs.dropped())
     checks = GaugeMetricFamily("connector_check_ok", "1 when the check is well, 0 otherwise.", labels=["check"])
     bad = {check["id"] for check in status["checks"] if check["level"] != "ok"}
@@ -69,14 +72,16 @@ def _queue(status: Mapping[str, Any]) -> Iterable[Metric]:
 
 def _accounts(status: Mapping[str, Any]) -> Iterable[Metric]:
     labels = ["account", "system"]
-    up = GaugeMetricFamily("connector_account_up", "1 when the account can be used, else 0.", labels=labels)
-    used = GaugeMetricFamily("connector_quota_used", "Calls counted in the current quota window.", labels=labels)
-    limit = GaugeMetricFamily("connector_quota_limit", "Calls allowed in the quota window.", labels=labels)
+    up = GaugeMetricFamily("connector_account_up", f"1 when the account can be used, else 0. {SHARED}", labels=labels)
+    used = GaugeMetricFamily("connector_quota_used", f"Calls counted in the current quota window. {SHARED}", labels=labels)
+    limit = GaugeMetricFamily("connector_quota_limit", f"Calls allowed in the quota window. {SHARED}", labels=labels)
     until = GaugeMetricFamily(
-        "connector_account_limited_until_timestamp_seconds", "When the account's limit of calls ends.", labels=labels
+        "connector_account_limited_until_timestamp_seconds", f"When the account's limit of calls ends. {SHARED}", labels=labels
     )
     refused = GaugeMetricFamily(
-        "connector_action_refused", "1 while one kind of action is refused and its events wait.", labels=[*labels, "action"]
+        "connector_action_refused",
+        f"1 while one kind of action is refused and its events wait. {SHARED}",
+        labels=[*labels, "action"],
     )
     for kind, accounts in (("booking", status["sources"]), ("crm", status["crms"])):
         for name, account in accounts.items():
@@ -94,16 +99,20 @@ def _accounts(status: Mapping[str, Any]) -> Iterable[Metric]:
 
 def _receiver(stats: ReceiverStats) -> Iterable[Metric]:
     deliveries = CounterMetricFamily(
-        "connector_deliveries", "Deliveries answered 202 since the start.", labels=["source", "status"]
+        "connector_deliveries", f"Deliveries answered 202 since the start. {OWN}", labels=["source", "status"]
     )
     for (source, status), number in sorted(stats.accepted.items()):
         deliveries.add_metric([source, status], number)
-    refusals = CounterMetricFamily("connector_refusals", "Requests refused since the start.", labels=["source", "reason"])
+    refusals = CounterMetricFamily(
+        "connector_refusals", f"Requests refused since the start. {OWN}", labels=["source", "reason"]
+    )
     for (source, reason), number in sorted(stats.refusals.items()):
         refusals.add_metric([source, reason], number)
-    last = GaugeMetricFamily("connector_last_delivery_timestamp_seconds", "Unix time of the last delivery.", labels=["source"])
+    last = GaugeMetricFamily(
+        "connector_last_delivery_timestamp_seconds", "Unix time of the last delivery to this process.", labels=["source"]
+    )
     for source, at in sorted(stats.last_delivery_at.items()):
         last.add_metric([source], at)
-    missed = "POST and PUT requests since the start that match no webhook address."
+    missed = f"POST and PUT requests since the start that match no webhook address. {OWN}"
     unmatched = CounterMetricFamily("connector_unmatched_requests", missed, value=stats.unmatched.count)
     return deliveries, refusals, last, unmatched
