@@ -25,6 +25,8 @@ class Around:
 
     #: Those of the client's identity keys that belong to several people.
     shared: frozenset[str]
+    #: Those of them that are tied to a customer.
+    tied: frozenset[str]
     #: The customers that the client, or another client of the same person, is not.
     different: tuple[str, ...]
     #: The customers of the other clients of the booking that the event speaks of.

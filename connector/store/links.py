@@ -66,17 +66,21 @@ class Links:
         return await self._database.read(lambda connection: _different(connection, crm, source, client_id, who))
 
     async def around(self, crm: str, work: Work, keys: Iterable[str], person: str | None) -> Around:
-        """In one look: `shared`, `different`, and the customers of the other clients whose events came by the same delivery."""
+        """In one look: `shared`, `different`, which keys are tied, and the customers of those who came by the same delivery."""
         wanted, who = {self._database.keyed(key): key for key in keys}, self._keyed(person)
         appointment = work.event.appointment
 
-        def look(connection: Connection) -> tuple[set[str], list[str], list[str]]:
+        def look(connection: Connection) -> Around:
             shared = _shared(connection, crm, list(wanted), who) if wanted else set()
-            different = _different(connection, crm, work.source, work.client_id, who)
-            return shared, different, _beside(connection, crm, work, appointment.id) if appointment else []
+            beside = _beside(connection, crm, work, appointment.id) if appointment else []
+            return Around(
+                shared=frozenset(wanted[key] for key in shared),
+                tied=frozenset(wanted[key] for key in _tied(connection, crm, list(wanted))),
+                different=tuple(_different(connection, crm, work.source, work.client_id, who)),
+                beside=tuple(beside),
+            )
 
-        shared, different, beside = await self._database.read(look)
-        return Around(frozenset(wanted[key] for key in shared), tuple(different), tuple(beside))
+        return await self._database.read(look)
 
     async def remove(self, source: str, client_id: str, by: str, now: float) -> tuple[str | None, Link | None]:
         """Remove a client's link and what is remembered with it; returns a sentence why not, or the link that was removed.
@@ -193,6 +197,11 @@ def _remembered(connection: Connection, crm: str, keys: list[str]) -> list[str]:
         for row in connection.execute(query, (crm, key)):
             found[survivor_of(connection, crm, row[0])] = None
     return list(found)
+
+
+def _tied(connection: Connection, crm: str, keys: list[str]) -> set[str]:
+    query = "SELECT 1 FROM identities WHERE crm = ? AND key = ? LIMIT 1"
+    return {key for key in keys if connection.execute(query, (crm, key)).fetchone() is not None}
 
 
 def _missing(connection: Connection, link: Link, keys: list[str]) -> list[str]:

@@ -38,7 +38,7 @@ class LinksMemory(Protocol):
         """Answer the customers that the client, or another client of this person, is not, as somebody decided."""
 
     async def around(self, crm: str, work: Work, keys: Sequence[str], person: str | None) -> Around:
-        """Answer in one look what `shared` and `different` say, and who the other clients of the event's booking are."""
+        """Answer in one look `shared`, `different`, which keys are tied, and who the other clients of the booking are."""
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Answer whether a merge made `survivor_id` of `customer_id`."""

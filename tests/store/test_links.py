@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.model.links import Around
 from connector.store import views
 
 from .samples import NOW, accept, claim_one, link
@@ -39,6 +40,17 @@ async def test_a_client_has_one_link_and_its_date_stays_while_the_customer_does(
     await commit(link("c-1", "777"), at=NOW + 20)
     (found,) = await store.read(views.links)
     assert (found["customer_id"], found["linked_at"]) == ("777", "2026-11-21T12:00:20.000Z")
+
+
+async def test_one_look_around_a_client_says_which_of_its_keys_are_tied_and_shared(store, commit):
+    await commit(link("c-1", "501"), keys=["email:1", "phone:2"])
+    await store.links.notice("main", "phone:2", 2)
+    await accept(store, "e-2", client="c-2")
+    work, keys = await claim_one(store), ["email:9", "phone:2"]
+    tied = Around(frozenset(["phone:2"]), frozenset(["phone:2"]), (), ())
+    assert await store.links.around("main", work, keys, None) == tied
+    assert await store.links.around("second", work, keys, None) == Around(frozenset(), frozenset(), (), ())
+    assert await store.links.around("main", work, [], None) == Around(frozenset(), frozenset(), (), ())
 
 
 async def test_an_identity_is_remembered_per_crm_and_each_customer_once(store, commit):

@@ -228,7 +228,8 @@ class DryMemory:
         links = [self._links.get((work.source, other)) for other in booked - {work.client_id}]
         beside = (link.customer_id for link in links if link is not None and link.crm == crm)
         shared = stored.shared | self._noticed_of(crm, keys, person)
-        return replace(stored, shared=shared, beside=(*stored.beside, *beside))
+        tied = stored.tied | {key for key in keys if (crm, key) in self._remembered}
+        return replace(stored, shared=shared, tied=tied, beside=(*stored.beside, *beside))
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Whether a merge is known."""

@@ -81,6 +81,8 @@ class Case:
     apart: frozenset[str] = frozenset()
     #: Customers of the other clients of the same booking.
     beside: frozenset[str] = frozenset()
+    #: Those of the person's keys that we tied to a customer; None: not known.
+    tied: frozenset[str] | None = None
     #: Which of our keys for this client is free: those before are on customers that the client is not.
     key_number: int = 0
     #: Those who have the person's address, those whom we tied to it, and those with a number; None: not looked up yet.
@@ -121,14 +123,14 @@ class Case:
     async def by_email(self) -> tuple[list[Customer], list[Customer]]:
         """Those who have the person's address, and those whom we tied to it, if the client can be them; looked up once."""
         if self._by_email is None:
-            self._by_email = await self.parts.customers.by_email(self.person)
+            self._by_email = await self.parts.customers.by_email(self.person, self.tied)
         found, known = self._by_email
         return self.possible(found), self.possible(known)
 
     async def by_phone(self) -> list[Customer]:
         """Those who have one of the person's numbers, if the client can be them; looked up once."""
         if self._by_phone is None:
-            self._by_phone = await self.parts.customers.by_phone(self.person)
+            self._by_phone = await self.parts.customers.by_phone(self.person, self.tied)
         return self.possible(self._by_phone)
 
     async def person_read(self) -> Identity:
@@ -151,12 +153,12 @@ class Case:
         return customer_id in self.apart
 
     async def look_around(self) -> None:
-        """Learn in one look who the client is not, who the other clients of the booking are, and which keys several share."""
+        """Learn in one look who the client is not, who the booking's other clients are, and what its keys are known for."""
         parts, person = self.parts, self.person
         around = await parts.links.around(parts.crm.name, self.work, person.keys(), one_person(person))
         self.person = person.sharing(around.shared)
         self.apart = frozenset({*around.different, *self._shown})
-        self.beside = frozenset(around.beside)
+        self.beside, self.tied = frozenset(around.beside), around.tied
 
     def possible(self, found: list[Customer]) -> list[Customer]:
         """Those whom the client can be. Several clients of one booking are different people, whatever keys they share."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from connector.config.settings import SyncSettings
 from connector.crms.base import CRM
@@ -15,7 +15,10 @@ from connector.sync.repositories import LinksMemory
 
 
 class Customers:
-    """Look-ups in one CRM for one sync. What fails to be answered is raised; nothing is decided here."""
+    """Look-ups in one CRM for one sync. What fails to be answered is raised; nothing is decided here.
+
+    `tied` are the keys of the person that are tied to some customer, where that is known: only those are asked for.
+    """
 
     def __init__(self, settings: SyncSettings, crm: CRM, links: LinksMemory, country: str | None) -> None:
         self._plain_domains = settings.ignore_dots_and_tags
@@ -32,9 +35,9 @@ class Customers:
                 found[customer.id] = customer
         return list(found.values())
 
-    async def by_email(self, person: Identity) -> tuple[list[Customer], list[Customer]]:
+    async def by_email(self, person: Identity, tied: Collection[str] | None) -> tuple[list[Customer], list[Customer]]:
         """Those who have the person's address, by a fresh read; and those whom we tied to it, whether they have it or not."""
-        remembered = await self._remembered(person.email_keys)
+        remembered = await self._remembered(person.email_keys, tied)
         with_it = [customer for customer in remembered if has_email(customer, person, self._plain_domains)]
         if with_it:
             return with_it, remembered
@@ -43,10 +46,10 @@ class Customers:
             found = list(await self._crm.by_email(person.other_email))
         return list({customer.id: customer for customer in found}.values()), remembered
 
-    async def by_phone(self, person: Identity) -> list[Customer]:
+    async def by_phone(self, person: Identity, tied: Collection[str] | None) -> list[Customer]:
         """Those who have one of the person's numbers; behind a switchboard, only those whose name agrees."""
         found: dict[str, Customer] = {}
-        for customer in await self._remembered(person.phone_keys):
+        for customer in await self._remembered(person.phone_keys, tied):
             # We tied this person's phone to them; a search may not show for a minute what we wrote a moment ago.
             if same_name(person, customer) or has_phone(customer, person, self._country):
                 found[customer.id] = customer
@@ -68,5 +71,6 @@ class Customers:
             return found[0] if len(found) == 1 else None
         return await self._crm.by_key(person_key)
 
-    async def _remembered(self, keys: Sequence[str]) -> list[Customer]:
-        return await self.alive(await self._links.remembered(self._crm.name, keys)) if keys else []
+    async def _remembered(self, keys: Sequence[str], tied: Collection[str] | None) -> list[Customer]:
+        known = [key for key in keys if tied is None or key in tied]
+        return await self.alive(await self._links.remembered(self._crm.name, known)) if known else []
