@@ -6,10 +6,12 @@ import sqlite3
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from httpx._transports import default
 from hypothesis import settings
 
 from connector.store.sqlite import database
@@ -32,6 +34,14 @@ def _no_search_for_trio() -> Iterator[None]:
         if find_spec("sniffio") is None:
             # What Python documents for a module that is not to be found.
             patch.setitem(sys.modules, "sniffio", None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_read_once() -> Iterator[None]:
+    """Let the tests' own HTTP clients share what they believe: to read all authorities takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(default, "create_ssl_context", cache(default.create_ssl_context))
         yield
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +24,9 @@ _POLICY = (
 )
 
 
+@cache
 def environment() -> Environment:
-    """Build the template environment; everything is escaped, and a missing name is a defect."""
+    """The template environment, one for all pages; everything is escaped, and a missing name is a defect."""
     # 2 MB that a service needs only once somebody looks at a page.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
@@ -52,17 +53,13 @@ def _code(text: str) -> Markup:
 class Pages:
     """Renders templates under a fresh nonce each time."""
 
-    @cached_property
-    def _environment(self) -> Environment:
-        return environment()
-
     def render(self, template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any) -> HTMLResponse:
         """Answer with a page that no other site can frame, style, script or read through a cache.
 
         Its forms say where they come from, but only to our own site.
         """
         nonce = secrets.token_urlsafe(16)
-        text = self._environment.get_template(template).render(nonce=nonce, **values)
+        text = environment().get_template(template).render(nonce=nonce, **values)
         policy = {"Content-Security-Policy": _POLICY.format(nonce=nonce), "X-Frame-Options": "DENY"}
         every = {**PRIVATE, "Referrer-Policy": "same-origin", **policy, **(headers or {})}
         return HTMLResponse(text, status, every)
