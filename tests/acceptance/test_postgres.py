@@ -6,7 +6,8 @@ import asyncio
 import json
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import httpx
 import postgres
 import pytest
+
+from connector.sandbox.hubspot.account import Account
 
 from .world import CONNECTOR, RemoteSystems, Service
 
@@ -218,3 +221,67 @@ async def test_a_process_that_stood_still_drops_what_others_have_taken_over(tmp_
                 await sides.booxi.send_webhooks()
                 await until_linked(receiver, 13)
         assert not [text for text in second.text if "Traceback" in text], second.text
+
+
+async def until_true(look: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(60):
+        while not await look():
+            await asyncio.sleep(0.2)
+
+
+async def test_a_kind_of_action_that_is_refused_waits_in_all_processes_and_is_tried_by_one(tmp_path, url, monkeypatch):
+    """Customers are made and linked all the while; the appointments are recorded when HubSpot allows it again."""
+    tried: list[float] = []
+    async with RemoteSystems() as sides:
+        permit = Account.permit
+
+        def noting(account: Account, scopes: set[str] | None, path: list[str], *, writes: bool) -> None:
+            if "meetings" in path and writes:
+                tried.append(time.monotonic())
+            permit(account, scopes, path, writes=writes)
+
+        monkeypatch.setattr(Account, "permit", noting)
+        sides.hubspot.missing_scopes.add("crm.objects.meetings.write")
+        record = {"sync": "record_appointments = true"}
+        async with several(sides, tmp_path, url, "all", "worker", **record) as (first, second):
+            sides.send_to(first.url)
+            sides.faults(latency_ms=(50, 100))
+            for number in range(12):
+                client = {"firstName": f"Person{number}", "lastName": f"Of{number}", "email": f"person{number}@example.com"}
+                sides.booxi.book(sides.booxi.add_client(**client))
+            await sides.booxi.send_webhooks()
+            assert len({link["customer_id"] for link in await until_linked(second, 12)}) == 12
+
+            async def refused() -> list[dict[str, str]]:
+                pages = [await status_of(one) for one in (first, second)]
+                return [page["crms"]["main"]["refused_actions"] for page in pages]
+
+            async def same() -> bool:
+                here, there = await refused()
+                return bool(here) and {name: one["reason"] for name, one in here.items()} == {
+                    name: one["reason"] for name, one in there.items()
+                }
+
+            await until_true(same)
+            problems = []
+            for one in (first, second):
+                page = await status_of(one)
+                assert page["crms"]["main"]["state"] == "ok"
+                problems.append([check for check in page["checks"] if check["id"].startswith("crm.main.refused.")])
+            (here,), (there,) = problems
+            assert here == there
+            assert (here["id"], here["level"]) == ("crm.main.refused.record_the_appointment", "error")
+            assert "crm.objects.meetings.write" in here["hint"]
+            # By one event at a time, whichever process takes it, and ever more seldom.
+            before = len(tried)
+            await asyncio.sleep(6)
+            assert len(tried) - before <= 4
+            sides.hubspot.missing_scopes.clear()
+            await until_true(lambda: _all_done(first))
+            assert await refused() == [{}, {}]
+            assert len(sides.hubspot.records.meetings) == len(sides.hubspot.records.contacts) == 12
+
+
+async def _all_done(service: Service) -> bool:
+    queue = (await status_of(service))["queue"]
+    return queue["done"] == sum(queue.values())
