@@ -18,7 +18,7 @@ VERSIONS ?= 3.11 3.12 3.13 3.14
 SHORT ?= tests/config tests/model tests/remote tests/store tests/sync tests/web tests/worker tests/test_package.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-others check bench bench-instructions bench-compare bench-postgres peers torture hostile identity systems crms new-crm new-booking-system check-skeletons lock licences sbom image clean
+.PHONY: help demo test test-all test-others check bench bench-instructions bench-compare bench-postgres peers torture hostile identity systems crms new-crm new-booking-system check-skeletons lock licences sbom image image-check clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -72,8 +72,8 @@ bench-compare: .venv/.installed-dev ## the embedded default of two commits in tu
 bench-postgres: .venv/.installed-dev ## several processes on PostgreSQL; long: BENCH_ARGS="--only claims --backlog 1000000", see docs/benchmarks.md
 	@$(BIN)/python benchmarks/bench_postgres.py $(BENCH_ARGS)
 
-peers: .venv/.installed-dev ## the same job by a flow in Node-RED, side by side (needs Node.js; installs Node-RED from npm for the run)
-	@$(BIN)/python benchmarks/compare_node_red.py
+peers: .venv/.installed-dev ## the same job in Node-RED and n8n, side by side (needs Node.js; PEERS_CACHE=folder keeps what npm installs; PEERS_ARGS=--help)
+	@$(BIN)/python benchmarks/compare_peers.py $(PEERS_ARGS)
 
 torture: .venv/.installed-dev ## kill real processes between unreliable remote systems, and count what was lost (TORTURE_ARGS=--help)
 	@$(BIN)/python -m tests.torture $(TORTURE_ARGS)
@@ -123,6 +123,9 @@ image: ## the container image, on a base that is named by its digest; the image 
 	echo "Base image: $$base@$$digest" && \
 	docker build --build-arg "BASE=$$base@$$digest" --label "org.opencontainers.image.base.name=$$base" \
 		--label "org.opencontainers.image.base.digest=$$digest" --tag "$(IMAGE)" .
+
+image-check: .venv/.installed-dev ## build the image, run it read-only and without a network, and print one table (needs Docker or Podman; IMAGE_CHECK_ARGS=--help)
+	@$(BIN)/python -m tests.image $(IMAGE_CHECK_ARGS)
 
 clean: ## remove .venv and what the tools left
 	rm -rf .venv .venv-3.* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

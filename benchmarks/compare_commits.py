@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
-from compare_node_red import Peer
-from compare_node_red import measure as new_clients
 from measuring import cpu_seconds, machine, resident, spread, table
+from peers.service import Peer
+from peers.service import measure as new_clients
 from world import environment, serving, world
 
 HERE = Path(__file__).parent
@@ -96,7 +96,8 @@ async def service(code: Path, folder: Path, clients: int) -> tuple[float, float,
     async with world(folder, code=code) as here:
         await asyncio.sleep(2)
         memory = resident(here.process.pid)
-        return memory, *await new_clients(Peer(here.booxi, here.hubspot, here.process.pid), clients)
+        found = await new_clients(Peer(here.booxi, here.hubspot, here.process.pid), clients)
+        return memory, found.rate, found.processor
 
 
 def measure(code: Path, folder: Path, args: argparse.Namespace) -> list[float | None]:

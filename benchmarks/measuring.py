@@ -30,14 +30,24 @@ def family_cpu_seconds(pid: int) -> float:
     """As `cpu_seconds`, of a process with its children: those of now, and those that have ended."""
     own = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     ended = (int(own[13]) + int(own[14])) / os.sysconf("SC_CLK_TCK")
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-    return cpu_seconds(pid) + ended + sum(cpu_seconds(int(child)) for child in children)
+    return cpu_seconds(pid) + ended + sum(cpu_seconds(child) for child in children(pid))
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has started, whichever of its threads did, and that still run."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text(encoding="utf-8").split()]
 
 
 def resident(pid: int) -> float:
     """Resident memory of a process in MB."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+def family_resident(pid: int) -> float:
+    """As `resident`, of a process with its children; what they share counts for each."""
+    return resident(pid) + sum(resident(child) for child in children(pid))
 
 
 def machine() -> str:

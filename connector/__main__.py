@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -14,11 +15,12 @@ TERMINATED = 143
 def run() -> None:
     """Run the command line; see `connector.cli`."""
     catch_early_signals()
+    # What is imported stays: the usual looking for garbage takes a twentieth of a start. `serve` sets its own limits then.
+    gc.set_threshold(50_000)
     for stream in (sys.stdout, sys.stderr):
         # What the terminal's encoding cannot show is shown as an escape, instead of ending the command.
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
-    leave_out_terminals()
     from connector.cli import main  # noqa: PLC0415 - takes long; the handlers must be there before
 
     main()
@@ -38,23 +40,6 @@ def catch_early_signals() -> None:
         signal.signal(signal.SIGTERM, end)
     if serves:
         signal.signal(signal.SIGINT, end)
-
-
-def leave_out_terminals() -> None:
-    """Import two libraries without what they draw on terminals if they find it: 3 MB that a service would hold for nothing.
-
-    Commands that draw something import `rich` themselves.
-    """
-    unused = [name for name in ("rich", "httpx._main") if name not in sys.modules]
-    for name in unused:
-        # What Python documents for a module that is not to be found.
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        import httpx  # noqa: F401, PLC0415
-        import structlog  # noqa: F401, PLC0415
-    finally:
-        for name in unused:
-            del sys.modules[name]
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from connector.booking_systems.base import BookingSystem
-from connector.config.settings import BookingSettings, CrmSettings, WebhookSettings
-from connector.crms.base import CRM
 from connector.model.errors import ConfigError
-from connector.remote.signatures import verifier_for
+
+if TYPE_CHECKING:
+    from connector.booking_systems.base import BookingSystem
+    from connector.config.settings import BookingSettings, CrmSettings, WebhookSettings
+    from connector.crms.base import CRM
 
 BOOKING_SYSTEMS = {
     "bookablesites": "connector.booking_systems.bookablesites.adapter:Bookablesites",
@@ -46,6 +47,11 @@ def _class(dotted: str) -> Any:
     return getattr(import_module(module), name)
 
 
+def _settings(adapter: str) -> Any:
+    """The settings' class beside an adapter: `….settings:HubSpotSettings`. The adapter would bring what speaks to its API."""
+    return _class(adapter.replace(".adapter:", ".settings:") + "Settings")
+
+
 class Registry:
     """`connector.config.settings.Systems` for `load`: the built-in systems, or others given by name."""
 
@@ -64,17 +70,19 @@ class Registry:
     def booking(self, system: str) -> type[BookingSettings] | None:
         """Return the settings of a booking system; None: no such system."""
         dotted = self._booking_systems.get(system)
-        model: type[BookingSettings] | None = _class(dotted).settings_model if dotted else None
+        model: type[BookingSettings] | None = _settings(dotted) if dotted else None
         return model
 
     def crm(self, system: str) -> type[CrmSettings] | None:
         """Return the settings of a CRM; None: no such CRM."""
         dotted = self._crms.get(system)
-        model: type[CrmSettings] | None = _class(dotted).settings_model if dotted else None
+        model: type[CrmSettings] | None = _settings(dotted) if dotted else None
         return model
 
     def webhook_faults(self, webhook: WebhookSettings, *, where: str) -> Sequence[str]:
         """Return what the signature check refuses about these settings, so that it shows with all other faults."""
+        from connector.remote.signatures import verifier_for
+
         try:
             verifier_for(webhook, where=where)
         except ConfigError as error:

@@ -45,19 +45,22 @@ def missing() -> str | None:
 
 
 class Server:
-    """A running server."""
+    """A running server. `settings` are lines of its configuration beside those of the tests."""
 
-    def __init__(self, folder: Path, *, fsync: bool) -> None:
+    def __init__(self, folder: Path, *, fsync: bool, **settings: str) -> None:
         self.folder = folder
-        self._fsync = "on" if fsync else "off"
+        self.settings = {"fsync": "on" if fsync else "off", "max_connections": "40", **settings}
         self._user = USER if os.getuid() == 0 else None
         if self._user:
             shutil.chown(folder, self._user)
+        self._make()
+
+    def _make(self) -> None:
         self._run("initdb", "--no-sync", "--auth=trust", "--username=connector", "--encoding=UTF8", "--locale=C.UTF-8")
 
     def start(self) -> None:
         """Start, or start again, and wait until it answers."""
-        settings = {"listen_addresses": "", "unix_socket_directories": self.folder, "fsync": self._fsync, "max_connections": 40}
+        settings = {"listen_addresses": "", "unix_socket_directories": self.folder, **self.settings}
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         self._run("pg_ctl", "--wait", "--log", str(self.folder / "log"), "--options", options, "start")
 
@@ -85,7 +88,7 @@ class Server:
         # Not a pipe: the server keeps what it inherits.
         with (self.folder / "output").open("wb") as output:
             done = subprocess.run(
-                [folder / program, *arguments],
+                [path if (path := folder / program).exists() else program, *arguments],
                 user=self._user,
                 env=environment,
                 cwd=self.folder,
@@ -98,12 +101,12 @@ class Server:
 
 
 @contextmanager
-def serving(*, fsync: bool = False) -> Iterator[Server]:
+def serving(*, fsync: bool = False, **settings: str) -> Iterator[Server]:
     """A server that runs as long as the block does; without `fsync` it is fast, and a power cut may cost everything."""
     place = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
     # The name of a socket may only have about a hundred characters.
     with tempfile.TemporaryDirectory(prefix="connector-pg-", dir=place, ignore_cleanup_errors=True) as folder:
-        server = Server(Path(folder), fsync=fsync)
+        server = Server(Path(folder), fsync=fsync, **settings)
         server.start()
         try:
             yield server

@@ -140,8 +140,8 @@ def test_several_processes_share_configuration_and_key_and_have_a_folder_each():
     roles = {name: one["command"][one["command"].index("--role") + 1] for name, one in ours.items()}
     assert roles == {"receiver-1": "receiver", "receiver-2": "receiver", "worker-1": "worker", "worker-2": "worker"}
     for name, one in ours.items():
-        assert one["volumes"] == [f"{name}:/data"]
-        assert one["command"][-1] == one["configs"][0]["target"] == "/data/connector.toml"
+        assert one["volumes"] == [f"{name}:/data", "./connector.toml:/data/connector.toml:ro"]
+        assert one["command"][-1] == "/data/connector.toml"
         assert {"source": "connector.key", "target": "/data/connector.key"} in one["secrets"]
         assert one["depends_on"]["postgres"]["condition"] == "service_healthy"
         assert seconds(one["stop_grace_period"]) > NEEDED
@@ -202,6 +202,34 @@ def test_the_configuration_of_several_loads_and_takes_the_key_as_it_is_made(tmp_
     # As `openssl rand -hex 32` writes it.
     (tmp_path / "connector.key").write_text(f"{'5e' * 32}\n", encoding="ascii")
     assert load_key(config.database.path, None).secret == b"\x5e" * 32
+
+
+@cache
+def compose_program() -> tuple[str, ...] | None:
+    """The command of a Compose that is here: the plugin of Docker, or the older program."""
+    for command in (("docker", "compose"), ("docker-compose",)):
+        if shutil.which(command[0]) and subprocess.run([*command, "version"], capture_output=True, check=False).returncode == 0:
+            return command
+    return None
+
+
+@pytest.mark.skipif(compose_program() is None, reason="Compose is not installed (on Debian: apt-get install docker-compose)")
+@pytest.mark.parametrize("name", ["compose", "compose/several"])
+def test_compose_accepts_its_file_and_ignores_nothing_of_it(name, tmp_path):
+    """After the steps in the head of the file; no Docker needs to run."""
+    folder = tmp_path / "connector"
+    shutil.copytree(DEPLOY / name, folder)
+    (folder / ".env").write_text("CONNECTOR_HOST=hooks.example.com\n", encoding="ascii")
+    command = [*(compose_program() or ()), "config"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    (written,) = parsed(f"{name}/compose.yaml")
+    for service in written["services"]:
+        assert f"\n  {service}:\n" in done.stdout
+    # What is mounted from the folder is found there, or made by a step in the head.
+    head = (folder / "compose.yaml").read_text(encoding="utf-8").partition("\nservices:")[0]
+    for mounted in re.findall(rf"{re.escape(str(folder))}/([\w./-]+)", done.stdout):
+        assert (folder / mounted).exists() or mounted in head, mounted
 
 
 # ---- Kubernetes ----

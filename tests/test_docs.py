@@ -323,5 +323,23 @@ def test_links_between_pages_lead_somewhere(page):
     assert [link for link in local if not (page.parent / link).exists()] == []
 
 
+def test_what_the_architecture_says_of_the_engine_is_where_it_says():
+    section = text("docs/architecture.md").partition("\n### The engine")[2].partition("\n### ")[0]
+    named = re.findall(r"((?:`[\w.]+`(?: and )?)+) \(`([\w/]+\.py)`\)", section)
+    found = [(name, file) for names, file in named for name in re.findall(r"`([\w.]+)`", names)]
+    assert len(found) > 15
+    assert [(name, file) for name, file in found if not _defines(ROOT / "connector" / file, name)] == []
+
+
+def _defines(file: Path, name: str) -> bool:
+    """Whether the file defines a class or a function, or a class with such a method or attribute."""
+    source = file.read_text(encoding="utf-8")
+    outer, _, inner = name.partition(".")
+    body = re.search(rf"^(?:class|def) {outer}\b.*?(?=^\S|\Z)", source, re.MULTILINE | re.DOTALL)
+    return body is not None and (
+        not inner or re.search(rf"^ +(?:(?:async )?def |self\.){inner}\b", body[0], re.MULTILINE) is not None
+    )
+
+
 def test_the_changelog_has_a_place_for_what_comes():
     assert "\n## [Unreleased]\n" in text("CHANGELOG.md")

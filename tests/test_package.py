@@ -112,7 +112,7 @@ def test_the_package_says_what_it_is():
 
 def test_a_service_holds_nothing_that_draws_on_terminals():
     program = (
-        "import sys, connector.__main__ as program; program.leave_out_terminals()\n"
+        "import sys; from connector.cli.common import leave_out_terminals; leave_out_terminals('httpx', 'structlog')\n"
         "import connector.app, connector.cli.running, connector.registry as r; [r.Registry().crm(name) for name in r.CRMS]\n"
         "print(sorted({'rich', 'pygments', 'jinja2'} & sys.modules.keys()))\n"
         "import rich.console; print(rich.console.Console)"

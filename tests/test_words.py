@@ -63,6 +63,8 @@ def texts() -> list[Path]:
 def banned_words(text: str, banned: dict[str, str] = BANNED) -> list[str]:
     """Every banned word of a text with what to write instead, also where it is a part of a name."""
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", text).lower()
+    if not re.search(rf"\b(?:{'|'.join(banned)})\b", plain):  # nearly always, and at a sixth of the time
+        return []
     return [
         f"{match.group(0)!r}: write {plainer!r}"
         for word, plainer in banned.items()

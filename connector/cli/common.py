@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import getpass
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -64,8 +64,26 @@ def ends_well(command: Callable[P, T]) -> Callable[P, T]:
     return wrapped
 
 
+def leave_out_terminals(*libraries: str) -> None:
+    """Import these without what they would draw on a terminal: a service would hold 3 MB for nothing, a command wait for it.
+
+    Commands that draw something import `rich` themselves.
+    """
+    unused = [name for name in ("rich", "httpx._main") if name not in sys.modules]
+    for name in unused:
+        # What Python documents for a module that is not to be found.
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        for library in libraries:
+            import_module(library)
+    finally:
+        for name in unused:
+            del sys.modules[name]
+
+
 def load_config(path: Path) -> Config:
     """Read the configuration and set up quiet logging. Raises ConfigError."""
+    leave_out_terminals("structlog")
     from connector import registry
     from connector.config import logs
     from connector.config import settings as config
@@ -77,6 +95,8 @@ def load_config(path: Path) -> Config:
 
 def run(job: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end."""
+    import asyncio
+
     return asyncio.run(job)
 
 

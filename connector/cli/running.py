@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.common import config_option, ends_well
+from connector.cli.common import config_option, ends_well, leave_out_terminals
 from connector.model.errors import ConnectorError
 from connector.registry import BOOKING_SYSTEMS, CRMS
 from connector.sandbox.kit.listing import find_sandbox, list_sandboxes
+
+if TYPE_CHECKING:
+    import asyncio
 
 _HINTS = {
     errno.EADDRNOTAVAIL: "Set [server] host to an address of this machine.",
@@ -55,6 +57,7 @@ def demo(once: bool, port: int, booking: str, crm: str) -> None:
 @ends_well
 def serve(config_path: Path, no_worker: bool, role: str) -> None:
     """Run the webhook receiver, the worker and the status page in one process. SIGTERM drains and ends it."""
+    leave_out_terminals("httpx", "structlog")
     from connector import registry
     from connector.app import Service
     from connector.config import logs
@@ -104,6 +107,8 @@ def sandbox(system: str, port: int, faults_path: Path | None) -> None:
 
 
 async def _serve_sandbox(system: str, port: int, faults: Any) -> None:
+    import asyncio
+
     from connector.sandbox.kit.server import Server
 
     listing = find_sandbox(system)
@@ -121,6 +126,8 @@ async def _serve_sandbox(system: str, port: int, faults: Any) -> None:
 
 def _loop(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run on uvloop where there is one; say plainly when the address is taken."""
+    import asyncio
+
     try:
         with asyncio.Runner(loop_factory=_fast_loop()) as runner:
             runner.run(job())

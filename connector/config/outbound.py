@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
 from pydantic import SecretStr, field_validator
 
@@ -98,6 +97,8 @@ class Route:
 
     def proxy_for(self, scheme: str, host: str) -> Proxy | None:
         """The proxy for this address. What is on this machine is always reached directly."""
+        from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
         proxy = self.https if scheme == "https" else self.http
         if proxy is None or is_loopback(host) or proxy_bypass_environment(host, {"no": self.no_proxy}):
             return None

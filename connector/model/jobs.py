@@ -37,6 +37,8 @@ class Work:
     failing_since: float | None = None
     link: Link | None = None
     decision: Decision | None = None
+    #: False where no effect of the client's was begun before that was not settled.
+    unsettled: bool = True
     trace: list[dict[str, Any]] = field(default_factory=list)
     #: True once this event itself stored an id in the booking system.
     written_back: bool = False

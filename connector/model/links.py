@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -16,3 +17,26 @@ class Link:
     origin: str
     stored_id: str | None = None
     written_back_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What our records say beside a client's own link: see the fields."""
+
+    #: Those of the client's identity keys that belong to several people.
+    shared: frozenset[str]
+    #: The customers that the client, or another client of the same person, is not.
+    different: tuple[str, ...]
+    #: The customers of the other clients of the booking that the event speaks of.
+    beside: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What is known of the CRM's records of one appointment, each by its id and its version."""
+
+    own: tuple[str, float] | None
+    #: Whether the client's own was begun and never settled: it may exist.
+    begun: bool
+    #: Those of other clients of the same source and customer; None for one that was begun by an event which still goes on.
+    beside: Mapping[str, tuple[str, float] | None]

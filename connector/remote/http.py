@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import json as jsonlib
 import math
+import random
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import Any, cast
 
 import httpx
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from connector import __version__
 from connector.model.errors import (
     AccountPaused,
     ActionRefused,
@@ -35,21 +35,35 @@ from connector.model.measures import CALL_SECONDS, CALLS
 from connector.remote.causes import BEFORE_SENDING, explain
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.oauth import TokenRefused, TokenSource
+from connector.remote.payload import BadPayload, TooLong, unpack
 from connector.remote.rate_limit import PATIENCE, Quota
 from connector.remote.values import is_safe_path
+from connector.remote.wrapped import OnDemand
 
 #: Bytes; a larger answer is refused.
 MAX_ANSWER = 16 * 1024 * 1024
+#: No pause is as long as this; a number so large is a moment since 2001.
+_UNIX_TIME = 1_000_000_000.0
+#: Sent with every request.
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": f"connector/{__version__}",
+}
 #: Content codings that are undone. One at a time: a few kilobytes that were packed twice can become gigabytes.
 CODINGS = frozenset({"", "identity", "gzip", "deflate"})
 #: A remote system that is never silent for as long as the timeout, and never done, is given up after this many timeouts.
 TIMEOUTS_IN_ALL = 2
+#: A read that found the remote system unavailable is tried again after at most so many seconds each.
+PAUSES = (0.1, 0.2)
 #: Statuses that speak of the server as a whole, not of the one request.
-OVERLOAD = frozenset({408, 425, 502, 503, 504, 521, 522, 523, 524})
+#: 420 is what Salesforce's outermost servers answer while an organisation cannot be reached; 421 asks for another connection.
+OVERLOAD = frozenset({408, 420, 421, 425, 502, 503, 504, 521, 522, 523, 524})
 #: The only statuses that prove that a write had no effect: each says why it was not carried out. Every other status on
 #: a write, a 2xx that was not expected among them, leaves open what happened.
 PROVES_REFUSAL = frozenset({307, 308, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429})
 
+HINT_PAGE = "Check firewall and proxy in between, and base_url."
 HINT_LIMITED = "Nothing is lost: events wait and continue by themselves when the limit has ended."
 
 
@@ -113,20 +127,16 @@ class Remote:
         self._interpret = interpret
         #: Set after the fact where tokens are fetched through this very remote.
         self.tokens = tokens
-        self._http = httpx.AsyncClient(
-            base_url=base_url.rstrip("/") + "/",
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip, deflate", **headers},
-            # None is kept: they would grow without bound, and no API needs them.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            timeout=httpx.Timeout(timeout, connect=5.0),
-            follow_redirects=False,
-            trust_env=False,
-            transport=transport or _transport(),
-        )
+        self._base = base_url.rstrip("/") + "/"
+        self._headers = httpx.Headers({**HEADERS, **headers})
+        self._extensions = {"timeout": httpx.Timeout(timeout, connect=5.0).as_dict()}
+        # No client of httpx's around it: that would keep cookies, follow redirects, read the environment, and cost as much as
+        # the call itself.
+        self._transport = transport or OnDemand()
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def call(
         self,
@@ -164,17 +174,12 @@ class Remote:
         request = self._request(what, method, path, params=params, json=json, data=form, headers=headers)
         call = _Call(what, request, accept, writes, budget, probe)
         tokens = self.tokens if authorized else None
-        if writes or probe:
-            return await self._attempt(call, tokens)
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(Unavailable),
-            stop=stop_after_attempt(3),
-            wait=wait_random_exponential(0.1, max=1.0),
-            reraise=True,
-        ):
-            with attempt:
+        for longest in () if writes or probe else PAUSES:
+            try:
                 return await self._attempt(call, tokens)
-        raise AssertionError("tenacity re-raises the last error")
+            except Unavailable:
+                await asyncio.sleep(random.uniform(0.0, longest))
+        return await self._attempt(call, tokens)
 
     def _request(
         self, what: str, method: str, path: str, *, json: Any, headers: Mapping[str, str] | None, **more: Any
@@ -183,11 +188,14 @@ class Remote:
         if not is_safe_path(path):
             hint = "An id is empty, a dot, or holds a control character: it would lead to another address. Correct it there."
             raise self._failure(Rejected, what, "an id cannot be part of an address", hint=hint)
+        address = path if path.startswith(("http://", "https://")) else self._base + path.lstrip("/")
+        said = self._headers.copy()
         try:
             if json is not None:
-                headers = {"Content-Type": "application/json", **(headers or {})}
+                said["Content-Type"] = "application/json"
                 more["content"] = jsonlib.dumps(json, separators=(",", ":"), allow_nan=False)
-            return self._http.build_request(method, path.lstrip("/"), headers=headers, **more)
+            said.update(headers)
+            return httpx.Request(method, address, headers=said, extensions=self._extensions, **more)
         except (ValueError, RecursionError, httpx.InvalidURL):
             hint = "A value that belongs to this record cannot be sent; correct it there, then retry the event."
             raise self._failure(Rejected, what, "a value cannot be encoded as JSON", hint=hint) from None
@@ -281,7 +289,7 @@ class Remote:
     async def _send(self, what: str, request: httpx.Request, writes: bool) -> Answer:
         try:
             async with asyncio.timeout(self._in_all):
-                response = await self._http.send(request, stream=True)
+                response = await self._transport.handle_async_request(request)
                 try:
                     body = await self._read(response)
                 finally:
@@ -293,7 +301,7 @@ class Remote:
             kind, cause = UnknownOutcome if writes else Unavailable, explain(error)
             raise self._failure(kind, what, f"no complete answer: {cause.reason}", hint=cause.hint) from None
         try:
-            data = httpx.Response(response.status_code, content=body).json() if body.strip() else None
+            data = jsonlib.loads(body) if body.strip() else None
         except (ValueError, RecursionError):
             if response.status_code < 400:
                 kind = UnknownOutcome if writes else Unavailable
@@ -302,19 +310,25 @@ class Remote:
         return Answer(response.status_code, data, response.headers)
 
     async def _read(self, response: httpx.Response) -> bytes:
-        if response.headers.get("content-encoding", "").strip().lower() not in CODINGS:
+        coding = response.headers.get("content-encoding", "").strip().lower()
+        if coding not in CODINGS:
             raise httpx.DecodingError("answer compressed in a way that was not requested")
         body = bytearray()
-        async for chunk in response.aiter_bytes():
+        # As they came: httpx would unpack the first of several parts only, and take one that is cut short for complete.
+        async for chunk in cast("httpx.AsyncByteStream", response.stream):
             body += chunk
             if len(body) > MAX_ANSWER:
                 raise httpx.DecodingError("answer too large")
-        return bytes(body)
+        try:
+            return unpack(coding, bytes(body), MAX_ANSWER) if body else b""
+        except (BadPayload, TooLong):
+            raise httpx.DecodingError("answer too large, or not compressed as it says") from None
 
     def _error(self, what: str, answer: Answer, writes: bool) -> RemoteError:  # noqa: PLR0911 - one return per kind
         """The error for a status nobody asked for; adapters handle the statuses that mean something to them before."""
         if (error := self._interpret(what, answer, writes)) is not None:
             return error
+        kind: type[RemoteError]
         status, after = answer.status, retry_after(answer.headers)
         if status == 407:
             hint = "Set proxy_user and proxy_password in [outbound], or correct them."
@@ -324,15 +338,21 @@ class Remote:
             how = f"answered {status}: the credentials were refused"
             if not answer.readable:
                 how = f"answered {status} with a page instead of JSON"
-                hint = f"Check firewall and proxy in between, and base_url. {hint}"
+                hint = f"{HINT_PAGE} {hint}"
             return self._failure(AccountPaused, what, how, status, hint=hint)
         if status == 429:
             self.quota.block(after if after is not None else 1.0)
             return self._failure(RateLimited, what, "answered 429: too many calls", status, after=after or 1.0)
+        if 400 < status < 500 and status not in OVERLOAD and not answer.readable:
+            # Not the remote system's own words, but those of what stands in between, perhaps while it is restarted.
+            kind = UnknownOutcome if writes else Transient
+            return self._failure(
+                kind, what, f"answered {status} with a page instead of JSON", status, after=after, hint=HINT_PAGE
+            )
         if writes and status not in PROVES_REFUSAL:
             return self._failure(UnknownOutcome, what, f"answered {status}", status, after=after)
         if status in OVERLOAD or status >= 500 or status < 300:
-            kind: type[RemoteError] = Unavailable if status in OVERLOAD else Transient
+            kind = Unavailable if status in OVERLOAD else Transient
             return self._failure(kind, what, f"answered {status}", status, after=after)
         if 300 <= status < 400:
             hint = f"Redirects are not followed; correct base_url in [{self.account}]."
@@ -353,22 +373,20 @@ class Remote:
 
 
 def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.time) -> float | None:
-    """Seconds from a Retry-After header (a number or an HTTP date), at most a day; None where there is none."""
+    """Seconds from a Retry-After header (a number or an HTTP date), at most a day; None where there is none.
+
+    Some servers send the moment itself, as Unix time in seconds or milliseconds, although it should be the seconds until then.
+    """
     value = headers.get("retry-after", "").strip()
     if not value:
         return None
     try:
         seconds = float(value)
+        if seconds >= _UNIX_TIME:
+            seconds = (seconds / 1000 if seconds >= _UNIX_TIME * 1000 else seconds) - now()
     except ValueError:
         try:
             seconds = parsedate_to_datetime(value).timestamp() - now()
         except (ValueError, OverflowError):
             return None
     return min(max(seconds, 0.0), 86_400.0) if not math.isnan(seconds) else None
-
-
-def _transport() -> httpx.AsyncBaseTransport:
-    """The connections of the service. A command that asks no remote system need not import what makes them."""
-    from connector.remote.transport import AiohttpTransport
-
-    return AiohttpTransport()

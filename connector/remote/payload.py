@@ -28,6 +28,8 @@ _LONE = re.compile("[\ud800-\udfff]")
 _MOST_DIGITS = 4300
 #: Content-Encoding → window bits; 32 and more: gzip or zlib, whichever it is.
 _CODINGS = {"gzip": 47, "x-gzip": 47, "deflate": 47}
+#: What stands behind a part is copied for each of them.
+_MOST_PARTS = 64
 
 
 class BadPayload(Exception):
@@ -63,13 +65,19 @@ def unpack(coding: str, body: bytes, limit: int) -> bytes:
 
 
 def _inflate(body: bytes, bits: int, limit: int) -> bytes:
-    unpacking = zlib.decompressobj(bits)
-    found = unpacking.decompress(body, limit + 1)
-    if len(found) > limit:
-        raise TooLong
-    if not unpacking.eof:
-        raise BadPayload("The compressed body is not complete.")
-    return found
+    """Undo the compression of all parts; gzip allows several behind each other, and nothing of them may be lost."""
+    found = b""
+    for _ in range(_MOST_PARTS):
+        unpacking = zlib.decompressobj(bits)
+        found += unpacking.decompress(body, limit + 1 - len(found))
+        if len(found) > limit:
+            raise TooLong
+        if not unpacking.eof:
+            raise BadPayload("The compressed body is not complete.")
+        # Zeros fill up a block.
+        if not (body := unpacking.unused_data.lstrip(b"\0")):
+            return found
+    raise BadPayload("The compressed body has too many parts.")
 
 
 def _text(content_type: str, body: bytes) -> str:

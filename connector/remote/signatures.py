@@ -36,7 +36,6 @@ _TIMESTAMP = re.compile(rb"[0-9]{1,16}")
 #: Visible ASCII without the full stop, which separates the parts of what is signed.
 _MESSAGE_ID = re.compile(rb"[!-\-/-~]{1,%d}" % MAX_MESSAGE_ID)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_SEPARATORS = re.compile(rb"[\s,]+")
 
 
 class VerificationFailed(ConnectorError):
@@ -146,8 +145,11 @@ class HmacVerifier:
         return [self._comparable(signature) for signature in _bounded(self._listed(_header(headers, self.header)))]
 
     def _listed(self, value: bytes) -> list[bytes]:
-        """Take the signatures out of the header; a prefix that holds a blank ("HMAC ") allows for one only."""
-        items = [value] if _SEPARATORS.search(self.prefix) else _SEPARATORS.split(value)
+        """Take the signatures out of the header. They are separated by blanks and commas; not by a comma that the prefix holds
+        ("v1,"), and a prefix that holds a blank ("HMAC ") allows for one only.
+        """
+        between = rb"\s+" if b"," in self.prefix else rb"[\s,]+"
+        items = [value] if re.search(rb"\s", self.prefix) else re.split(between, value)
         return [item.removeprefix(self.prefix) for item in items if item and item.startswith(self.prefix)]
 
     def _message(self, headers: Mapping[str, str], body: bytes) -> bytes:

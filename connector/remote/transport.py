@@ -20,6 +20,9 @@ from yarl import URL
 from connector.config.outbound import Proxy, Route, Trust
 from connector.model.errors import ConnectorError
 
+#: Bytes of one header of an answer; one that is longer makes the answer unreadable, and so the outcome of a write unknown.
+MAX_HEADER = 131_072
+
 
 @cache
 def tls(trust: Trust) -> ssl.SSLContext:
@@ -171,6 +174,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+                # Security policies of large web applications are longer than aiohttp's 8 KB.
+                max_line_size=MAX_HEADER,
+                max_field_size=MAX_HEADER,
             )
             # A trap: aiohttp sends a PUT again by itself when a kept connection was cut, and has no public switch for it.
             self._session._retry_connection = False
@@ -204,20 +210,3 @@ class _Body(httpx.AsyncByteStream):
             self._answer.release()
         else:
             self._answer.close()
-
-
-class CheckedTransport(httpx.AsyncBaseTransport):
-    """Asks `check` before each request whether it may still be sent; what that raises goes to the caller as it is."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport, check: Callable[[], None]) -> None:
-        self._transport = transport
-        self._check = check
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Check, then send."""
-        self._check()
-        return await self._transport.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._transport.aclose()

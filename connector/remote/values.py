@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +18,9 @@ MAX_EVENT_ID = 200
 MAX_DIGITS = 40
 _ORIGIN = re.compile(r"https?://[^/]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_END_OF_DAY = re.compile(r"(\d{4}-?\d\d-?\d\d)[T ]24(?::?00){1,2}(?:[.,]0+)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
+#: By coordinated time it comes at 23:59, elsewhere at another hour, but always at a minute of 29, 44 or 59.
+_LEAP_SECOND = re.compile(r"([T ]\d\d:?(?:29|44|59):?)60(?![\d:])", re.ASCII)
 _LARGEST = 10**MAX_DIGITS
 
 
@@ -100,12 +103,27 @@ def _leaves(value: Any, depth: int) -> list[str]:
     return [text for one in value[:20] for text in _leaves(one, depth - 1)] if depth else []
 
 
+def read_iso(text: str) -> datetime:
+    """A date-time of ISO 8601, which may be naive; 24:00 is the next day's 00:00, and a leap second the last one before it.
+
+    Raises ValueError where it is none, OverflowError beyond the calendar.
+    """
+    text = text.strip().upper()
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        # Python reads these two from version 3.14 on, or never.
+        if found := _END_OF_DAY.fullmatch(text):
+            return datetime.fromisoformat(f"{found[1]}T00:00{found[2] or ''}") + timedelta(days=1)
+        return datetime.fromisoformat(_LEAP_SECOND.sub(r"\g<1>59", text))
+
+
 def read_time(value: Any, zone: str | None = None) -> datetime | None:
     """An RFC 3339 date-time in UTC; one without an offset is in `zone`, or UTC; None when it is none."""
     if not isinstance(value, str) or len(value) > 64 or not value:
         return None
     try:
-        moment = datetime.fromisoformat(value.strip().upper())
+        moment = read_iso(value)
         return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone) if zone else UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

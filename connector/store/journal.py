@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from connector.model.errors import Postponed
 from connector.model.jobs import Work
-from connector.model.links import Link
+from connector.model.links import Link, Records
 from connector.model.states import Step
 from connector.store.connection import Connection, require
 from connector.store.database import Database
@@ -45,8 +45,7 @@ class Journal:
 
     async def is_open(self, key: str) -> bool:
         """Whether an earlier try of this effect was never settled."""
-        query = "SELECT 1 FROM intents WHERE key = ? AND state <> 'done'"
-        return await self._database.read(lambda connection: connection.execute(query, (key,)).fetchone() is not None)
+        return await self._database.read(lambda connection: _is_open(connection, key))
 
     async def tried_at(self, key: str) -> float | None:
         """When the last try of this effect was begun (Unix time), while it is not settled; None where nothing is open."""
@@ -93,16 +92,19 @@ class Journal:
             lambda connection: _recorded(connection, work, appointment_id, record_id, version, intent, now), durable=False
         )
 
-    async def recorded_as(self, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
-        """(record id, version) of an appointment of a client, if it was recorded."""
-        return await self._database.read(lambda connection: _recorded_as(connection, source, appointment_id, client_id))
+    async def records(self, link: Link, appointment_id: str, intent: str) -> Records:
+        """Which records an appointment has, in one look; `intent` is that of the client's own."""
+        return await self._database.read(
+            lambda connection: Records(
+                _recorded_as(connection, link.source, appointment_id, link.client_id),
+                _is_open(connection, intent),
+                _recorded_beside(connection, link, appointment_id),
+            )
+        )
 
-    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
-        """{client id: (record id, version)} of an appointment under other clients of the same source and customer.
 
-        None stands for a record that was begun by an event which still goes on: it may exist.
-        """
-        return await self._database.read(lambda connection: _recorded_beside(connection, link, appointment_id))
+def _is_open(connection: Connection, key: str) -> bool:
+    return connection.execute("SELECT 1 FROM intents WHERE key = ? AND state <> 'done'", (key,)).fetchone() is not None
 
 
 def _begin(connection: Connection, work: Work, key: str, kind: str, now: float, crm: str, identity: Sequence[str]) -> bool:

@@ -34,7 +34,9 @@ _KNOWN = "EXISTS (SELECT 1 FROM {} AS k WHERE k.source = events.source AND k.cli
 _HEAD = (
     "SELECT id, lane_id, source, client_id, type, payload, step, attempts, snoozes, received_at, failing_since, trace,"
     " written_back, outcome, (SELECT event FROM deliveries WHERE deliveries.id = delivery_id) AS delivery,"
-    f" {_KNOWN.format('links')} AS linked, {_KNOWN.format('review_clients')} AS reviewed FROM events"
+    f" {_KNOWN.format('links')} AS linked, {_KNOWN.format('review_clients')} AS reviewed,"
+    " EXISTS (SELECT 1 FROM intents AS i WHERE i.source = events.source AND i.client_id = events.client_id"
+    " AND i.state <> 'done') AS unsettled FROM events"
     " WHERE lane_id = ? AND state IN ('queued', 'retrying') ORDER BY id LIMIT 1"
 )
 
@@ -51,6 +53,8 @@ class Lanes:
 
     async def take_over(self, now: float) -> int:
         """Take back what other processes were running that have ended meanwhile."""
+        if not await self._database.read(self._database.has_ended):
+            return 0
         return await self._database.write(lambda connection: _take_back(connection, self._database.ended(connection), now))
 
     async def claim(self, limit: int, now: float, *, without: Collection[str] = ()) -> list[Work]:
@@ -212,6 +216,7 @@ def _work(connection: Connection, row: Row, token: int) -> Work:
         failing_since=found["failing_since"],
         link=link_of(connection, source, client_id) if found["linked"] else None,
         decision=decision_of(connection, source, client_id) if found["reviewed"] else None,
+        unsettled=bool(found["unsettled"]),
         trace=json.loads(found["trace"]),
         written_back=bool(found["written_back"]),
         outcome=found["outcome"],

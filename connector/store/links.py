@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from connector.model.links import Link
+from connector.model.jobs import Work
+from connector.model.links import Around, Link
 from connector.store.connection import Connection, marks
 from connector.store.database import Database
 from connector.store.intents import forget_open
@@ -64,13 +65,18 @@ class Links:
         who = self._keyed(person)
         return await self._database.read(lambda connection: _different(connection, crm, source, client_id, who))
 
-    async def beside(self, crm: str, source: str, client_id: str, event_id: int, appointment_id: str | None) -> list[str]:
-        """The customers of the other clients of one booking: those whose events came by the same delivery."""
-        if appointment_id is None:
-            return []
-        return await self._database.read(
-            lambda connection: _beside(connection, crm, source, client_id, event_id, appointment_id)
-        )
+    async def around(self, crm: str, work: Work, keys: Iterable[str], person: str | None) -> Around:
+        """In one look: `shared`, `different`, and the customers of the other clients whose events came by the same delivery."""
+        wanted, who = {self._database.keyed(key): key for key in keys}, self._keyed(person)
+        appointment = work.event.appointment
+
+        def look(connection: Connection) -> tuple[set[str], list[str], list[str]]:
+            shared = _shared(connection, crm, list(wanted), who) if wanted else set()
+            different = _different(connection, crm, work.source, work.client_id, who)
+            return shared, different, _beside(connection, crm, work, appointment.id) if appointment else []
+
+        shared, different, beside = await self._database.read(look)
+        return Around(frozenset(wanted[key] for key in shared), tuple(different), tuple(beside))
 
     async def remove(self, source: str, client_id: str, by: str, now: float) -> tuple[str | None, Link | None]:
         """Remove a client's link and what is remembered with it; returns a sentence why not, or the link that was removed.
@@ -281,12 +287,12 @@ def _different(connection: Connection, crm: str, source: str, client_id: str, pe
     return list(dict.fromkeys(id_ for row in rows for id_ in (row[0], survivor_of(connection, crm, row[0]))))
 
 
-def _beside(connection: Connection, crm: str, source: str, client_id: str, event_id: int, appointment_id: str) -> list[str]:
+def _beside(connection: Connection, crm: str, work: Work, appointment_id: str) -> list[str]:
     rows = connection.execute(
         "SELECT DISTINCT l.customer_id FROM events e JOIN events other ON other.delivery_id = e.delivery_id"
         " JOIN links l ON l.source = other.source AND l.client_id = other.client_id"
         " WHERE e.id = ? AND other.client_id <> ? AND l.source = ? AND l.crm = ?"
         " AND json_extract(other.payload, '$.appointment.id') = ?",
-        (event_id, client_id, source, crm, appointment_id),
+        (work.event_id, work.client_id, work.source, crm, appointment_id),
     ).fetchall()
     return [survivor_of(connection, crm, row[0]) for row in rows]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from connector.model.jobs import Work
-from connector.model.links import Link
+from connector.model.links import Around, Link, Records
 from connector.model.states import Step
 
 
@@ -37,8 +37,8 @@ class LinksMemory(Protocol):
     async def different(self, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
         """Answer the customers that the client, or another client of this person, is not, as somebody decided."""
 
-    async def beside(self, crm: str, source: str, client_id: str, event_id: int, appointment_id: str | None) -> list[str]:
-        """Answer the customers of the other clients of the booking that the event speaks of."""
+    async def around(self, crm: str, work: Work, keys: Sequence[str], person: str | None) -> Around:
+        """Answer in one look what `shared` and `different` say, and who the other clients of the event's booking are."""
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Answer whether a merge made `survivor_id` of `customer_id`."""
@@ -86,8 +86,5 @@ class EffectsJournal(Protocol):
     async def recorded(self, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float) -> None:
         """Commit which record holds the appointment."""
 
-    async def recorded_as(self, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
-        """Answer (record id, version) of an appointment."""
-
-    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
-        """Answer the same for the customer's other clients; None for one whose record was begun and is not settled."""
+    async def records(self, link: Link, appointment_id: str, intent: str) -> Records:
+        """Answer which records an appointment has: the client's own, whose intent is named, and those of the other clients."""

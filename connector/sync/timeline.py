@@ -10,7 +10,7 @@ from connector.crms.base import CRM
 from connector.model.bookings import Appointment, Kind
 from connector.model.errors import Postponed, Rejected
 from connector.model.jobs import Work
-from connector.model.links import Link
+from connector.model.links import Link, Records
 from connector.sync.effects import effect, wait_until_visible
 from connector.sync.locks import IdentityLocks
 from connector.sync.person.identity import person_key
@@ -55,14 +55,14 @@ class Recorder:
         version = appointment.updated_at.timestamp() if appointment.updated_at else work.received_at
         marker = person_key(f"{work.source}/appointments", f"{appointment.id}/{work.client_id}")[:32]
         intent = f"record:{work.source}/{appointment.id}/{work.client_id}"
-        known = await self.journal.recorded_as(work.source, appointment.id, work.client_id)
-        begun = known is None and await self.journal.is_open(intent)
+        there = await self.journal.records(link, appointment.id, intent)
+        known, begun = there.own, there.own is None and there.begun
         record_id = known[0] if known else None
         # Our own records may be lost: since the database was a backup, or, which a backfill may follow, altogether.
         lost = work.event.kind is Kind.BACKFILL or self.journal.restored
         if known is None and (begun or lost):
             record_id = await self.crm.find_appointment(link.customer_id, marker)
-        if record_id is None and (known := await self._of_merged(work, link, appointment.id, begun=begun)) is not None:
+        if record_id is None and (known := await self._of_merged(work, there, appointment.id, begun=begun)) is not None:
             record_id = known[0]
         if known is not None and known[1] > version:
             note(work, "record", "skipped", "a newer state of this appointment has been recorded already")
@@ -86,18 +86,17 @@ class Recorder:
         note(work, "record", "recorded", f"the appointment is record {record_id}: {appointment.status}", link.customer_id)
         await self.journal.recorded(work, appointment.id, record_id, version, intent, self.clock())
 
-    async def _of_merged(self, work: Work, link: Link, appointment_id: str, *, begun: bool) -> tuple[str, float] | None:
+    async def _of_merged(self, work: Work, there: Records, appointment_id: str, *, begun: bool) -> tuple[str, float] | None:
         """(record id, version) of the appointment under a client who is the same one since a merge.
 
         Raises Postponed while it is not known whether such a record was made; of two that were `begun`, one goes on.
         """
-        others = await self.journal.recorded_beside(link, appointment_id)
-        if not others:
+        if not there.beside:
             return None
         here = await self.booking.read_link(work.client_id, appointment_id)
-        for client_id, record in others.items():
-            there = await self.booking.read_link(client_id, appointment_id)
-            if there.client_id != here.client_id:
+        for client_id, record in there.beside.items():
+            other = await self.booking.read_link(client_id, appointment_id)
+            if other.client_id != here.client_id:
                 continue
             if record is not None:
                 note(

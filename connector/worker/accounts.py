@@ -21,7 +21,7 @@ from connector.remote.http import Remote
 from connector.remote.integration import Integration
 from connector.remote.rate_limit import Quota, Window
 from connector.remote.shared_quota import SharedQuota
-from connector.remote.transport import AiohttpTransport, CheckedTransport
+from connector.remote.wrapped import CheckedTransport, OnDemand
 from connector.store import Store, views
 from connector.store.sealing import can_seal
 from connector.worker.shared_tokens import SharedToken
@@ -83,9 +83,9 @@ async def connect(config: Config, store: Store | None, *, transports: Transports
         # One for each account: one whose connections all hang must not use up those of the others.
         route = config.routes.get(account, Route())
         if store is None or not store.database.shared:
-            return given.get(account) or AiohttpTransport(route)
+            return given.get(account) or OnDemand(route)
         check = store.database.check_lease
-        return CheckedTransport(given.get(account) or AiohttpTransport(route, check=check), check)
+        return CheckedTransport(given.get(account) or OnDemand(route, check=check), check)
 
     def quota_for(key: str, windows: Iterable[Window]) -> Quota:
         name = hashlib.sha256(key.encode()).hexdigest()[:16]

@@ -108,7 +108,7 @@ class TakingPart:
             self._log.warning("took over events of a process that has ended", events=taken)
             self._worker.wake()
         await self._store.locks.tidy()
-        led, self.leads = self.leads, self.leads or await self._store.locks.take([_LEADER])
+        led, self.leads = self.leads, self.leads or await self._lead()
         await self._accounts.compare(leads=self.leads)
         if self.leads and not led:
             self._log.info("this process leads")
@@ -116,12 +116,17 @@ class TakingPart:
             self._next_round = self._clock() + ROUND
             await _all([*self.on_round, *(self.on_leading if self.leads else [])])
 
+    async def _lead(self) -> bool:
+        # Whether somebody leads is read first: every write waits for its turn, and this is asked once a second by all.
+        return not await self._store.locks.are_held([_LEADER]) and await self._store.locks.take([_LEADER])
+
     async def _stay(self) -> None:
         if self._store.database.replaced:
             await self._begin_again()
 
     async def _begin_again(self) -> None:
-        hint = "It was stopped, or cut off from the database, for longer than database.lease_seconds. It continues by itself."
+        reason = "It was stopped, or cut off from the database, for longer than database.lease_seconds"
+        hint = f"{reason}, or another server became the primary. It continues by itself."
         self._log.error("other processes have taken over what this one was doing", hint=hint)
         self.leads = False
         await self._worker.let_go()

@@ -11,10 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from itertools import count
 from typing import Protocol
 
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_exponential, wait_random_exponential
+from tenacity import RetryCallState, wait_random_exponential
 
 from connector.config.logs import bare
 from connector.model.errors import (
@@ -363,14 +364,15 @@ class Worker:
 
     async def _stubbornly(self, write: Callable[[], Awaitable[object]], log: structlog.typing.FilteringBoundLogger) -> None:
         """Write until the database has taken it, or until we stop."""
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, StoreError) and not isinstance(error, StaleClaim)),
-            wait=wait_exponential(0.2, max=STORE_PAUSE),
-            stop=lambda _: self._stopping,
-            before_sleep=lambda state: log.error(
-                "result of an event not saved; the next start repeats it", attempt=state.attempt_number
-            ),
-            reraise=True,
-        ):
-            with attempt:
+        for attempt in count(1):
+            try:
                 await write()
+            except StaleClaim:
+                raise
+            except StoreError:
+                if self._stopping:
+                    raise
+                log.error("result of an event not saved; the next start repeats it", attempt=attempt)
+            else:
+                return
+            await asyncio.sleep(min(0.1 * 2.0 ** min(attempt, 10), STORE_PAUSE))

@@ -1,13 +1,12 @@
 """What both contract suites share."""
 
 import pytest
-from tenacity import wait_none
 
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads are tried again without a pause."""
-    monkeypatch.setattr("connector.remote.http.wait_random_exponential", lambda *_, **__: wait_none())
+    monkeypatch.setattr("connector.remote.http.PAUSES", (0.0, 0.0))
 
 
 #: How a remote system may fail to answer. Whatever comes of it, it is not an answer.

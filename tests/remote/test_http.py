@@ -108,6 +108,9 @@ READS = {
     403: ActionRefused,
     404: Rejected,
     408: Unavailable,
+    # Salesforce's outermost servers, while an organisation is not reachable: jsforce/jsforce pull request 1772.
+    420: Unavailable,
+    421: Unavailable,
     409: Rejected,
     422: Rejected,
     425: Unavailable,
@@ -179,6 +182,16 @@ async def test_a_success_that_is_not_json_is_no_success(method, expected, text):
 @in_virtual_time
 async def test_a_refusal_need_not_be_json():
     assert type(await error_of(RemoteSystem(says(400, "<html>")))) is Rejected
+
+
+@pytest.mark.parametrize("status", [404, 405, 406, 409, 410, 422, 499])
+@pytest.mark.parametrize(("method", "expected"), [("GET", Transient), ("POST", UnknownOutcome)])
+@in_virtual_time
+async def test_a_page_is_not_the_remote_system_s_refusal(method, expected, status):
+    """Of something in between, it passes: 406 pages of Salesforce ended whole syncs (airbytehq/airbyte pull request 36885)."""
+    error = await error_of(RemoteSystem(says(status, "<html>no such backend</html>")), method, accept=(200,))
+    assert (type(error), error.status) == (expected, status)
+    assert error.hint == "Check firewall and proxy in between, and base_url."
 
 
 @pytest.mark.parametrize(("method", "expected"), [("GET", Unavailable), ("POST", UnknownOutcome)])

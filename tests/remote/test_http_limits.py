@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import zlib
 from contextlib import suppress
 from email.utils import formatdate
 
@@ -57,7 +58,11 @@ async def test_an_overloaded_server_s_wish_is_passed_on():
         ("120", 120.0),
         (" 2.5 ", 2.5),
         ("-3", 0.0),
-        ("1e9", 86_400.0),
+        ("9e8", 86_400.0),
+        # The moment in Unix time, as openclaw/clawhub issue 407 has it: read as a pause, that would be half a century.
+        (f"{NOW + 60:.0f}", 60.0),
+        (f"{(NOW + 60) * 1000:.0f}", 60.0),
+        (f"{NOW - 60:.0f}", 0.0),
         ("inf", 86_400.0),
         ("nan", None),
         ("", None),
@@ -308,6 +313,31 @@ async def test_an_answer_packed_otherwise_than_asked_for_is_not_unpacked(coding)
         lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": coding})
     )
     assert type(await error_of(remote_system, "POST")) is UnknownOutcome
+
+
+@pytest.mark.parametrize(
+    ("packed", "expected"),
+    [
+        (gzip.compress(b'{"results": [1,') + gzip.compress(b" 2]}"), {"results": [1, 2]}),
+        (zlib.compress(b'{"results": []}'), {"results": []}),
+        (b"", None),
+        (gzip.compress(b'{"results": []}')[:-6], Unavailable),
+        (gzip.compress(b"{}") + b"more", Unavailable),
+        (gzip.compress(b" " * 20_000_000), Unavailable),
+    ],
+    ids=["two parts", "deflate", "empty", "cut short", "more behind it", "too large"],
+)
+@in_virtual_time
+async def test_a_packed_answer_is_read_to_its_end_or_not_at_all(packed, expected):
+    """httpx reads the first part, and one that is cut short as if it were whole: pydantic/pydantic-ai issue 7159."""
+    coding = "deflate" if packed.startswith(b"x") else "gzip"
+    remote_system = RemoteSystem(
+        lambda _: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": coding})
+    )
+    if expected is Unavailable:
+        assert type(await error_of(remote_system)) is Unavailable
+    else:
+        assert (await remote(remote_system).call("look", "GET", PATH)).data == expected
 
 
 @in_virtual_time

@@ -251,6 +251,7 @@ async def test_what_breaks_off_is_said_and_a_write_is_of_unknown_outcome(answer,
 )
 async def test_errors_without_a_cause_have_words_too(error, expected):
     def answer(request):
+        error.request = request  # as every transport says it
         raise error
 
     remote = Remote(

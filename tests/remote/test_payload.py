@@ -149,6 +149,30 @@ def test_what_is_not_packed_as_it_says_is_no_json(coding: str, packed: bytes) ->
         unpack(coding, packed, 1000)
 
 
+def test_all_parts_of_a_compressed_body_are_read() -> None:
+    """Of several the first was taken for the whole (projectdiscovery/httpx issue 1874, urllib3/urllib3 issue 1285)."""
+    parts = [gzip.compress(part, mtime=0) for part in (b'{"id": 1,', b"", b' "client": 2}')]
+    assert unpack("gzip", b"".join(parts), 100) == b'{"id": 1, "client": 2}'
+    assert unpack("gzip", b"".join(parts) + bytes(512), 100) == b'{"id": 1, "client": 2}'
+    with pytest.raises(TooLong):
+        unpack("gzip", b"".join(parts), 21)
+    with pytest.raises(BadPayload, match="not complete"):
+        unpack("gzip", b"".join(parts)[:-3], 100)
+    with pytest.raises(BadPayload, match="not compressed"):
+        unpack("gzip", parts[0] + b"{}", 100)
+
+
+def test_two_events_in_two_parts_are_not_one() -> None:
+    parts = [gzip.compress(b'{"id": %d}' % number, mtime=0) for number in (1, 2)]
+    with pytest.raises(BadPayload):
+        read("application/json", unpack("gzip", b"".join(parts), 100), forms=False)
+
+
+def test_thousands_of_empty_parts_are_refused_at_once() -> None:
+    with pytest.raises(BadPayload, match="too many parts"):
+        unpack("gzip", gzip.compress(b"", mtime=0) * 50_000, 1000)
+
+
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 def test_unpacking_is_bounded_in_result_and_memory(coding: str) -> None:
     packed = {"gzip": gzip.compress, "deflate": zlib.compress}[coding](b" " * 50_000_000)

@@ -142,6 +142,28 @@ def test_a_prefix_may_hold_a_blank() -> None:
     assert refused(checked, {"authorization": sign(b"k", BODY).hex()})
 
 
+def test_a_prefix_may_hold_a_comma() -> None:
+    """Some senders take the headers of the standard, and for the key the secret's text as it is shown, `whsec_` included.
+
+    While they change that, they list two signatures: polarsource/polar pull requests 13522 and 14102.
+    """
+    checked = verifier(
+        verify="hmac",
+        header="webhook-signature",
+        secrets=["whsec_text of a secret"],
+        prefix="v1,",
+        encoding="base64",
+        signed="{header:webhook-id}.{timestamp}.{body}",
+        timestamp_header="webhook-timestamp",
+    )
+    signature = base64.b64encode(sign(b"whsec_text of a secret", b"msg_1.1700000000." + BODY)).decode()
+    for listed in (f"v1,{signature}", f"v1,AAAA v1,{signature}", f"v1,{signature} v1,AAAA", f"v1a,AAAA v1,{signature}"):
+        headers = {"webhook-signature": listed, "webhook-id": "msg_1", "webhook-timestamp": "1700000000"}
+        assert not refused(checked, headers, now=1_700_000_000)
+        assert refused(checked, headers, body=BODY + b" ", now=1_700_000_000)
+    assert refused(checked, {**headers, "webhook-signature": f"v2,{signature}"}, now=1_700_000_000)
+
+
 @pytest.mark.parametrize("stamp", ["1700000000", "1700000000000"], ids=["seconds", "milliseconds"])
 @pytest.mark.parametrize(("late", "accepted"), [(0, True), (300, True), (-300, True), (301.5, False), (-301.5, False)])
 def test_a_signed_timestamp_counts_both_ways(stamp: str, late: float, accepted: bool) -> None:

@@ -1,9 +1,11 @@
 """What aiohttp does under httpx's interface: each request once, and errors that say whether anything was sent."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from random import Random
 
 import httpx
 import pytest
@@ -11,7 +13,8 @@ import uvloop
 
 from connector.model.errors import StoreError
 from connector.remote import transport
-from connector.remote.transport import AiohttpTransport, CheckedTransport
+from connector.remote.transport import AiohttpTransport
+from connector.remote.wrapped import CheckedTransport
 
 pytestmark = pytest.mark.anyio
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -103,6 +106,18 @@ async def test_a_request_that_was_sent_is_never_a_failed_connection(answer, erro
             await api.put(server.url, content=b"{}")
         assert not isinstance(caught.value, httpx.ConnectError | httpx.ConnectTimeout)
         assert "127.0.0.1" not in str(caught.value)
+
+
+async def test_a_long_header_makes_no_answer_unreadable():
+    """aiohttp's own limit is 8 KB. Security policies are longer: aio-libs/aiohttp issue 2304, iprak/yahoofinance pull 173.
+
+    A write whose answer cannot be read counts as unknown, however often it is made again.
+    """
+    policy = b"Content-Security-Policy: frame-ancestors " + b"https://example.com " * 5_000 + b"\r\n"
+    async with opened(GOOD.replace(b"\r\n", b"\r\n" + policy, 1)) as (server, api):
+        answer = await api.post(server.url, content=b"{}")
+    assert (answer.status_code, answer.content) == (200, b"{}")
+    assert len(answer.headers["content-security-policy"]) > 90_000
 
 
 async def test_the_request_goes_out_as_httpx_built_it():
@@ -230,3 +245,98 @@ def test_bytes_are_with_the_system_when_they_have_been_written():
             return found
 
     assert uvloop.run(write()) == b"all of it"
+
+
+class Echo:
+    """Answers each request with its own body, some of them late; `heard` counts the connections."""
+
+    def __init__(self) -> None:
+        self.heard = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heard += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if (found := re.search(rb"(?i)content-length: (\d+)", head)) is None:
+                    return  # somebody else's: the port was another program's before
+                size = int(found[1])
+                body = await reader.readexactly(size)
+                await asyncio.sleep(size % 7 / 1000)
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + body[: size // 2])
+                await writer.drain()
+                await asyncio.sleep(size % 3 / 1000)
+                writer.write(body[size // 2 :])
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.mark.parametrize("check", [None, lambda: None], ids=["plain", "checked"])
+async def test_no_answer_goes_to_another_request_whoever_gives_up(check):
+    """With aiohttp, the answer of a request given up came to the next one (aio-libs/aiohttp issue 7864), or it hung (7599)."""
+    echo, chosen = Echo(), Random(7)
+    server = await asyncio.start_server(echo.serve, "127.0.0.1", 0, limit=2**20)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    answered = given_up = 0
+
+    async def call(number: int, seconds: float, size: int) -> None:
+        nonlocal answered, given_up
+        body = (b"%d " % number).ljust(size, b".")
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await api.put(url, content=body)
+        except (TimeoutError, httpx.TransportError):
+            given_up += 1
+        else:
+            assert answer.content == body
+            answered += 1
+
+    transport = AiohttpTransport(connections=8, check=check)
+    async with server, httpx.AsyncClient(transport=transport, timeout=30) as api, asyncio.timeout(60):
+        sizes = [chosen.choice((9, 2_000, 400_000)) + number % 21 for number in range(300)]
+        patience = (30, 0, chosen.uniform(0.0, 0.05), chosen.uniform(0.0, 0.3))
+        await asyncio.gather(*(call(n, patience[n % 4], size) for n, size in enumerate(sizes)))
+        assert given_up >= 75
+        assert answered >= 75
+        before = answered
+        # What comes afterwards is answered, each with its own.
+        await asyncio.gather(*(call(n, 30, size) for n, size in enumerate(sizes[:50], 1000)))
+        assert answered == before + 50
+
+
+async def test_a_kept_connection_is_as_good_as_a_new_one_however_long_it_was_idle():
+    """With aiohttp 3.14.0 and 3.14.1 the time-out of reading ran on while nothing was asked: aio-libs/aiohttp issue 12953."""
+    large = b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + b"." * 300_000
+    async with opened(GOOD, large, GOOD, large, read=0.3) as (server, api):
+        for size in (2, 300_000, 2, 300_000):
+            assert len((await api.post(server.url, content=b"{}")).content) == size
+            await asyncio.sleep(0.5)
+        assert not server.closed.is_set(), "it was one connection"
+
+
+async def _cancelled_while_it_is_made() -> int:
+    """The file number of a socket whose connection was given up while aiohttp's way of making it was under way."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as connected:
+        connected.setblocking(False)
+        await loop.sock_connect(connected, listener.getsockname())
+        making = asyncio.ensure_future(loop.create_connection(asyncio.Protocol, sock=connected))
+        await asyncio.sleep(0)
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        # The loop closes in its next turns.
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return connected.fileno()
+
+
+def test_a_connection_that_is_given_up_closes_no_other_file():
+    """The event loop closed it, and the socket closed the number again, which may be the database's by then.
+
+    MagicStack/uvloop issue 738, aio-libs/aiohttp issue 10506; corrected in uvloop 0.23.
+    """
+    assert uvloop.run(_cancelled_while_it_is_made()) == -1

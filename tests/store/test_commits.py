@@ -85,6 +85,51 @@ async def test_deliveries_that_wait_together_share_a_commit(store):
     assert len(await store.lanes.claim(100, NOW)) == 50
 
 
+@pytest.fixture
+def batches(store, monkeypatch):
+    """How many operations each transaction of the writer had; what comes is collected for as long as it comes."""
+    monkeypatch.setattr(database, "COLLECT_SECONDS", 60)
+    seen, run_all = [], store.database._run_all
+    monkeypatch.setattr(store.database, "_run_all", lambda c, batch: seen.append(len(batch)) or run_all(c, batch))
+    return seen
+
+
+async def test_what_begins_together_reaches_an_idle_writer_together(store, batches):
+    statuses = await asyncio.gather(*(store.inbox.accept(delivery(f"e-{n}", f"c-{n}")) for n in range(50)))
+    assert statuses == ["queued"] * 50
+    assert batches == [50]
+
+
+async def test_what_follows_in_the_next_turns_of_the_loop_is_waited_for(store, batches):
+    waiting = []
+    for n in range(20):
+        waiting.append(asyncio.create_task(store.inbox.accept(delivery(f"e-{n}", f"c-{n}"))))
+        await asyncio.sleep(0)
+    await asyncio.gather(*waiting)
+    assert batches == [20]
+
+
+async def test_a_stream_without_end_does_not_keep_the_first_waiting(store, batches, monkeypatch):
+    monkeypatch.setattr(database, "COLLECT_SECONDS", 0)
+    first = asyncio.create_task(store.inbox.accept(delivery("e-0")))
+    others = []
+    async with asyncio.timeout(60):
+        while not first.done():
+            others.append(asyncio.create_task(store.upkeep.count("n")))
+            await asyncio.sleep(0)
+    assert first.result() == "queued"
+    await asyncio.gather(*others)
+    assert sum(batches) == 1 + len(others)
+
+
+async def test_closing_stores_what_the_writer_has_not_been_given(store, batches):
+    waiting = asyncio.create_task(store.inbox.accept(delivery("e-1")))
+    await asyncio.sleep(0)
+    await store.close()
+    assert await waiting == "queued"
+    assert batches == [1]
+
+
 async def test_no_transaction_is_larger_than_the_largest_batch(store, monkeypatch):
     monkeypatch.setattr(database, "LARGEST_BATCH", 10)
     async with busy_writer(store):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from connector.model.errors import Postponed
 from connector.model.jobs import Verdict
+from connector.model.links import Records
 
 from .samples import DONE, NOW, accept, claim_one, hold, link, opened, rows, settle
 
@@ -65,6 +68,19 @@ async def test_an_intent_that_a_crash_left_open_may_have_happened(place):
         work = await claim_one(store)
         assert await store.journal.begin(work, "record:1", "record", NOW) is True
         assert await intent_states(store) == {"record:1": "intent"}
+
+
+async def test_an_event_knows_whether_something_of_its_client_is_unsettled(store):
+    await accept(store, "e-1")
+    first = await claim_one(store)
+    assert not first.unsettled
+    await begin_create(store, first, CREATE, EMAIL)
+    await store.lanes.conclude(first, Verdict("retrying", due=NOW), NOW)
+    again = await claim_one(store)
+    assert again.unsettled
+    await store.journal.settled(again, CREATE, NOW)
+    await store.lanes.conclude(again, Verdict("retrying", due=NOW), NOW)
+    assert not (await claim_one(store)).unsettled
 
 
 async def test_a_settled_effect_may_be_begun_again(store):
@@ -218,13 +234,14 @@ async def test_writing_back_is_dated_only_when_we_wrote_it(store):
 async def test_an_appointment_s_record_is_remembered_with_its_version(store):
     await accept(store, "e-1")
     work = await claim_one(store)
-    assert await store.journal.recorded_as("stores", "a-1", "c-1") is None
+    assert await store.journal.records(link(), "a-1", "record:1") == Records(None, False, {})
     for version in (5.0, 7.0):
         await store.journal.begin(work, "record:1", "record", NOW)
+        assert (await store.journal.records(link(), "a-1", "record:1")).begun
         await store.journal.recorded(work, "a-1", "r-1", version, "record:1", NOW)
-        assert await store.journal.recorded_as("stores", "a-1", "c-1") == ("r-1", version)
-    assert await store.journal.recorded_as("stores", "a-1", "c-2") is None
-    assert await store.journal.recorded_as("spas", "a-1", "c-1") is None
+        assert await store.journal.records(link(), "a-1", "record:1") == Records(("r-1", version), False, {})
+    for other in (replace(link(), client_id="c-2"), replace(link(), source="spas")):
+        assert (await store.journal.records(other, "a-1", "record:2")).own is None
     assert not await store.journal.is_open("record:1")
 
 

@@ -21,6 +21,7 @@ import pytest
 from connector.model.bookings import Reading
 from connector.model.errors import ActionRefused, StoreError
 from connector.model.jobs import StaleClaim, Verdict
+from connector.model.links import Around
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.oauth import Token, TokenSource
 from connector.remote.rate_limit import Window
@@ -263,6 +264,15 @@ async def test_a_session_that_is_at_work_keeps_its_turn(place):
                 assert not accepting.done()
                 busy.execute("COMMIT")
                 assert await accepting == "queued"
+
+
+async def test_while_all_are_there_nobody_waits_for_a_turn_to_look_after_the_others(store, place):
+    """Every process looks once a second: it must not take the lock for it, nor end who has it."""
+    with closing(sessions.writing(place.address)) as busy:
+        busy.execute(f"SET idle_in_transaction_session_timeout = 0; BEGIN; {sessions.LOCK}")
+        assert await store.lanes.take_over(NOW) == 0
+        assert await store.locks.are_held(["leader"]) is False
+        busy.execute("COMMIT")
 
 
 async def test_what_a_process_was_doing_that_was_killed_is_taken_over_after_its_lease(place, tmp_path):
@@ -678,7 +688,9 @@ async def test_what_clients_of_one_booking_are_is_found_in_odd_payloads(store):
     await store.inbox.accept(both)
     columns = "source, client_id, crm, customer_id, origin, linked_at"
     await execute(store, f"INSERT INTO links ({columns}) VALUES ('stores', 'c-2', 'main', '501', 'email', 1)")
-    assert await store.links.beside("main", "stores", "c-1", 1, "a-1") == ["501"]
+    (work,) = [one for one in await store.lanes.claim(2, NOW) if one.client_id == "c-1"]
+    around = await store.links.around("main", work, ["email:1"], None)
+    assert around == Around(frozenset(), (), ("501",))
 
 
 async def test_tables_of_a_newer_version_are_refused(place):

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tenacity import wait_none
 
 from connector.model.errors import ConnectorError
 
@@ -29,7 +28,7 @@ WRITTEN = {
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads are tried again without a pause."""
-    monkeypatch.setattr("connector.remote.http.wait_random_exponential", lambda *_, **__: wait_none())
+    monkeypatch.setattr("connector.remote.http.PAUSES", (0.0, 0.0))
 
 
 @pytest.fixture

@@ -193,3 +193,23 @@ async def test_a_time_out_before_a_create_loses_nobody(world: World):
     await world.process(ada)
     await world.again()
     assert len(world.contacts()) == 1
+
+
+@pytest.mark.parametrize("address", ["o&#039;hara@example.com", "O\\'Hara@example.com", "o%27hara@example.com"])
+async def test_a_sign_written_for_a_page_leads_to_the_same_person_and_to_nobody_else(world: World, address):
+    """SuiteCRM/SuiteCRM issue 7962: addresses are kept as a page needs them. What stands behind the sign is another's."""
+    world.contact(email="hara@example.com")
+    conan = world.contact(email="o'hara@example.com", firstname="Conan", lastname="O'Hara")
+    client = world.client(firstName="Conan", lastName="O&#039;Hara", email=address)
+    await world.process(client)
+    assert await world.link(client) == (conan, "email")
+    assert world.contacts()[conan]["lastname"] == "O'Hara"
+
+
+async def test_half_of_an_address_is_nobody_s(world: World):
+    """A comma for the dot, and of "john,doe@…" the second half is a customer of theirs."""
+    doe = world.contact(email="doe@example.com")
+    client = world.client(firstName="John", lastName="Doe", email="john,doe@example.com")
+    await world.process(client)
+    assert await world.link(client) is None
+    assert list(world.contacts()) == [doe]

@@ -98,7 +98,7 @@ class OtherWorld(World):
 
 @pytest.fixture(params=CREATES)
 async def world(request, tmp_path, monkeypatch):
-    monkeypatch.setattr("connector.remote.http.wait_random_exponential", lambda *_, **__: lambda _: 0)
+    monkeypatch.setattr("connector.remote.http.PAUSES", (0.0, 0.0))
     made = OtherWorld(tmp_path, request.param)
     await made.start()
     yield made
@@ -123,6 +123,21 @@ async def test_3_the_case_of_an_email_makes_no_second_customer(world):
     await world.process(ada)
     assert await world.link(ada) == (there, "email")
     assert world.account.customers() == [there]
+
+
+@pytest.mark.parametrize(
+    "local", ["a+b", "o'hara", "r&d", "a#b", "a%2fb", "x=1", "a/b", "what?", "a_b", "a*b", "{a|b}", "-a!", "a$b^`~"]
+)
+async def test_3_no_sign_of_an_address_hides_who_has_it(world, local):
+    """Each sign means something in some query: MicrosoftDocs/dynamics-365-customer-engagement issue 2697 (a plus),
+    MicrosoftDocs/powerapps-docs issue 117 (a slash), mautic/mautic pull request 4041 (an apostrophe).
+    """
+    others = [world.account.add(NewCustomer(last_name="Other", email=f"{other}@example.com")) for other in ("ab", "axb", "a")]
+    there = world.account.add(NewCustomer(first_name="Ada", last_name="Byron", email=f"{local}@example.com"))
+    ada = world.client(**{**ADA, "email": f"{local}@example.com"})
+    await world.process(ada)
+    assert await world.link(ada) == (there, "email")
+    assert sorted(world.account.customers()) == sorted([*others, there])
 
 
 @pytest.mark.parametrize(("first", "last"), [("Jean Pierre", "Dupont"), ("Jean Pierre Dupont", ""), ("Cher", ""), ("", "")])

@@ -5,7 +5,7 @@ import pytest
 
 from connector.config.settings import load
 from connector.registry import Registry
-from connector.remote.transport import AiohttpTransport
+from connector.remote.wrapped import OnDemand
 from connector.worker.accounts import connect
 
 TOML = """
@@ -32,9 +32,9 @@ async def test_each_account_has_its_route_and_its_own_connections(tmp_path):
     config = load(tmp_path / "connector.toml", systems=Registry(), environ={})
     found = await connect(config, None)
     try:
-        stores, main = (found.remotes()[account]._http._transport for account in ("booking.stores", "crm.main"))
-        assert isinstance(stores, AiohttpTransport)
-        assert isinstance(main, AiohttpTransport)
+        stores, main = (found.remotes()[account]._transport for account in ("booking.stores", "crm.main"))
+        assert isinstance(stores, OnDemand)
+        assert isinstance(main, OnDemand)
         assert stores is not main
         assert (stores._route, main._route) == (config.routes["booking.stores"], config.routes["crm.main"])
         assert stores._route.https is not None

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 
 from connector.model.bookings import Client, Status
-from connector.remote.values import read_key, read_object, read_text
+from connector.remote.values import read_iso, read_key, read_object, read_text
 
 #: https://trafft.com/docs/custom-features/api/ ; spellings differ between clients of the API.
 STATUSES = {
@@ -68,8 +68,8 @@ def read_api_time(value: Any) -> datetime | None:
     if not isinstance(value, str) or len(value) > 64:
         return None
     try:
-        return datetime.fromisoformat(value.strip().upper())
-    except ValueError:
+        return read_iso(value)
+    except (ValueError, OverflowError):
         return None
 
 

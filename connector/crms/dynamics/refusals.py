@@ -11,7 +11,7 @@ from typing import Any
 
 from connector.crms.dynamics.api import CHANGE_DEFINITION, CREATE_CONTACT, RECORD, UPDATE, UPDATE_CONTACT
 from connector.crms.dynamics.mapping import guid
-from connector.model.errors import AccountPaused, Conflict, Rejected, RemoteError, Transient
+from connector.model.errors import AccountPaused, Conflict, Rejected, RemoteError, Transient, UnknownOutcome
 from connector.remote.http import Answer
 from connector.remote.values import read_object
 
@@ -32,6 +32,12 @@ DUPLICATE_RULE = "0x80040333"
 UNDEFINED = "0x80060888"
 READ_ONLY = "0x8004022e"
 PLUGIN = "0x80040265"
+#: Of the database beneath: an error such as a deadlock, a time-out, a transaction that is rolled back or gone; a change to the
+#: definitions that is under way. All of them pass, whatever the status is.
+#: https://learn.microsoft.com/en-us/troubleshoot/power-platform/power-apps/dataverse/bulk-operation-errors
+PASSING = frozenset(("0x80044150", "0x80044151", "0x80040255", "0x80040251", "0x80071151"))
+#: The same in a message of whatever met it, such as a plug-in: as numbers with a sign, which nobody translates.
+WITHIN = re.compile(r"-2147204784|-2147204783|-2147220907|-2147220911")
 NO_RIGHT = frozenset(("0x80040220", "0x80048306"))
 NO_USER = frozenset(("0x80040225", "0x8004d24b", "0x80072560"))
 UPDATES = frozenset((UPDATE_CONTACT, UPDATE))
@@ -57,7 +63,7 @@ class Refusals:
         self._key = key
 
     def interpret(  # noqa: PLR0911 - one return for each code
-        self, what: str, answer: Answer, _writes: bool
+        self, what: str, answer: Answer, writes: bool
     ) -> RemoteError | None:
         """Return the error for a refused request; None leaves it to the common treatment."""
         code, status = code_of(answer.data), answer.status
@@ -65,6 +71,9 @@ class Refusals:
             return None
         if code is None:
             return self._foreign(what, status)
+        if code in PASSING or (code == PLUGIN and WITHIN.search(str(answer.data["error"]["message"]))):
+            kind = UnknownOutcome if writes else Transient
+            return kind(self._text(what, f"answered {status} {code}"), account=self._account, status=status)
         if code in NO_USER:
             hint = "Make an application user for client_id in the environment, and activate it"
             return self._paused(what, "our user does not exist there or is disabled", hint, status)

@@ -274,6 +274,8 @@ class HubSpot(CRM):
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
             answer = await self._client.read_meetings(batch, ("hs_internal_meeting_notes",))
+            if self._absent(answer, "read meetings"):
+                continue
             for result in (results := self._results(answer.data, "read meetings")):
                 properties = result.get("properties")
                 if not isinstance(properties, dict) or not mapping.is_id(result.get("id")):

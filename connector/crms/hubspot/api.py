@@ -94,10 +94,10 @@ class Client:
 
     # https://developers.hubspot.com/docs/api-reference/latest/crm/activities/meetings/guide
     async def read_meetings(self, records: Sequence[str], properties: Sequence[str]) -> Answer:
-        """Read up to 100 meetings; 207 where some of them could not be read."""
+        """Read up to 100 meetings; 207 where some of them could not be read, and perhaps 404 where none is there."""
         body = {"inputs": [{"id": record} for record in records], "properties": list(properties)}
         path = f"{MEETINGS}/batch/read"
-        return await self._remote.call("read meetings", "POST", path, json=body, accept=(200, 207), writes=False)
+        return await self._remote.call("read meetings", "POST", path, json=body, accept=(200, 207, 404), writes=False)
 
     # https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
     async def property(self, name: str) -> Answer:

@@ -33,8 +33,9 @@ NAMED = re.compile(r"(?<![A-Za-z0-9])003[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?(?![A-
 BUSY_PAUSE = 10.0
 LATER = "nothing is lost, events wait and continue by themselves."
 HINT_FIX = f"Run `connector check --fix --config FILE`; {LATER}"
-#: A trigger of the organisation's own failed; its message holds the code of what it met (believed).
-TRIGGER_FAILED, LOCKED = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "UNABLE_TO_LOCK_ROW"
+#: Another transaction holds the record, or one that belongs to it. Where a trigger or a flow of the organisation met it, the
+#: error has that one's code, and this one stands in the message (seen).
+LOCKED = "UNABLE_TO_LOCK_ROW"
 UPDATES = frozenset((UPDATE_CONTACT, UPDATE_EVENT))
 #: The codes of what passes by itself; each says that nothing was done.
 PASSING = {
@@ -112,7 +113,7 @@ class Refusals:
         if code == "INVALID_SESSION_ID":
             # With another status than 401, which `Remote` itself answers with a new token.
             self._forget()
-        if code == TRIGGER_FAILED and LOCKED in str(error.get("message")):
+        if LOCKED in str(error.get("message")):
             code = LOCKED
         if code in PASSING and not (writes and code == "QUERY_TIMEOUT"):
             return Transient(self._text(what, PASSING[code]), account=self._account, status=status)

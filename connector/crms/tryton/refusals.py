@@ -30,6 +30,9 @@ class Refusals:
             case 404 if not writes:
                 hint = f"Check base_url and database in {place}, and that the server is of version 8.0 or later. Events wait."
                 found = AccountPaused(self._text(what, "there is no such page"), account=account, hint=hint)
+            case 404 | 405 | 409 | 410 | 413 | 415 | 422 if writes:
+                # Its own word although it is a page: what stands in between answers so only where the address is wrong.
+                found = Rejected(self._text(what, f"answered {status}"), account=account)
             case 500:
                 return self.unclear(what, "answered 500", writes=writes, status=status)
             case _:

@@ -19,7 +19,7 @@ from connector.model.capabilities import CrmCapability
 from connector.model.errors import Conflict
 from connector.model.fields import FieldRule, Value
 from connector.model.jobs import Work
-from connector.model.links import Link
+from connector.model.links import Around, Link, Records
 from connector.model.persons import Customer, NewCustomer
 from connector.model.states import Step
 from connector.remote.fields import Field
@@ -206,8 +206,10 @@ class DryMemory:
 
     async def shared(self, crm: str, keys: Sequence[str], person: str | None) -> set[str]:
         """The keys that belong to several people, stored or noticed in this dry run."""
-        noticed = {key for key in keys if self._noticed.get((crm, key), person or "") != (person or "")}
-        return await self._store.links.shared(crm, keys, person) | noticed
+        return await self._store.links.shared(crm, keys, person) | self._noticed_of(crm, keys, person)
+
+    def _noticed_of(self, crm: str, keys: Sequence[str], person: str | None) -> set[str]:
+        return {key for key in keys if self._noticed.get((crm, key), person or "") != (person or "")}
 
     async def notice(self, crm: str, key: str, people: int, *, person: str | None = None) -> None:
         """Remember it for the rest of the dry run."""
@@ -217,13 +219,16 @@ class DryMemory:
         """What the store says: a dry run decides nothing for people."""
         return await self._store.links.different(crm, source, client_id, person)
 
-    async def beside(self, crm: str, source: str, client_id: str, event_id: int, appointment_id: str | None) -> list[str]:
-        """The customers of the other clients of the booking, stored or simulated."""
-        stored = await self._store.links.beside(crm, source, client_id, event_id, appointment_id)
-        booked = self._booked.setdefault((source, appointment_id), set()) if appointment_id else set()
-        booked.add(client_id)
-        links = [self._links.get((source, other)) for other in booked - {client_id}]
-        return [*stored, *(link.customer_id for link in links if link is not None and link.crm == crm)]
+    async def around(self, crm: str, work: Work, keys: Sequence[str], person: str | None) -> Around:
+        """What the store says, with what was noticed and who was linked in this dry run."""
+        stored = await self._store.links.around(crm, work, keys, person)
+        appointment = work.event.appointment
+        booked = self._booked.setdefault((work.source, appointment.id), set()) if appointment else set()
+        booked.add(work.client_id)
+        links = [self._links.get((work.source, other)) for other in booked - {work.client_id}]
+        beside = (link.customer_id for link in links if link is not None and link.crm == crm)
+        shared = stored.shared | self._noticed_of(crm, keys, person)
+        return replace(stored, shared=shared, beside=(*stored.beside, *beside))
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:
         """Whether a merge is known."""
@@ -276,10 +281,6 @@ class DryMemory:
     async def recorded(self, work: Work, appointment_id: str, record_id: str, version: float, intent: str, now: float) -> None:
         """Nothing to note."""
 
-    async def recorded_as(self, source: str, appointment_id: str, client_id: str) -> tuple[str, float] | None:
+    async def records(self, link: Link, appointment_id: str, intent: str) -> Records:
         """What the store says."""
-        return await self._store.journal.recorded_as(source, appointment_id, client_id)
-
-    async def recorded_beside(self, link: Link, appointment_id: str) -> dict[str, tuple[str, float] | None]:
-        """What the store says."""
-        return await self._store.journal.recorded_beside(link, appointment_id)
+        return await self._store.journal.records(link, appointment_id, intent)

@@ -32,7 +32,8 @@ from connector.store.postgres import sessions
 from connector.store.postgres.dialect import Connection, Row, pipelined
 from connector.store.postgres.explained import explained, unreachable
 from connector.store.postgres.heartbeat import Heartbeat
-from connector.store.postgres.processes import Process, ended, join, leave, place_of
+from connector.store.postgres.processes import Process, ended, has_ended, join, leave, place_of
+from connector.store.postgres.restored import note, restored
 from connector.store.postgres.schema import migrate
 from connector.store.unfinished import refuse_unfinished
 
@@ -50,7 +51,14 @@ class PostgresDatabase(Database):
     shared = True
 
     def __init__(
-        self, url: str, lock_file: int | None, session: psycopg.Connection[Row], key: Key, new: bool, process: Process
+        self,
+        url: str,
+        lock_file: int | None,
+        session: psycopg.Connection[Row],
+        history: str,
+        key: Key,
+        new: bool,
+        process: Process,
     ) -> None:
         super().__init__(lock_file)
         self.name = sessions.name_of(url)
@@ -58,8 +66,9 @@ class PostgresDatabase(Database):
         self.boot = process.boot
         self._url, self._key, self._process = url, key, process
         self._session: psycopg.Connection[Row] | None = session
+        self._history = history
         self._connecting = ThreadPoolExecutor(1, thread_name_prefix="connector-connect")
-        self._attempt: Future[psycopg.Connection[Row]] | None = None
+        self._attempt: Future[tuple[psycopg.Connection[Row], str]] | None = None
         self._next_attempt = 0.0
         self._size, self._size_looked = 0, 0.0
         self._read_sessions: list[psycopg.Connection[Row]] = []
@@ -80,17 +89,20 @@ class PostgresDatabase(Database):
             lock_file = _lock(beside)
             if lock_file is not None:
                 undo.callback(os.close, lock_file)
-            session = sessions.writing(url)
+            session = sessions.first(url)
             undo.callback(session.close)
             place = "" if lock_file is None else place_of(lock_file)
             process = Process(uuid4().hex, role, place, lease)
             try:
+                history = sessions.history(session)
                 with sessions.turn(session):
                     new = migrate(session)
                     refuse_unfinished(Connection(session), sessions.name_of(url))
                     key = _key(session, beside)
+                    before = restored(session, history)
                     join(Connection(session), process)
-                opened = cls(url, lock_file, session, key, new, process)
+                opened = cls(url, lock_file, session, history, key, new, process)
+                opened.restored = before
             except psycopg.Error as error:
                 raise explained(error, sessions.name_of(url)) from error
             undo.pop_all()
@@ -125,6 +137,8 @@ class PostgresDatabase(Database):
 
         def again(connection: store.Connection) -> None:
             join(connection, process)
+            if self._history:
+                note(connection, self._history)
 
         await self.write(again)
         self._process, self.boot = process, process.boot
@@ -133,6 +147,10 @@ class PostgresDatabase(Database):
     def ended(self, connection: store.Connection) -> list[str]:
         """See `connector.store.postgres.processes`."""
         return ended(connection, self._process, patient=self._heartbeat.patient())
+
+    def has_ended(self, connection: store.Connection) -> bool:
+        """See `connector.store.postgres.processes`."""
+        return has_ended(connection, self._process, patient=self._heartbeat.patient())
 
     async def empty_wal(self) -> None:
         """PostgreSQL's own log is its business."""
@@ -159,7 +177,7 @@ class PostgresDatabase(Database):
             with suppress(psycopg.Error):
                 leave(Connection(self._session), self.boot)
         if self._attempt is not None and self._attempt.exception() is None:
-            self._attempt.result().close()
+            self._attempt.result()[0].close()
         for session in (*self._read_sessions, *([self._session] if self._session else [])):
             session.close()
 
@@ -247,17 +265,23 @@ class PostgresDatabase(Database):
         if self._session is not None:
             return self._session
         if self._attempt is None and time.monotonic() >= self._next_attempt:
-            self._attempt = self._connecting.submit(sessions.writing, self._url)
+            self._attempt = self._connecting.submit(sessions.again, self._url)
         if self._attempt is not None and self._attempt.done():
             attempt, self._attempt = self._attempt, None
             self._next_attempt = time.monotonic() + _PAUSE
             self._take(attempt)
         return self._session
 
-    def _take(self, attempt: Future[psycopg.Connection[Row]]) -> None:
-        if attempt.exception() is None:
-            self._session = attempt.result()
-            self._log.warning("the database is connected again", database=self.name)
+    def _take(self, attempt: Future[tuple[psycopg.Connection[Row], str]]) -> None:
+        if attempt.exception() is not None:
+            return
+        self._session, history = attempt.result()
+        self._log.warning("the database is connected again", database=self.name)
+        if history != self._history:
+            # What this process has claimed may be among what the old server took with it.
+            self._log.warning("another server is the primary now, or a backup was restored", database=self.name)
+            self._history = history
+            self._heartbeat.give_up()
 
     def _away(self) -> StoreError:
         """Why nothing is written now. A new one each time: an exception that is raised again collects tracebacks."""
@@ -266,12 +290,15 @@ class PostgresDatabase(Database):
     def _was_committed(self, number: int) -> bool:
         """What became of a COMMIT that was cut off; meanwhile everything else is refused.
 
-        False also where that cannot be known: when this process ends before the server says it.
+        False also where that cannot be known: when this process ends before the server says it; and of a server that was
+        promoted since, which may have given the number to another transaction. Then this process begins again, so that
+        nothing is left over that it has claimed without knowing; whoever sent a delivery repeats it.
         """
+        history = self._history
         while not self._closed:
             if (session := self._connected()) is not None:
                 with suppress(psycopg.Error):
-                    outcome = sessions.was_committed(session, number)
+                    outcome = self._history == history and sessions.was_committed(session, number)
                     self._log.warning("a commit was cut off", database=self.name, committed=outcome)
                     return bool(outcome)
                 self._roll_back(session)

@@ -81,6 +81,11 @@ class Heartbeat:
         self._to_say.append(text)
         self._wake()
 
+    def give_up(self) -> None:
+        """What this process was doing is no longer its own, for whatever reason; `begin_again` follows."""
+        self.replaced.set()
+        self._heard(None)
+
     def stop(self) -> None:
         """End the thread and its session; the row is left to the caller."""
         self._stopping = True
@@ -147,5 +152,4 @@ class Heartbeat:
         if there:
             self._renewed = before
         elif not self.replaced.is_set():
-            self.replaced.set()
-            self._heard(None)
+            self.give_up()

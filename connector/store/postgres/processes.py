@@ -18,6 +18,13 @@ import psycopg
 from connector.store.connection import Connection
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+#: Processes that have ended; parameters: our boot id, our place, whether we are patient.
+_SILENT = "boot <> ? AND ((place = ? AND place <> '') OR (? = 1 AND seen_at + lease < unix_now()))"
+#: What was claimed, locked and counted by a process that has no row any more.
+_UNOWNED = "boot NOT IN (SELECT boot FROM processes)"
+_LANES = f"FROM lanes WHERE boot IS NOT NULL AND {_UNOWNED}"
+_LOCKS = f"FROM locks WHERE {_UNOWNED}"
+_CALLS = f"done IS NULL AND boot IS NOT NULL AND {_UNOWNED}"
 
 
 class Process(NamedTuple):
@@ -72,19 +79,20 @@ def ended(connection: Connection, process: Process, *, patient: bool) -> list[st
     `patient` is whether this process was connected without a break for a lease: only then has everybody else had the time
     to renew after the server was away.
     """
-    connection.execute(
-        "DELETE FROM processes WHERE boot <> ? AND ((place = ? AND place <> '') OR (? = 1 AND seen_at + lease < unix_now()))",
-        (process.boot, process.place, patient),
+    connection.execute(f"DELETE FROM processes WHERE {_SILENT}", (process.boot, process.place, patient))
+    connection.execute(f"DELETE {_LOCKS}")
+    connection.execute(f"UPDATE calls SET done = unix_now() WHERE {_CALLS}")
+    return [row[0] for row in connection.execute(f"SELECT DISTINCT boot {_LANES}")]
+
+
+def has_ended(connection: Connection, process: Process, *, patient: bool) -> bool:
+    """Whether `ended` would find something to do; to be asked without the lock, which everybody who writes waits for."""
+    query = (
+        f"SELECT EXISTS (SELECT 1 FROM processes WHERE {_SILENT}) OR EXISTS (SELECT 1 {_LOCKS})"
+        f" OR EXISTS (SELECT 1 FROM calls WHERE {_CALLS}) OR EXISTS (SELECT 1 {_LANES})"
     )
-    connection.execute("DELETE FROM locks WHERE boot NOT IN (SELECT boot FROM processes)")
-    connection.execute(
-        "UPDATE calls SET done = unix_now()"
-        " WHERE done IS NULL AND boot IS NOT NULL AND boot NOT IN (SELECT boot FROM processes)"
-    )
-    rows = connection.execute(
-        "SELECT DISTINCT boot FROM lanes WHERE boot IS NOT NULL AND boot NOT IN (SELECT boot FROM processes)"
-    )
-    return [row[0] for row in rows]
+    (found,) = connection.execute(query, (process.boot, process.place, patient)).fetchall()
+    return bool(found[0])
 
 
 def others(session: psycopg.Connection[Any]) -> int:

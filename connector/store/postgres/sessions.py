@@ -12,14 +12,18 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from connector.model.errors import StoreError
 from connector.store.postgres.dialect import Connection, Row, rows
-from connector.store.postgres.explained import explained, unreachable
+from connector.store.postgres.explained import TO_PRIMARY, explained, full, unreachable
+from connector.store.postgres.pooling import forget, pooled, refuse_shared_sessions
 
 #: Seconds until a server that does not answer counts as away.
 _PATIENCE = 5
+#: Of a server that is gone without a word (its machine, or the network to it) we hear after about eleven seconds, unless the
+#: address says otherwise; the system would wait for a quarter of an hour. Milliseconds for the last one, as libpq has it.
+_NOTICED = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 #: The oldest version of PostgreSQL that numbers transactions as we need it.
 _OLDEST = 13
 #: A client that is gone without a word loses its session after about a minute.
@@ -27,8 +31,15 @@ _SETTINGS = (
     "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),"
     " set_config('tcp_keepalives_count', '3', false)"
 )
+_PROMOTE = "Promote one of them, or start the primary; the connection is tried again every second."
+#: What libpq says where `target_session_attrs` finds only standbys.
+_STANDBYS = ("session is read-only", "server is in hot standby mode")
 #: What the server says of a connection that it will take later.
-_PASSING = ("the database system is", "too many", "terminating connection", "remaining connection slots")
+_PASSING = ("the database system is", "terminating connection", "server login has been failing", "pgbouncer cannot connect")
+#: What the server, or a pooler before it, says when all its connections are in use.
+_FULL = ("too many", "remaining connection slots", "no more connections allowed", "query_wait_timeout")
+#: A pooler refuses `options` in the address.
+_OPTIONS = "unsupported startup parameter: options"
 #: Seconds which a session may keep the lock without saying anything: its process stands still, and all others wait for it.
 _IDLE = 3
 #: Seconds to wait for the lock; who keeps it is looked at once in so many.
@@ -38,6 +49,7 @@ LOCK = "SELECT pg_advisory_xact_lock(hashtext('connector'), hashtext(current_sch
 #: The name of the channel on which all processes listen, as SQL.
 CHANNEL = "left('connector ' || current_schema(), 63)"
 _DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+_HISTORY = "SELECT (SELECT system_identifier FROM pg_control_system()) || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 _WRITING = f"SET idle_in_transaction_session_timeout = '{_IDLE}s'; SET lock_timeout = '{_LOOK}s'"
 #: Ends the session that keeps the lock and has said nothing for `_IDLE` seconds. The server itself does so only between two
 #: statements: a process that was stopped after it had sent a part of the next one would keep the lock for ever (seen).
@@ -65,15 +77,36 @@ def name_of(url: str) -> str:
     return str(parts.get("dbname") or parts.get("user") or "postgres")
 
 
+def noticing(url: str) -> str:
+    """The address with the limits after which a server that says nothing counts as gone. Raises psycopg's errors."""
+    return make_conninfo("", **{**_NOTICED, **conninfo_to_dict(url)})
+
+
 def connect(url: str, what: str) -> psycopg.Connection[Row]:
     """A session for a `what`, each statement by itself. Raises StoreError."""
+    name = f"connector {what}"
     try:
         connection = psycopg.connect(
-            url, autocommit=True, row_factory=rows, connect_timeout=_PATIENCE, application_name=f"connector {what}"
+            noticing(url), autocommit=True, row_factory=rows, connect_timeout=_PATIENCE, application_name=name
         )
+        if pooled(connection):
+            forget(connection, name)
         connection.execute(_SETTINGS)
     except psycopg.Error as error:
         raise _failed(error, name_of(url)) from error
+    return connection
+
+
+def first(url: str) -> psycopg.Connection[Row]:
+    """A session that writes, the first one of this process. Raises StoreError as `writing`, and where none would last."""
+    connection = writing(url)
+    try:
+        refuse_shared_sessions(connection, url)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, psycopg.Error):
+            raise _failed(error, name_of(url)) from error
+        raise
     return connection
 
 
@@ -90,6 +123,16 @@ def writing(url: str) -> psycopg.Connection[Row]:
             raise explained(error, name_of(url)) from error
         raise
     return connection
+
+
+def again(url: str) -> tuple[psycopg.Connection[Row], str]:
+    """A session that writes, after one was lost, and the `history` of its server. Raises StoreError as `writing`."""
+    connection = writing(url)
+    try:
+        return connection, history(connection)
+    except psycopg.Error as error:
+        connection.close()
+        raise explained(error, name_of(url)) from error
 
 
 def reading(url: str) -> psycopg.Connection[Row]:
@@ -147,14 +190,27 @@ def turn(session: psycopg.Connection[Any]) -> Iterator[None]:
     session.execute("COMMIT")
 
 
+def history(connection: psycopg.Connection[Row]) -> str:
+    """Which line of transactions the server adds to: another one after a standby was promoted, or a backup restored.
+
+    Numbers of transactions that were lost with the old server are given again in the new line. Empty where it is not shown.
+    """
+    try:
+        return str(_first(connection, _HISTORY))
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.FeatureNotSupported, psycopg.errors.UndefinedFunction):
+        return ""
+
+
 def was_committed(connection: psycopg.Connection[Row], transaction: int) -> bool | None:
     """Whether a transaction of a session that is gone was committed; None where the server cannot know any more.
 
-    Asked under the lock, which that transaction held until it ended.
+    Asked under the lock, which that transaction held until it ended. Synchronous standbys have what was committed when this
+    returns: it writes something too, and only the end of a transaction that has written waits for them.
     """
     try:
         with turn(connection):
             status = _first(connection, f"SELECT pg_xact_status('{transaction}')")
+            connection.execute(b"UPDATE installation SET value = value WHERE name = 'key'")
     except psycopg.errors.InvalidParameterValue:
         # A number that this server has not given yet: it was promoted without having heard of the transaction.
         return False
@@ -173,6 +229,8 @@ def _check_server(connection: psycopg.Connection[Row]) -> None:
         raise StoreError(f"The PostgreSQL server of {name} is too old.", hint=f"Version {_OLDEST} or newer is needed.")
     if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
         raise StoreError(f"The database {name} is in {encoding}.", hint="Make one with ENCODING 'UTF8'.")
+    if _first(connection, "SELECT pg_is_in_recovery()"):
+        raise StoreError(f"The PostgreSQL server of {name} is a standby.", hint=TO_PRIMARY)
     if _first(connection, "SELECT current_schema()") is None:
         hint = "Make the schema that search_path names in database.url, or leave it out there."
         raise StoreError(f"The database {name} has no schema to make tables in.", hint=hint)
@@ -186,7 +244,14 @@ def _first(connection: psycopg.Connection[Row], query: str) -> Any:
 def _failed(error: psycopg.Error, name: str) -> StoreError:
     """Why there is no session. What the server says then names the user and the host, but no password."""
     _, fatal, said = str(error).rpartition("FATAL:")
+    if any(sign in str(error) for sign in _FULL):
+        return full(name)
+    if not fatal and any(sign in str(error) for sign in _STANDBYS):
+        return StoreError(f"No server in database.url can be written: of {name} there are only standbys.", hint=_PROMOTE)
     if not fatal or any(sign in said for sign in _PASSING):
         return unreachable(name)
+    if _OPTIONS in said:
+        text = "The connection pooler in database.url refuses `options`, in which the address names the schema."
+        return StoreError(text, hint="Leave it out, and set it on the server: ALTER ROLE … SET search_path = …;")
     text = f"PostgreSQL refuses the connection: {said.strip().splitlines()[0]}."
     return StoreError(text, hint="Check user, password and database in database.url, and the server's pg_hba.conf.")

@@ -31,7 +31,7 @@ class PostgresStanding(Standing):
 
     def __init__(self, url: str, place: str) -> None:
         self.name = sessions.name_of(url)
-        self._session: psycopg.Connection[NamedRow] = sessions.writing(url)
+        self._session: psycopg.Connection[NamedRow] = sessions.first(url)
         self.connection = Connection(self._session)
         try:
             self._lock(place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from connector.booking_systems.base import BookingSystem, ClientLink
@@ -138,22 +138,25 @@ class Case:
         client = await self.parts.booking.client(self.work.event.client.id)
         return self.parts.identity(client) if client else self.person
 
-    async def set_apart(self) -> None:
-        """Learn which customers a person has said this client is not."""
-        parts, work = self.parts, self.work
-        shown = self.decision.shown if self.decision is not None and self.to_create else ()
-        person = one_person(self.person)
-        self.apart = frozenset({*await parts.links.different(parts.crm.name, work.source, work.client_id, person), *shown})
+    @property
+    def _shown(self) -> Sequence[str]:
+        """The customers that a person was shown who said that the client is none of them."""
+        return self.decision.shown if self.decision is not None and self.to_create else ()
 
     async def is_apart(self, customer_id: str) -> bool:
         """Whether a person has said that the client is not this customer, whose id somebody stored."""
-        await self.set_apart()
+        parts, work, person = self.parts, self.work, one_person(self.person)
+        different = await parts.links.different(parts.crm.name, work.source, work.client_id, person)
+        self.apart = frozenset({*different, *self._shown})
         return customer_id in self.apart
 
-    async def set_beside(self) -> None:
-        """Learn which customers the other clients of the booking are."""
-        who = (self.parts.crm.name, self.work.source, self.work.client_id)
-        self.beside = frozenset(await self.parts.links.beside(*who, self.work.event_id, self.appointment_id))
+    async def look_around(self) -> None:
+        """Learn in one look who the client is not, who the other clients of the booking are, and which keys several share."""
+        parts, person = self.parts, self.person
+        around = await parts.links.around(parts.crm.name, self.work, person.keys(), one_person(person))
+        self.person = person.sharing(around.shared)
+        self.apart = frozenset({*around.different, *self._shown})
+        self.beside = frozenset(around.beside)
 
     def possible(self, found: list[Customer]) -> list[Customer]:
         """Those whom the client can be. Several clients of one booking are different people, whatever keys they share."""

@@ -47,7 +47,7 @@ async def _create_asks(case: Case) -> bool:
         return False
     if case.decision is not None or case.work.link is not None or reason_against(case) is not None:
         return False
-    if await parts.journal.is_open(case.create_intent):
+    if case.work.unsettled and await parts.journal.is_open(case.create_intent):
         return False
     if person.email is not None and any(await case.by_email()):
         return False

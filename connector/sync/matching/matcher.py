@@ -13,7 +13,7 @@ from connector.model.jobs import Work
 from connector.model.links import Link
 from connector.sync.matching.answers import Ambiguous, Answer, Found, Gone, Match, Stop
 from connector.sync.matching.case import Case, Parts, Seen
-from connector.sync.matching.evidence import CHOOSE, agreement, one_person, review
+from connector.sync.matching.evidence import CHOOSE, agreement, review
 from connector.sync.matching.rules import LINKED, LOOKED_UP, STORED, Rule
 from connector.sync.person.agreement import Agreement
 from connector.sync.trace import note
@@ -41,10 +41,7 @@ async def _look_up(case: Case) -> None:
     # Two clients of whom one was merged into the other are one person too, whatever they say of themselves.
     living = f"client:{case.work.source}:{case.living_client_id}"
     async with parts.locks.hold(parts.crm.name, [*case.person.keys(), living]):
-        shared = await parts.links.shared(parts.crm.name, case.person.keys(), one_person(case.person))
-        case.person = case.person.sharing(shared)
-        await case.set_apart()
-        await case.set_beside()
+        await case.look_around()
         if (found := await _ask(LOOKED_UP, case)) is not None:
             await _commit(case, found)
 
@@ -121,8 +118,10 @@ async def _commit(case: Case, found: Found) -> None:
         stored_id = work.link.stored_id
     link = Link(work.source, work.client_id, parts.crm.name, found.customer.id, found.origin, stored_id, found.written_back_at)
     work.outcome = work.outcome or found.outcome
-    keys = {*found.keys, *await _unremembered(case, found)}
-    if link != work.link or found.intent is not None or keys:
+    new = link != work.link or found.intent is not None
+    telling = _telling(case, found)
+    keys = {*found.keys, *(telling if new or not telling else await parts.links.missing_keys(link, telling))}
+    if new or keys:
         links = [link]
         if case.living_client_id != work.client_id:
             links.append(replace(link, client_id=case.living_client_id))
@@ -139,15 +138,13 @@ async def _commit(case: Case, found: Found) -> None:
     work.link, work.step, seen.customer = link, "write_back", found.customer
 
 
-async def _unremembered(case: Case, found: Found) -> list[str]:
-    """What the client says of itself that we have not tied to the customer yet.
+def _telling(case: Case, found: Found) -> tuple[str, ...]:
+    """What the client says of itself that is tied to the customer.
 
     It may reach the CRM only by the step that fills blanks, or never; the person's next client must be recognised by
     it at once. An address that came with another name may be another person's, unless somebody said that it is not.
     """
-    person, work = case.parts.identity(case.work.event.client), case.work
-    keys = list(person.phone_keys)
+    person = case.parts.identity(case.work.event.client)
     if found.origin == "review" or agreement(person, found.customer) is not Agreement.AGAINST:
-        keys += person.email_keys
-    link = Link(work.source, work.client_id, case.parts.crm.name, found.customer.id, found.origin)
-    return await case.parts.links.missing_keys(link, keys) if keys else []
+        return (*person.phone_keys, *person.email_keys)
+    return person.phone_keys

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import IntEnum
+from functools import lru_cache
 
 from connector.sync.person.names import Parts, PersonName, couple_words, name_key, read_parts
 from connector.sync.person.spelling import (
@@ -65,6 +66,7 @@ class Agreement(IntEnum):
     STRONG = 3
 
 
+@lru_cache(maxsize=1024)
 def names_agree(a: PersonName, b: PersonName) -> Agreement:
     """Grade the evidence that two names give; see the module. Blank names give NONE."""
     if a.blank or b.blank:

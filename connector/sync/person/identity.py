@@ -10,19 +10,25 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
 
 from connector.model.bookings import Client
 from connector.sync.person.names import NAMELESS, PersonName, read_name
 from connector.sync.person.numbering import one_spelling, parse_phone
 from connector.sync.person.placeholders import is_nobodys_number
 from connector.sync.person.reliability import Reliability, email_reliability, phone_reliability
-from connector.sync.person.repair import INVISIBLE, phone_candidates, repaired_email, without_addresses
+from connector.sync.person.repair import (
+    INVISIBLE,
+    holds_address,
+    phone_candidates,
+    repaired_email,
+    unescaped_email,
+    without_addresses,
+)
 from connector.sync.person.words import words_of
 
 #: Characters; longer values are neither e-mail addresses nor phone numbers.
@@ -32,6 +38,8 @@ MAX_PHONE = 100
 _MIN_DIGITS = 6
 #: Domains of one mailbox provider → the one that is compared. ASSUMPTION, from common knowledge: both name one mailbox.
 _SAME_DOMAIN = {"googlemail.com": "gmail.com"}
+#: Japanese carriers gave out addresses with dots where the standard has none: a.@…, a..b@…, .a@…
+_LOOSE_DOTS = re.compile(r"(?=\.*[^.@])[a-z0-9._+/?-]{1,64}@(?:docomo|ezweb)\.ne\.jp")
 #: Countries where the provider had to give the first of the two for years.
 _OTHER_DOMAIN_IN = frozenset({"DE", "AT", "CH", "GB"})
 
@@ -59,15 +67,18 @@ def normalise_email(raw: str) -> str | None:
     """
     if len(raw) > MAX_EMAIL:
         return None
-    return _read_email(raw.strip(INVISIBLE)) or _read_email(repaired_email(raw))
+    return _read_email(unescaped_email(raw).strip(INVISIBLE)) or _read_email(repaired_email(raw))
 
 
 def _read_email(raw: str) -> str | None:
-    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", raw).lower())
+    from email_validator import EmailNotValidError, validate_email
+
+    # In lower case the Turkish capital is two characters, an i and a dot above it; in no address there is such a dot.
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", raw).lower().replace("i\u0307", "i"))
     try:
         address = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
-        return None
+        return text if _LOOSE_DOTS.fullmatch(text) else None
     domain = _SAME_DOMAIN.get(address.ascii_domain, address.ascii_domain)
     # "anna@example.c om", cut at the gap: no top-level domain has one letter.
     return f"{address.local_part}@{domain}" if "." in domain and len(domain.rpartition(".")[2]) > 1 else None
@@ -258,9 +269,10 @@ def _other_domain(email: str | None, raw: str, country: str | None) -> str | Non
 
 
 def _address_in(*fields: str) -> str:
-    """The e-mail address that stands where a name or a number was asked for."""
-    found = (repaired_email(field) for field in fields if "@" in field)
-    return next((address for address in found if normalise_email(address)), "")
+    """The e-mail address that stands where a name or a number was asked for; the whole field where it may be cut there."""
+    found = [field for field in fields if "@" in unescaped_email(field)]
+    clear = next((address for address in map(repaired_email, found) if normalise_email(address)), "")
+    return clear or next((field for field in found if holds_address(field)), "")
 
 
 def _number_in(*names: str, country: str | None) -> str:
@@ -292,13 +304,14 @@ def person_key(source: str, client_id: str, number: int = 0) -> str:
 
     `number` counts the customers that carried a key for the client and turned out to be somebody else.
     """
-    return _sha256(["person", source, client_id, *([str(number)] if number else [])])
+    return _sha256("person", source, client_id, *([str(number)] if number else []))
 
 
 def _digest(kind: str, *parts: str) -> str:
-    return f"{kind}:{_sha256([kind, *parts])}"
+    return f"{kind}:{_sha256(kind, *parts)}"
 
 
-def _sha256(parts: Iterable[str]) -> str:
+@lru_cache(maxsize=1024)
+def _sha256(*parts: str) -> str:
     # JSON keeps ("a", "b:c") and ("a:b", "c") apart, and writes lone surrogates, which no encoding would take.
-    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

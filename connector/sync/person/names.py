@@ -7,11 +7,9 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from nameparser import Lexicon
-from nameparser import parse as parse_name
-
 from connector.sync.person.beside import are_both_addressed, is_couple, lists_another, names_another
 from connector.sync.person.generations import is_written_as_generation, read_generation
+from connector.sync.person.repair import unescaped
 from connector.sync.person.spelling import joined_servant, same_given
 from connector.sync.person.tables import (
     ADDRESS_WITH_DOT,
@@ -48,6 +46,8 @@ _QUOTED = re.compile('(?<=\\s)["\u201c\u201e\u201f\u00ab]([^"\u201c\u201d\u00ab\
 _BRACKETS = re.compile(r"[(\[{（]([^)\]}）]*)[)\]}）]?")
 #: "Mr.Paul"; not "Dott.ssa".
 _STUCK = re.compile(r"\.(?=[A-Z][a-z])")
+#: What programs write where there is nothing. Not "Null", which is a surname.
+_NOTHING = frozenset({"null", "NULL", "(null)", "undefined", "Undefined", "UNDEFINED", "NaN", "nil", "[object Object]"})
 _NOT_APPLICABLE = re.compile(r"^\W*n\s?/\s?a\W*$", re.IGNORECASE)
 
 
@@ -87,6 +87,7 @@ class Parts:
     surname: str = ""
 
 
+@lru_cache(maxsize=1024)
 def read_name(first: str, last: str) -> PersonName:
     """Tidy a name and, where all of it arrived in one field, split it.
 
@@ -95,6 +96,9 @@ def read_name(first: str, last: str) -> PersonName:
     where a given name and a family name remain; nothing else is.
     """
     one, two = _tidy(first), _tidy(last)
+    if one == two == "None":
+        # Python's word for nothing, which is also a surname.
+        return NAMELESS
     if bool(one) == bool(two):
         return PersonName(one, two)
     whole = one or two
@@ -104,6 +108,9 @@ def read_name(first: str, last: str) -> PersonName:
 
 def _tidy(raw: str) -> str:
     """Return what can be shown of a name; "" when there is no letter or digit in it."""
+    if raw.strip() in _NOTHING:
+        return ""
+    raw = unescaped(raw) if "&" in raw or "\\" in raw else raw
     if raw.isascii() and raw.isprintable() and "@" not in raw:
         # Most names, and nothing of what follows would change them.
         text = " ".join(raw[: 4 * MAX_NAME].split())[:MAX_NAME].rstrip()
@@ -144,11 +151,13 @@ def _split(whole: str, unsplit: PersonName) -> PersonName:
 
 
 def _split_words(words: list[str], unsplit: PersonName) -> PersonName:
+    from nameparser import Lexicon, parse
+
     lexicon = Lexicon.default()
     if words_of(words[0]) and " ".join(words_of(words[0])) in lexicon.titles | lexicon.given_name_titles:
         # The parser would take "Baron", "Judge" or "Prince" for a title and lose it.
         return PersonName(" ".join(words[:-1]), words[-1])
-    parsed = parse_name(" ".join(words))
+    parsed = parse(" ".join(words))
     given, family = _tidy(f"{parsed.given} {parsed.middle}"), _tidy(parsed.family)
     if not (given and family):
         return unsplit
@@ -170,6 +179,8 @@ def _is_unsplittable(words: list[str]) -> bool:
 
 def _starts_with_particle(whole: str) -> bool:
     """Tell "van der Berg" and "de la Cruz", which are surnames, from "Van Morrison"."""
+    from nameparser import Lexicon
+
     words = whole.split()
     particles = Lexicon.default().particles
     if words[0].lower() not in particles:

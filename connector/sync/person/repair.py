@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 # fmt: off
 #: What people paste around a value without seeing it: spaces of all kinds, zero-width and direction marks.
@@ -16,6 +18,18 @@ INVISIBLE = "".join(map(chr, [
 MAX_VALUE = 320
 _ADDRESS = re.compile(r"[^\s<>()\[\]{},;:/|\"\\]+@[^\s<>()\[\]{},;:/|\"'\\]+")
 #: "anna(at)example.com", "anna [at] example [dot] com", in the words of the markets.
+#: What may stand before an address: a bracket, or a word with a colon and a space, or a phone number. With anything else, the
+#: address may be cut: of "john,doe@example.com" the second half is somebody else's.
+_BEFORE = re.compile(
+    r"(?:(?:^|\s)[(\[{]|(?:^|\s)[^\s<>]*<|:\s+|\be-?mail:|\bmail(?:to)?:|^[^a-z]*\d{3}[^a-z\d]*[\s,;/|])[\"'`]*$", re.IGNORECASE
+)
+#: "anna@example.co m", "anna@example.co,uk": what stands behind may be the end of the domain.
+_BEHIND = re.compile(r"[\s,;:|\\]*[a-z]{1,3}\W*", re.IGNORECASE)
+#: What software that writes for web pages or databases makes of a sign, once or twice: O&#039;Hara, O&amp;#039;Hara, O\'Hara.
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\(?=['\"\\])")
+#: The same for addresses of the web: of the signs of an e-mail address only these are written so.
+_PERCENT = re.compile("%(?:2[b7]|40)", re.IGNORECASE)
 _AT_IN_BRACKETS = re.compile(
     r"\s*[(\[{<]\s*(?:at|@|ät|arroba|arobase|chiocciola|aapstaart|malpa|snabel-?a)\s*[)\]}>]\s*", re.IGNORECASE
 )
@@ -49,16 +63,32 @@ def _with_signs(text: str) -> str:
     return re.sub(r"(@[\w-]+),((?:com|net|org|de|fr|es|it|nl|be|ca|uk|co\.uk|ch|at|pl|pt|br)\W*)$", r"\1.\2", text)
 
 
+def unescaped(text: str) -> str:
+    """The text with signs in the place of HTML's names and numbers for them, and without backslashes before quotes."""
+    for _ in range(2 if "&" in text else 0):
+        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+    return _ESCAPED.sub("", text) if "\\" in text else text
+
+
+def unescaped_email(text: str) -> str:
+    """`unescaped`, and signs in the place of "%2B" (+), "%27" (') and "%40" (@)."""
+    text = unescaped(text)
+    return _PERCENT.sub(lambda found: unquote(found[0]), text) if "%" in text else text
+
+
 def repaired_email(raw: str) -> str:
-    """The first address in `raw`, without `mailto:`, angle brackets, remarks and trailing punctuation; else `raw` trimmed."""
-    text = raw.strip(INVISIBLE)
+    """The first address in `raw`, without `mailto:`, angle brackets, remarks and trailing punctuation; else `raw` trimmed.
+
+    An address that may be only the end of a longer one, because of what stands before it, is not taken out.
+    """
+    text = unescaped_email(raw).strip(INVISIBLE)
     if len(text) > MAX_VALUE:
         return text
     if quoted := re.fullmatch('["\u201c\u201e\u00ab]([^"\\s]+)["\u201d\u00bb]', text):
         text = quoted[1]
     text = _with_signs(text)
-    found = _ADDRESS.search(text.removeprefix("mailto:").removeprefix("MAILTO:"))
-    if found is None:
+    found = _ADDRESS.search(text)
+    if found is None or _may_be_cut(text, found):
         return text
     address = found.group().rstrip(".,;:").lstrip("'`")
     if address.count("@") == 1:
@@ -69,9 +99,21 @@ def repaired_email(raw: str) -> str:
     return address if address.count("@") == 1 and '"' not in text else text
 
 
+def holds_address(text: str) -> bool:
+    """Whether something in the text looks like an address, whole or cut."""
+    return (found := _ADDRESS.search(unescaped_email(text))) is not None and "." in found[0].partition("@")[2]
+
+
+def _may_be_cut(text: str, found: re.Match[str]) -> bool:
+    """Whether what stands around the address could belong to it: then it is not ours to guess."""
+    before, behind = text[: found.start()], text[found.end() :]
+    whole = before.strip(INVISIBLE + "\"'`") == "" or _BEFORE.search(before) is not None
+    return not whole or _BEHIND.fullmatch(behind) is not None
+
+
 def phone_candidates(raw: str) -> Iterator[str]:
     """Readings of `raw` as a phone number, the most literal one first."""
-    text = raw.strip(INVISIBLE)
+    text = unescaped(raw).strip(INVISIBLE)
     yield text
     if len(text) > MAX_VALUE:
         return

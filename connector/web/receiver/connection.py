@@ -12,6 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from connector.web.receiver.joined import JoinedWrites
+from connector.web.receiver.upgrades import Parser
 
 #: Seconds until the head of the next request must have arrived; uvicorn itself closes idle connections that were used once.
 HEAD_TIMEOUT = 10.0
@@ -41,6 +42,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
+        self.parser = Parser(self)  # type: ignore[assignment]
         self.transport = JoinedWrites(transport, self.loop)
         self._unanswered = deque()
         self._wait(HEAD_TIMEOUT)
@@ -48,6 +50,8 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer, and let every request know: uvicorn lets only the newest one."""
         self._arrived()
+        # uvicorn itself leaves its timer, and so all of the connection in memory, where the other end has reset it.
+        self._unset_keepalive_if_required()
         for cycle in self._unanswered:
             cycle.disconnected = not cycle.response_complete
             cycle.message_event.set()

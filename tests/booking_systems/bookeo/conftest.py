@@ -5,7 +5,6 @@ from typing import Any
 
 import httpx
 import pytest
-from tenacity import wait_none
 
 from connector.booking_systems.bookeo.adapter import Bookeo
 from connector.sandbox.bookeo.app import BookeoSandbox
@@ -34,7 +33,7 @@ Connect = Callable[..., Bookeo]
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads are tried again without a pause."""
-    monkeypatch.setattr("connector.remote.http.wait_random_exponential", lambda *_, **__: wait_none())
+    monkeypatch.setattr("connector.remote.http.PAUSES", (0.0, 0.0))
 
 
 @pytest.fixture

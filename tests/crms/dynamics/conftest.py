@@ -5,7 +5,6 @@ from typing import ClassVar
 import httpx
 import pytest
 from conforming import Conforming
-from tenacity import wait_none
 
 from connector.crms.dynamics.adapter import Dynamics
 from connector.crms.dynamics.settings import DynamicsSettings
@@ -29,7 +28,7 @@ SETTINGS = {
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reads are tried again without a pause."""
-    monkeypatch.setattr("connector.remote.http.wait_random_exponential", lambda *_, **__: wait_none())
+    monkeypatch.setattr("connector.remote.http.PAUSES", (0.0, 0.0))
 
 
 @pytest.fixture

@@ -206,6 +206,30 @@ async def test_a_plug_in_that_refuses_is_not_quoted(sandbox, crm):
 
 
 @pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("0x80044150", "Generic SQL error."),
+        ("0x80044151", "SQL timeout expired."),
+        ("0x80040255", "rolled back"),
+        ("0x80040251", "no transaction"),
+        ("0x80071151", "locked"),
+        ("0x80040265", "Generic SQL error. CRM ErrorCode: -2147204784 Sql ErrorCode: -2146232060 Sql Number: 1205"),
+    ],
+)
+async def test_what_passes_in_the_database_beneath_is_tried_again(scripted, remote, code, message):
+    """Deadlocks and failovers: microsoft/PowerPlatform-DataverseServiceClient issue 490; whatever the status, none is final."""
+    remote.definitions()
+    remote.refuse(400, code, message)
+    with pytest.raises(UnknownOutcome):
+        await scripted.create(ADA, "aa")
+    remote.answers.clear()
+    remote.refuse(400, code, message)
+    with pytest.raises(Transient) as caught:
+        await scripted.by_email("ada@example.com")
+    assert type(caught.value) is Transient
+
+
+@pytest.mark.parametrize(
     ("status", "code", "kind", "said"),
     [
         (400, "0x80044331", Rejected, "0x80044331"),

@@ -176,6 +176,18 @@ async def test_meetings_deleted_between_the_two_reads_are_skipped_and_unreadable
         await scripted.find_appointment("1", MARK)
 
 
+async def test_a_batch_of_meetings_that_are_all_gone_is_answered_with_404(scripted, remote):
+    """As others have met it: bruin-data/ingestr pull request 1203. A 404 of somebody else is no answer."""
+    remote.answer(200, {"results": [{"toObjectId": 5}]})
+    remote.answer(404, {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "none of them"})
+    assert await scripted.find_appointment("1", MARK) is None
+    remote.answers = []
+    remote.answer(200, {"results": [{"toObjectId": 5}]})
+    remote.answer(404, {"error": "no backend"})
+    with pytest.raises(Transient, match="base_url"):
+        await scripted.find_appointment("1", MARK)
+
+
 async def test_a_meeting_that_is_listed_for_each_type_of_its_association_is_read_once(scripted, remote):
     types = ("contact_to_meeting_event", "contact_to_meeting_event_unlabeled")
     remote.answer(200, {"results": [{"id": "5", "type": kind} for kind in types]})

@@ -3,7 +3,6 @@
 import httpx
 import pytest
 from conforming import Conforming
-from tenacity import wait_none
 
 from connector.crms.pipedrive.adapter import Pipedrive
 from connector.crms.pipedrive.settings import PipedriveSettings
@@ -18,7 +17,7 @@ NO_LIMITS = {"per_2_seconds": 0, "searches_per_2_seconds": 0, "daily_tokens": 0}
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
-    monkeypatch.setattr("connector.remote.http.wait_random_exponential", lambda *_, **__: wait_none())
+    monkeypatch.setattr("connector.remote.http.PAUSES", (0.0, 0.0))
 
 
 @pytest.fixture

@@ -293,6 +293,15 @@ async def test_a_locked_row_is_tried_again_whatever_the_status(sandbox, crm, sta
     assert (await crm.create(ADA, "aa")).person_key == "aa"
 
 
+@pytest.mark.parametrize("code", ["CANNOT_EXECUTE_FLOW_TRIGGER", "APEX_ERROR", "UNKNOWN_EXCEPTION"])
+async def test_a_flow_that_met_a_locked_row_is_tried_again(scripted, remote, code):
+    """SFDO-Community/Summit-Events-App issue 646, SFDO-Community/declarative-lookup-rollup-summaries issue 1241."""
+    remote.refuse(400, code, 'The "Match" process failed: UNABLE_TO_LOCK_ROW: unable to obtain exclusive access')
+    with pytest.raises(Transient) as caught:
+        await scripted.create(ADA, "aa")
+    assert not isinstance(caught.value, UnknownOutcome), "the whole transaction was undone"
+
+
 async def test_a_trigger_that_met_a_locked_row_is_tried_again_and_another_failure_of_it_is_held(scripted, remote):
     remote.refuse(400, "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "MyTrigger: System.DmlException: UNABLE_TO_LOCK_ROW, unable")
     with pytest.raises(Transient):

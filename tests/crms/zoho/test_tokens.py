@@ -4,7 +4,6 @@ import asyncio
 
 import httpx
 import pytest
-from tenacity import wait_none
 
 from connector.model.errors import AccountPaused, LimitReached, Transient, Unavailable
 from connector.model.persons import NewCustomer
@@ -47,7 +46,7 @@ async def test_the_eleventh_token_in_ten_minutes_is_not_asked_for(sandbox, crm, 
 
 
 async def test_an_outage_uses_up_no_tokens(sandbox, connect, monkeypatch):
-    monkeypatch.setattr("connector.remote.http.wait_random_exponential", lambda *_, **__: wait_none())
+    monkeypatch.setattr("connector.remote.http.PAUSES", (0.0, 0.0))
     inner, down = httpx.ASGITransport(sandbox.app), True
 
     async def serve(request: httpx.Request) -> httpx.Response:

@@ -24,6 +24,26 @@ LETTERS = st.text("abcdefghijklmnopqrstuvwxyzéèüßøłçñåæœıžđ -'", m
 
 
 @pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (("null", "null"), ("", "")),
+        (("undefined", "undefined"), ("", "")),
+        (("Undefined", "Undefined"), ("", "")),
+        (("NULL", "Berg"), ("", "Berg")),
+        (("Anna", "(null)"), ("Anna", "")),
+        (("[object Object]", " null "), ("", "")),
+        (("None", "None"), ("", "")),
+        (("Anna", "None"), ("Anna", "None")),
+        (("Jennifer", "Null"), ("Jennifer", "Null")),
+    ],
+)
+def test_a_program_s_word_for_nothing_is_no_name(said, expected):
+    """Seen as people's names: glific/glific issue 3173 ("NULL"), customeros/customeros issue 3331 ("Undefined Undefined")."""
+    name = read_name(*said)
+    assert (name.first, name.last) == expected
+
+
+@pytest.mark.parametrize(
     ("given_name", "expected"),
     [
         (("Anna", "Berg"), ("Anna", "Berg")),
@@ -55,6 +75,11 @@ LETTERS = st.text("abcdefghijklmnopqrstuvwxyzéèüßøłçñåæœıžđ -'", m
         (("", "Berg"), ("", "Berg")),
         (("  Anna\t Maria ", "\u200bBerg\x00\r\n"), ("Anna Maria", "Berg")),
         (("A\u0308nna", "Berg"), ("\u00c4nna", "Berg")),
+        (("Conan", "O&#039;Hara"), ("Conan", "O'Hara")),
+        (("Conan", "O&amp;#39;Hara"), ("Conan", "O'Hara")),
+        (("Conan", "O\\'Hara"), ("Conan", "O'Hara")),
+        (("J&uuml;rgen", "Gro&szlig;"), ("Jürgen", "Groß")),
+        (("R&D", "Team; B"), ("R&D", "Team; B")),
         (("anna@example.com", "Berg"), ("", "Berg")),
         (("anna@example.com", ""), ("", "")),
         (("Anna Berg anna@example.com", ""), ("Anna", "Berg")),

@@ -63,6 +63,90 @@ def test_what_is_not_obvious_is_not_guessed(raw):
     assert normalise_email(raw) is None
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "o&#039;hara@example.com",
+        "o&#39;hara@example.com",
+        "o&#x27;hara@example.com",
+        "o&apos;hara@example.com",
+        "o&amp;#039;hara@example.com",
+        "O\\'Hara@example.com",
+        "o%27hara@example.com",
+        "Conan O&#039;Hara &lt;o&#039;hara@example.com&gt;",
+    ],
+)
+def test_a_sign_that_was_written_for_a_page_is_read_as_the_sign(raw):
+    """Software keeps addresses so (SuiteCRM/SuiteCRM issue 7962); what stood behind the sign was taken for the address."""
+    assert normalise_email(raw) == "o'hara@example.com"
+
+
+@pytest.mark.parametrize(
+    ("raw", "email"),
+    [
+        ("anna%2Btag@example.com", "anna+tag@example.com"),
+        ("anna%40example.com", "anna@example.com"),
+        ("r&amp;d@example.com", "r&d@example.com"),
+        ("100%25@example.com", "100%25@example.com"),
+        ("a&b;c@example.com", None),
+    ],
+)
+def test_other_signs_that_were_written_for_a_page_or_an_address(raw, email):
+    assert normalise_email(raw) == email
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "john,doe@example.com",
+        "john;doe@example.com",
+        "john:doe@example.com",
+        "john doe@example.com",
+        "john. doe@example.com",
+        "john\\doe@example.com",
+        "john[doe@example.com",
+        "john(doe@example.com)",
+        "<john>doe@example.com",
+        "j:doe@example.com",
+        "doe@example.co m",
+        "doe@example.co,uk",
+        "doe@example.co uk",
+    ],
+)
+def test_a_part_of_an_address_is_not_taken_for_the_address(raw):
+    """It would be another person's."""
+    assert normalise_email(raw) is None
+    assert identify(Client(id="1", email=raw, mobile_phone="514-555-0123"), "CA").unreadable == ("email",)
+    assert identify(Client(id="1", first_name=raw, mobile_phone="514-555-0123"), "CA").email is None
+
+
+def test_a_part_of_an_address_in_the_field_for_the_name_is_said_to_be_unreadable():
+    assert identify(Client(id="1", first_name="Anna anna@example.com"), "CA").unreadable == ("email",)
+    assert identify(Client(id="1", first_name="Anna <anna@example.com>"), "CA").email == "anna@example.com"
+
+
+@pytest.mark.parametrize("raw", ["taro..yamada@docomo.ne.jp", "taro.@docomo.ne.jp", ".taro@ezweb.ne.jp"])
+def test_addresses_that_japanese_carriers_gave_out_are_read(raw):
+    """Hundreds of thousands have one: swiftmailer/swiftmailer issue 71, KumoCorp/kumomta issue 77."""
+    assert normalise_email(raw.upper()) == raw
+
+
+@pytest.mark.parametrize("raw", ["..@docomo.ne.jp", "@docomo.ne.jp", "taro..yamada@example.com", "a b..c@docomo.ne.jp"])
+def test_nobody_else_has_such_an_address(raw):
+    assert normalise_email(raw) is None
+
+
+@pytest.mark.parametrize("raw", ["&#43;1 514 555 0123", "+1&nbsp;514&nbsp;555&nbsp;0123"])
+def test_a_number_that_was_written_for_a_page_is_read(raw):
+    assert normalise_phone(raw, None) == "+15145550123"
+
+
+def test_the_turkish_capital_makes_no_second_person():
+    """Written by keyboards and phones that capitalise in Turkish; in lower case it is two characters for Python."""
+    assert normalise_email("\u0130PEK@example.com") == normalise_email("ipek@example.com") == "ipek@example.com"
+    assert normalise_email("I\u0307pek@example.com") == "ipek@example.com"
+
+
 def test_both_names_of_one_provider_are_one():
     assert normalise_email("Ana@GoogleMail.com") == "ana@gmail.com"
 

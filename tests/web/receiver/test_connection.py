@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any, ClassVar
@@ -129,6 +130,17 @@ class Client:
     def goes(self) -> None:
         self._writer.transport.abort()
 
+    async def resets(self) -> Watched:
+        """Close with a reset, as some proxies do; the connection at the other end once it has noticed."""
+        used: socket.socket = self._writer.get_extra_info("socket")
+        used.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+        async with asyncio.timeout(LIMIT):
+            while self._server.come != sys.maxsize:
+                self._server.changed.clear()
+                await self._server.changed.wait()
+        return self._server
+
 
 @pytest.fixture(autouse=True)
 def _empty() -> None:
@@ -169,6 +181,15 @@ async def test_a_connection_without_a_request_is_closed(client):
     assert not client.closed
     client.waits(1)
     assert await client.rest() == b""
+
+
+async def test_nothing_waits_for_a_connection_that_was_reset(client):
+    """Behind a proxy that closes so, each kept a process's memory until the timer ended: Soju06/codex-lb issue 2041."""
+    await client.sends(GET)
+    assert await client.answer() == OK
+    connection = await client.resets()
+    assert connection.timeout_keep_alive_task is None
+    assert [handle for handle in connection.timers._set if not handle.cancelled()] == []
 
 
 @pytest.mark.parametrize("drop", [b"X: y\r\n", b"X", b"\r\n"])
