@@ -165,6 +165,8 @@ class Script(httpx.AsyncBaseTransport):
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.refusal: httpx.Response | None = None
         self.refused = 0
+        #: Seconds that a refusal is on its way, as over a network: nothing else here takes any time.
+        self.latency = 0.0
         self.only: Callable[[httpx.Request], bool] = lambda _: True
         self._inner = inner
 
@@ -173,6 +175,7 @@ class Script(httpx.AsyncBaseTransport):
             return await self._inner.handle_async_request(request)
         self.refused += 1
         answer = self.refusal
+        await asyncio.sleep(self.latency)
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content, request=request)
 
 
@@ -236,6 +239,7 @@ async def test_a_full_account_is_one_problem_while_known_clients_go_on(world, li
     script = Script(world.to_hubspot)
     script.only = lambda request: request.method == "POST" and request.url.path.endswith("/contacts")
     script.refusal = httpx.Response(400, json={"errors": [{"code": "CONTACT_LIMIT_EXCEEDED", "message": "full"}]})
+    script.latency = 0.1
     world.to_hubspot = script
     for name in ("Ben", "Dan"):
         world.booxi.book(world.client(firstName=name, lastName="Lee", email=f"{name}@example.com"))
