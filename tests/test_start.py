@@ -47,9 +47,14 @@ def loop(job):
 
     async def once(service, listening):
         await service.start()
-        modules.extend(sys.modules)
         await service.stop()
 
+    def announced(service, details):
+        # It listens; what the worker imports comes behind this.
+        modules.extend(sys.modules)
+        announce(service, details)
+
+    announce, Service._announce = Service._announce, announced
     Service.run_until_signal = once
     until_stopped(job)
 

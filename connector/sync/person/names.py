@@ -107,9 +107,15 @@ def read_name(first: str, last: str) -> PersonName:
 
 
 def _tidy(raw: str) -> str:
-    """Return what can be shown of a name; "" when there is no letter or digit in it."""
-    if raw.strip() in _NOTHING:
-        return ""
+    """Return what can be shown of a name; "" when there is no letter or digit in it, or only a program's word for nothing."""
+    text = _tidy_once(raw)
+    # Signs may be written in HTML's way more than once, or with something invisible between.
+    while ("&" in text or "\\" in text) and (again := _tidy_once(text)) != text:
+        text = again
+    return "" if text in _NOTHING else text
+
+
+def _tidy_once(raw: str) -> str:
     raw = unescaped(raw) if "&" in raw or "\\" in raw else raw
     if raw.isascii() and raw.isprintable() and "@" not in raw:
         # Most names, and nothing of what follows would change them.
@@ -156,7 +162,7 @@ def _split_words(words: list[str], unsplit: PersonName) -> PersonName:
     lexicon = Lexicon.default()
     if words_of(words[0]) and " ".join(words_of(words[0])) in lexicon.titles | lexicon.given_name_titles:
         # The parser would take "Baron", "Judge" or "Prince" for a title and lose it.
-        return PersonName(" ".join(words[:-1]), words[-1])
+        return PersonName(" ".join(words[:-1]), words[-1]) if words_of(words[-1]) else unsplit
     parsed = parse(" ".join(words))
     given, family = _tidy(f"{parsed.given} {parsed.middle}"), _tidy(parsed.family)
     if not (given and family):

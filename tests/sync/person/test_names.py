@@ -112,6 +112,10 @@ def test_reading_a_complete_name_again_changes_nothing(first: str, last: str) ->
     assert read_name(name.first, name.last) == name
 
 
+def test_a_mark_behind_a_title_is_no_surname() -> None:
+    assert read_name("", "ME :") == PersonName("", "ME :")
+
+
 def test_an_endless_name_is_cut() -> None:
     assert read_name("a" * 100_000, "b") == PersonName("a" * MAX_NAME, "b")
 
@@ -155,5 +159,19 @@ def test_the_key_is_stable_under_case_space_accents_and_order(first: str, last: 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=40) | st.text("aB1 .-'", max_size=MAX_NAME * 5))
 def test_plain_names_are_tidied_as_any_other(raw: str) -> None:
-    expected = "" if raw.strip() in names._NOTHING else names._tidy_any(unescaped(raw))
-    assert names._tidy(raw) == expected
+    assert names._tidy_once(raw) == names._tidy_any(unescaped(raw))
+
+
+@pytest.mark.parametrize(
+    "raw", ["\x08null", "nu\u200bll", "NULL\n", "null anna@example.com", "&#110;ull", "&amp;amp;amp;#110;ull"]
+)
+def test_a_word_for_nothing_is_none_whatever_stands_around_it(raw: str) -> None:
+    assert read_name("Anna", raw) == PersonName("Anna", "")
+
+
+def test_signs_are_read_however_often_they_were_escaped() -> None:
+    assert (
+        read_name("Anna", "O&amp;amp;amp;#039;Hara")
+        == read_name("Anna", "O&\u200bamp;#039;Hara")
+        == PersonName("Anna", "O'Hara")
+    )
