@@ -29,7 +29,9 @@ class Server(uvicorn.Server):
     """The service's own kind of connection."""
 
     def __init__(self, world: World) -> None:
-        config = uvicorn.Config(world.app, port=0, http=BoundedConnection, log_level="critical", lifespan="off", ws="none")
+        config = uvicorn.Config(
+            world.app, port=0, http=BoundedConnection, log_config=None, access_log=False, lifespan="off", ws="none"
+        )
         super().__init__(config)
         self.ready = asyncio.Event()
 

@@ -20,7 +20,7 @@ class Announced(uvicorn.Server):
     """Tells when it listens."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(uvicorn.Config(world.app, port=0, log_level="critical", lifespan="off"))
+        super().__init__(uvicorn.Config(world.app, port=0, log_config=None, access_log=False, lifespan="off"))
         self.ready = asyncio.Event()
 
     async def startup(self, sockets: object = None) -> None:

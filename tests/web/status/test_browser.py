@@ -67,7 +67,7 @@ class Announced(uvicorn.Server):
     """Tells when it listens, so that nobody has to poll."""
 
     def __init__(self, app: ASGIApp) -> None:
-        super().__init__(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
+        super().__init__(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off"))
         self.ready = threading.Event()
         self.port = 0
 
