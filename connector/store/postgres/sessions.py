@@ -7,7 +7,7 @@ written (docs/adr/0011-several-processes.md).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -98,52 +98,50 @@ def connect(url: str, what: str) -> psycopg.Connection[Row]:
     return connection
 
 
-def first(url: str) -> psycopg.Connection[Row]:
-    """A session that writes, the first one of this process. Raises StoreError as `writing`, and where none would last."""
-    connection = writing(url)
+@contextmanager
+def _or_closed(
+    connection: psycopg.Connection[Row], url: str, words: Callable[[psycopg.Error, str], BaseException] = explained
+) -> Iterator[None]:
+    """Prepare a session: where that fails it is closed, and an error of psycopg's is raised in our words."""
     try:
-        refuse_shared_sessions(connection, url)
+        yield
     except BaseException as error:
         connection.close()
         if isinstance(error, psycopg.Error):
-            raise _failed(error, name_of(url)) from error
+            raise words(error, name_of(url)) from error
         raise
+
+
+def first(url: str) -> psycopg.Connection[Row]:
+    """A session that writes, the first one of this process. Raises StoreError as `writing`, and where none would last."""
+    connection = writing(url)
+    with _or_closed(connection, url, _failed):
+        refuse_shared_sessions(connection, url)
     return connection
 
 
 def writing(url: str) -> psycopg.Connection[Row]:
     """A session that writes. Raises StoreError where the server cannot be reached or refuses us."""
     connection = connect(url, "writer")
-    try:
+    with _or_closed(connection, url):
         _check_server(connection)
         connection.execute(_DURABLE)
         connection.execute(_WRITING.encode())
-    except BaseException as error:
-        connection.close()
-        if isinstance(error, psycopg.Error):
-            raise explained(error, name_of(url)) from error
-        raise
     return connection
 
 
 def again(url: str) -> tuple[psycopg.Connection[Row], str]:
     """A session that writes, after one was lost, and the `history` of its server. Raises StoreError as `writing`."""
     connection = writing(url)
-    try:
+    with _or_closed(connection, url):
         return connection, history(connection)
-    except psycopg.Error as error:
-        connection.close()
-        raise explained(error, name_of(url)) from error
 
 
 def reading(url: str) -> psycopg.Connection[Row]:
     """A session that cannot write. Raises StoreError."""
     connection = connect(url, "reader")
-    try:
+    with _or_closed(connection, url):
         connection.execute("SET default_transaction_read_only = on")
-    except psycopg.Error as error:
-        connection.close()
-        raise explained(error, name_of(url)) from error
     return connection
 
 
