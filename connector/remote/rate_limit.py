@@ -72,10 +72,10 @@ class Quota:
 
     def block(self, seconds: float) -> None:
         """Make everybody wait: the remote system said so."""
-        self._blocked_until = max(self._blocked_until, self._clock() + seconds)
+        self.pause(seconds)
 
-    def heard(self, seconds: float) -> None:
-        """Another process that uses this quota was asked for a pause of so many seconds from now."""
+    def pause(self, seconds: float) -> None:
+        """Wait for so many seconds from now: the remote system said so, perhaps to another process that uses this quota."""
         self._blocked_until = max(self._blocked_until, self._clock() + seconds)
 
     def used(self, seconds: float) -> int:

@@ -99,14 +99,13 @@ class SharedQuota(Quota):
     def block(self, seconds: float) -> None:
         """Make everybody wait, in all processes."""
         super().block(seconds)
-        self._give_back()
         self._ledger.warn(self.key, seconds)
         self._pause = max(self._pause, seconds)
         self._start("notes", self._note)
 
-    def heard(self, seconds: float) -> None:
-        """Another process was asked for a pause of so many seconds from now, and writes it down."""
-        super().heard(seconds)
+    def pause(self, seconds: float) -> None:
+        """Wait, and give back what is ready; whichever process was asked for the pause writes it down."""
+        super().pause(seconds)
         self._give_back()
 
     def used(self, seconds: float) -> int:

@@ -54,7 +54,7 @@ class Connections:
         """Another process was asked not to use a quota for so long; "": it may have been any, so nothing ready is used."""
         for name, one in self.quotas.items():
             if quota in (name, ""):
-                one.heard(seconds)
+                one.pause(seconds)
 
     async def take_renewed(self, store: Store) -> None:
         """Go on with the secrets that another process has renewed since. Raises StoreError."""

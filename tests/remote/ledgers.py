@@ -79,7 +79,7 @@ class Process:
         quota, until = pause_of(text) or ("", 0.0)
         assert quota == "q"
         for one in self.quotas:
-            one.heard(until - self.now())
+            one.pause(until - self.now())
 
     async def write(self, operation: Callable[[Any], Any]) -> Any:
         trip = self.trips[self.written % len(self.trips)]
