@@ -17,7 +17,6 @@ INVISIBLE = "".join(map(chr, [
 #: Characters; longer values are neither e-mail addresses nor phone numbers.
 MAX_VALUE = 320
 _ADDRESS = re.compile(r"[^\s<>()\[\]{},;:/|\"\\]+@[^\s<>()\[\]{},;:/|\"'\\]+")
-#: "anna(at)example.com", "anna [at] example [dot] com", in the words of the markets.
 #: What may stand before an address: a bracket, or a word with a colon and a space, or a phone number. With anything else, the
 #: address may be cut: of "john,doe@example.com" the second half is somebody else's.
 _BEFORE = re.compile(
@@ -30,6 +29,7 @@ _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.I
 _ESCAPED = re.compile(r"\\(?=['\"\\])")
 #: The same for addresses of the web: of the signs of an e-mail address only these are written so.
 _PERCENT = re.compile("%(?:2[b7]|40)", re.IGNORECASE)
+#: "anna(at)example.com", "anna [at] example [dot] com", in the words of the markets.
 _AT_IN_BRACKETS = re.compile(
     r"\s*[(\[{<]\s*(?:at|@|ät|arroba|arobase|chiocciola|aapstaart|malpa|snabel-?a)\s*[)\]}>]\s*", re.IGNORECASE
 )
