@@ -236,7 +236,7 @@ class Database(ABC):
         """Give the writer what was collected, once a turn of the event loop has brought nothing new.
 
         A writer that is woken by the first of many would wait for the interpreter until the loop is idle, and every release
-        of the interpreter's lock meanwhile would wake it for nothing: a third of the receiver's time (docs/benchmarks.md).
+        of the interpreter's lock meanwhile would wake it for nothing (docs/benchmarks.md, Receiving).
         """
         if (number := len(self._collected)) > seen and self._loop.time() < until:
             self._loop.call_soon(self._hand_over, number, until)
