@@ -22,7 +22,7 @@ from connector.store.postgres import sessions
 from connector.store.postgres.heartbeat import Heartbeat
 
 from .listener import booking
-from .test_postgres import book, configure, run, several, until_linked
+from .several import book, configure, kill_one_with_events_in_hand, run, several, until_linked
 from .world import RemoteSystems, Service, post
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -57,17 +57,7 @@ async def test_in_session_mode_everything_works_and_outlives_restarts_of_the_poo
         async with RemoteSystems() as sides:
             sides.faults(latency_ms=(200, 300))
             async with several(sides, tmp_path, pooler.url(database), "all", "worker", lease=2) as (first, second):
-                sides.send_to(first.url)
-                for number in range(12):
-                    client = {"firstName": f"Person{number}", "lastName": f"Of{number}", "email": f"person{number}@example.com"}
-                    one = sides.booxi.add_client(**client)
-                    for _ in range(3):
-                        sides.booxi.book(one)
-                await sides.booxi.send_webhooks()
-                await second.says("event done")
-                await second.kill()
-                await first.says("took over events")
-                sides.faults()
+                await kill_one_with_events_in_hand(sides, first, second)
                 assert len({link["customer_id"] for link in await until_linked(first, 12)}) == 12
                 assert len(sides.hubspot.records.contacts) == 12
                 for number, how in enumerate((signal.SIGTERM, signal.SIGKILL), 1):

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 import replication
 
-from .test_postgres import configure, run
+from .several import configure, run
 from .world import OnServer, RemoteSystems, Service, rows
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(240)]

@@ -5,12 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
 
 import httpx
 import postgres
@@ -18,7 +14,18 @@ import pytest
 
 from connector.sandbox.hubspot.account import Account
 
-from .world import CONNECTOR, RemoteSystems, Service
+from .several import (
+    book,
+    book_people,
+    configure,
+    kill_one_with_events_in_hand,
+    run,
+    several,
+    status_of,
+    until_linked,
+    until_said,
+)
+from .world import RemoteSystems, Service
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -34,24 +41,6 @@ def server() -> Iterator[postgres.Server]:
 def url(server: postgres.Server) -> str:
     """A database of its own for each test."""
     return server.fresh()
-
-
-def configure(sides: RemoteSystems, folder: Path, url: str, *, lease: float = 10, **more: Any) -> Path:
-    folder.mkdir(exist_ok=True)
-    file = sides.config(folder, **more)
-    database = f'url = "{url}"\nlease_seconds = {lease}'
-    file.write_text(file.read_text().replace('url = "sqlite:///connector.db"', database))
-    return file
-
-
-async def run(*words: str, file: Path) -> subprocess.CompletedProcess[str]:
-    command = [*CONNECTOR, *words, "--config", str(file)]
-    return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
-
-
-async def book(sides: RemoteSystems, name: str) -> None:
-    sides.booxi.book(sides.booxi.add_client(firstName=name, lastName="Client", email=f"{name}@example.com"))
-    await sides.booxi.send_webhooks()
 
 
 async def test_it_serves_and_is_commanded_and_outlives_a_restart_of_the_server(tmp_path, server, url):
@@ -92,50 +81,6 @@ async def test_what_is_for_files_says_so(tmp_path, url):
     assert "PostgreSQL's own tools" in done.stderr
 
 
-@asynccontextmanager
-async def several(sides: RemoteSystems, folder: Path, url: str, *roles: str, **more: Any) -> AsyncIterator[list[Service]]:
-    """So many services on one database, each as if on a machine of its own: with its folder and a copy of the key file."""
-    async with AsyncExitStack() as stack:
-        services: list[Service] = []
-        for number, role in enumerate(roles):
-            place = folder / f"machine-{number}"
-            file = configure(sides, place, url, **more)
-            if services:
-                (place / "connector.key").write_bytes((folder / "machine-0" / "connector.key").read_bytes())
-            services.append(await stack.enter_async_context(Service(file, "--role", role).running()))
-        yield services
-
-
-async def links(service: Service) -> list[dict[str, Any]]:
-    """What `links list` prints on the machine of a service."""
-    done = await run("links", "list", "--json", file=service.file)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-async def status_of(service: Service) -> dict[str, Any]:
-    headers = {"Authorization": "Bearer a-status-token-for-tests"}
-    async with httpx.AsyncClient(headers=headers, base_url=service.url) as client:
-        return (await client.get("/status.json")).json()
-
-
-async def until_said(service: Service, level: str, text: str) -> None:
-    """Wait until the page says this of the processes."""
-    async with asyncio.timeout(20):
-        while not any(
-            (check["id"], check["level"]) == ("processes", level) and text in check["message"]
-            for check in (await status_of(service))["checks"]
-        ):
-            await asyncio.sleep(0.2)
-
-
-async def until_linked(service: Service, clients: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(60):
-        while len(found := await links(service)) < clients:
-            await asyncio.sleep(0.2)
-    return found
-
-
 async def test_a_receiver_and_two_workers_are_one_service(tmp_path, url):
     """One person under ten clients, whom both workers meet at once, and a quota that both share."""
     async with RemoteSystems(booxi_quota=(20, 5000), hubspot_quota=(200, 20)) as sides:
@@ -174,18 +119,7 @@ async def test_the_work_of_a_process_that_is_killed_goes_on_elsewhere(tmp_path, 
     async with RemoteSystems() as sides:
         sides.faults(latency_ms=(300, 400))
         async with several(sides, tmp_path, url, "all", "worker", lease=2) as (first, second):
-            sides.send_to(first.url)
-            for number in range(12):
-                client = {"firstName": f"Person{number}", "lastName": f"Of{number}", "email": f"person{number}@example.com"}
-                one = sides.booxi.add_client(**client)
-                # Whoever has done one of a client's events has the next one in hand.
-                for _ in range(3):
-                    sides.booxi.book(one)
-            await sides.booxi.send_webhooks()
-            await second.says("event done")
-            await second.kill()
-            await first.says("took over events")
-            sides.faults()
+            await kill_one_with_events_in_hand(sides, first, second)
             found = await until_linked(first, 12)
             assert len({link["customer_id"] for link in found}) == len(sides.hubspot.records.contacts) == 12
 
@@ -202,10 +136,7 @@ async def test_a_process_that_stood_still_drops_what_others_have_taken_over(tmp_
         async with several(sides, tmp_path, url, "all", "worker", lease=2) as (first, second):
             sides.send_to(first.url)
             sides.faults(latency_ms=(300, 400))
-            for number in range(12):
-                client = {"firstName": f"Person{number}", "lastName": f"Of{number}", "email": f"person{number}@example.com"}
-                sides.booxi.book(sides.booxi.add_client(**client))
-            await sides.booxi.send_webhooks()
+            await book_people(sides, 12)
             await second.says("event done")
             second.process.send_signal(signal.SIGSTOP)
             await first.says("took over events")
@@ -246,10 +177,7 @@ async def test_a_kind_of_action_that_is_refused_waits_in_all_processes_and_is_tr
         async with several(sides, tmp_path, url, "all", "worker", **record) as (first, second):
             sides.send_to(first.url)
             sides.faults(latency_ms=(50, 100))
-            for number in range(12):
-                client = {"firstName": f"Person{number}", "lastName": f"Of{number}", "email": f"person{number}@example.com"}
-                sides.booxi.book(sides.booxi.add_client(**client))
-            await sides.booxi.send_webhooks()
+            await book_people(sides, 12)
             assert len({link["customer_id"] for link in await until_linked(second, 12)}) == 12
 
             async def refused() -> list[dict[str, str]]:

@@ -13,8 +13,8 @@ from pathlib import Path
 import postgres
 import pytest
 
-from .test_fail_over import Recorder, booking_all_the_time, check_deliveries, check_links
-from .test_postgres import configure
+from .recorder import Recorder, booking_all_the_time, check_deliveries, check_links
+from .several import configure
 from .world import OnServer, RemoteSystems, Service, eventually, pending
 
 OLDER = os.environ.get("CONNECTOR_TEST_OLDER", "")
