@@ -20,8 +20,8 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """What our records say beside a client's own link: see the fields."""
+class KnownOfClient:
+    """What our records say of a client, besides its own link."""
 
     #: Those of the client's identity keys that belong to several people.
     shared: frozenset[str]

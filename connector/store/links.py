@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from connector.model.jobs import Work
-from connector.model.links import Around, Link
+from connector.model.links import KnownOfClient, Link
 from connector.store.connection import Connection, marks
 from connector.store.database import Database
 from connector.store.intents import forget_open
@@ -65,15 +65,15 @@ class Links:
         who = self._keyed(person)
         return await self._database.read(lambda connection: _different(connection, crm, source, client_id, who))
 
-    async def around(self, crm: str, work: Work, keys: Iterable[str], person: str | None) -> Around:
+    async def known_of(self, crm: str, work: Work, keys: Iterable[str], person: str | None) -> KnownOfClient:
         """In one look: `shared`, `different`, which keys are tied, and the customers of those who came by the same delivery."""
         wanted, who = {self._database.keyed(key): key for key in keys}, self._keyed(person)
         appointment = work.event.appointment
 
-        def look(connection: Connection) -> Around:
+        def look(connection: Connection) -> KnownOfClient:
             shared = _shared(connection, crm, list(wanted), who) if wanted else set()
             beside = _beside(connection, crm, work, appointment.id) if appointment else []
-            return Around(
+            return KnownOfClient(
                 shared=frozenset(wanted[key] for key in shared),
                 tied=frozenset(wanted[key] for key in _tied(connection, crm, list(wanted))),
                 different=tuple(_different(connection, crm, work.source, work.client_id, who)),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from connector.model.jobs import Work
-from connector.model.links import Around, Link, Records
+from connector.model.links import KnownOfClient, Link, Records
 from connector.model.states import Step
 
 
@@ -37,7 +37,7 @@ class LinksMemory(Protocol):
     async def different(self, crm: str, source: str, client_id: str, person: str | None) -> list[str]:
         """Answer the customers that the client, or another client of this person, is not, as somebody decided."""
 
-    async def around(self, crm: str, work: Work, keys: Sequence[str], person: str | None) -> Around:
+    async def known_of(self, crm: str, work: Work, keys: Sequence[str], person: str | None) -> KnownOfClient:
         """Answer in one look `shared`, `different`, which keys are tied, and who the other clients of the booking are."""
 
     async def is_alias(self, crm: str, customer_id: str, survivor_id: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.model.links import Around
+from connector.model.links import KnownOfClient
 from connector.store import views
 
 from .samples import NOW, accept, claim_one, link
@@ -47,10 +47,10 @@ async def test_one_look_around_a_client_says_which_of_its_keys_are_tied_and_shar
     await store.links.notice("main", "phone:2", 2)
     await accept(store, "e-2", client="c-2")
     work, keys = await claim_one(store), ["email:9", "phone:2"]
-    tied = Around(frozenset(["phone:2"]), frozenset(["phone:2"]), (), ())
-    assert await store.links.around("main", work, keys, None) == tied
-    assert await store.links.around("second", work, keys, None) == Around(frozenset(), frozenset(), (), ())
-    assert await store.links.around("main", work, [], None) == Around(frozenset(), frozenset(), (), ())
+    tied = KnownOfClient(frozenset(["phone:2"]), frozenset(["phone:2"]), (), ())
+    assert await store.links.known_of("main", work, keys, None) == tied
+    assert await store.links.known_of("second", work, keys, None) == KnownOfClient(frozenset(), frozenset(), (), ())
+    assert await store.links.known_of("main", work, [], None) == KnownOfClient(frozenset(), frozenset(), (), ())
 
 
 async def test_an_identity_is_remembered_per_crm_and_each_customer_once(store, commit):

@@ -21,7 +21,7 @@ import pytest
 from connector.model.bookings import Reading
 from connector.model.errors import ActionRefused, StoreError
 from connector.model.jobs import StaleClaim, Verdict
-from connector.model.links import Around
+from connector.model.links import KnownOfClient
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.oauth import Token, TokenSource
 from connector.remote.rate_limit import Window
@@ -689,8 +689,8 @@ async def test_what_clients_of_one_booking_are_is_found_in_odd_payloads(store):
     columns = "source, client_id, crm, customer_id, origin, linked_at"
     await execute(store, f"INSERT INTO links ({columns}) VALUES ('stores', 'c-2', 'main', '501', 'email', 1)")
     (work,) = [one for one in await store.lanes.claim(2, NOW) if one.client_id == "c-1"]
-    around = await store.links.around("main", work, ["email:1"], None)
-    assert around == Around(frozenset(), frozenset(), (), ("501",))
+    known = await store.links.known_of("main", work, ["email:1"], None)
+    assert known == KnownOfClient(frozenset(), frozenset(), (), ("501",))
 
 
 async def test_tables_of_a_newer_version_are_refused(place):

@@ -19,7 +19,7 @@ from connector.model.capabilities import CrmCapability
 from connector.model.errors import Conflict
 from connector.model.fields import FieldRule, Value
 from connector.model.jobs import Work
-from connector.model.links import Around, Link, Records
+from connector.model.links import KnownOfClient, Link, Records
 from connector.model.persons import Customer, NewCustomer
 from connector.model.states import Step
 from connector.remote.fields import Field
@@ -219,9 +219,9 @@ class DryMemory:
         """What the store says: a dry run decides nothing for people."""
         return await self._store.links.different(crm, source, client_id, person)
 
-    async def around(self, crm: str, work: Work, keys: Sequence[str], person: str | None) -> Around:
+    async def known_of(self, crm: str, work: Work, keys: Sequence[str], person: str | None) -> KnownOfClient:
         """What the store says, with what was noticed and who was linked in this dry run."""
-        stored = await self._store.links.around(crm, work, keys, person)
+        stored = await self._store.links.known_of(crm, work, keys, person)
         appointment = work.event.appointment
         booked = self._booked.setdefault((work.source, appointment.id), set()) if appointment else set()
         booked.add(work.client_id)

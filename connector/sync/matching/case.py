@@ -152,13 +152,13 @@ class Case:
         self.apart = frozenset({*different, *self._shown})
         return customer_id in self.apart
 
-    async def look_around(self) -> None:
+    async def read_known(self) -> None:
         """Learn in one look who the client is not, who the booking's other clients are, and what its keys are known for."""
         parts, person = self.parts, self.person
-        around = await parts.links.around(parts.crm.name, self.work, person.keys(), one_person(person))
-        self.person = person.sharing(around.shared)
-        self.apart = frozenset({*around.different, *self._shown})
-        self.beside, self.tied = frozenset(around.beside), around.tied
+        known = await parts.links.known_of(parts.crm.name, self.work, person.keys(), one_person(person))
+        self.person = person.sharing(known.shared)
+        self.apart = frozenset({*known.different, *self._shown})
+        self.beside, self.tied = frozenset(known.beside), known.tied
 
     def possible(self, found: list[Customer]) -> list[Customer]:
         """Those whom the client can be. Several clients of one booking are different people, whatever keys they share."""

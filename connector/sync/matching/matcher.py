@@ -41,7 +41,7 @@ async def _look_up(case: Case) -> None:
     # Two clients of whom one was merged into the other are one person too, whatever they say of themselves.
     living = f"client:{case.work.source}:{case.living_client_id}"
     async with parts.locks.hold(parts.crm.name, [*case.person.keys(), living]):
-        await case.look_around()
+        await case.read_known()
         if (found := await _ask(LOOKED_UP, case)) is not None:
             await _commit(case, found)
 

@@ -115,7 +115,7 @@ async def _merged_into(case: Case) -> Customer | None:
     found = [by_key] if by_key is not None else []
     for email in person.emails:
         found += await crm.by_email(email)
-    await case.look_around()
+    await case.read_known()
     living = {customer.id: customer for customer in case.possible(found) if same_name(person, customer)}
     return next(iter(living.values())) if len(living) == 1 else None
 
