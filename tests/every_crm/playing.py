@@ -222,17 +222,19 @@ async def at_once(here: World, events: int) -> Made:
 async def lost_answers(here: World, events: int, persons: int, seed: int) -> Made:
     """So many events at once for one new person after the other, while answers of both sides are cut after the effect.
 
-    First mostly those of the CRM to writes, until it has made somebody; then all, until half as many are cut as came.
+    First every answer to a write, until two are cut, a create among them; then a third of all, until half as many are cut as
+    events came, or all is done.
     """
     came = []
     for number in range(persons):
         person = here.somebody()
         came.append(person)
         here.arrive(person, events)
-        before, there = _cut(here), len(here.account.customers())
-        here.account.disturb_writes(seed=seed + number, lost_answer=0.7)
+        before = _cut(here)
+        here.account.disturb_writes(seed=seed + number, lost_answer=1.0)
+        here.booxi.faults = Faults(seed=seed + number, lost_answer=1.0, methods=("PUT",))
         settling = asyncio.create_task(here.settled())
-        await _until(lambda there=there: len(here.account.customers()) > there, settling)
+        await _until(lambda before=before: _cut(here) - before >= 2, settling)
         here.account.disturb(seed=seed + number, lost_answer=0.3)
         here.booxi.faults = Faults(seed=seed + number, lost_answer=0.3)
         await _until(lambda before=before: _cut(here) - before >= events // 2, settling)
