@@ -21,6 +21,7 @@ NAMING = 60
 CALLED_BY_OTHERS = {
     "by_setting": "the tables of docs/integrations.md and the contract suite compare it",
     "emit": "logging calls it",
+    "eof_received": "asyncio calls it",
     "handle_async_request": "httpx calls it",
     "startup": "uvicorn calls it",
     "capture_signals": "uvicorn calls it",

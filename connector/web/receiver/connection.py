@@ -58,6 +58,15 @@ class BoundedConnection(HttpToolsProtocol):
         self._unanswered.clear()
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The other end sends no more and may still listen: what has come as a whole is answered, then the connection ends."""
+        if self._inside or not self._unanswered or self._unanswered[-1].response_complete:
+            # asyncio would close without what is held back.
+            self.transport.close()
+            return False
+        self._unanswered[-1].keep_alive = False
+        return True
+
     def data_received(self, data: bytes) -> None:
         """Count what belongs to an unfinished head."""
         before, self._begun = self._inside, 0

@@ -21,6 +21,8 @@ KEPT, LIMIT = 30, 60
 HEADERS: list[list[tuple[bytes, bytes]]] = []
 #: Set once a request that waits has learnt that its sender is gone.
 GONE = asyncio.Event()
+#: Set once the sender has said that it sends no more.
+ENDED = asyncio.Event()
 #: Whether the whole body had arrived when the application was called.
 COMPLETE: list[bool] = []
 
@@ -32,6 +34,8 @@ async def _app(scope, receive, send) -> None:
             pass
         GONE.set()
         return
+    if scope["path"] == "/ended":
+        await ENDED.wait()
     while scope["path"] != "/early" and (await receive()).get("more_body"):
         pass
     HEADERS.append(scope["headers"])
@@ -87,6 +91,10 @@ class Watched(BoundedConnection):
         self.come = sys.maxsize
         self.changed.set()
 
+    def eof_received(self) -> bool:
+        ENDED.set()
+        return super().eof_received()
+
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self.come += len(data)
@@ -112,6 +120,10 @@ class Client:
 
     def waits(self, seconds: float) -> None:
         self._server.timers.pass_by(seconds)
+
+    def ends(self) -> None:
+        """Say that nothing more will be sent; what comes is still read."""
+        self._writer.write_eof()
 
     async def answer(self) -> bytes:
         """The status line of the next answer; none has a body."""
@@ -239,9 +251,27 @@ async def test_a_request_before_another_one_learns_that_its_sender_is_gone(clien
     """Otherwise it waits for ever, or writes to a connection that is no more."""
     GONE.clear()
     await client.sends(GET.replace(b"/ ", b"/waits ") + GET)
-    client.goes()
+    await client.resets()
     async with asyncio.timeout(LIMIT):
         await GONE.wait()
+
+
+@pytest.mark.parametrize("sent", [GET, GET + GET, GET.replace(b"/ ", b"/ended ")])
+async def test_who_sends_no_more_is_still_answered(client, sent):
+    """Of a sender that closes its half of the connection behind the request, each delivery was stored and never answered.
+
+    https://github.com/aio-libs/aiohttp/issues/3659, https://github.com/Kludex/uvicorn/pull/2924
+    """
+    ENDED.clear()
+    await client.sends(sent)
+    client.ends()
+    assert (await client.rest()).count(OK) == sent.count(b"GET")
+
+
+async def test_who_ends_within_a_request_is_not_waited_for(client):
+    await client.sends(GET.replace(b"GET", b"POST").replace(b"Host", b"Content-Length: 5\r\nHost") + b"{")
+    client.ends()
+    assert await client.rest() == b""
 
 
 async def test_it_is_known_whether_the_whole_body_is_here(client):
