@@ -69,7 +69,8 @@ def parse(path: Path) -> dict[str, Any]:
             raw = stream.read(MAX_FILE + 1)
         if len(raw) > MAX_FILE:
             raise ConfigError([f"{path}: is larger than {MAX_FILE} bytes; is it the configuration file?"])
-        text = raw.decode("utf-8")
+        # Editors on Windows put a byte order mark in front, which tomllib takes for a statement.
+        text = raw.decode("utf-8-sig")
         return tomllib.loads(text)
     except FileNotFoundError:
         fault = "does not exist; copy config.example.toml to it, or name another file with --config"
@@ -255,7 +256,7 @@ class Tables:
         try:
             with path.open("rb") as stream:
                 raw = stream.read(MAX_SECRET_FILE + 1)
-            text = raw.decode("utf-8")
+            text = raw.decode("utf-8-sig")
         except FileNotFoundError:
             self.fault(where, key, f"{file} does not exist; create it with the secret in it, and give its path")
         except UnicodeDecodeError:
@@ -283,6 +284,9 @@ class Tables:
         else:
             if text != text.strip():
                 self.warn(where, key, "begins or ends with a space; remove it unless it belongs to the secret")
+            if len(text) > 1 and text[0] in "\"'" and text[0] == text[-1]:
+                # Docker's `--env-file` and some YAML files hand on the quotes that a shell would take away.
+                self.warn(where, key, "begins and ends with a quote; remove both unless they belong to the secret")
             return True
         return False
 

@@ -255,6 +255,24 @@ def test_a_country_that_no_phone_number_has(faults, given):
     assert line.startswith("[booking.stores] default_country: must be a country's two letters")
 
 
+def test_a_byte_order_mark_is_no_statement(tmp_path):
+    """Editors on Windows write one, in a configuration as in the file of a secret: https://github.com/hukkin/tomli/issues/304"""
+    (tmp_path / "key.txt").write_bytes(b"\xef\xbb\xbfthe-key\r\n")
+    path = tmp_path / "connector.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace(f'partner_key = "{SECRET}"', 'partner_key = { file = "key.txt" }').encode())
+    config = load(path, systems=configuring.Systems(), environ=configuring.ENVIRON)
+    assert config.booking["stores"].partner_key.get_secret_value() == "the-key"
+
+
+@pytest.mark.parametrize(
+    ("value", "warned"), [('"abc"', True), ("'abc'", True), ("abc", False), ('"', False), ("\"abc'", False)]
+)
+def test_a_secret_in_quotes_is_warned_of(tmp_path, value, warned):
+    """Docker hands on the quotes of an env file: https://github.com/n3d1117/chatgpt-telegram-bot/issues/170"""
+    config = configuring.read(tmp_path, GOOD, {**configuring.ENVIRON, "CRM_TOKEN": value})
+    assert any("[crm.main] token: begins and ends with a quote" in line for line in config.warnings) == warned
+
+
 REAL = """
 [booking.stores]
 system = "booxi"
