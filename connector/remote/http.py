@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
@@ -58,7 +59,8 @@ TIMEOUTS_IN_ALL = 2
 PAUSES = (0.1, 0.2)
 #: Statuses that speak of the server as a whole, not of the one request.
 #: 420 is what Salesforce's outermost servers answer while an organisation cannot be reached; 421 asks for another connection.
-OVERLOAD = frozenset({408, 420, 421, 425, 502, 503, 504, 521, 522, 523, 524})
+#: 520 to 530 are what Cloudflare answers while it cannot reach the server, or cannot read what that answers.
+OVERLOAD = frozenset({408, 420, 421, 425, 502, 503, 504, *range(520, 528), 530})
 #: The only statuses that prove that a write had no effect: each says why it was not carried out. Every other status on
 #: a write, a 2xx that was not expected among them, leaves open what happened.
 PROVES_REFUSAL = frozenset({307, 308, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429})
@@ -386,7 +388,9 @@ def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.t
             seconds = (seconds / 1000 if seconds >= _UNIX_TIME * 1000 else seconds) - now()
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - now()
+            moment = parsedate_to_datetime(value)
+            # A date without a zone, or with "-0000", is one in UTC.
+            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now()
         except (ValueError, OverflowError):
             return None
     return min(max(seconds, 0.0), 86_400.0) if not math.isnan(seconds) else None

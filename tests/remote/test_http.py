@@ -120,7 +120,13 @@ READS = {
     502: Unavailable,
     503: Unavailable,
     504: Unavailable,
+    # Cloudflare's, while it cannot reach or read the server: github.com/earendil-works/pi/issues/9627,
+    # github.com/notatallshaw/nab/pull/483 and 579.
+    520: Unavailable,
     522: Unavailable,
+    525: Unavailable,
+    527: Unavailable,
+    530: Unavailable,
     301: AccountPaused,
     302: AccountPaused,
     308: AccountPaused,

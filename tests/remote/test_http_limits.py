@@ -70,6 +70,8 @@ async def test_an_overloaded_server_s_wish_is_passed_on():
         (formatdate(NOW + 90, usegmt=True), 90.0),
         (formatdate(NOW - 90, usegmt=True), 0.0),
         (formatdate(NOW + 90 * 86_400, usegmt=True), 86_400.0),
+        # Without a zone it is UTC, wherever this machine is (RFC 9110, section 5.6.7).
+        (formatdate(NOW + 90), 90.0),
         ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
     ],
 )
