@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from connector.sync.person.beside import are_both_addressed, is_couple, lists_another, names_another
 from connector.sync.person.generations import is_written_as_generation, read_generation
-from connector.sync.person.repair import unescaped
+from connector.sync.person.repair import redecoded, unescaped
 from connector.sync.person.spelling import joined_servant, same_given
 from connector.sync.person.tables import (
     ADDRESS_WITH_DOT,
@@ -48,6 +48,8 @@ _BRACKETS = re.compile(r"[(\[{（]([^)\]}）]*)[)\]}）]?")
 _STUCK = re.compile(r"\.(?=[A-Z][a-z])")
 #: What programs write where there is nothing. Not "Null", which is a surname.
 _NOTHING = frozenset({"null", "NULL", "(null)", "undefined", "Undefined", "UNDEFINED", "NaN", "nil", "[object Object]"})
+#: What a template left where it had nothing to fill in: "{{last_name}}", "${name}", "%LASTNAME%", "*|LNAME|*", "<%= name %>".
+_UNFILLED = re.compile(r"\{\{[^{}]*\}\}|\$\{[^{}]*\}|%\w+%|\*\|[^|]*\|\*|<%[^%]*%>")
 _NOT_APPLICABLE = re.compile(r"^\W*n\s?/\s?a\W*$", re.IGNORECASE)
 
 
@@ -109,14 +111,14 @@ def read_name(first: str, last: str) -> PersonName:
 def _tidy(raw: str) -> str:
     """Return what can be shown of a name; "" when there is no letter or digit in it, or only a program's word for nothing."""
     text = _tidy_once(raw)
-    # Signs may be written in HTML's way more than once, or with something invisible between.
-    while ("&" in text or "\\" in text) and (again := _tidy_once(text)) != text:
+    # Signs may be written in HTML's way, or in another charset, more than once, or with something invisible between.
+    while ("&" in text or "\\" in text or not text.isascii()) and (again := _tidy_once(text)) != text:
         text = again
-    return "" if text in _NOTHING else text
+    return "" if text in _NOTHING or _UNFILLED.fullmatch(text) else text
 
 
 def _tidy_once(raw: str) -> str:
-    raw = unescaped(raw) if "&" in raw or "\\" in raw else raw
+    raw = redecoded(unescaped(raw) if "&" in raw or "\\" in raw else raw)
     if raw.isascii() and raw.isprintable() and "@" not in raw:
         # Most names, and nothing of what follows would change them.
         text = " ".join(raw[: 4 * MAX_NAME].split())[:MAX_NAME].rstrip()

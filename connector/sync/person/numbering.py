@@ -40,21 +40,33 @@ _DIALLED = {
     "MX": re.compile(r"^(?:01|044|045|1)(\d{10})$"),
     "UA": re.compile(r"^8(0\d{9})$"),
 }
+#: A country's calling code.
+_CODE = r"1|7|[2-689]\d{1,2}"
+#: What stands wrongly in front of a number → what was meant: "+44+44 …", "264+1264 …" (of a form that adds the code to a number
+#: that has one), "+49 0049 …", "+001 …", "(001) …".
+_IN_FRONT = (
+    (r"^\+?[\d\s-]{1,6}\+(?=\d)", "+"),
+    (rf"^\+\s*({_CODE})[\s-]*00\s*(?=\1)", "+"),
+    (r"^\+\s*00\s*(?=[1-9])", "+"),
+    (rf"^\(\s*00\s*({_CODE})\s*\)", r"+\1"),
+)
 
 
 def parse_phone(raw: str, country: str | None) -> phonenumbers.PhoneNumber | None:
     """Read a number as it is today; None where it is none. `country` (ISO 3166) reads national numbers."""
     text, region = raw.strip(INVISIBLE), country.upper() if country else None
+    for wrong, right in _IN_FRONT:
+        text = re.sub(wrong, right, text)
     # Mexico no longer writes the 1 before mobile numbers, and the parser does not take it for part of one.
-    text = re.sub(r"^\+52\s*1(?=(\D*\d){10}$)", "+52", text)
+    text = re.sub(rf"^\+{'?' if region == 'MX' else ''}52\s*1(?=(\D*\d){{10}}$)", "+52", text)
     digits = phonenumbers.normalize_digits_only(text)
     if region in _DIALLED and (dialled := _DIALLED[region].match(digits)):
         text = dialled[1]
     number = _parse(text, region)
     if number is None:
         return None
-    if "+" not in text and not phonenumbers.is_valid_number(number):
-        number = _without_plus(digits, number) or number
+    if not phonenumbers.is_valid_number(number):
+        number = _obvious(number, digits, has_plus="+" in text) or number
     plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     today = _current(plain)
     if today != plain and (renewed := _parse(today, None)) is not None:
@@ -70,11 +82,21 @@ def _parse(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
         return None
 
 
-def _without_plus(digits: str, read: phonenumbers.PhoneNumber) -> phonenumbers.PhoneNumber | None:
-    """The number that begins with its country's code, where only so it is one that exists: "49 151 23456789" in Germany."""
-    if not digits.startswith(str(read.country_code)):
-        return None
-    number = _parse(f"+{digits}", None)
+def _obvious(read: phonenumbers.PhoneNumber, digits: str, *, has_plus: bool) -> phonenumbers.PhoneNumber | None:
+    """The number that was meant where what was `read` does not exist, and another does; None where none is obvious.
+
+    "49 151 23456789" and "049 151 23456789" in Germany begin with the country's code, "+44 44 7911 123456" does so twice, and
+    "+39 6 5685 1242" lacks the 0 that has been part of Italian numbers since 1998.
+    """
+    code = str(read.country_code)
+    meant = ""
+    if not has_plus:
+        meant = digits.lstrip("0")
+    elif phonenumbers.is_possible_number_with_reason(read) == phonenumbers.ValidationResult.TOO_LONG:
+        meant = str(read.national_number)
+    if not meant.startswith(code):
+        meant = f"390{read.national_number}" if code == "39" and not read.italian_leading_zero else ""
+    number = _parse(f"+{meant}", None) if meant else None
     return number if number is not None and phonenumbers.is_valid_number(number) else None
 
 

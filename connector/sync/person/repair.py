@@ -36,7 +36,14 @@ _AT_IN_BRACKETS = re.compile(
 _DOT_IN_BRACKETS = re.compile(r"\s*[(\[{<]\s*(?:dot|\.|punkt|point|punto|ponto|punt|kropka)\s*[)\]}>]\s*", re.IGNORECASE)
 #: "anna at example dot com": only with both words, and nothing else around them.
 _IN_WORDS = re.compile(r"[\w.+-]+\s+at\s+[\w-]+(?:\s+dot\s+[\w-]+)+", re.IGNORECASE)
-_FULL_WIDTH = str.maketrans({"\uff20": "@", "\uff0e": ".", "\u3002": "."})
+#: What keyboards and copying put into an address, and what stands in none: full-width letters, a typographic apostrophe, signs
+#: that nobody sees in the middle of it.
+_IN_NO_ADDRESS: dict[int, str | None] = {
+    **{0xFF01 + n: chr(0x21 + n) for n in range(94)},
+    **dict.fromkeys((0x2018, 0x2019, 0x02BC), "'"),
+    **dict.fromkeys((0xAD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF)),
+    0x3002: ".",
+}
 _REMARK = re.compile(r"\([^)]*[^\W\d_][^)]*\)?|\[[^\]]*\]?")
 _OR = "or|and|oder|und|ou|et|o|y|of|en|lub|albo|nebo|eller|tai|veya|или|або|ή"
 #: What a spreadsheet makes of a number: "5145550101.0".
@@ -56,7 +63,7 @@ _WORDS_BEFORE = re.compile(r"^[^\d+(]*[^\W\d_][^\d+(]*[:\s]\s*(?=[+(\d])")
 
 def _with_signs(text: str) -> str:
     """The text with "(at)" and "[dot]" as signs, and without spaces around the @ or a comma for the last dot."""
-    text = _DOT_IN_BRACKETS.sub(".", _AT_IN_BRACKETS.sub("@", text.translate(_FULL_WIDTH)))
+    text = _DOT_IN_BRACKETS.sub(".", _AT_IN_BRACKETS.sub("@", text))
     if _IN_WORDS.fullmatch(text):
         text = re.sub(r"\s+dot\s+", ".", re.sub(r"\s+at\s+", "@", text, flags=re.IGNORECASE), flags=re.IGNORECASE)
     text = re.sub(r"\s*@\s*", "@", text) if re.fullmatch(r"[^\s@]+\s*@\s*[^\s@]+", text) else text
@@ -70,9 +77,20 @@ def unescaped(text: str) -> str:
     return _ESCAPED.sub("", text) if "\\" in text else text
 
 
+def redecoded(text: str) -> str:
+    """The text that was meant by one whose UTF-8 was read as a Windows charset: "JÃ¼rgen" is Jürgen. Any other one as it is."""
+    if text.isascii():
+        return text
+    try:
+        return b"".join(c.encode("latin-1" if ord(c) < 256 else "cp1252") for c in text).decode("utf-8")
+    except UnicodeError:
+        return text
+
+
 def unescaped_email(text: str) -> str:
-    """`unescaped`, and signs in the place of "%2B" (+), "%27" (') and "%40" (@)."""
+    """`unescaped`, with signs for "%2B" (+), "%27" (') and "%40" (@), and those that stand in no address as they were meant."""
     text = unescaped(text)
+    text = text if text.isascii() else text.translate(_IN_NO_ADDRESS)
     return _PERCENT.sub(lambda found: unquote(found[0]), text) if "%" in text else text
 
 

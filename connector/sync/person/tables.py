@@ -131,7 +131,7 @@ NO_GIVEN = frozenset({
     "na", "none", "null", "nil", "unknown", "guest", "client", "customer", "visitor", "walkin", "test", "user", "noname",
     "kunde", "kundin", "gast", "unbekannt", "invite", "inconnu", "cliente", "ospite", "desconocido", "desconhecido",
     "convidado", "invitado", "onbekend", "klant", "okand", "ukjent", "ukendt", "anonymous", "anonyme", "anonym", "x", "xx",
-    "xxx",
+    "xxx", "fnu",
 })
 #: Written for a child who has no name yet, or whose name nobody typed: somebody else than the parents.
 CHILDREN = frozenset({

@@ -48,7 +48,7 @@ def test_an_address_has_one_spelling(raw: str, expected: str) -> None:
     "raw",
     [
         "", " ", "anna", "anna@", "@example.com", "anna@example", "anna@test", "anna@localhost", "anna@x.localhost",
-        "anna@gone.invalid", "anna@@example.com", "anna  berg @example.com", "an\u200bna@example.com", "anna@example..com",
+        "anna@gone.invalid", "anna@@example.com", "anna  berg @example.com", "anna@example..com",
         "anna@[192.0.2.1]", "\x00anna\x00@example.com", "\ud800@example.com",
         "a@" + "b." * MAX_EMAIL + "com",
     ],

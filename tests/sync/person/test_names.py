@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connector.sync.person import names
 from connector.sync.person.names import MAX_NAME, PersonName, name_key, read_name
-from connector.sync.person.repair import unescaped
+from connector.sync.person.repair import redecoded, unescaped
 
 #: Any text JSON can carry, lone surrogates included.
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
@@ -159,7 +159,36 @@ def test_the_key_is_stable_under_case_space_accents_and_order(first: str, last: 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=40) | st.text("aB1 .-'", max_size=MAX_NAME * 5))
 def test_plain_names_are_tidied_as_any_other(raw: str) -> None:
-    assert names._tidy_once(raw) == names._tidy_any(unescaped(raw))
+    assert names._tidy_once(raw) == names._tidy_any(redecoded(unescaped(raw)))
+
+
+@pytest.mark.parametrize(
+    "raw", ["{{last_name}}", "{{ contact.last_name }}", "${lastName}", "%LAST_NAME%", "*|LNAME|*", "<%= last_name %>", "{{}}"]
+)
+def test_what_a_template_left_unfilled_is_no_name(raw: str) -> None:
+    """https://github.com/DoSomethingArchive/legacy-website/issues/1396: shown to people where a name was missing."""
+    assert read_name("Anna", raw) == PersonName("Anna", "")
+
+
+@pytest.mark.parametrize(
+    ("raw", "meant"),
+    [
+        ("J\u00c3\u00bcrgen", "J\u00fcrgen"),
+        ("Wei\u00c3\u0178", "Wei\u00df"),
+        ("\u00c3\x81lvaro", "\u00c1lvaro"),
+        ("\u00c5\x81ukasz", "\u0141ukasz"),
+    ],
+)
+def test_utf_8_that_was_read_as_another_charset_is_read_as_utf_8(raw: str, meant: str) -> None:
+    """https://github.com/Miosa-osa/OSA/pull/137, https://github.com/gbif/registry/issues/843"""
+    assert read_name(raw, "Berg") == PersonName(meant, "Berg")
+
+
+@pytest.mark.parametrize(
+    "name", ["J\u00fcrgen", "\u00c5sa", "\u00c3lvaro", "\u0141ukasz", "\u0418\u0432\u0430\u043d", "\u5c0f\u9f99"]
+)
+def test_a_name_that_is_right_already_stays(name: str) -> None:
+    assert read_name(name, "Berg") == PersonName(name, "Berg")
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,12 @@ from connector.sync.person.reliability import Reliability, email_reliability, ph
         "a\uff20example.com",
         "mailto:a@example.com?subject=Booking",
         '"a@example.com"',
+        "\uff41\uff20\uff45\uff58\uff41\uff4d\uff50\uff4c\uff45\uff0e\uff43\uff4f\uff4d",
+        # Copied from a page: github.com/validatorjs/validator.js/issues/940,
+        # github.com/jquery-validation/jquery-validation/issues/1287
+        "a@\u200bexample.\u200bcom",
+        "a@exam\u00adple.com",
+        "\u202aa@example.com\u202c",
     ],
 )
 def test_an_address_is_found_in_what_stands_around_it(raw):
@@ -141,6 +147,10 @@ def test_a_number_that_was_written_for_a_page_is_read(raw):
     assert normalise_phone(raw, None) == "+15145550123"
 
 
+def test_the_apostrophe_of_a_telephone_s_keyboard_is_that_of_the_address():
+    assert normalise_email("o\u2019hara@example.com") == normalise_email("o'hara@example.com")
+
+
 def test_the_turkish_capital_makes_no_second_person():
     """Written by keyboards and phones that capitalise in Turkish; in lower case it is two characters for Python."""
     assert normalise_email("\u0130PEK@example.com") == normalise_email("ipek@example.com") == "ipek@example.com"
@@ -186,6 +196,23 @@ def test_both_names_of_one_provider_are_one():
         ("+237 71 23 45 67", None, "+237671234567"),
         ("+57 1 345 2211", None, "+576013452211"),
         ("+225 07 07 12 34 56", None, "+2250707123456"),
+        # A form that adds the country's code to a number that has one: github.com/jackocnr/intl-tel-input/issues/823 and 529.
+        ("+1+15145550123", None, "+15145550123"),
+        ("+7+78639222222", None, "+78639222222"),
+        ("264+12642351234", None, "+12642351234"),
+        ("+44 44 7911 123456", None, "+447911123456"),
+        ("+49 0049 151 23456789", None, "+4915123456789"),
+        ("+001 514 555 0123", None, "+15145550123"),
+        ("(001) 514 555 0123", None, "+15145550123"),
+        ("+20 02 27921234", None, "+20227921234"),
+        ("+2002 27921234", None, "+20227921234"),
+        ("+7700 771 2345", None, "+77007712345"),
+        # The code behind a 0: github.com/google/libphonenumber/issues/750 has it without.
+        ("0919876543210", "IN", "+919876543210"),
+        ("521 55 1234 5678", "MX", "+525512345678"),
+        # Italy has kept the 0 abroad too since 1998: github.com/floere/phony/issues/241.
+        ("+39 6 5685 1242", None, "+390656851242"),
+        ("+39 347 123 4567", None, "+393471234567"),
         ("555-0123", "CA", None),
         ("call my office", "CA", None),
         ("514-555-0123", None, None),
