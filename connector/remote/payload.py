@@ -106,7 +106,18 @@ def read(content_type: str, body: bytes, *, forms: bool) -> Any:
     """
     if forms and content_type.partition(";")[0].strip().lower() == FORM and not body.lstrip().startswith((b"{", b"[")):
         return parse_form(body)
-    return parse(body, content_type)
+    data = parse(body, content_type)
+    return _unwrapped(data) if isinstance(data, str) else data
+
+
+def _unwrapped(text: str) -> Any:
+    """What a text says that is JSON itself, as senders and relays write it that encode their JSON twice; else the text."""
+    if not text.lstrip().startswith(("{", "[")):
+        return text
+    try:
+        return parse(text.encode())
+    except BadPayload:
+        return text
 
 
 def parse_form(body: bytes) -> dict[str, str]:

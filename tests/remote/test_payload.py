@@ -81,6 +81,23 @@ def test_what_is_rare_in_json_is_read_as_the_standard_library_does(body: bytes, 
     assert parse(body) == parse(body, "application/json; charset=utf-8") == value
 
 
+@pytest.mark.parametrize(
+    ("body", "data"),
+    [
+        (json.dumps(BODY), {"name": NAME}),
+        (json.dumps(f"\n{BODY} "), {"name": NAME}),
+        (json.dumps("[1]"), [1]),
+        (json.dumps("{name}"), "{name}"),
+        (json.dumps('{"x": NaN}'), '{"x": NaN}'),
+        (json.dumps("text"), "text"),
+        (json.dumps(json.dumps(BODY)), json.dumps(BODY)),
+    ],
+)
+def test_json_that_was_encoded_twice_is_read_twice(body: str, data: object) -> None:
+    """https://github.com/PrefectHQ/prefect/issues/17890, https://github.com/BBMRI-ERIC/negotiator/issues/1034"""
+    assert read("application/json", body.encode(), forms=False) == data
+
+
 def test_lists_deeper_than_the_fast_parser_goes_are_read_too() -> None:
     found = parse(b"[" * 300 + b"]" * 300)
     for _ in range(299):
