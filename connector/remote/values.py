@@ -81,6 +81,13 @@ def read_number(value: Any) -> str:
     return str(value) if type(value) is int and 0 <= value < 10**20 else read_text(value)
 
 
+def read_count(value: Any) -> int | None:
+    """A number of records or pages, which some write as text; None where it is none."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
+        return int(value)
+    return value if type(value) is int and value >= 0 else None
+
+
 def read_said(value: Any) -> str:
     """A person's name, address or number in whatever shape it is said: of arrays and objects, all texts in them in one.
 

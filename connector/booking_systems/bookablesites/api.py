@@ -18,7 +18,7 @@ from connector.model.errors import AccountPaused, Rejected, RemoteError, Transie
 from connector.remote.http import Answer, Remote
 from connector.remote.oauth import Token, TokenSource
 from connector.remote.rate_limit import Quota
-from connector.remote.values import read_object, read_objects, read_text
+from connector.remote.values import read_count, read_object, read_objects, read_text
 
 #: Answered for "there is none" by reads of one record.
 ABSENT = (404, 410)
@@ -126,7 +126,7 @@ class BookablesitesClient:
         if not isinstance(data, list):
             raise self.unexpected(what, answer)
         paging = read_object(read_object(answer.data).get("pagination"))
-        pages, total = (_count(paging.get(name)) for name in ("pages", "total"))
+        pages, total = (read_count(paging.get(name)) for name in ("pages", "total"))
         if not data and total is not None and (page - 1) * limit < total:
             # An empty page before the end is a list cut short.
             raise self.unexpected(what, answer)
@@ -157,10 +157,3 @@ class BookablesitesClient:
         """The error for an accepted answer whose shape says nothing: it must not be read as "there is none"."""
         message = f"Bookablesites: {what}: answered {answer.status} in an unexpected shape"
         return Transient(message, account=self.remote.account, status=answer.status)
-
-
-def _count(value: Any) -> int | None:
-    """A number of the pagination, which some write as text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 12:
-        return int(value)
-    return value if type(value) is int and value >= 0 else None

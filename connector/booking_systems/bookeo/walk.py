@@ -14,7 +14,7 @@ from connector.booking_systems.bookeo.webhook import read_booking, read_client, 
 from connector.model.bookings import Event, Kind
 from connector.model.errors import Rejected, Transient
 from connector.remote.http import Answer
-from connector.remote.values import read_object, read_objects, read_text
+from connector.remote.values import read_count, read_object, read_objects, read_text
 
 _SECOND = timedelta(seconds=1)
 
@@ -135,9 +135,9 @@ class Walk:
         """Move on: to the next page, else the next window, else the customers; answers the share of the list that is done."""
         position = self._position
         info = read_object(read_object(answer.data).get("info"))
-        pages, current = info.get("totalPages"), info.get("currentPage", position.page)
+        pages, current = read_count(info.get("totalPages")), read_count(info.get("currentPage", position.page))
         token = read_text(info.get("pageNavigationToken")) or position.token
-        if type(pages) is not int or pages <= position.page:
+        if pages is None or pages <= position.page:
             self._next_window()
             return 0.0
         if not token or current != position.page or not read_object(answer.data).get("data"):

@@ -20,7 +20,7 @@ from connector.model.errors import Rejected, Transient
 from connector.model.problems import Check, Topic
 from connector.remote.http import Answer
 from connector.remote.rate_limit import QuotaFor
-from connector.remote.values import read_key, read_object
+from connector.remote.values import read_count, read_key, read_object
 
 _MERGED_HINT = "Look at both clients in Booxi and decide which customer is right, then retry the event."
 
@@ -186,8 +186,8 @@ class Booxi(BookingSystem):
         links = self.unchecked(f"whether the partner key may write links of the module {self._module}")
         answer = await self._client.list_merchants(0, 1)
         data, topic = read_object(answer.data), Topic(self.remote.account, "merchants")
-        items, total = data.get("items"), data.get("total")
-        count = total if type(total) is int else len(items) if isinstance(items, list) else 0
+        items, total = data.get("items"), read_count(data.get("total"))
+        count = total if total is not None else len(items) if isinstance(items, list) else 0
         if count > 0:
             seen = "1 merchant" if count == 1 else f"{count} merchants"
             return [Check(topic=topic, level="ok", message=f"the partner key sees {seen}"), links]

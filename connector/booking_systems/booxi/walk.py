@@ -15,7 +15,7 @@ from connector.booking_systems.booxi.webhook import read_booking
 from connector.model.bookings import Event, Kind
 from connector.model.errors import Rejected, Transient
 from connector.remote.http import Answer
-from connector.remote.values import MAX_TEXT, read_object, read_objects, read_time
+from connector.remote.values import MAX_TEXT, read_count, read_object, read_objects, read_time
 
 #: Merchants asked for in one call, and a bound on the calls.
 MERCHANTS_PER_CALL = 100
@@ -96,12 +96,12 @@ class Walk:
         offset = 0
         for _ in range(MAX_MERCHANT_CALLS):
             answer = await self._client.list_merchants(offset, MERCHANTS_PER_CALL)
-            items, total = read_object(answer.data).get("items"), read_object(answer.data).get("total")
-            if not isinstance(items, list) or (not items and type(total) is int and offset < total):
+            items, total = read_object(answer.data).get("items"), read_count(read_object(answer.data).get("total"))
+            if not isinstance(items, list) or (not items and total is not None and offset < total):
                 raise self._client.unexpected("list merchants", answer)
             found.update(int(merchant) for item in read_objects(items) if (merchant := read_id(item.get("id"))))
             offset += len(items)
-            if not items or (type(total) is int and offset >= total):
+            if not items or (total is not None and offset >= total):
                 return [str(merchant) for merchant in sorted(found)]
         raise Transient("Booxi: list merchants: the list does not end", account=self._client.remote.account)
 

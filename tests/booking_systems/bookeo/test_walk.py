@@ -170,12 +170,14 @@ async def test_an_unexpected_listing_is_not_an_empty_one(connect, answer):
     "answer",
     [
         listing([{"bookingNumber": "1"}], pages=2),
+        listing([{"bookingNumber": "1"}], page="1", pages="2"),
         listing([], pages=2, token="t"),
         listing([{"bookingNumber": "1"}], page=7, pages=9, token="t"),
     ],
-    ids=["no token", "an empty page", "another page"],
+    ids=["no token", "figures in text", "an empty page", "another page"],
 )
 async def test_a_list_cut_short_is_an_error(connect, answer):
+    """Some write numbers as text: https://github.com/IQSS/dataverse/issues/9494"""
     with pytest.raises(Transient, match="cut short"):
         await walked(connect(lambda request: httpx.Response(200, json=answer)))
 
