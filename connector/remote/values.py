@@ -21,6 +21,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _END_OF_DAY = re.compile(r"(\d{4}-?\d\d-?\d\d)[T ]24(?::?00){1,2}(?:[.,]0+)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 #: By coordinated time it comes at 23:59, elsewhere at another hour, but always at a minute of 29, 44 or 59.
 _LEAP_SECOND = re.compile(r"([T ]\d\d:?(?:29|44|59):?)60(?![\d:])", re.ASCII)
+#: A zone's name behind the offset, as Java ("+01:00[Europe/Paris]", RFC 9557) and Go ("+0000 UTC") write it, says nothing more.
+_ZONE_NAME = re.compile(r"\s*(Z|[+-]\d\d:?\d\d)\s*(?:\[[^\]]*\]|[A-Z]{2,5})?$", re.ASCII)
+#: What Ruby writes instead of a Z.
+_UTC = re.compile(r"\s*(?:UTC|GMT)$")
 _LARGEST = 10**MAX_DIGITS
 
 
@@ -113,12 +117,15 @@ def _leaves(value: Any, depth: int) -> list[str]:
 def read_iso(text: str) -> datetime:
     """A date-time of ISO 8601, which may be naive; 24:00 is the next day's 00:00, and a leap second the last one before it.
 
+    A zone's name is read over behind an offset; "UTC" and "GMT" are one.
+
     Raises ValueError where it is none, OverflowError beyond the calendar.
     """
     text = text.strip().upper()
     try:
         return datetime.fromisoformat(text)
     except ValueError:
+        text = _UTC.sub("Z", _ZONE_NAME.sub(r"\1", text))
         # Python reads these two from version 3.14 on, or never.
         if found := _END_OF_DAY.fullmatch(text):
             return datetime.fromisoformat(f"{found[1]}T00:00{found[2] or ''}") + timedelta(days=1)
