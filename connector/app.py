@@ -102,7 +102,7 @@ class Service:
         if self.engine.store.database.new:
             hint = "This is right at a first start. Otherwise stop: the old file, its disk or its mount is missing."
             self._log.warning("new database", file=self.engine.store.database.name, hint=hint)
-        for check in checks.modes(self.config.database.path):
+        for check in [*checks.modes(self.config.database.path), *checks.disk(self.config.database)]:
             self._log.warning(check.message, hint=check.hint)
         token = secrets.token_urlsafe(32)
         listener = _listen(self.config)

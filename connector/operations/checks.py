@@ -23,6 +23,7 @@ from connector.remote.integration import Integration
 from connector.store import Store, shared, views
 from connector.store.backup import last_backup, without_backup
 from connector.store.database import Database
+from connector.store.files import MOUNTS, NETWORKS, file_system
 from connector.store.modes import readable_by_others
 from connector.sync.pipeline import Sync
 from connector.worker.accounts import Connections
@@ -97,6 +98,21 @@ def modes(path: Path) -> list[Check]:
         )
         for file, mode in readable_by_others(path)
     ]
+
+
+def disk(settings: DatabaseSettings, mounts: Path = MOUNTS) -> list[Check]:
+    """Whether the database in a file lies on a file system on which SQLite's locks do not hold."""
+    if settings.on_server:
+        return []
+    try:
+        kind = file_system(settings.path, mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines())
+    except OSError:
+        return []
+    if kind not in NETWORKS:
+        return []
+    text = f"{settings.name} lies on {kind}, where SQLite's locks do not hold: it can be damaged, and deliveries lost"
+    hint = "Move its folder to a local disk; to share it between machines, use PostgreSQL (`connector database copy`)."
+    return [Check(topic=Topic("database", "disk"), level="warning", message=text, hint=hint)]
 
 
 async def restored(store: Store, sources: Iterable[str]) -> list[Check]:

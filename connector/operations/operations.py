@@ -126,6 +126,7 @@ class Operations(People):
             *checks.configuration(self._engine.config),
             *checks.database(self._store.database),
             *checks.modes(self._engine.config.database.path),
+            *checks.disk(self._engine.config.database),
             *await checks.restored(self._store, self._engine.syncs),
             *await checks.clock(self._store, self._engine.clock()),
             *checks.backup(self._engine.config.database, self._engine.clock()),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.operations.checks import modes
+from connector.config.database import DatabaseSettings
+from connector.operations.checks import disk, modes
 from connector.store.backup import back_up
 from connector.store.modes import readable_by_others
 from connector.store.opening import open_database
@@ -39,6 +40,32 @@ async def test_a_key_and_a_copy_that_others_can_read_are_said(tmp_path: Path) ->
     assert (key.id, key.level) == ("database.mode", "warning")
     assert key.message == "other users of this machine can read connector.db.key (mode 0604)"
     assert copy.hint == f"Run `chmod 600 {tmp_path / 'backup.db'}`."
+
+
+@pytest.mark.parametrize(
+    ("mount", "warned"),
+    [
+        ("42 27 0:39 / {at} rw,relatime shared:7 - nfs4 nas:/volume1 rw,vers=4.2", True),
+        ("42 27 0:39 / {at} rw - cifs //nas/share rw", True),
+        ("42 27 0:39 / {at} rw - ext4 /dev/vda1 rw", False),
+        ("42 27 0:39 / {at}-other rw - nfs nas:/volume1 rw", False),
+        ("42 27 0:39 / {at} rw - nfs nas:/volume1 rw\n43 42 254:0 / {at} rw - ext4 /dev/vda1 rw", False),
+        ("no line of mountinfo", False),
+    ],
+)
+def test_a_database_on_a_network_is_warned_of(tmp_path: Path, mount: str, warned: bool) -> None:
+    """Sonarr/Sonarr issue 1886, David-Crty/databasement issue 344: locked for ever, and damaged."""
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    mounts = tmp_path / "mountinfo"
+    at = str(folder).replace(" ", "\\040")
+    mounts.write_text(f"1 0 254:0 / / rw - ext4 /dev/vda rw\n{mount.format(at=at)}\n", encoding="utf-8")
+    found = disk(DatabaseSettings(url=f"sqlite:///{folder / 'connector.db'}"), mounts)
+    assert [check.id for check in found] == ["database.disk"] * warned
+
+
+def test_a_server_s_disk_is_its_own_business() -> None:
+    assert disk(DatabaseSettings(url="postgresql://db.example.com/connector")) == []
 
 
 def test_a_key_that_somebody_else_gave_to_our_group_is_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

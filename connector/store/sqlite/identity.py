@@ -10,15 +10,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import re
 import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from connector.model.errors import StoreError
+from connector.store.files import MOUNTS, unescaped
 
-_MOUNTS = Path("/proc/self/mountinfo")
 _USE_FOLDER = "Mount the folder that holds it (docker run -v ./data:/data), never the file alone."
 
 
@@ -85,7 +84,7 @@ def refuse_second_name(path: Path) -> None:
 
 def _mounted_here() -> set[str]:
     try:
-        return mount_points(_MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines())
+        return mount_points(MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines())
     except OSError:
         return set()
 
@@ -93,7 +92,7 @@ def _mounted_here() -> set[str]:
 def mount_points(lines: Iterable[str]) -> set[str]:
     """Read where something is mounted from the lines of Linux's mountinfo; spaces and the like are octal there."""
     fields = (line.split(" ") for line in lines)
-    return {re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), field[4]) for field in fields if len(field) > 4}
+    return {unescaped(field[4]) for field in fields if len(field) > 4}
 
 
 class OpenedFiles:
