@@ -102,7 +102,7 @@ class Receiver:
     async def _receive(self, scope: Scope, receive: Receive) -> tuple[str, str]:
         """Take the request through every step; answers (status, event id)."""
         if scope["method"] not in {"POST", "PUT"}:
-            raise Refused(405, "method", "Deliveries are sent with POST or PUT.", allow="POST, PUT")
+            raise Refused(405, "method", "Deliveries are sent with POST or PUT.", detail=_method_of(scope), allow="POST, PUT")
         source = self._sources.get(scope["path_params"]["source"])
         if source is None:
             raise Refused(
@@ -236,6 +236,12 @@ def _unverified(error: Exception) -> Refused:
     known = isinstance(error, VerificationFailed)
     detail = str(error) if known else f"the verifier itself failed ({type(error).__name__})"
     return Refused(401, "verification", "The request could not be verified.", detail=detail)
+
+
+def _method_of(scope: Scope) -> str:
+    """Why the method may be wrong: many senders follow a redirect with a GET, and without the body."""
+    redirected = scope["method"] in {"GET", "HEAD"}
+    return "if a proxy redirects http to https, give the sender the https address: its POST becomes a GET" if redirected else ""
 
 
 def _headers(scope: Scope) -> dict[str, str]:

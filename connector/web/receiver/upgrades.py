@@ -6,10 +6,20 @@ leaves the body to whoever takes the offer, and uvicorn then calls the applicati
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import httptools
 
+_PROXY = "the PROXY protocol came to our port, which speaks plain HTTP: switch it off at the proxy or load balancer"
+#: What comes by mistake to a port of plain HTTP → what to do about it.
+_NO_HTTP = (
+    (b"\x16\x03", "TLS came to our port, which speaks plain HTTP: let the proxy connect with http://, or put one in front"),
+    (b"PROXY ", _PROXY),
+    (b"\r\n\r\n\x00\r\nQUIT", _PROXY),
+    (b"PRI * HTTP/2", "HTTP/2 came to our port, which speaks HTTP/1.1: set the proxy to HTTP/1.1"),
+)
+_log = logging.getLogger("uvicorn.error")
 #: What would end a line of a head; httptools lets none of it through in a header's value.
 _ENDS = (b"\r", b"\n", b"\x00")
 
@@ -60,6 +70,12 @@ class Parser:
                     raise
                 data = self._head() + bytes(data)[offer.args[0] :]
                 self._parser = self._fresh()
+            except httptools.HttpParserError:
+                # uvicorn says only that it is invalid. Its logger is limited, so that strangers cannot fill the log.
+                for begin, advice in _NO_HTTP:
+                    if data.startswith(begin):
+                        _log.warning("%s.", advice)
+                raise
             else:
                 return
 

@@ -177,6 +177,14 @@ async def test_other_methods_are_405(method: str) -> None:
     assert response.headers["allow"] == "POST, PUT"
 
 
+@pytest.mark.parametrize(("method", "said"), [("GET", True), ("PATCH", False)])
+async def test_a_get_may_be_a_post_that_was_redirected(method: str, said: bool) -> None:
+    """traefik/traefik issue 1819, grafana/grafana issue 33591: the sender follows the redirect without the body."""
+    with structlog.testing.capture_logs() as logs:
+        await World().deliver(b"", method=method)
+    assert ["give the sender the https address" in line.get("detail", "") for line in logs] == [said]
+
+
 async def test_the_size_limit_is_exact() -> None:
     world = World(max_body_bytes=len(GOOD))
     assert (await world.deliver(GOOD)).status_code == 202

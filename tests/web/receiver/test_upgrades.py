@@ -120,3 +120,21 @@ async def test_a_real_client_that_offers_is_answered(world: World, port: int) ->
     said, _ = await sending.communicate()
     assert said.split()[-1] == b"202"
     assert world.intake.only.body == BODY
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "TLS came to our port"),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\nPOST", "the PROXY protocol came"),
+        (b"\r\n\r\n\x00\r\nQUIT\n\x21\x11", "the PROXY protocol came"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/2 came to our port"),
+    ],
+    ids=["TLS", "PROXY", "PROXY 2", "HTTP/2"],
+)
+async def test_what_is_no_http_is_named_in_the_log(port: int, caplog: pytest.LogCaptureFixture, sent: bytes, said: str) -> None:
+    """People sought for hours behind "Invalid HTTP request received": Kludex/uvicorn pull request 1945."""
+    async with asyncio.timeout(30), connection(port) as (reader, writer):
+        writer.write(sent)
+        assert (await reader.readuntil(b"\r\n")).split()[1] == b"400"
+    assert any(record.getMessage().startswith(said) for record in caplog.records)
