@@ -37,7 +37,7 @@ from connector.remote.causes import BEFORE_SENDING, explain
 from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.oauth import TokenRefused, TokenSource
 from connector.remote.payload import BadPayload, TooLong, unpack
-from connector.remote.rate_limit import PATIENCE, Quota
+from connector.remote.rate_limit import LONGEST_OUTAGE, PATIENCE, Quota
 from connector.remote.values import is_safe_path
 from connector.remote.wrapped import OnDemand
 
@@ -179,7 +179,9 @@ class Remote:
         for longest in () if writes or probe else PAUSES:
             try:
                 return await self._attempt(call, tokens)
-            except Unavailable:
+            except Unavailable as error:
+                if (error.retry_after or 0.0) > longest:
+                    raise
                 await asyncio.sleep(random.uniform(0.0, longest))
         return await self._attempt(call, tokens)
 
@@ -328,10 +330,14 @@ class Remote:
 
     def _error(self, what: str, answer: Answer, writes: bool) -> RemoteError:  # noqa: PLR0911 - one return per kind
         """The error for a status nobody asked for; adapters handle the statuses that mean something to them before."""
+        status, after = answer.status, retry_after(answer.headers)
+        if status == 503 and after:
+            # RFC 9110, 10.2.3: so long the service as a whole is expected to be away, not what was asked for alone.
+            after = min(after, LONGEST_OUTAGE)
+            self.quota.block(after)
         if (error := self._interpret(what, answer, writes)) is not None:
             return error
         kind: type[RemoteError]
-        status, after = answer.status, retry_after(answer.headers)
         if status == 407:
             hint = "Set proxy_user and proxy_password in [outbound], or correct them."
             return self._failure(AccountPaused, what, "the proxy wants a user name and password (407)", status, hint=hint)

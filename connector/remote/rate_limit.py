@@ -21,6 +21,9 @@ from connector.model.errors import RateLimited
 MARGIN = 0.01
 #: A caller that would have to wait longer than this is asked to come back instead.
 PATIENCE = 60.0
+#: Seconds: the longest pause after a 503 with Retry-After; then somebody asks again, whatever was announced. Shorter than
+#: `PATIENCE`, so that it is waited for, and passes for no limit that was reached.
+LONGEST_OUTAGE = 30.0
 
 Record = Callable[[str, float, int], Awaitable[None]]
 

@@ -97,7 +97,9 @@ class SharedAccounts:
                     raise error
                 return
             await asyncio.sleep(LOOK)
-        raise Unavailable("the process that probes it does not answer", account=account)
+        # The leader may be waiting for the end of a pause; what this process has met itself stays the reason.
+        met = self._read(account, self._written(breaker.error)) if breaker.answered and breaker.error is not None else None
+        raise met or Unavailable("the process that probes it does not answer", account=account)
 
     async def _say(self, account: str, error: RemoteError | None) -> None:
         await self._store.states.save(StateKind.ACCOUNT_FOUND, account, self._written(error))

@@ -38,6 +38,7 @@ from connector.model.errors import (
 from connector.model.jobs import Awaited, StaleClaim, Verdict, Work
 from connector.model.measures import OUTCOMES
 from connector.remote.circuit_breaker import CircuitBreaker
+from connector.remote.rate_limit import LONGEST_OUTAGE
 from connector.store import Store
 from connector.store.tallies import Tally
 
@@ -317,7 +318,8 @@ class Worker:
         if isinstance(error, ActionRefused) and self._is_closed(wanted := Awaited(error.account, error.action)):
             return Verdict("queued", text, hint, waits_for=wanted, counts=False)
         if isinstance(error, Unavailable) and work.snoozes < PATIENT_SNOOZES:
-            return Verdict("queued", text, hint, due=now + self._pause(work.snoozes + 1), counts=False)
+            wait = max(self._pause(work.snoozes + 1), min(error.retry_after or 0.0, LONGEST_OUTAGE))
+            return Verdict("queued", text, hint, due=now + wait, counts=False)
         lasting = isinstance(error, Lasting | ActionRefused)
         limits = (LASTING_AFTER, LASTING_ATTEMPTS) if lasting else (GIVE_UP_AFTER, GIVE_UP_ATTEMPTS)
         return self._again(work, text, hint, error.retry_after if isinstance(error, Transient) else None, limits)

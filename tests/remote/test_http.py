@@ -44,8 +44,8 @@ class RemoteSystem:
         return answer(request) if callable(answer) else answer
 
 
-def remote(remote_system, *, windows=(), **more) -> Remote:
-    quota = Quota("crm.main", windows, clock=asyncio.get_running_loop().time)
+def remote(remote_system, *, windows=(), quota=None, **more) -> Remote:
+    quota = quota or Quota("crm.main", windows, clock=asyncio.get_running_loop().time)
     transport = httpx.MockTransport(remote_system)
     headers = {"Authorization": SECRET}
     return Remote(

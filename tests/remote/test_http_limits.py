@@ -27,7 +27,7 @@ from connector.model.errors import (
 )
 from connector.remote.circuit_breaker import FAILURES_BEFORE_DOWN, CircuitBreaker
 from connector.remote.http import Remote, retry_after
-from connector.remote.rate_limit import PATIENCE, Quota, Window
+from connector.remote.rate_limit import LONGEST_OUTAGE, PATIENCE, Quota, Window
 
 from .test_http import PATH, RemoteSystem, error_of, remote, says
 
@@ -47,9 +47,39 @@ async def test_after_429_everybody_waits_as_long_as_the_remote_system_says(given
     assert asyncio.get_running_loop().time() - began == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("method", "kind"), [("GET", Unavailable), ("POST", UnknownOutcome)])
+@pytest.mark.parametrize(("given_", "expected"), [("7", 7.0), ("0.5", 0.5), ("3600", LONGEST_OUTAGE)])
 @in_virtual_time
-async def test_an_overloaded_server_s_wish_is_passed_on():
-    assert (await error_of(RemoteSystem(says(503, Retry_After="30")), "POST")).retry_after == 30.0
+async def test_after_503_everybody_waits_as_long_as_the_remote_system_says_but_not_for_hours(method, kind, given_, expected):
+    """RFC 9110, 10.2.3: with a 503, Retry-After says how long the service is expected to be unavailable to the client."""
+    remote_system = RemoteSystem(says(503, Retry_After=given_), says(200))
+    account = remote(remote_system)
+    error = await error_of(None, method, account=account)
+    assert (type(error), error.retry_after, len(remote_system.requests)) == (kind, expected, 1)
+    began = asyncio.get_running_loop().time()
+    await account.call("look", "GET", PATH)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("answer", [says(503), says(503, Retry_After="0"), says(502, Retry_After="7")])
+@in_virtual_time
+async def test_no_other_answer_of_a_server_that_is_down_makes_everybody_wait(answer):
+    account = remote(RemoteSystem(answer, says(200)))
+    await error_of(None, "POST", account=account)
+    began = asyncio.get_running_loop().time()
+    await account.call("look", "GET", PATH)
+    assert asyncio.get_running_loop().time() == began
+
+
+@in_virtual_time
+async def test_an_account_that_is_down_is_not_probed_before_the_end_of_the_pause():
+    account = remote(RemoteSystem(*[says(503, Retry_After="20")] * FAILURES_BEFORE_DOWN, says(200)))
+    began = asyncio.get_running_loop().time()
+    for _ in range(FAILURES_BEFORE_DOWN):
+        await error_of(None, "POST", account=account)
+    assert isinstance(account.breaker.error, UnknownOutcome)
+    await account.call("look", "GET", PATH, probe=True)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(20 * FAILURES_BEFORE_DOWN)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from connector.remote.rate_limit import Quota, Window
 from connector.remote.shared_quota import SharedQuota
 
 from .ledgers import Process, Server
+from .test_http import RemoteSystem, error_of, remote, says
 from .test_rate_limit import most_in_any
 
 
@@ -288,6 +289,22 @@ async def test_a_pause_that_the_remote_system_asks_one_process_for_is_kept_by_th
         await asyncio.sleep(0.001)
         with pytest.raises(RateLimited):
             await ready(second)
+        for quota in (first, second):
+            await quota.close()
+
+
+@in_virtual_time
+async def test_a_503_with_retry_after_to_one_process_stops_the_others_at_once():
+    with Server() as server:
+        first, second = (Process(server, name, [trip]).quota(Window(40, 60.0)) for name, trip in (("a", 1.0), ("b", 0.0)))
+        account = remote(RemoteSystem(says(503, Retry_After="3")), quota=first)
+        assert await ready(second) >= 1
+        assert (await error_of(None, account=account)).status == 503
+        began = now()
+        await asyncio.sleep(0.001)
+        await ready(second)
+        # Counted from the answer; behind it comes what it took to note the call and to write the pause down.
+        assert 3.0 <= now() - began + 0.001 < 5.0
         for quota in (first, second):
             await quota.close()
 

@@ -29,6 +29,7 @@ from connector.model.errors import (
 )
 from connector.model.jobs import Awaited, Verdict
 from connector.remote.circuit_breaker import CircuitBreaker
+from connector.remote.rate_limit import LONGEST_OUTAGE
 from connector.worker.worker import GIVE_UP_AFTER, GIVE_UP_ATTEMPTS, LAST_RETRY, PATIENT_SNOOZES, Worker
 
 from .harness import work
@@ -147,6 +148,13 @@ def test_a_postponed_event_looks_again_at_growing_intervals(worker):
 def test_unavailable_to_one_event_only_becomes_its_own_problem(worker):
     verdicts = [worker.judge(work(snoozes=n, received_at=NOW), Unavailable("x", **OURS)) for n in range(PATIENT_SNOOZES + 1)]
     assert [(v.state, v.counts) for v in verdicts] == [("queued", False)] * PATIENT_SNOOZES + [("retrying", True)]
+
+
+def test_a_remote_system_that_says_for_how_long_it_is_away_is_not_asked_before_but_not_after_a_day_either(worker):
+    def wait(seconds):
+        return worker.judge(work(received_at=NOW), Unavailable("x", retry_after=seconds, **OURS)).due - NOW
+
+    assert [wait(seconds) for seconds in (7.0, 86_400.0)] == [7.0, LONGEST_OUTAGE]
 
 
 def test_retries_grow_with_full_jitter_and_never_exceed_an_hour(worker):
