@@ -97,9 +97,11 @@ class Route:
 
     def proxy_for(self, scheme: str, host: str) -> Proxy | None:
         """The proxy for this address. What is on this machine is always reached directly."""
+        proxy = self.https if scheme == "https" else self.http
+        if proxy is None or is_loopback(host):
+            return None
         from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
 
-        proxy = self.https if scheme == "https" else self.http
-        if proxy is None or is_loopback(host) or proxy_bypass_environment(host, {"no": self.no_proxy}):
+        if proxy_bypass_environment(host, {"no": self.no_proxy}):
             return None
         return proxy

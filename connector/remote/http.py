@@ -12,8 +12,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, cast
@@ -38,6 +37,7 @@ from connector.remote.circuit_breaker import CircuitBreaker
 from connector.remote.oauth import TokenRefused, TokenSource
 from connector.remote.payload import BadPayload, TooLong, unpack
 from connector.remote.rate_limit import LONGEST_OUTAGE, PATIENCE, Quota
+from connector.remote.request import Request, address, written
 from connector.remote.values import is_safe_path
 from connector.remote.wrapped import OnDemand
 
@@ -85,7 +85,7 @@ class _Call:
     """One call, as `Remote.call` was asked for it."""
 
     what: str
-    request: httpx.Request
+    request: Request
     accept: Collection[int]
     writes: bool
     budget: Quota | None
@@ -124,13 +124,14 @@ class Remote:
         self.title = title
         self.quota = quota
         self.breaker = CircuitBreaker(account)
+        self._seconds = CALL_SECONDS.labels(account)
         self._in_all = timeout * TIMEOUTS_IN_ALL
         self._cost_of = cost_of
         self._interpret = interpret
         #: Set after the fact where tokens are fetched through this very remote.
         self.tokens = tokens
         self._base = base_url.rstrip("/") + "/"
-        self._headers = httpx.Headers({**HEADERS, **headers})
+        self._headers = {**HEADERS, **headers}
         self._extensions = {"timeout": httpx.Timeout(timeout, connect=5.0).as_dict()}
         # No client of httpx's around it: that would keep cookies, follow redirects, read the environment, and cost as much as
         # the call itself.
@@ -173,7 +174,7 @@ class Remote:
                 Rejected: see `connector.model.errors`.
         """
         writes = method != "GET" if writes is None else writes
-        request = self._request(what, method, path, params=params, json=json, data=form, headers=headers)
+        request = self._request(what, method, path, params, headers, json=json, form=form)
         call = _Call(what, request, accept, writes, budget, probe)
         tokens = self.tokens if authorized else None
         for longest in () if writes or probe else PAUSES:
@@ -185,21 +186,13 @@ class Remote:
                 await asyncio.sleep(random.uniform(0.0, longest))
         return await self._attempt(call, tokens)
 
-    def _request(
-        self, what: str, method: str, path: str, *, json: Any, headers: Mapping[str, str] | None, **more: Any
-    ) -> httpx.Request:
-        """Build it. JSON goes out as ASCII: half of a surrogate pair in what is sent back stays what it was."""
+    def _request(self, what: str, method: str, path: str, params: Any, headers: Any, **body: Any) -> Request:
         if not is_safe_path(path):
             hint = "An id is empty, a dot, or holds a control character: it would lead to another address. Correct it there."
             raise self._failure(Rejected, what, "an id cannot be part of an address", hint=hint)
-        address = path if path.startswith(("http://", "https://")) else self._base + path.lstrip("/")
-        said = self._headers.copy()
         try:
-            if json is not None:
-                said["Content-Type"] = "application/json"
-                more["content"] = jsonlib.dumps(json, separators=(",", ":"), allow_nan=False)
-            said.update(headers)
-            return httpx.Request(method, address, headers=said, extensions=self._extensions, **more)
+            at = address(self._base, path, params)
+            return written(method, at, {**self._headers, **(headers or {})}, extensions=self._extensions, **body)
         except (ValueError, RecursionError, httpx.InvalidURL):
             hint = "A value that belongs to this record cannot be sent; correct it there, then retry the event."
             raise self._failure(Rejected, what, "a value cannot be encoded as JSON", hint=hint) from None
@@ -224,17 +217,8 @@ class Remote:
         if not call.probe:
             self.breaker.check()
             self.breaker.check_action(call.what)
-        if authorization is not None:
-            call.request.headers.update(authorization)
         try:
-            async with AsyncExitStack() as spending:
-                spent = [await spending.enter_async_context(q.spend()) for q in (call.budget, self.quota) if q is not None]
-                if not call.probe:
-                    # The wait for the quota may have been long enough for the account to go down.
-                    self.breaker.check()
-                answer = await self._measured(call.what, call.request, call.writes)
-                for one in spent:
-                    one.cost = max(one.cost, self._cost_of(answer.status))
+            answer = await self._counted(call, call.request if authorization is None else call.request.also(authorization))
             if authorization is not None and answer.status == 401 and self._interpret(call.what, answer, call.writes) is None:
                 raise TokenRefused(f"{self.title}: {call.what}: answered 401", account=self.account, status=401)
             self._accept(call, answer)
@@ -247,6 +231,21 @@ class Remote:
             raise said from None
         self.breaker.succeeded(call.what)
         return answer
+
+    async def _counted(self, call: _Call, request: Request) -> Answer:
+        """Send it within the quota, and within the further one where there is one."""
+        if call.budget is not None:
+            async with call.budget.spend() as spent:
+                answer = await self._counted(replace(call, budget=None), request)
+                spent.cost = max(spent.cost, self._cost_of(answer.status))
+                return answer
+        async with self.quota.spend() as spent:
+            if not call.probe:
+                # The wait for the quota may have been long enough for the account to go down.
+                self.breaker.check()
+            answer = await self._measured(call.what, request, call.writes)
+            spent.cost = max(spent.cost, self._cost_of(answer.status))
+            return answer
 
     def _whose(self, call: _Call, error: RemoteError) -> RemoteError:
         """Whether an error speaks of the account or of this kind of action; a pause too long to wait is the account's.
@@ -275,11 +274,11 @@ class Remote:
             how = f"answered {answer.status} with something that is not JSON; is base_url right?"
             raise self._failure(kind, call.what, how, answer.status)
 
-    async def _measured(self, what: str, request: httpx.Request, writes: bool) -> Answer:
+    async def _measured(self, what: str, request: Request, writes: bool) -> Answer:
         """Send, and count the call by its answer's status, or by what came instead."""
         status = "cancelled"
         try:
-            with CALL_SECONDS.labels(self.account).time():
+            with self._seconds.time():
                 answer = await self._send(what, request, writes)
         except RemoteError as error:
             status = str(error.status or "no answer")
@@ -290,7 +289,7 @@ class Remote:
         finally:
             CALLS.labels(self.account, status).inc()
 
-    async def _send(self, what: str, request: httpx.Request, writes: bool) -> Answer:
+    async def _send(self, what: str, request: Request, writes: bool) -> Answer:
         try:
             async with asyncio.timeout(self._in_all):
                 response = await self._transport.handle_async_request(request)

@@ -10,7 +10,7 @@ import base64
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import aiohttp
@@ -19,6 +19,7 @@ from yarl import URL
 
 from connector.config.outbound import Proxy, Route, Trust
 from connector.model.errors import ConnectorError
+from connector.remote.request import Request
 
 #: Bytes of one header of an answer; one that is longer makes the answer unreadable, and so the outcome of a write unknown.
 MAX_HEADER = 131_072
@@ -138,22 +139,20 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request once. Raises httpx's errors; see the module for what they prove."""
-        allowed = request.extensions.get("timeout", {})
-        timeout = aiohttp.ClientTimeout(
-            total=None, connect=allowed.get("pool"), sock_connect=allowed.get("connect"), sock_read=allowed.get("read")
-        )
-        url, proxy = request.url, self._route.proxy_for(request.url.scheme, request.url.host)
+        sent = Request.of(request)
+        url, allowed = URL(sent.address, encoded=True), sent.extensions.get("timeout", {})
+        proxy = self._route.proxy_for(url.scheme, url.host or "")
         encrypted = url.scheme == "https" or (proxy is not None and proxy.url.startswith("https:"))
         credentials = _credentials(proxy)
         tunnel = url.scheme == "https"
         with _as_httpx(request):
             answer = await self._opened().request(
-                request.method,
-                URL(str(request.url), encoded=True),
-                headers=request.headers.multi_items() + ([] if tunnel else credentials),
-                data=request.content or None,
+                sent.method,
+                url,
+                headers=[*sent.said.items(), *([] if tunnel else credentials)],
+                data=sent.body or None,
                 allow_redirects=False,
-                timeout=timeout,
+                timeout=_timeout(allowed.get("pool"), allowed.get("connect"), allowed.get("read")),
                 ssl=tls(self._route.trust) if encrypted else True,
                 proxy=None if proxy is None else proxy.url,
                 proxy_headers=dict(credentials) if tunnel else None,
@@ -181,6 +180,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             # A trap: aiohttp sends a PUT again by itself when a kept connection was cut, and has no public switch for it.
             self._session._retry_connection = False
         return self._session
+
+
+@lru_cache(maxsize=64)
+def _timeout(pool: float | None, connect: float | None, read: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=pool, sock_connect=connect, sock_read=read)
 
 
 def _credentials(proxy: Proxy | None) -> list[tuple[str, str]]:
