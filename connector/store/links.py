@@ -43,6 +43,10 @@ class Links:
         rows = await self._database.read(lambda c: c.execute(query, (crm, customer_id, source, limit)).fetchall())
         return [row[0] for row in rows]
 
+    async def asked_about(self, crm: str, customer_id: str, source: str, limit: int) -> list[str]:
+        """The clients of a source for whom an open review shows this customer, newest first."""
+        return await self._database.read(lambda connection: _asked_about(connection, crm, customer_id, source)[:limit])
+
     async def shared(self, crm: str, keys: Iterable[str], person: str | None) -> set[str]:
         """Those of the keys that belong to several people.
 
@@ -197,6 +201,15 @@ def _remembered(connection: Connection, crm: str, keys: list[str]) -> list[str]:
         for row in connection.execute(query, (crm, key)):
             found[survivor_of(connection, crm, row[0])] = None
     return list(found)
+
+
+def _asked_about(connection: Connection, crm: str, customer_id: str, source: str) -> list[str]:
+    rows = connection.execute(
+        "SELECT c.client_id, c.candidates FROM reviews r JOIN review_clients c ON c.review_id = r.id"
+        " WHERE r.crm = ? AND r.decision IS NULL AND c.source = ? AND c.answer IS NULL ORDER BY c.id DESC",
+        (crm, source),
+    )
+    return [row[0] for row in rows if any(shown["customer_id"] == customer_id for shown in json.loads(row[1]))]
 
 
 def _tied(connection: Connection, crm: str, keys: list[str]) -> set[str]:

@@ -28,6 +28,9 @@ class LinksMemory(Protocol):
     async def clients_of(self, crm: str, customer_id: str, source: str, limit: int) -> list[str]:
         """Answer the clients of a source who are linked to a customer, newest first."""
 
+    async def asked_about(self, crm: str, customer_id: str, source: str, limit: int) -> list[str]:
+        """Answer the clients of a source for whom an open review shows this customer, newest first."""
+
     async def shared(self, crm: str, keys: Sequence[str], person: str | None) -> set[str]:
         """Answer those keys that belong to several people, as was noticed or decided; see `connector.store.links.Links`."""
 

@@ -204,6 +204,10 @@ class DryMemory:
         stored = await self._store.links.clients_of(crm, customer_id, source, limit)
         return list(dict.fromkeys([*reversed(simulated), *stored]))[:limit]
 
+    async def asked_about(self, crm: str, customer_id: str, source: str, limit: int) -> list[str]:
+        """The clients for whom a stored review shows the customer; a dry run opens none."""
+        return await self._store.links.asked_about(crm, customer_id, source, limit)
+
     async def shared(self, crm: str, keys: Sequence[str], person: str | None) -> set[str]:
         """The keys that belong to several people, stored or noticed in this dry run."""
         return await self._store.links.shared(crm, keys, person) | self._noticed_of(crm, keys, person)

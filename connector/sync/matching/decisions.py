@@ -12,6 +12,7 @@ from connector.sync.matching.answers import Ambiguous
 from connector.sync.matching.evidence import agreement, agrees, chosen, name_of, same_name
 from connector.sync.person.agreement import Agreement
 from connector.sync.person.identity import Identity
+from connector.sync.person.resemblance import look_alike
 
 #: So many plainly different names make a key one that belongs to several people; two may be a couple.
 SEVERAL = 3
@@ -110,11 +111,12 @@ def by_phone(person: Identity, found: Sequence[Customer], policy: SyncSettings) 
     """A phone number alone is never enough: the names must agree strongly.
 
     Where every name speaks against it and the person has an e-mail address that nobody has, this is another person of
-    the same household: nobody is taken.
+    the same household: nobody is taken. Not where the names look alike: they may be one person's with two addresses.
     """
     best, likely = _best(person, found)
     if not found or (best is Agreement.AGAINST and person.email is not None):
-        return None
+        alike = [customer for customer in found if look_alike(person.name, name_of(customer))]
+        return _ask(_BY_PHONE[Agreement.WEAK], alike, "phone", _key_of(person)) if alike else None
     if BY_PHONE[best] is Verdict.ASK:
         return _ask(_BY_PHONE[best], found, "phone", _key_of(person))
     if len(likely) > 1:
@@ -170,6 +172,11 @@ def among(reason: str, found: Sequence[Customer], shared: str, policy: SyncSetti
 def names_differ(customer: Customer, key: str | None = None) -> Ambiguous:
     """The question that an address raises whose only customer has another name."""
     return _ask("the e-mail address matches, the name does not", [customer], "e-mail", key)
+
+
+def another_waits(customer: Customer, key: str | None = None) -> Ambiguous:
+    """The question that an address raises which another client gave too, who waits for a review and may be this one."""
+    return _ask("the e-mail address matches, and the name also fits a client who waits for a review", [customer], "e-mail", key)
 
 
 def _ask(reason: str, found: Sequence[Customer], shared: str, key: str | None = None) -> Ambiguous:

@@ -63,6 +63,8 @@ async def email(case: Case) -> list[Match | Ambiguous | Nothing]:
     choice = decisions.by_email(person, found, known, settings)
     if isinstance(choice, Take) and settings.name_mismatch == "hold" and await others.speak_against(case, choice.customer):
         choice = decisions.names_differ(choice.customer)
+    elif isinstance(choice, Take) and settings.name_mismatch == "hold" and await others.may_be(case, choice.customer):
+        choice = decisions.another_waits(choice.customer, person.email_key)
     if not person.shared_email:
         choice = await _noticed(case, "e-mail address", person.email_key, [*found, *known], choice)
     return [_answer(choice, "email", person.email_keys) or Nothing("no customer has this e-mail address")]

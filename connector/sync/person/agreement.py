@@ -35,6 +35,7 @@ from connector.sync.person.tables import (
     HAN,
     HONORIFICS,
     KHUN,
+    OF_THEIR_OWN,
     PARTICLES,
     SURNAMES,
     UNISEX,
@@ -119,10 +120,10 @@ def _swapped_letters(one: Parts, two: Parts) -> bool:
     three = len(one.given) + len(one.family) > 2 or len(two.given) + len(two.family) > 2
     if not three or _salutations_differ(one, two):
         return False
-    a, b = _joined((*one.given, *one.family)), _joined((*two.given, *two.family))
-    if a == b or _may_be_father(one):
-        return a == b
-    return a == _joined((*two.family, *two.given)) or _joined((*one.family, *one.given)) == b
+    a, b = (*one.given, *one.family), (*two.given, *two.family)
+    if _same_joined(a, b) or _may_be_father(one):
+        return _same_joined(a, b)
+    return _same_joined(a, (*two.family, *two.given)) or _same_joined((*one.family, *one.given), b)
 
 
 def _same_text(a: PersonName, b: PersonName) -> bool:
@@ -266,7 +267,7 @@ def _families(one: Parts, two: Parts) -> Agreement:
 
 def _givens(a: Sequence[str], b: Sequence[str]) -> Agreement:
     """Compare given names; the first word is the name by which people go."""
-    if _joined(a) == _joined(b) or _same_words(a, b):
+    if _same_joined(a, b) or _same_words(a, b):
         return Agreement.WEAK if _initials_only(a) or _initials_only(b) else Agreement.STRONG
     a, b = _spelled_out(_without_particles(a)), _spelled_out(_without_particles(b))
     rest = _rest_agrees(a[1:], b[1:])
@@ -296,10 +297,11 @@ def _abbreviates(x: str, y: str) -> bool:
 
 
 def _first_agrees(x: str, y: str) -> Agreement:
-    """WEAK for an initial, and for "Alex", which is short for a man's and for a woman's name of one household."""
+    """WEAK for an initial, and for a form that is short for another one's name too: "Alex", a man or a woman; "Liam"."""
     if min(len(x), len(y)) == 1 and (x.isascii() or y.isascii() or x != y):
         return Agreement.WEAK
-    return Agreement.WEAK if given_spelling(x) != given_spelling(y) and {latin(x), latin(y)} & UNISEX else Agreement.STRONG
+    of_another = {latin(x), latin(y)} & (UNISEX | OF_THEIR_OWN)
+    return Agreement.WEAK if given_spelling(x) != given_spelling(y) and of_another else Agreement.STRONG
 
 
 def _lacks_what_follows(a: Sequence[str], b: Sequence[str]) -> bool:
@@ -340,5 +342,13 @@ def _plain(words: Sequence[str]) -> tuple[str, ...]:
     return core or tuple(words)
 
 
-def _joined(words: Sequence[str]) -> str:
-    return plain_spelling("".join(words))
+def _same_joined(a: Sequence[str], b: Sequence[str]) -> bool:
+    return bool(_joined(a) & _joined(b))
+
+
+def _joined(words: Sequence[str]) -> set[str]:
+    """The words without gaps: as they are written, and in one spelling for umlauts, which never span two words.
+
+    Young-Jae Hale is not Young-Ja Hale, and Jae-Hoon is not Ja-Hoon.
+    """
+    return {"".join(words), "".join(map(plain_spelling, words))}

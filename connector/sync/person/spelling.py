@@ -24,6 +24,11 @@ _LATIN = str.maketrans({
     "ω": "o",
 })
 # fmt: on
+#: A Chinese given name of two syllables, as it is romanised: brothers and sisters often share one of them (Xiaojun, Xiaoyun).
+_SYLLABLE = "(?:[zcs]h|[bpmfdtnlgkhjqxrzcsyw])?(?:i?ang?|i?ao|ai|eng?|ei|er|e|i?ong|ie|ing?|iu|i|ou|o|u?ang?|uai|un|u[eioa]|u)"
+_PINYIN = re.compile(_SYLLABLE * 2)
+#: Ends of men's and women's given names; which is whose depends on the language.
+_DOUBLED = (("e", "ee"), ("ele", "elle"), ("in", "inn"))
 #: Scripts that are compared with each other: as `latin` writes them, and katakana as hiragana.
 _COMPARED_AS = {"CYRILLIC": "LATIN", "GREEK": "LATIN", "KATAKANA": "HIRAGANA", "KATAKANA-HIRAGANA": "HIRAGANA"}
 _GREEK_PAIRS = (("ου", "ou"), ("ντ", "nt"), ("γγ", "ng"), ("αυ", "av"))
@@ -170,8 +175,11 @@ def _czech(woman: str, man: str) -> bool:
 
 def misspelt(x: str, y: str) -> bool:
     """Whether one wrong, missing or exchanged letter inside a long family name tells two apart; first and last letter agree."""
-    if not _are_close(x, y):
-        return False
+    return _are_close(x, y) and one_letter_apart(x, y)
+
+
+def one_letter_apart(x: str, y: str) -> bool:
+    """Whether one wrong, missing or exchanged letter tells two words apart."""
     rest_x, rest_y = _behind_what_agrees(x, y)
     return rest_x[1:] == rest_y[1:] or rest_x[1:] == rest_y or rest_x == rest_y[1:] or _exchanged(rest_x, rest_y)
 
@@ -180,13 +188,21 @@ def misspelt_given(x: str, y: str) -> bool:
     """Whether two given names differ as misspellings do: two letters exchanged, one doubled, an h more, c for k, i for y.
 
     Any other letter makes another name too often, above all of sisters and brothers: Marina and Martina, Adriana and Ariana,
-    Angelica and Angelina.
+    Angelica and Angelina. So does every letter of a Chinese name, and some ends: Désiré and Désirée.
     """
-    if not _are_close(x, y) or x in _ALIKE.get(y, ()):
+    if not _are_close(x, y) or x in _ALIKE.get(y, ()) or _differ_by_ending(x, y):
+        return False
+    if _PINYIN.fullmatch(x) and _PINYIN.fullmatch(y):
         return False
     if _exchanged(*_behind_what_agrees(x, y)):
         return True
     return _sounding(x) == _sounding(y)
+
+
+def _differ_by_ending(x: str, y: str) -> bool:
+    """Whether a man's and a woman's name differ by a doubled letter only: Honoré, Emanuele and Kristinn, and who is a woman."""
+    short, long = sorted((x, y), key=len)
+    return any(long.endswith(double) and long.removesuffix(double) + one == short for one, double in _DOUBLED)
 
 
 def _are_close(x: str, y: str) -> bool:
@@ -203,8 +219,11 @@ def _exchanged(x: str, y: str) -> bool:
 
 
 def _sounding(word: str) -> str:
-    """The word with one letter for those that are taken for each other, without h and doubled letters."""
-    return re.sub(r"(.)\1+", r"\1", word.translate(_SOUNDS))
+    """The word with one letter for those that are taken for each other, without h and doubled letters.
+
+    "ch" sounds like k in Christa, not in Sachiko.
+    """
+    return re.sub(r"(.)\1+", r"\1", re.sub("ch(?=[iou])", "x", word).translate(_SOUNDS))
 
 
 def initials_of(word: str) -> tuple[str, ...]:

@@ -148,16 +148,16 @@ lisl sissi; francis frank; francisco paco pancho; frances fran; franz franzl; fr
 gabriel gabe; george georg; gerald gerry jerry; gregory greg; hans johann johannes; heinrich heinz heiner; henry harry
 hank; ignacio nacho; jacob jake; james jim jimmy jamie; jennifer jen jenny; jessica jess jessie; jesus chus; john jon
 johnny jack; jonathan jon; jose pepe; josefa pepa; joseph joe joey; josef sepp; joshua josh; kenneth ken kenny;
-lawrence larry; leonard leo len; luis lucho; margaret maggie meg peggy marge; margarethe grete gretel; matthew matt;
-maximilian max maxi; michael mike mick mickey micha michi; manuel manolo; nicholas nicolas nick nicky; nathaniel
+lawrence larry; leonard leo; leonard len; luis lucho; margaret maggie meg peggy marge; margarethe grete gretel; matthew matt;
+maximilian max maxi; michael mike mick mickey micha michi; manuel manolo; nicholas nicolas nikolas nick nicky; nathaniel
 nathan nate; patricia pat patty tricia trish; patrick pat paddy; peter pete; philip phillip phil; rafael rafa; raymond
 ray; rebecca becky becca; richard rick rich dick ricky; robert bob rob bobby robbie bert; ronald ron ronnie; samuel
 sam sammy; samantha sam; stephen steven steve; stephan stefan steffen; susan sue susie suzanne susanne; theodore ted
 theo; theresa teresa terry tess; thomas tom tommy; timothy tim; ulrich uli; victoria vicky vicki tori; vincent vince
 vinny; walter walt wally; wilhelm willi willy; william will bill billy liam; zachary zach zack; giuseppe beppe pino;
 giovanni gianni; francesco franco cesco; roberto berto; alessandro sandro ale; luigi gigi; concepcion concha conchita;
-dolores lola; rosario charo; enrique quique kike; joao jo; francisca paca; antoine tony; cornelis kees cor; johannes
-jan hans; hendrik henk; wilhelmina mina willy; aleksandra ola; katarzyna kasia; malgorzata gosia; agnieszka aga;
+dolores lola; rosario charo; enrique quique kike; joao jo; francisca paca; antoine tony; cornelis kees; cornelis cor; johannes
+jan; johannes hans; hendrik henk; wilhelmina mina willy; aleksandra ola; katarzyna kasia; malgorzata gosia; agnieszka aga;
 tomasz tomek; william wm; charles chas; thomas thos; sarah sara; hannah hanna hana channah chana; jane jayne; geoffrey
 jeffrey jeff geoff; brian bryan; alan allan allen; erik eric; marc mark; lynn lynne; ann anne; clare claire; rachel
 rachael; theresa teresa; maria ma mari; francisco fco; carl karl kalle; lars lasse; per pelle; nils nisse; bo bosse;
@@ -194,7 +194,7 @@ isabelle isa; isabel isa; isabella isa; pilar pili; guadalupe lupe lupita; merce
 guille;
 javier javi xavier; alejandro alex ale; alejandra alex ale; santiago santi; eduardo edu; daniel dani; daniela dani; danielle
 dani;
-jose ze; francisco chico xico; antonino nino; antonio tonino; vincenzo enzo; lorenzo enzo; piotr piotrek; krystyna krysia;
+jose ze; francisco chico xico; antonino nino; antonio tonino; vincenzo enzo; piotr piotrek; krystyna krysia;
 elena lena; helena lena; fyodor fedor fiodor; yevhen yevgen; zainab zeynab; lakshmi laxmi; srinivas sreenivas shrinivas; jorge
 jordi;
 lukas lucas; ralf ralph; christian kristian; sofie sophie; frederik fredrik; christoph christof kristof; yannick yannic yanick;
@@ -215,7 +215,12 @@ MENS_NAMES = frozenset({
 UNISEX = frozenset({
     "alex", "sandy", "chris", "sam", "sammy", "pat", "willy", "terry", "tony", "toni", "jamie", "nicky", "jo",
     "sasha", "zhenya", "wally", "nour", "noor", "nur", "micha", "steph", "gabi", "gaby", "flo", "andi", "manu", "fred",
-    "dani", "ale",
+    "dani", "ale", "vanya", "gigi",
+})
+#: Short forms that are as often names of their own: a father William and his son Liam, the brothers Lars and Lasse. Beside
+#: another form of the name they are weak evidence.
+OF_THEIR_OWN = frozenset({
+    "liam", "harry", "bert", "nathan", "franco", "sandro", "sandra", "lasse", "johann", "heinz", "heiner", "steffen",
 })
 #: One character in the spellings that regions use for it (traditional, simplified, Japanese): all of a word count as its first.
 HAN = (
@@ -230,7 +235,8 @@ michael michal; christian christin; kristian kristin kristen; marian marion marl
 marika marita marisa; martha marsha; gerald gerard; carina carita; cristina cristiana; christina christiana; kamila kamala;
 samira samara; tamara tamira; milena malena; hubert herbert; julian juliann; carolin carleen; janine janice;
 francis frances; alexandre alexandrie; stephane stephanie; daniele danielle; yassin yasmin; sigfrid sigrid;
-karsten kirsten kerstin; michel michell; raphael rachael
+karsten kirsten kerstin; michel michell; raphael rachael; antoine antonie; martin martijn; gerhard gerard; kirstine kristine;
+adrian ardian; adriana ardiana; valdas vladas; mansoor manzoor; radojica radojka; joanna johanna; michio michiyo
 """
 #: Common Vietnamese surnames, an ASSUMPTION like the other lists. The order is surname, middle name, given name: not split.
 VIETNAMESE = frozenset({

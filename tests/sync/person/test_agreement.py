@@ -18,6 +18,9 @@ GIVEN = st.sampled_from(["Anna", "Bruno", "Carla", "Dirk", "Esra", "Fatou", "Gor
 
 TABLE = {
     STRONG: [
+        (("Jae Hoon", "Kim"), ("Jaehoon", "Kim")),
+        (("Hans Jürgen", "Kern"), ("Hansjuergen", "Kern")),
+        (("Johannes", "Smit"), ("Jan", "Smit")),
         (("John", "Smith x2"), ("John", "Smith x2")),
         (("Malcolm", "X"), ("Malcolm", "X")),
         (("Anna", "Berg"), ("anna", "BERG")),
@@ -60,6 +63,10 @@ TABLE = {
         (("محمد", "علي"), ("محمد", "علي")),
     ],
     WEAK: [
+        (("William", "Hart"), ("Liam", "Hart")),
+        (("Lars", "Dahl"), ("Lasse", "Dahl")),
+        (("Michael", "Berg"), ("Mikael", "Berg")),
+        (("Garrett", "Hale"), ("Garret", "Hale")),
         (("J.", "Dupont"), ("Jean", "Dupont")),
         (("J.", "Dupont"), ("J.", "Dupont")),
         (("J.-P.", "Dupont"), ("Jean Pierre", "Dupont")),
@@ -100,6 +107,13 @@ TABLE = {
         (("Somchai", "Jaidee"), ("สมชาย", "ใจดี")),
     ],
     AGAINST: [
+        (("Young-Jae", "Hale"), ("Young-Ja", "Hale")),
+        (("Jae Hoon", "Kim"), ("Ja-Hoon", "Kim")),
+        (("Xiaojun", "Wang"), ("Xiaoyun", "Wang")),
+        (("Machiko", "Yamada"), ("Makiko", "Yamada")),
+        (("Honoré", "Blanc"), ("Honorée", "Blanc")),
+        (("Kristinn", "Dahl"), ("Kristín", "Dahl")),
+        (("Hans", "Smit"), ("Jan", "Smit")),
         (("John", "Smith x2"), ("John", "Smith")),
         (("John Smith +1", ""), ("John", "Smith")),
         (("John", "Smith 2 x"), ("John", "Smith")),
