@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,6 +25,16 @@ EXAMPLES = {
     "database": "the-database",
     "data_centre": "eu",
 }
+#: How a setting is asked for where its name does not say enough.
+QUESTIONS = {
+    "base_url": "https address of your account",
+    "data_centre": "data centre of your account",
+    "database": "name of the database",
+    "module_id": "id of the module that keeps the CRM's ids (ask Booxi)",
+    "region": "region of your account, na or eu",
+}
+#: What is wrong with an answer, as a sentence; None: nothing.
+Fault = Callable[[str], str | None]
 #: Before the keys of the CRM in `--set`, because a booking system may have keys of the same names.
 CRM = "crm."
 
@@ -101,33 +111,75 @@ def config_schema() -> None:
 def _ask(said: Mapping[str, str | None], settings: tuple[str, ...], *, asks: bool) -> Answers:
     """The answers: what the options say, else what is typed, else the default. Raises UsageError for what is not known."""
     from connector import registry
-    from connector.config.settings import NAME
+    from connector.config.settings import NAME, BookingSettings, ServerSettings
 
-    def answer(name: str, question: str, default: str, known: Any = None) -> str:
+    def answer(name: str, question: str, default: str, fault: Fault) -> str:
         given = said.get(name)
-        if given is None:
-            given = click.prompt(question, default=default, type=known and click.Choice(known)) if asks else default
-        if known and given not in known:
-            raise click.UsageError(f"--{name}: {given!r} is not known; there is {', '.join(known)}.")
-        return str(given)
+        return (_typed(question, default, fault) if asks else default) if given is None else given
 
-    booking = answer("booking", "Booking system", "booxi", sorted(registry.BOOKING_SYSTEMS))
-    crm = answer("crm", "CRM", "hubspot", sorted(registry.CRMS))
-    source = answer("source", "Your name for the booking account (part of the webhook's address)", "stores")
+    def choice(name: str, question: str, default: str, known: list[str]) -> str:
+        def fault(text: str) -> str | None:
+            return None if text in known else f"{text!r} is not known; there is {', '.join(known)}."
+
+        given = answer(name, f"{question} ({', '.join(known)})", default, fault)
+        if why := fault(given):
+            raise click.UsageError(f"--{name}: {why}")
+        return given
+
+    booking = choice("booking", "Booking system", "booxi", sorted(registry.BOOKING_SYSTEMS))
+    crm = choice("crm", "CRM", "hubspot", sorted(registry.CRMS))
+    a_name = "the name may have a-z, 0-9, - and _ only, at most 63, a letter or digit first."
+    named = "Your name for the booking account (part of the webhook's address)"
+    source = answer("source", named, "stores", lambda text: None if NAME.fullmatch(text) else a_name)
     if not NAME.fullmatch(source):
-        raise click.UsageError("--source: the name may have a-z, 0-9, - and _ only, at most 63, a letter or digit first.")
-    public_url = answer("public_url", "Our https address as the sender sees it (empty: this machine only)", "").rstrip("/")
-    country = answer("country", "Country of phone numbers without a country code, two letters (empty: none)", "").upper()
+        raise click.UsageError(f"--source: {a_name}")
+    here = "Our https address as the sender sees it (empty: this machine only)"
+    public_url = answer("public_url", here, "", _field(ServerSettings, "public_url")).rstrip("/")
+    of = "Country of phone numbers without a country code, two letters (empty: none)"
+    country = answer("country", of, "", _field(BookingSettings, "default_country")).upper()
     values = dict(pair.partition("=")[::2] for pair in settings)
-    needed = {key: default for key, default in _needed(registry.booking_system(booking).settings_model) if default is not None}
-    of_crm = {CRM + key: default for key, default in _needed(registry.crm(crm).settings_model) if default is not None}
-    if unknown := sorted(set(values) - set(needed) - set(of_crm)):
-        both = ", ".join([*needed, *of_crm]) or "none"
+    models = {"": registry.booking_system(booking).settings_model, CRM: registry.crm(crm).settings_model}
+    needed = {
+        (prefix, key): default for prefix, model in models.items() for key, default in _needed(model) if default is not None
+    }
+    if unknown := sorted(set(values) - {prefix + key for prefix, key in needed}):
+        both = ", ".join(prefix + key for prefix, key in needed) or "none"
         raise click.UsageError(f"--set: {booking} and {crm} do not need {', '.join(unknown)}; they need {both}.")
-    for key, default in (needed | of_crm).items():
-        if key not in values:
-            values[key] = click.prompt(key, default=default) if asks else default
+    for (prefix, key), default in needed.items():
+        if prefix + key not in values:
+            question = f"{crm if prefix else booking}: {QUESTIONS.get(key, key)}"
+            values[prefix + key] = _typed(question, default, _field(models[prefix], key)) if asks else default
     return Answers(booking, source, crm, public_url, country, values)
+
+
+def _typed(question: str, default: str, fault: Fault) -> str:
+    """What somebody types, without spaces around it; what cannot be is asked for again, at once. Nothing: the default."""
+
+    def good(text: str) -> str:
+        answer = text.strip() or default
+        if answer != default and (why := fault(answer)):
+            raise click.UsageError(why)
+        return answer
+
+    return str(click.prompt(question, default=default, show_default=bool(default), value_proc=good))
+
+
+def _field(model: type[BaseModel], key: str) -> Fault:
+    """What is wrong with a text as one setting of a table."""
+
+    def fault(text: str) -> str | None:
+        from pydantic import ValidationError
+
+        from connector.config.reader import sentence
+
+        try:
+            model.model_validate({key: text})
+        except ValidationError as error:
+            entries = error.errors(include_input=False, include_url=False)
+            return next((sentence(entry, key, model.model_fields[key]) for entry in entries if entry["loc"] == (key,)), None)
+        return None
+
+    return fault
 
 
 def _needed(model: type[BaseModel]) -> Iterator[tuple[str, str | None]]:

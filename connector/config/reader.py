@@ -305,10 +305,11 @@ class Tables:
         if entry["type"] == "extra_forbidden":
             self.unknown(table, key, known)
         else:
-            self.fault(table, key, _sentence(entry, key, info))
+            self.fault(table, key, sentence(entry, key, info))
 
 
-def _sentence(entry: Any, key: str, info: FieldInfo | None) -> str:
+def sentence(entry: Any, key: str, info: FieldInfo | None) -> str:
+    """What one pydantic error says of a key, in our words."""
     kind, context = entry["type"], entry.get("ctx") or {}
     if kind == "missing":
         return f"is missing; add it, for example: {_example(key, info)}"

@@ -93,6 +93,31 @@ def test_questions_are_asked_where_somebody_can_answer(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("boxi\n booxi \n\n\n\n\n\n\n", "Error: 'boxi' is not known; there is bookablesites, bookeo, bookingflow, booxi."),
+        ("\n\nMy Stores\n\n\n\n\n\n", "Error: the name may have a-z, 0-9, - and _ only"),
+        ("\n\n\nhooks.example.com\n  \n\n\n\n", "Error: must be a web address"),
+        ("\n\n\n\nCanada\n\n\n\n", "Error: must be a country's two letters"),
+        ("\n\n\n\n\nemea\nna\n\n", 'Error: must be one of "na", "eu"'),
+        ("\n\n\n\n\n\n...\n\n", "Error: the module id must not be blank"),
+    ],
+)
+def test_an_answer_that_cannot_be_is_asked_for_again(tmp_path, monkeypatch, typed, said):
+    """One mistake at the sixth question must not throw the five answers before it away."""
+    monkeypatch.setattr(first_config, "somebody_is_there", lambda: True)
+    file = tmp_path / "connector.toml"
+    result = CliRunner().invoke(main, ["init", "--output", str(file)], input=typed)
+    assert (result.exit_code, said in result.output) == (0, True), result.output
+    config = loaded(file)
+    assert (config.server.public_url, config.booking["stores"].region, config.booking["stores"].module_id) == (
+        None,
+        "na",
+        "hubspot",
+    )
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--booking", "boxi"], f"'boxi' is not known; there is {', '.join(sorted(registry.BOOKING_SYSTEMS))}."),
