@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from connector.config.database import DatabaseSettings
 from connector.config.settings import Config
 from connector.crms.base import CRM
-from connector.model.bookings import Event
+from connector.model.bookings import read_event
 from connector.model.dates import moment_of
 from connector.model.errors import LimitReached, RemoteError
 from connector.model.problems import ACCOUNT, Check, Level, Topic
@@ -195,7 +195,7 @@ async def readable_again(syncs: Mapping[str, Sync], store: Store) -> list[Check]
 
 def _is_readable(sync: Sync, payload: str) -> bool:
     try:
-        return sync.parts.identity(Event.model_validate_json(payload).client).matchable
+        return sync.parts.identity(read_event(payload).client).matchable
     except ValidationError:
         return False
 

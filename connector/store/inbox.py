@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from connector.model.bookings import Event, Reading
+from connector.model.bookings import Event, Reading, write_event
 from connector.model.deliveries import Delivery
 from connector.store import tallies
 from connector.store.connection import Connection, Row, in_portions
@@ -53,15 +53,10 @@ def _rows(delivery: Delivery) -> list[tuple[str | None, str, str, str | None, st
     """(client id, type, state, payload, reason, hint) of each event; encoded here to keep the writer thread short."""
     reading = delivery.reading
     if reading.events:
-        return [(e.client.id, e.type, "queued", _written(e), "", "") for e in reading.events]
+        return [(e.client.id, e.type, "queued", write_event(e), "", "") for e in reading.events]
     if reading.held is not None:
         return [(None, reading.type, "held", None, reading.held, reading.hint)]
     return [(None, reading.type, "ignored", None, reading.ignored or "it holds nothing to process", reading.hint)]
-
-
-def _written(event: Event) -> str:
-    """The event as JSON; `model_dump_json` says the same, and takes a fifth longer."""
-    return to_json(event).decode()
 
 
 def _digest(body: bytes) -> bytes:
@@ -209,7 +204,7 @@ def _read_again(connection: Connection, event_id: int, reading: Reading) -> bool
     connection.execute(
         "UPDATE events SET lane_id = (SELECT id FROM lanes WHERE source = ? AND client_id = ?),"
         " client_id = ?, type = ?, payload = ?, state = 'queued', reason = NULL, hint = NULL WHERE id = ?",
-        (row["source"], first.client.id, first.client.id, first.type, _written(first), event_id),
+        (row["source"], first.client.id, first.client.id, first.type, write_event(first), event_id),
     )
     queue_events(connection, row["delivery_id"], row["source"], row["received_at"], others, LIVE)
     return True
@@ -221,6 +216,6 @@ def queue_events(
     """Insert waiting events of one delivery and open their lanes."""
     if events:
         open_lanes(connection, [(source, event.client.id, at) for event in events], priority)
-        rows = [(delivery_id, source, at, e.client.id, e.type, "queued", _written(e), "", "") for e in events]
+        rows = [(delivery_id, source, at, e.client.id, e.type, "queued", write_event(e), "", "") for e in events]
         _insert_events(connection, rows)
         tallies.add(connection, [("queued", "", 0, len(events))])

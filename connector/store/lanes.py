@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
-from connector.model.bookings import Event
+from connector.model.bookings import read_event
 from connector.model.jobs import Awaited, StaleClaim, Verdict, Work
 from connector.model.states import Step
 from connector.store import tallies
@@ -208,7 +208,7 @@ def _work(connection: Connection, row: Row, token: int) -> Work:
         client_id=client_id,
         delivery=found["delivery"],
         type=found["type"],
-        event=Event.model_validate_json(found["payload"]),
+        event=read_event(found["payload"]),
         step=found["step"],
         attempts=found["attempts"] + 1,
         snoozes=found["snoozes"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from connector.config.owner import OwnerSettings
@@ -19,7 +20,7 @@ def sources(client: Client, appointment: Appointment | None) -> dict[str, Value]
     """Every source that says something; what is blank is left out, so that nothing is ever cleared."""
     about = appointment or Appointment(id="")
     found: dict[str, Value | None] = {
-        **{f"client.{name}": value for name, value in client.model_dump().items()},
+        **{f"client.{name}": value for name, value in asdict(client).items()},
         "appointment.id": about.id,
         "appointment.location": about.location,
         "appointment.status": "" if about.status is Status.UNKNOWN else about.status.value,
@@ -72,8 +73,11 @@ def worded(title: str | None, text: str | None, client: Client, appointment: App
     another source says nothing, the title stays what it is, and the text is the CRM's usual one.
     """
     known = {name: _shown(value) for name, value in sources(client, appointment).items()}
-    said = {"title": _filled(title, known), "text": _filled(text, known)}
-    return appointment.model_copy(update={name: value for name, value in said.items() if value})
+    return replace(
+        appointment,
+        title=_filled(title, known) or appointment.title,
+        text=_filled(text, known) or appointment.text,
+    )
 
 
 def _filled(template: str | None, known: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -237,7 +238,7 @@ async def test_an_appointment_is_made_brought_up_to_date_and_found_by_its_marker
     record = await crm.record_appointment(ada, FITTING, "m1", None)
     other = await crm.record_appointment(ada, FITTING, "m2", None)
     assert sorted(far.appointments()) == sorted([record, other])
-    later = FITTING.model_copy(update={"status": Status.CANCELLED, "starts_at": NOON + timedelta(days=1)})
+    later = replace(FITTING, status=Status.CANCELLED, starts_at=NOON + timedelta(days=1))
     assert await crm.record_appointment(ada, later, "m1", record) == record
     assert await crm.find_appointment(ada, "m1") == record
     assert await crm.find_appointment(ada, "m2") == other
@@ -250,21 +251,21 @@ async def test_every_status_can_be_recorded_and_taken_back(far, crm):
     ada = far.add(ADA)
     record = await crm.record_appointment(ada, FITTING, "m1", None)
     for status in [*Status, Status.SCHEDULED]:
-        assert await crm.record_appointment(ada, FITTING.model_copy(update={"status": status}), "m1", record) == record
+        assert await crm.record_appointment(ada, replace(FITTING, status=status), "m1", record) == record
     assert far.appointments() == [record]
 
 
 async def test_the_text_of_a_record_says_who_serves_or_what_the_template_says(far, crm):
-    ada, served = far.add(ADA), FITTING.model_copy(update={"staff": " Kim "})
+    ada, served = far.add(ADA), replace(FITTING, staff=" Kim ")
     assert "With Kim" in far.text(await crm.record_appointment(ada, served, "m1", None))
-    own = served.model_copy(update={"text": 'Fitting at Downtown\n"<b>" & more'})
+    own = replace(served, text='Fitting at Downtown\n"<b>" & more')
     said = far.text(await crm.record_appointment(ada, own, "m2", None))
     assert own.text in said
     assert "With Kim" not in said
 
 
 async def test_a_text_that_is_too_long_is_cut_and_the_marker_is_still_found(far, crm):
-    ada, long = far.add(ADA), FITTING.model_copy(update={"text": "long " * 300_000})
+    ada, long = far.add(ADA), replace(FITTING, text="long " * 300_000)
     record = await crm.record_appointment(ada, long, "m1", None)
     assert "long long" in far.text(record)
     assert len(far.text(record)) <= far.room

@@ -6,6 +6,7 @@ One appointment may hold several bookings, each with a customer and a status of 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -103,7 +104,7 @@ class Appointments:
             self._remember(said.id, chosen[0].id)
             return chosen[0]
         if not found and (known := self._remembered.get(said.id)) is not None:
-            return said.model_copy(update={"id": known})
+            return replace(said, id=known)
         how = "several appointments of this client fit" if found else "no appointment of this client fits"
         raise Hold(f"{how} what the delivery says of it", hint=_HINT)
 

@@ -7,6 +7,7 @@ signature covers them. A participant of a booking is not its customer and gives 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -46,7 +47,7 @@ def read(headers: Mapping[str, str], data: Any, prefix: str | None, zone: str | 
     """
     reading = _read(headers.get(":path", ""), data, prefix, zone)
     lost = headers.get(MESSAGE_LOST, "").strip().lower() == "true"
-    return reading.model_copy(update={"event_id": read_event_id(headers.get(MESSAGE_ID)), "lost_before": lost})
+    return replace(reading, event_id=read_event_id(headers.get(MESSAGE_ID)), lost_before=lost)
 
 
 def _read(path: str, data: Any, prefix: str | None, zone: str | None) -> Reading:

@@ -7,6 +7,7 @@ The product has no customers: a person lives inside the booking. So each booking
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
@@ -70,7 +71,7 @@ class BookingFlow(BookingSystem):
             return None
         booking = await self._booking(said.id)
         if booking is None:
-            return said.model_copy(update={"status": Status.CANCELLED})
+            return replace(said, status=Status.CANCELLED)
         return read_appointment(booking, said.id, self._settings.record, self._settings.time_zone)
 
     async def client(self, client_id: str) -> Client | None:

@@ -7,6 +7,7 @@ expected is held with a reason; a field that does not is "not said".
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from connector.booking_systems.booxi.settings import Fields
@@ -136,10 +137,10 @@ def read_booking(
         if client is None:
             continue
         if (known := events.get(client.id)) is not None:
-            events[client.id] = known.model_copy(update={"client": _completed(known.client, client)})
+            events[client.id] = replace(known, client=_completed(known.client, client))
             continue
         if appointment is not None and (status := read_status(booking, person)) is not appointment.status:
-            appointment = appointment.model_copy(update={"status": status})
+            appointment = replace(appointment, status=status)
         events[client.id] = Event(
             type=type_,
             kind=kind,
@@ -167,8 +168,8 @@ def read_client(person: dict[str, Any]) -> Client | None:
 
 def _completed(known: Client, again: Client) -> Client:
     """The same client named twice in one booking: the first naming counts, the second fills its blanks."""
-    blanks = {name: value for name, value in again.model_dump().items() if value and not getattr(known, name)}
-    return known.model_copy(update=blanks)
+    blanks = {name: value for name, value in asdict(again).items() if value and not getattr(known, name)}
+    return replace(known, **blanks)
 
 
 def linked_customers(links: Any, module_id: str) -> dict[str, str]:

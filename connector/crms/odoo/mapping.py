@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -212,7 +213,7 @@ def event(appointment: Appointment, minutes: int) -> dict[str, str]:
 def new_event(appointment: Appointment, minutes: int, now: datetime) -> dict[str, str]:
     """The fields of an event that is made: with a title, and the time that Odoo requires."""
     starts = appointment.starts_at or appointment.updated_at or now
-    whole = appointment if appointment.starts_at else appointment.model_copy(update={"starts_at": starts, "ends_at": None})
+    whole = appointment if appointment.starts_at else replace(appointment, starts_at=starts, ends_at=None)
     return {"name": title(appointment.title, appointment.status), **event(whole, minutes)}
 
 

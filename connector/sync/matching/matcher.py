@@ -98,7 +98,7 @@ async def _identify(case: Case) -> None:
         case.seen.client = await parts.booking.client(case.living_client_id)
         if case.seen.client is not None:
             # What is known of the person from here on, also where others ask who it is.
-            work.event = work.event.model_copy(update={"client": case.seen.client.model_copy(update={"id": work.client_id})})
+            work.event = replace(work.event, client=replace(case.seen.client, id=work.client_id))
             case.person = parts.identity(work.event.client)
     if case.person.matchable:
         return

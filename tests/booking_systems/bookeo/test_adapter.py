@@ -1,6 +1,7 @@
 """The calls and their refusals, the webhooks' watch and repair, what `check` says."""
 
 import asyncio
+from dataclasses import asdict
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ SECRETIVE = {"message": "secret words about ada@example.org", "errorId": "E1"}
 
 async def test_client(sandbox, connect, ada):
     client = await connect(sandbox).client(ada)
-    assert client.model_dump() == {
+    assert asdict(client) == {
         "id": ada,
         "first_name": "Ada",
         "last_name": "Example",

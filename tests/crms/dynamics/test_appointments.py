@@ -1,5 +1,6 @@
 """Appointments: made once, moved, closed, reopened, and never made again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -21,7 +22,7 @@ def ada(sandbox) -> str:
 
 
 async def test_it_is_made_on_the_contact_without_anybody_who_takes_part(sandbox, crm, ada):
-    here = FITTING.model_copy(update={"starts_at": NOON.astimezone(timezone(timedelta(hours=-5))), "location": "Main Street"})
+    here = replace(FITTING, starts_at=NOON.astimezone(timezone(timedelta(hours=-5))), location="Main Street")
     record = await crm.record_appointment(ada, here, "m1", None)
     (stored,) = sandbox.appointments()
     assert {name: value for name, value in stored.items() if name not in ("createdon", "modifiedon")} == {
@@ -53,20 +54,20 @@ async def test_it_is_made_on_the_contact_without_anybody_who_takes_part(sandbox,
 async def test_every_status_from_the_start_and_afterwards(sandbox, crm, ada, status, state, subject, made):
     record = None
     if made is not None:
-        record = await crm.record_appointment(ada, FITTING.model_copy(update={"status": made}), "m1", None)
-    assert await crm.record_appointment(ada, FITTING.model_copy(update={"status": status}), "m1", record) is not None
+        record = await crm.record_appointment(ada, replace(FITTING, status=made), "m1", None)
+    assert await crm.record_appointment(ada, replace(FITTING, status=status), "m1", record) is not None
     (stored,) = sandbox.appointments()
     assert (stored["statecode"], stored["statuscode"]) == state
     assert stored["subject"] == subject
 
 
 async def test_one_that_is_cancelled_is_reopened_to_move_and_left_alone_when_nothing_changes(sandbox, crm, wire, ada):
-    cancelled = FITTING.model_copy(update={"status": Status.CANCELLED})
+    cancelled = replace(FITTING, status=Status.CANCELLED)
     record = await crm.record_appointment(ada, cancelled, "m1", None)
     wire.seen.clear()
     await crm.record_appointment(ada, cancelled, "m1", record)
     assert [method for method, _, _ in wire.seen] == ["GET"]
-    later = cancelled.model_copy(update={"starts_at": NOON + timedelta(days=1), "ends_at": None})
+    later = replace(cancelled, starts_at=NOON + timedelta(days=1), ends_at=None)
     await crm.record_appointment(ada, later, "m1", record)
     (stored,) = sandbox.appointments()
     assert (stored["scheduledstart"], stored["scheduledend"]) == ("2027-03-02T12:00:00Z", "2027-03-02T13:00:00Z")
@@ -82,7 +83,7 @@ async def test_one_whose_answer_was_lost_is_not_made_again_even_if_nobody_looks_
     with pytest.raises(UnknownOutcome):
         await crm.record_appointment(ada, FITTING, "m1", None)
     sandbox.faults = Faults()
-    moved = FITTING.model_copy(update={"title": "Fitting, second"})
+    moved = replace(FITTING, title="Fitting, second")
     record = await crm.record_appointment(ada, moved, "m1", None)
     assert record == await crm.find_appointment(ada, "m1")
     assert [(one["id"], one["subject"]) for one in sandbox.appointments()] == [(record, "Fitting, second")]
@@ -133,6 +134,6 @@ async def test_one_without_times_stands_at_the_last_change(sandbox, crm, ada):
 
 
 async def test_texts_are_cut_to_what_an_appointment_holds(sandbox, crm, ada):
-    await crm.record_appointment(ada, FITTING.model_copy(update={"title": "t" * 300, "location": "l" * 300}), "m1", None)
+    await crm.record_appointment(ada, replace(FITTING, title="t" * 300, location="l" * 300), "m1", None)
     (stored,) = sandbox.appointments()
     assert (len(stored["subject"]), len(stored["location"])) == (200, 200)

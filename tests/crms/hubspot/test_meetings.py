@@ -1,6 +1,7 @@
 """An appointment is one meeting on the contact, through its whole life."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -69,7 +70,7 @@ async def test_the_association_is_hubspots_own_type(scripted, remote):
 )
 async def test_each_status_has_an_outcome_and_can_be_taken_back(sandbox, crm, contact, status, outcome):
     meeting = await crm.record_appointment(contact, VISIT, MARK, None)
-    assert await crm.record_appointment(contact, VISIT.model_copy(update={"status": status}), MARK, meeting) == meeting
+    assert await crm.record_appointment(contact, replace(VISIT, status=status), MARK, meeting) == meeting
     assert sandbox.meetings()[0]["hs_meeting_outcome"] == outcome
     await crm.record_appointment(contact, VISIT, MARK, meeting)
     assert sandbox.meetings()[0]["hs_meeting_outcome"] == "SCHEDULED"
@@ -78,7 +79,7 @@ async def test_each_status_has_an_outcome_and_can_be_taken_back(sandbox, crm, co
 
 async def test_a_reschedule_moves_the_meeting_and_leaves_it_scheduled(sandbox, crm, contact):
     meeting = await crm.record_appointment(contact, VISIT, MARK, None)
-    later = VISIT.model_copy(update={"starts_at": START + timedelta(days=1), "ends_at": None, "title": ""})
+    later = replace(VISIT, starts_at=START + timedelta(days=1), ends_at=None, title="")
     await crm.record_appointment(contact, later, MARK, meeting)
     stored = sandbox.meetings()[0]
     assert stored["hs_meeting_start_time"] == stored["hs_timestamp"] == "2026-12-02T15:00:00.000Z"

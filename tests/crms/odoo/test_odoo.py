@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -277,7 +278,7 @@ async def test_an_appointment_is_moved_cancelled_and_taken_back_without_a_mail(s
     ):
         later = NOON + timedelta(days=1)
         # Without a title the present one stays, with the label of the new status.
-        moved = FITTING.model_copy(update={"status": status, "title": "", "starts_at": later, "ends_at": None})
+        moved = replace(FITTING, status=status, title="", starts_at=later, ends_at=None)
         await crm.record_appointment(ada, moved, "m1", record)
         (event,) = sandbox.events()
         assert (event["name"], event["show_as"]) == (name, show_as)
@@ -286,7 +287,7 @@ async def test_an_appointment_is_moved_cancelled_and_taken_back_without_a_mail(s
 
 
 def test_an_event_never_ends_before_it_starts():
-    found = mapping.event(FITTING.model_copy(update={"ends_at": NOON - timedelta(hours=1)}), 60)
+    found = mapping.event(replace(FITTING, ends_at=NOON - timedelta(hours=1)), 60)
     assert (found["start"], found["stop"]) == ("2027-03-01 12:00:00", "2027-03-01 13:00:00")
 
 

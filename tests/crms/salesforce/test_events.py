@@ -1,5 +1,6 @@
 """Appointments: one event each, moved, cancelled, taken back, and found again by its marker."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,7 +30,7 @@ def at(hour: int, minute: int = 0, day: int = 1) -> str:
 
 
 def changed(**fields) -> Appointment:
-    return FITTING.model_copy(update=fields)
+    return replace(FITTING, **fields)
 
 
 @pytest.fixture

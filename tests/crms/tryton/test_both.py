@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
@@ -275,7 +276,7 @@ async def test_who_is_no_administrator_makes_customers_and_new_appointments_but_
     assert await crm.fill(made.model_copy(update={"phone": ""}), ADA) == ("phone",)
     record = await crm.record_appointment(made.id, FITTING, "m1", None)
     assert await crm.find_appointment(made.id, "m1") == record
-    for appointment in (FITTING, FITTING.model_copy(update={"title": ""})):
+    for appointment in (FITTING, replace(FITTING, title="")):
         with pytest.raises(ActionRefused) as caught:
             await crm.record_appointment(made.id, appointment, "m1", record)
         assert caught.value.certain
@@ -300,7 +301,7 @@ async def test_another_database_and_another_key_are_said(account, crm):
 async def test_an_attachment_says_what_holds_now_and_keeps_its_title(account, crm, transport):
     made = await crm.create(ADA, KEY)
     record = await crm.record_appointment(made.id, FITTING, "m1", None)
-    untitled = FITTING.model_copy(update={"title": "", "status": Status.NO_SHOW, "staff": "Grace"})
+    untitled = replace(FITTING, title="", status=Status.NO_SHOW, staff="Grace")
     await crm.record_appointment(made.id, untitled, "m1", record)
     sent = json.loads(of(transport, "PUT", f"ir.attachment/{record}")[-1][0].content)
     assert sent["name"] == "No-show: Fitting"
@@ -310,7 +311,7 @@ async def test_an_attachment_says_what_holds_now_and_keeps_its_title(account, cr
         "Status: no show",
         "connector: m1",
     ]
-    await crm.record_appointment(made.id, untitled.model_copy(update={"status": Status.SCHEDULED}), "m1", record)
+    await crm.record_appointment(made.id, replace(untitled, status=Status.SCHEDULED), "m1", record)
     assert json.loads(of(transport, "PUT", f"ir.attachment/{record}")[-1][0].content)["name"] == "Fitting"
 
 

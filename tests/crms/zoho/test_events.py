@@ -1,6 +1,7 @@
 """Appointments as events: made once, moved, cancelled, a no-show, taken back, found by the marker."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -44,10 +45,10 @@ async def test_an_event_is_moved_cancelled_a_no_show_and_all_of_it_taken_back(sa
     record = await crm.record_appointment(ada, FITTING, "m1", None)
     titles = []
     for status in (Status.CANCELLED, Status.SCHEDULED, Status.NO_SHOW, Status.COMPLETED, Status.ARRIVED):
-        await crm.record_appointment(ada, FITTING.model_copy(update={"status": status}), "m1", record)
+        await crm.record_appointment(ada, replace(FITTING, status=status), "m1", record)
         titles.append(sandbox.events()[0]["Event_Title"])
     assert titles == ["Cancelled: Fitting", "Fitting", "No-show: Fitting", "Completed: Fitting", "Fitting"]
-    later = FITTING.model_copy(update={"starts_at": NOON + timedelta(days=1), "ends_at": None})
+    later = replace(FITTING, starts_at=NOON + timedelta(days=1), ends_at=None)
     await crm.record_appointment(ada, later, "m1", record)
     (event,) = sandbox.events()
     assert (event["Start_DateTime"], event["End_DateTime"]) == ("2027-03-02T12:00:00+00:00", "2027-03-02T13:00:00+00:00")
@@ -56,7 +57,7 @@ async def test_an_event_is_moved_cancelled_a_no_show_and_all_of_it_taken_back(sa
 async def test_what_a_person_wrote_on_an_event_stays(sandbox, crm, ada):
     record = await crm.record_appointment(ada, FITTING, "m1", None)
     sandbox.records.update("Events", record, {"Description": "brings her own hat"})
-    await crm.record_appointment(ada, FITTING.model_copy(update={"staff": "Robin", "title": "Hat"}), "m1", record)
+    await crm.record_appointment(ada, replace(FITTING, staff="Robin", title="Hat"), "m1", record)
     (event,) = sandbox.events()
     assert (event["Description"], event["Event_Title"]) == ("brings her own hat", "Hat")
 
@@ -101,7 +102,7 @@ async def test_without_the_markers_field_no_event_is_made(sandbox, crm, ada):
 async def test_where_the_markers_field_is_unique_a_second_event_becomes_the_first(sandbox, crm, ada):
     sandbox.records.fields["Events"][MARKER]["unique"] = {"case_sensitive": False}
     first = await crm.record_appointment(ada, FITTING, "m1", None)
-    assert await crm.record_appointment(ada, FITTING.model_copy(update={"title": "Hat"}), "m1", None) == first
+    assert await crm.record_appointment(ada, replace(FITTING, title="Hat"), "m1", None) == first
     assert [event["Event_Title"] for event in sandbox.events()] == ["Hat"]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import json
+import weakref
 import zlib
 from typing import Any
 
@@ -14,6 +15,7 @@ import structlog.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.model.deliveries import Delivery
 from connector.model.errors import Overloaded, StoreError
 from connector.remote.signatures import Verified
 from connector.web.interfaces import Source
@@ -37,6 +39,27 @@ async def test_a_delivery_is_stored_and_answered_202(method: str) -> None:
     assert response.json() == {"status": "queued", "event": "e-1"}
     stored = world.intake.only
     assert (stored.source, stored.event, stored.derived, stored.body, stored.received_at) == ("stores", "e-1", False, GOOD, NOW)
+
+
+async def test_what_was_parsed_does_not_wait_for_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Held by every delivery that waits for the commit, it would be more than all the rest of them."""
+
+    class Parsed(dict[str, Any]):
+        """A dictionary that can be watched."""
+
+    world, watched = World(), []
+
+    def parse(_type: str, body: bytes, *, forms: bool) -> Parsed:
+        data = Parsed(json.loads(body))
+        watched.append(weakref.ref(data))
+        return data
+
+    async def accept(_delivery: Delivery) -> str:
+        return "gone" if watched[0]() is None else "held in memory"
+
+    monkeypatch.setattr(receiver_module.payload, "read", parse)
+    monkeypatch.setattr(world.intake, "accept", accept)
+    assert (await world.deliver(GOOD)).json()["status"] == "gone"
 
 
 async def test_a_second_delivery_of_an_event_is_a_duplicate() -> None:
