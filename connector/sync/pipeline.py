@@ -27,7 +27,7 @@ from connector.sync.effects import effect
 from connector.sync.fields import wanted, worded
 from connector.sync.locks import IdentityLocks
 from connector.sync.matching.case import Parts, Seen
-from connector.sync.matching.evidence import CHOOSE, may_fill, missing_fields, new_customer, one_person
+from connector.sync.matching.evidence import CHOOSE, may_fill, may_lack, missing_fields, new_customer, one_person
 from connector.sync.matching.matcher import resolve
 from connector.sync.person.identity import Identity
 from connector.sync.repositories import EffectsJournal, LinksMemory
@@ -181,9 +181,9 @@ class Sync:
             customer = customer or await self.crm.get(link.customer_id)
             client = await self._client(work, seen)
             person = self.parts.identity(client)
-            if customer is not None and may_fill(customer, new_customer(person), origin=link.origin):
+            new, said = new_customer(person), wanted(self.settings, self.crm, client, work.event.appointment)
+            if customer is not None and (said or may_lack(customer, new)) and may_fill(customer, new, origin=link.origin):
                 missing = await self._missing(customer, person, link.origin)
-                said = wanted(self.settings, self.crm, client, work.event.appointment)
                 changes = await self.crm.changes(said, customer)
                 if missing != NewCustomer() or changes.values or changes.left_out:
                     await self._fill(work, customer, missing, changes)

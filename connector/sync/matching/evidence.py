@@ -122,7 +122,7 @@ def missing_fields(customer: Customer, new: NewCustomer, *, origin: str = "") ->
     decided that the two are one. A customer whom this client itself was created as may also learn what completes its
     name. `origin` is how the link came about.
     """
-    if not may_fill(customer, new, origin=origin):
+    if not may_lack(customer, new) or not may_fill(customer, new, origin=origin):
         return None
     names = _missing_names(customer, new)
     missing = NewCustomer(
@@ -145,6 +145,13 @@ def _missing_names(customer: Customer, new: NewCustomer) -> PersonName:
     first = "" if customer.first_name or _said_already(theirs, new.first_name) else new.first_name
     last = "" if customer.last_name or _said_already(theirs, new.last_name) else new.last_name
     return PersonName(first, "" if customer.one_name and customer.first_name else last)
+
+
+def may_lack(customer: Customer, new: NewCustomer) -> bool:
+    """Whether a field of `new` may be blank in `customer`; where none is, nobody's name need be compared."""
+    theirs = (customer.first_name, customer.last_name, customer.emails, customer.mobile_phone, customer.phone)
+    ours = (new.first_name, new.last_name, new.email, new.mobile_phone, new.phone)
+    return customer.one_name or any(said and not known for said, known in zip(ours, theirs, strict=True))
 
 
 def may_fill(customer: Customer, new: NewCustomer, *, origin: str = "") -> bool:

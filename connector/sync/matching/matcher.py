@@ -5,7 +5,7 @@ This is the one place that decides what an answer leads to: a link, a question f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from connector.model.errors import Hold, NothingToIdentify
@@ -16,6 +16,7 @@ from connector.sync.matching.case import Case, Parts, Seen
 from connector.sync.matching.evidence import CHOOSE, agreement, review
 from connector.sync.matching.rules import LINKED, LOOKED_UP, STORED, Rule
 from connector.sync.person.agreement import Agreement
+from connector.sync.person.identity import Identity
 from connector.sync.trace import note
 
 _UNREADABLE = "Correct it in the booking system, or set default_country in [booking.{}]; then retry the event."
@@ -119,8 +120,9 @@ async def _commit(case: Case, found: Found) -> None:
     link = Link(work.source, work.client_id, parts.crm.name, found.customer.id, found.origin, stored_id, found.written_back_at)
     work.outcome = work.outcome or found.outcome
     new = link != work.link or found.intent is not None
-    telling = _telling(case, found)
-    keys = {*found.keys, *(telling if new or not telling else await parts.links.missing_keys(link, telling))}
+    person = parts.identity(work.event.client)
+    said = (*person.phone_keys, *person.email_keys)
+    keys = {*found.keys, *_telling(found, person, said if new or not said else await parts.links.missing_keys(link, said))}
     if new or keys:
         links = [link]
         if case.living_client_id != work.client_id:
@@ -131,20 +133,19 @@ async def _commit(case: Case, found: Found) -> None:
             "write_back",
             parts.clock(),
             keys=sorted(keys),
-            said=parts.identity(work.event.client).keys(),
+            said=said,
             merged_from=found.merged_from,
             intent=found.intent,
         )
     work.link, work.step, seen.customer = link, "write_back", found.customer
 
 
-def _telling(case: Case, found: Found) -> tuple[str, ...]:
+def _telling(found: Found, person: Identity, said: Collection[str]) -> Collection[str]:
     """What the client says of itself that is tied to the customer.
 
     It may reach the CRM only by the step that fills blanks, or never; the person's next client must be recognised by
     it at once. An address that came with another name may be another person's, unless somebody said that it is not.
     """
-    person = case.parts.identity(case.work.event.client)
-    if found.origin == "review" or agreement(person, found.customer) is not Agreement.AGAINST:
-        return (*person.phone_keys, *person.email_keys)
-    return person.phone_keys
+    if found.origin == "review" or {*said} <= {*found.keys, *person.phone_keys}:
+        return said
+    return said if agreement(person, found.customer) is not Agreement.AGAINST else {*said}.intersection(person.phone_keys)

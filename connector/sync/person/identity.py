@@ -43,6 +43,13 @@ _LOOSE_DOTS = re.compile(r"(?=\.*[^.@])[a-z0-9._+/?-]{1,64}@(?:docomo|ezweb)\.ne
 #: Countries where the provider had to give the first of the two for years.
 _OTHER_DOMAIN_IN = frozenset({"DE", "AT", "CH", "GB"})
 
+#: Lower case. The validator, which takes twenty times as long, leaves such an address as it is.
+_PLAIN = re.compile(
+    r"(?=[^@]{1,64}@.{4,120}\Z)[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@(?:[a-z0-9]{1,30}(?:-[a-z0-9]{1,30})?\.)+([a-z]{2,20})", re.ASCII
+)
+#: Top-level domains of whose addresses the validator refuses some.
+_SPECIAL = frozenset({"arpa", "invalid", "local", "localhost", "onion"})
+
 # fmt: off
 # ASSUMPTION: no booking system documents what it leaves behind when it anonymises a client (Booxi's scrubbed values are
 # unknown), so these are the words and shapes that such software commonly writes.
@@ -50,7 +57,7 @@ _PLACEHOLDER_WORDS = frozenset({
     "anonymous", "anonymized", "anonymised", "anonym", "anonyme", "anonymise", "anonymisiert", "deleted", "redacted", "unknown",
     "walkin", "noname",
 })
-_PLACEHOLDER_COMPANY = frozenset({"client", "customer", "guest", "user", "name"})
+_PLACEHOLDERS = _PLACEHOLDER_WORDS | {"client", "customer", "guest", "user", "name"}
 #: Digits enough for a phone number, and what is written between them.
 _NUMBER = re.compile(r"\+?[\d(][\d ().\-/]{5,}\d")
 _WALK_IN = re.compile(r"\bwalk\W?in\b")
@@ -71,6 +78,8 @@ def normalise_email(raw: str) -> str | None:
 
 
 def _read_email(raw: str) -> str | None:
+    if (plain := _PLAIN.fullmatch(lower := raw.lower())) is not None and plain[1] not in _SPECIAL and raw.isascii():
+        return _of_one_domain(*lower.split("@"))
     from email_validator import EmailNotValidError, validate_email
 
     # In lower case the Turkish capital is two characters, an i and a dot above it; in no address there is such a dot.
@@ -79,9 +88,13 @@ def _read_email(raw: str) -> str | None:
         address = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         return text if _LOOSE_DOTS.fullmatch(text) else None
-    domain = _SAME_DOMAIN.get(address.ascii_domain, address.ascii_domain)
     # "anna@example.c om", cut at the gap: no top-level domain has one letter.
-    return f"{address.local_part}@{domain}" if "." in domain and len(domain.rpartition(".")[2]) > 1 else None
+    domain = address.ascii_domain
+    return _of_one_domain(address.local_part, domain) if "." in domain and len(domain.rpartition(".")[2]) > 1 else None
+
+
+def _of_one_domain(local: str, domain: str) -> str:
+    return f"{local}@{_SAME_DOMAIN.get(domain, domain)}"
 
 
 def mailbox(email: str, ignoring: Collection[str]) -> str:
@@ -295,7 +308,7 @@ def _is_placeholder(name: PersonName) -> bool:
     """True when the whole name consists of placeholder words, perhaps with a "user" or a number beside them."""
     text = _WALK_IN.sub("walkin", re.sub(r"\bn\s?/\s?a\b", "unknown", f"{name.first} {name.last}".casefold()))
     words = ["unknown" if re.fullmatch("x{3,}", word) else word for word in words_of(text)]
-    real = [word for word in words if word not in _PLACEHOLDER_WORDS | _PLACEHOLDER_COMPANY and not word.isdigit()]
+    real = [word for word in words if word not in _PLACEHOLDERS and not word.isdigit()]
     return not real and any(word in _PLACEHOLDER_WORDS for word in words)
 
 

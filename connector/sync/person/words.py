@@ -15,16 +15,23 @@ _PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "
 #: Accents of Latin, Greek and Cyrillic only: elsewhere (Devanagari, kana) a mark makes another letter.
 _ACCENTS = re.compile("[\u0300-\u036f]")
 # fmt: on
+_ASCII_WORD, _ASCII_APOSTROPHES = re.compile("[a-z0-9]+"), re.compile("['`]")
 _SAINTS = {"st": "saint", "ste": "sainte"}
 
 
 @lru_cache(maxsize=8192)
 def _words_of(text: str) -> tuple[str, ...]:
+    if text.isascii():
+        # Most names: nothing to fold but case.
+        return _with_saints(_ASCII_WORD.findall(_ASCII_APOSTROPHES.sub("", text).lower()))
     folded = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES).casefold().translate(_APOSTROPHES)).casefold()
     # Composed again, so that Korean syllables and kana are one character each.
     plain = unicodedata.normalize("NFC", _ACCENTS.sub("", folded).translate(_PLAIN))
     letters = "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in plain if c not in JOINERS)
-    words = letters.split()
+    return _with_saints(letters.split())
+
+
+def _with_saints(words: list[str]) -> tuple[str, ...]:
     # "St. John" and "Saint John"; at the end it is a generation.
     return tuple(_SAINTS.get(word, word) if at < len(words) - 1 else word for at, word in enumerate(words))
 

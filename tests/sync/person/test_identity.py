@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.model.bookings import Client
+from connector.sync.person import identity
 from connector.sync.person.identity import MAX_EMAIL, Identity, identify, mailbox, normalise_email, normalise_phone, person_key
 from connector.sync.person.names import PersonName
+from connector.sync.person.words import words_of
 
 #: Any text JSON can carry, lone surrogates included.
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
@@ -280,3 +282,20 @@ def test_any_client_can_be_identified_and_its_keys_are_digests(someone: Client, 
     assert bool(found.keys()) == found.matchable
     digests = found.keys()
     assert all(re.fullmatch("(email|phone):[0-9a-f]{64}", digest) for digest in digests)
+
+
+NEARLY_PLAIN = st.from_regex(r"[a-z0-9._+-]{1,70}@[a-z0-9.-]{1,80}\.[a-z]{1,9}", fullmatch=True)
+
+
+@given(st.from_regex(identity._PLAIN, fullmatch=True) | NEARLY_PLAIN)
+def test_a_plain_address_is_what_the_validator_makes_of_it(raw):
+    with pytest.MonkeyPatch.context() as patched:
+        quick = identity._read_email(raw.upper())
+        patched.setattr(identity, "_PLAIN", re.compile("(?!)"))
+        assert identity._read_email(raw.upper()) == quick
+
+
+@given(st.text(st.characters(codec="ascii")))
+def test_the_words_of_an_ascii_text_are_found_as_those_of_any_other(text):
+    # What belongs to the spelling of Persian names is no part of any word, but no ASCII either.
+    assert words_of(text) == words_of(f"{text}\u200c")
