@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
+import kept
 import pytest
 
 #: The server refuses to run as root; whoever that is owns nothing else.
@@ -44,19 +46,44 @@ def missing() -> str | None:
     return None if programs() else "no PostgreSQL server is installed (initdb and postgres)"
 
 
+@cache
+def _version() -> str:
+    folder = programs()
+    assert folder is not None
+    said = subprocess.run([folder / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
+    found = re.search(r"\d[\w.]*", said)
+    return found[0] if found else "unknown"
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a folder with the owners and rights of its files, which the server insists on."""
+    subprocess.run(["cp", "-a", source, target], check=True, capture_output=True)
+
+
 class Server:
     """A running server. `settings` are lines of its configuration beside those of the tests."""
 
     def __init__(self, folder: Path, *, fsync: bool, **settings: str) -> None:
         self.folder = folder
-        self.settings = {"fsync": "on" if fsync else "off", "max_connections": "40", **settings}
+        self.settings = {"fsync": "on" if fsync else "off", "max_connections": "40", "autovacuum": "off", **settings}
         self._user = USER if os.getuid() == 0 else None
         if self._user:
             shutil.chown(folder, self._user)
         self._make()
 
     def _make(self) -> None:
+        """Make its files: a copy of those that the first server of this version had, which `initdb` takes long to make."""
+        data, template = self.folder / "data", kept.place(f"postgresql-{_version()}-{self._user or 'own'}")
+        if template.exists():
+            _copy(template, data)
+            return
         self._run("initdb", "--no-sync", "--auth=trust", "--username=connector", "--encoding=UTF8", "--locale=C.UTF-8")
+        # Of several workers the first one keeps its own. Where nothing can be kept, every server makes its files itself.
+        with suppress(OSError, subprocess.CalledProcessError):
+            template.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=template.parent) as place:
+                _copy(data, Path(place) / "data")
+                (Path(place) / "data").rename(template)
 
     def start(self) -> None:
         """Start, or start again, and wait until it answers."""

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import kept
 import pytest
 
 SERIES = "8.2"
@@ -43,9 +44,8 @@ class CannotInstall(Exception):
 
 
 def _cache() -> Path:
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     # The minor version of Python too: an environment belongs to one.
-    return base / "connector-tests" / f"tryton-{SERIES}-python-{sys.version_info.major}.{sys.version_info.minor}-3"
+    return kept.place(f"tryton-{SERIES}-python-{sys.version_info.major}.{sys.version_info.minor}-3")
 
 
 @cache

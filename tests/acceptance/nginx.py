@@ -79,7 +79,7 @@ async def proxying(locations: str, before: str = "") -> AsyncIterator[httpx.Asyn
 
 
 async def _listening(socket: Path) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             with suppress(OSError):
                 _, writer = await asyncio.open_unix_connection(socket)

@@ -57,7 +57,7 @@ async def status_of(service: Service) -> dict[str, Any]:
 
 async def until_said(service: Service, level: str, text: str) -> None:
     """Wait until the page says this of the processes."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not any(
             (check["id"], check["level"]) == ("processes", level) and text in check["message"]
             for check in (await status_of(service))["checks"]

@@ -206,7 +206,7 @@ async def survive(sides: RemoteSystems, service: Service, disk: Disk | SmallDisk
         assert (await http.get(f"{service.url}/healthz")).status_code == 200
         assert (await http.get(f"{service.url}/status.json", headers=BEARER)).status_code == 200
         disk.free()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await http.get(f"{service.url}/readyz")).status_code != 200:
                 await asyncio.sleep(0.05)
         await sides.booxi.send_webhooks()

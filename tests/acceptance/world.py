@@ -27,7 +27,7 @@ PARTNER_KEY = "partner-key-of-the-acceptance-tests"
 HUBSPOT_TOKEN = "pat-na1-11111111-2222-4333-8444-555555555555"
 WEBHOOK_TOKEN = "webhook-token-of-the-acceptance-tests"
 #: Seconds which anything may take.
-PATIENCE = 40.0
+PATIENCE = 100.0
 CONNECTOR = (sys.executable, "-m", "connector")
 
 CONFIG = """

@@ -88,7 +88,7 @@ class World:
     async def settled(self) -> None:
         concluded = asyncio.Event()
         forget = self.service.engine.worker.watch(concluded)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 concluded.clear()
                 queue = await self.read(views.queue)
@@ -110,7 +110,7 @@ class World:
 
     async def backfill(self, since: str, until: str) -> dict[str, int]:
         job = Backfill(self.service.engine, "salon", Request(since, until), patient=False)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await job.run()
         assert job.progress.state == "done", job.progress.reason
         # It is done when every client is; further appointments of a client may still be on their way.

@@ -176,7 +176,7 @@ class Process:
 
     def ends(self) -> tuple[int, str, str]:
         """Wait for its end; exit code, and the rest of both streams."""
-        out, err = self._process.communicate(timeout=20)
+        out, err = self._process.communicate(timeout=100)
         return self._process.returncode, out, err
 
     def __enter__(self) -> Process:

@@ -25,7 +25,7 @@ def world(lines, tmp_path, monkeypatch):
 async def waiting_for(world: World, account: str) -> list[dict]:
     """Wait until every event waits for an account; answers the events."""
     query = "SELECT count(*) FROM lanes WHERE awaited_account = ?"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             waiting = (await world.engine.store.database.read(lambda c: c.execute(query, (account,)).fetchone()))[0]
             # Read afterwards: what waits now has been written down as waiting.
@@ -93,7 +93,7 @@ async def test_a_stop_while_a_remote_system_is_down_is_no_problem(world):
 async def test_what_an_account_has_to_say_is_looked_up_without_being_asked(world, lines):
     world.booxi.state.merchants.clear()
     async with world.running():
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while "booking.stores" not in world.engine.account_checks.findings:
                 await asyncio.sleep(0.02)
         (found,) = world.engine.account_checks.findings["booking.stores"]

@@ -47,7 +47,7 @@ async def test_the_same_request_joins_another_one_is_refused_and_other_sources_a
         runner.start_or_join("stores", Operation("some"))
     assert runner.start_or_join("salon", Operation("some"))["asked"] == "some"
     first.go.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (await runner.progress("drift", "stores"))["state"] != "done":
             await asyncio.sleep(0)
     assert runner.start_or_join("stores", Operation("some"))["asked"] == "some"
@@ -67,7 +67,7 @@ async def test_what_waits_is_started_once_and_not_after_a_stop() -> None:
     runner.start_after("drift", "stores", make)
     assert made == []
     first.go.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not made:
             await asyncio.sleep(0)
     runner.start_after("drift", "stores", make)

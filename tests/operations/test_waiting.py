@@ -48,7 +48,7 @@ async def test_what_does_not_move_is_left_after_the_patience_and_what_moves_is_n
         asked.append(len(asked))
         return max(20 - len(asked), 5)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await waiting.decided(worker, count, patience=0.05)
     assert len(asked) > 15, "it moved until then"
     assert worker.watchers == []

@@ -104,7 +104,7 @@ async def test_through_a_socket_a_lost_answer_is_a_cut_connection_and_the_next_r
 async def test_through_a_socket_a_withheld_answer_times_out_and_does_not_delay_the_shutdown(caplog):
     far = Far(timeout=1, timeout_seconds=60)
     caplog.set_level(logging.WARNING)
-    async with asyncio.timeout(10), Server(far.app) as server:
+    async with asyncio.timeout(30), Server(far.app) as server:
         async with some_other_client(server.url, timeout=0.2) as client:
             with pytest.raises(httpx.ReadTimeout):
                 await client.post("/do", json={})
@@ -115,7 +115,7 @@ async def test_through_a_socket_a_withheld_answer_times_out_and_does_not_delay_t
 async def test_a_server_stops_although_a_client_is_still_waiting(caplog):
     far = Far(timeout=1, timeout_seconds=60)
     caplog.set_level(logging.WARNING)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         async with some_other_client("http://unused", timeout=30) as client:
             async with Server(far.app) as server:
                 waiting = asyncio.create_task(client.post(f"{server.url}/do", json={}))

@@ -139,7 +139,7 @@ async def test_after_closing_every_request_is_refused_rather_than_left_waiting(p
     store = Store.open(path)
     await store.close()
     await store.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         for request in (store.inbox.accept(delivery("e-1")), store.lanes.claim(1, NOW), store.lanes.next_due()):
             with pytest.raises(StoreError, match="closed"):
                 await request

@@ -114,7 +114,7 @@ def beside(place: Place, folder: Path) -> Place:
 
 async def until(ask: Callable[[], Awaitable[Any]]) -> Any:
     """What `ask` answers, once it is something."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (found := await ask()):
             await asyncio.sleep(0.05)
     return found
@@ -122,7 +122,7 @@ async def until(ask: Callable[[], Awaitable[Any]]) -> Any:
 
 async def until_writable(store: Store) -> None:
     """Wait until the writer has its session again."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             try:
                 await store.upkeep.count("tries")
@@ -182,14 +182,13 @@ async def test_what_a_process_notifies_all_hear_while_somebody_else_writes(store
     async with opened(beside(place, tmp_path / "other")) as other:
         heard = [hears(one) for one in (store, other)]
         await until(lambda: listen(place, 2))
+        other.database.now = lambda: NOW
         with psycopg.connect(place.address) as session, sessions.turn(session):
             other.ledger.warn("q", 5.0)
             for texts in heard:
-                async with asyncio.timeout(10):
-                    while not (text := await texts.get()):
-                        pass
-                quota, ends = pause_of(text) or ("", 0.0)
-                assert (quota, ends) == ("q", pytest.approx(time.time() + 5, abs=3))
+                while not (text := await texts.get()):
+                    pass
+                assert pause_of(text) == ("q", NOW + 5)
     assert pause_of("something else") is None
 
 
@@ -201,7 +200,7 @@ async def test_what_is_notified_while_the_session_is_lost_is_said_later_and_all_
         beat, heartbeat._say = heartbeat._say, lambda _session: None
         ask(place, f"SELECT pg_terminate_backend(pid, 5000) {LISTENING}")
         store.database.notify("a text")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await texts.get() == "", "some may have been missed"
             heartbeat._say = beat
             assert await texts.get() == "a text"
@@ -390,7 +389,7 @@ async def test_a_process_looks_for_what_became_due_while_it_did_not_listen(place
         await until(lambda: listen(place, 1))
         store.database.on_due = lambda: loop.call_soon_threadsafe(heard.set)
         ask(place, f"SELECT pg_terminate_backend(pid, 5000) {LISTENING}")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await heard.wait()
 
 
@@ -467,41 +466,27 @@ async def test_calls_that_are_counted_ahead_keep_their_place_until_they_are_give
         assert len((await other.ledger.reserve("q", windows, [1] * 4, margin, 20)).ids) == 3
 
 
-async def test_two_busy_processes_never_send_a_call_too_many_and_most_wait_for_no_round_trip(store, place, tmp_path):
-    """A remote system that counts by its own clock, calls of a few milliseconds, and a limit that is reached at times."""
-    counted: list[float] = []
-    trips = 0
+async def test_two_busy_processes_never_send_a_call_too_many(store, place, tmp_path):
+    """A remote system that counts by its own clock, calls of a few milliseconds, and a limit that is reached at times.
 
-    async def work(quota: SharedQuota, times: int, gap: float) -> int:
-        waited = 0
+    How many of the calls wait for a round trip is said in tests/remote, in virtual time.
+    """
+    counted: list[float] = []
+
+    async def work(quota: SharedQuota, times: int, gap: float) -> None:
         for _ in range(times):
-            before = trips
             async with quota.spend():
                 counted.append(time.monotonic())
-                waited += trips > before
                 await asyncio.sleep(0.002)
             await asyncio.sleep(gap)
-        return waited
 
     async with opened(beside(place, tmp_path / "other")) as other:
         quotas = [SharedQuota("q", [Window(60, 0.5)], ledger=one.ledger) for one in (store, other)]
-        for one in (store, other):
-            reserve = one.ledger.reserve
-
-            async def counting(*args: Any, reserve: Any = reserve) -> Any:
-                nonlocal trips
-                answer = await reserve(*args)
-                trips += bool(args[2])
-                return answer
-
-            one.ledger.reserve = counting
-        waits = await asyncio.gather(*(work(quota, 30, 0.06) for quota in quotas for _ in range(2)))
-        calm = sum(waits) / len(counted)
+        await asyncio.gather(*(work(quota, 30, 0.06) for quota in quotas for _ in range(2)))
         # And now as fast as the limit allows.
         await asyncio.gather(*(work(quota, 25, 0.0) for quota in quotas for _ in range(4)))
         for quota in quotas:
             await quota.close()
-    assert calm < 0.2
     assert max(sum(end - 0.5 <= at <= end for at in counted) for end in counted) <= 60
 
 

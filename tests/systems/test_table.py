@@ -49,7 +49,7 @@ async def test_a_person_known_to_two_sources_becomes_one_customer(tmp_path):
             flow.book(person, TOMORROW)
         await asyncio.gather(*(place.sandbox.send_webhooks(concurrency=8) for place in (booxi, flow)))
         read = service.engine.store.read
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await read(views.queue))["done"] < 16:
                 await asyncio.sleep(0.05)
         links = await read(views.links)

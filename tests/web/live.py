@@ -93,7 +93,7 @@ class Shop:
         concluded = asyncio.Event()
         forget = self.service.engine.worker.watch(concluded)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while True:
                     concluded.clear()
                     queue = await self.read(views.queue)

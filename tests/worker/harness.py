@@ -50,7 +50,7 @@ class Runner:
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Wait until the runner's figures fulfil a condition."""
-        async with asyncio.timeout(10), self.news:
+        async with asyncio.timeout(60), self.news:
             await self.news.wait_for(true)
 
     async def _do(self, work: Work) -> None:
@@ -102,7 +102,7 @@ class Job:
 
     async def until(self, true: Callable[[dict[int, dict[str, Any]]], bool]) -> dict[int, dict[str, Any]]:
         """Wait until the stored events (id → row) fulfil a condition, looking whenever one has been concluded."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 self._concluded.clear()
                 found = await events(self.store)

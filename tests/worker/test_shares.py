@@ -39,7 +39,7 @@ class Idle:
 
 async def test_a_source_that_sleeps_in_its_share_leaves_the_others_theirs(tmp_path):
     spa, stores = Sleeping(), Idle()
-    async with opened(tmp_path / "connector.db") as store, asyncio.timeout(10):
+    async with opened(tmp_path / "connector.db") as store, asyncio.timeout(60):
         for number in range(20):
             await store.inbox.accept(delivery(f"s-{number}", f"c-{number}", source="spa", at=time.time()))
         worker = Worker(store, {"spa": spa, "stores": stores}, {}, concurrency=4)
@@ -59,7 +59,7 @@ async def test_a_source_that_sleeps_in_its_share_leaves_the_others_theirs(tmp_pa
 
 async def test_a_single_source_has_every_slot(tmp_path):
     spa = Sleeping()
-    async with opened(tmp_path / "connector.db") as store, asyncio.timeout(10):
+    async with opened(tmp_path / "connector.db") as store, asyncio.timeout(60):
         for number in range(9):
             await store.inbox.accept(delivery(f"s-{number}", f"c-{number}", source="spa", at=time.time()))
         worker = Worker(store, {"spa": spa}, {}, concurrency=4)

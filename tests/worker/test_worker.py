@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import statistics
 import time
 
 import pytest
@@ -39,29 +38,29 @@ async def states(store):
     return [event["state"] for event in (await events(store)).values()]
 
 
-async def test_it_starts_at_once_when_something_arrives(store):
-    started = asyncio.Event()
-    waits = []
+async def test_it_starts_at_once_when_something_arrives(store, monkeypatch):
+    """Neither asleep nor from the wake to the start does anybody wait for a time. How fast it is, benchmarks measure."""
+    started, loop = asyncio.Event(), asyncio.get_running_loop()
+    timers, call_at = [], loop.call_at
 
-    async def note_time(_work):
-        waits.append(time.perf_counter() - stored)
+    def noted(*args, **kwargs):
+        timers.append(args)
+        return call_at(*args, **kwargs)
+
+    async def start(_work):
         started.set()
 
+    monkeypatch.setattr(loop, "call_at", noted)
     async with Job(store) as job:
-        for number in range(200):
-            job.runner.on(f"c-{number}", note_time)
+        for number in range(20):
+            job.runner.on(f"c-{number}", start)
             started.clear()
             # Busy with its last event it would find this one by itself: let it fall asleep.
             await asyncio.sleep(0.003)
             await job.accept(f"c-{number}", wake=False)
-            stored = time.perf_counter()
             job.worker.wake()
-            async with asyncio.timeout(5):
-                await started.wait()
-    middle = statistics.median(waits) * 1000
-    print(f"commit to start: p50 {middle:.1f} ms, worst {max(waits) * 1000:.1f} ms; the aim is a p50 of 5 ms")  # noqa: T201
-    # The machine's disk has a word in this; much more than this would mean that somebody polls.
-    assert middle < 25
+            await started.wait()
+        assert len(timers) == 20, "only the test's own"
 
 
 async def test_no_more_lanes_at_once_than_configured(store):
@@ -111,10 +110,10 @@ async def test_drain_lets_what_runs_come_to_its_end_and_starts_nothing_more(stor
         job.runner.on("c-1", held_until(gate))
         await job.accept("c-1", "c-2")
         await job.runner.until(lambda: bool(job.runner.running))
-        draining = asyncio.create_task(job.worker.drain(10))
+        draining = asyncio.create_task(job.worker.drain(600))
         await asyncio.sleep(0)
         gate.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await draining
     assert await states(store) == ["done", "queued"]
     assert job.runner.started == [("c-1", 1)]
@@ -125,7 +124,7 @@ async def test_what_does_not_end_in_time_is_put_back_and_not_counted(store, line
         job.runner.on("c-1", held_until(asyncio.Event()))
         await job.accept("c-1", "c-1")
         await job.runner.until(lambda: bool(job.runner.running))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await job.worker.drain(0.02)
     found = await events(store)
     stored = [(e["state"], e["attempts"], e["boot"], e["awaited_account"]) for e in found.values()]
@@ -279,10 +278,10 @@ async def test_a_verdict_that_cannot_be_stored_while_stopping_leaves_the_event_t
         await job.accept("c-1")
         await job.runner.until(lambda: bool(job.runner.running))
         monkeypatch.setattr(store.lanes, "conclude", full)
-        draining = asyncio.create_task(job.worker.drain(10))
+        draining = asyncio.create_task(job.worker.drain(600))
         await asyncio.sleep(0)
         gate.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await draining
     assert await states(store) == ["running"]
     assert [line["hint"] for line in lines() if line["event"] == "result of an event not saved; the next start repeats it"] == [

@@ -368,7 +368,7 @@ async def test_it_is_controlled_from_outside():
             booked = (
                 await control.post("/bookings", json={"customer": {"firstName": "Ada"}, "starts_at": "2026-01-05T09:00:00"})
             ).json()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await receiver.arrived.wait()
             number = booked["bookingNumber"]
             for action in ("update", "no_show", "cancel", "delete"):

@@ -119,7 +119,7 @@ async def test_what_a_new_and_a_known_customer_cost(tmp_path):
         client = world.booxi.add_client(
             firstName="Ada", lastName="Byron", email="ada@example.com", mobilePhoneNumber="+15145550123"
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not world.zoho.requests["POST coql"]:  # The service checks the account when it starts.
                 await asyncio.sleep(0.05)
         costs = []

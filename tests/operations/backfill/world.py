@@ -163,13 +163,13 @@ class World:
     async def backfill(self, **asked: Any) -> dict[str, Any]:
         """One run to its end; answers its progress."""
         job = self.job(**asked)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await job.run()
         return job.as_dict()
 
     async def dry_run(self, since: str = SINCE, until: str = UNTIL) -> dict[str, Any]:
         job = DryRun(self.engine, "stores", Request(since, until, Mode.DRY_RUN))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await job.run()
         return job.as_dict()
 
@@ -187,7 +187,7 @@ class World:
         """Wait until nothing is queued, running or retrying."""
         concluded = asyncio.Event()
         forget = self.engine.worker.watch(concluded)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 concluded.clear()
                 queue = await self.engine.store.read(views.queue)

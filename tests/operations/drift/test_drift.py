@@ -36,7 +36,7 @@ async def test_one_that_was_stopped_is_continued_where_it_was(town: Town) -> Non
     town.to_booxi.on(f"client/{town.chloe}/", stuck)
     job = Drift(town.engine, "stores")
     running = asyncio.create_task(job.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await reached.wait()
         while job.progress.counts["seen"] - job.progress.open < 2:
             await asyncio.sleep(0)
