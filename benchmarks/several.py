@@ -23,8 +23,9 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 import postgres  # type: ignore[import-not-found]  # noqa: E402 - the tests' own server
+from arrivals import Arrivals, Counts  # type: ignore[import-not-found]  # noqa: E402
 
-__all__ = ["Place", "copy_key", "listening", "load", "postgres", "sandboxes", "service"]
+__all__ = ["Arrivals", "Counts", "Place", "copy_key", "listening", "load", "postgres", "sandboxes", "service"]
 
 
 @dataclass(frozen=True)

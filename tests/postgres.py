@@ -30,7 +30,9 @@ MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3
 
 @cache
 def programs() -> Path | None:
-    """The folder with `initdb` and `postgres`; the newest where several are installed."""
+    """The folder with `initdb` and `postgres`: the one asked for, else the newest where several are installed."""
+    if asked := os.environ.get("CONNECTOR_TEST_POSTGRES_PROGRAMS"):
+        return Path(asked)
     found = shutil.which("initdb")
     folders = [*([Path(found).resolve().parent] if found else []), Path("/usr/local/bin")]
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -float(path.parent.name))

@@ -12,6 +12,7 @@ import pytest
 
 from connector.model.errors import ConfigError, StoreError
 from connector.store import Store, read_lock
+from connector.store.connection import in_portions
 from connector.store.sqlite.database import connect_read_only
 from connector.store.sqlite.explained import explained
 
@@ -19,6 +20,14 @@ from .processes import LOCKING, SERVING, child
 from .samples import NOW, accept, busy_writer, delivery, execute, handed_over, opened, refused, rows, settle, states
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3, 47, 63, 64, 255, 256, 300, 1000])
+def test_rows_go_in_few_statements_of_few_kinds(number):
+    portions = list(in_portions(range(number)))
+    assert [row for some in portions for row in some] == list(range(number))
+    assert {len(some) for some in portions} <= {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256}
+    assert len(portions) <= number // 256 + 4
 
 
 # ---- in use ----

@@ -70,11 +70,20 @@ def ask(place: Place, sql: str) -> list[tuple]:
         return connection.execute(sql).fetchall()
 
 
+def end(place: Place, pids: str, *values: int) -> None:
+    """End the sessions that a query answers, and wait until they have ended; PostgreSQL 13 does not do that by itself."""
+    with psycopg.connect(place.address, autocommit=True) as connection:
+        ended = [pid for (pid,) in connection.execute(pids, values or None)]
+        connection.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", (ended,))
+        while connection.execute("SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)", (ended,)).fetchone():
+            pass
+
+
 def cut_off(store: Store, place: Place, what: str = "writer") -> None:
     """End the sessions of a store from the server's side, as a restart or a network does."""
     sessions = [store.database._session] if what == "writer" else store.database._read_sessions
     for session in sessions:
-        ask(place, f"SELECT pg_terminate_backend({session.info.backend_pid}, 5000)")
+        end(place, "SELECT %s", session.info.backend_pid)
 
 
 def hears(store: Store) -> asyncio.Queue[str]:
@@ -198,7 +207,7 @@ async def test_what_is_notified_while_the_session_is_lost_is_said_later_and_all_
         texts = hears(store)
         heartbeat = store.database._heartbeat
         beat, heartbeat._say = heartbeat._say, lambda _session: None
-        ask(place, f"SELECT pg_terminate_backend(pid, 5000) {LISTENING}")
+        end(place, f"SELECT pid {LISTENING}")
         store.database.notify("a text")
         async with asyncio.timeout(60):
             assert await texts.get() == "", "some may have been missed"
@@ -297,6 +306,13 @@ async def test_a_database_that_will_not_do(server, tmp_path, how, text):
         Store.open(Place(server.url("other", options="-csearch_path=nowhere"), tmp_path / "connector"))
 
 
+async def test_a_server_that_is_too_old_is_refused(place, monkeypatch):
+    monkeypatch.setattr(sessions, "_OLDEST", 99)
+    with pytest.raises(StoreError, match=r"is version \d\d, which is too old\.$") as caught:
+        Store.open(place)
+    assert caught.value.hint == "Version 99 or newer is needed: upgrade the server, or use another one."
+
+
 async def test_a_machine_with_another_key_file_is_refused(place, tmp_path):
     async with opened(place):
         pass
@@ -388,7 +404,7 @@ async def test_a_process_looks_for_what_became_due_while_it_did_not_listen(place
         heard, loop = asyncio.Event(), asyncio.get_running_loop()
         await until(lambda: listen(place, 1))
         store.database.on_due = lambda: loop.call_soon_threadsafe(heard.set)
-        ask(place, f"SELECT pg_terminate_backend(pid, 5000) {LISTENING}")
+        end(place, f"SELECT pid {LISTENING}")
         async with asyncio.timeout(60):
             await heard.wait()
 

@@ -62,6 +62,11 @@ def play(plan: Plan, server: postgres.Server | None, processes: int) -> Outcome:
     outcome = asyncio.run(round_.play())
     if isinstance(round_, SharedRound):
         print(f"  {processes} processes, of which {round_.pauses} stood still; {round_.crashes} crashes of the server")
+        counts = [one.counts() for one in round_.replaced]
+        wire, writes, reads = (sum(getattr(one, name) for one in counts) for name in ("on_the_wire", "writes", "reads"))
+        print(
+            f"  {len(counts)} of them were replaced, with {wire} requests on the wire; then sent {writes} writes, {reads} reads"
+        )
     if outcome.breaches:
         (folder / "service.log").write_text("\n".join(round_.log), encoding="utf-8")
         print(f"  kept for a look: {folder}", file=sys.stderr)
@@ -132,7 +137,7 @@ def table(outcomes: list[Outcome], tally: Tally | None) -> bool:
         ("lost", ("stored:", "final:", "stop:")),
         ("duplicates", ("one_customer:", "one_meeting:")),
         ("wrong links", ("right_links:", "equal_links:")),
-        ("other", ("ordered:", "settled:", "quotas:", "silent:")),
+        ("other", ("ordered:", "settled:", "quotas:", "silent:", "fenced:")),
     ):
         print(f"{title:12} {sum(any(word in breach for word in words) for breach in breaches)}")
     if tally:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import postgres
 from acceptance.world import OnServer, Service
+from arrivals import Arrival, Arrivals
 
-from .rounds import Plan, Round
+from .rounds import DEADLINE, Plan, Round
+from .standing_still import DONE, Lease, Replaced, fenced, lease_of, replaced
 
 #: Seconds: how long the processes wait for one that is not heard of.
 LEASE = 2.0
@@ -27,10 +29,16 @@ class SharedRound(Round):
         super().__init__(plan, folder)
         self.database = OnServer(server.fresh(), folder / "machine-0" / "connector", LEASE)
         self.pauses = self.crashes = 0
+        #: The processes that others replaced while they stood still.
+        self.replaced: list[Replaced] = []
         self._server = server
         self._places = [folder / f"machine-{number}" for number in range(processes)]
         self._services: dict[Path, Service] = {}
         self._paused: dict[Path, asyncio.Task[None]] = {}
+        self._judged: list[asyncio.Task[None]] = []
+        #: What arrives from each machine, of the process that runs there now; and the addresses that it calls.
+        self._arrivals = {place: Arrivals() for place in self._places}
+        self._urls: dict[Path, tuple[str, str]] = {}
 
     def _configure(self, folder: Path) -> Path:
         """The first machine's file; the others get theirs, and the key, when they start."""
@@ -40,6 +48,8 @@ class SharedRound(Round):
     def _configure_machine(self, place: Path) -> Path:
         place.mkdir(exist_ok=True)
         file = super()._configure(place)
+        for common, own in zip((self.sides.booxi_url, self.sides.hubspot_url), self._urls.get(place, ()), strict=False):
+            file.write_text(file.read_text().replace(common, own))
         database = f'url = "{self.database.address}"\nlease_seconds = {LEASE}'
         file.write_text(file.read_text().replace('url = "sqlite:///connector.db"', database))
         key = self._places[0] / "connector.key"
@@ -48,6 +58,9 @@ class SharedRound(Round):
         return file
 
     async def _start(self, place: Path) -> None:
+        if place not in self._urls:
+            self._urls[place] = await self.sides.listen(self._arrivals[place].before)
+        self._arrivals[place].seen = []
         service = self._services[place] = Service(self._configure_machine(place))
         await service.spawn()
         await service.until(lambda: bool(service.url) or service.ended)
@@ -94,11 +107,19 @@ class SharedRound(Round):
 
     async def _pause(self, place: Path, service: Service) -> None:
         self.pauses += 1
+        seconds, seen = LEASE * self.kills.choice(PAUSES), self._arrivals[place].seen
         with suppress(ProcessLookupError):
             service.process.send_signal(signal.SIGSTOP)
-            await asyncio.sleep(LEASE * self.kills.choice(PAUSES))
+            lease = await lease_of(self.database, service.process.pid)
+            await asyncio.sleep(seconds - DONE)
             service.process.send_signal(signal.SIGCONT)
+            if lease is not None:
+                self._judged.append(asyncio.create_task(self._judge(lease, service, seen)))
         del self._paused[place]
+
+    async def _judge(self, lease: Lease, service: Service, seen: list[Arrival]) -> None:
+        if (one := await replaced(self.database, lease, lambda: service.ended, seen)) is not None:
+            self.replaced.append(one)
 
     async def _crash(self) -> None:
         self.crashes += 1
@@ -119,4 +140,7 @@ class SharedRound(Round):
             for service in self._services.values():
                 await service.kill()
                 self.log += service.text
-        return [f"stop: a service ended with {code}" for code in codes if code]
+        async with asyncio.timeout(DEADLINE):
+            await asyncio.gather(*self._judged)
+        late = [f"fenced: {breach}" for breach in fenced(self.replaced)]
+        return [*late, *(f"stop: a service ended with {code}" for code in codes if code)]

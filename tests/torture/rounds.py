@@ -6,11 +6,13 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from acceptance.world import HUBSPOT_TOKEN, PARTNER_KEY, WEBHOOK_TOKEN, OnServer, RemoteSystems, Service, pending, run, states
+from starlette.types import ASGIApp
 
 from connector.sandbox.kit.server import Server
 
@@ -63,10 +65,14 @@ class Sides(RemoteSystems):
 
     async def __aenter__(self) -> Sides:
         self._stack = AsyncExitStack()
-        self.booxi_url = (await self._stack.enter_async_context(Server(determined(self.booxi.app)))).url
-        app = determined(self.chaos.partial_pages(self.hubspot.app))
-        self.hubspot_url = (await self._stack.enter_async_context(Server(app))).url
+        self.booxi_url, self.hubspot_url = await self.listen(lambda app: app)
         return self
+
+    async def listen(self, before: Callable[[ASGIApp], ASGIApp]) -> tuple[str, str]:
+        """Addresses of both for somebody whose requests come through `before`."""
+        apps = (determined(self.booxi.app), determined(self.chaos.partial_pages(self.hubspot.app)))
+        booxi, hubspot = [(await self._stack.enter_async_context(Server(before(app)))).url for app in apps]
+        return booxi, hubspot
 
 
 class Round:

@@ -224,8 +224,9 @@ def channel(connection: psycopg.Connection[Row]) -> str:
 def _check_server(connection: psycopg.Connection[Row]) -> None:
     """Raise StoreError where the server or the database cannot do what the store needs."""
     name = connection.info.dbname
-    if connection.info.server_version < _OLDEST * 10_000:
-        raise StoreError(f"The PostgreSQL server of {name} is too old.", hint=f"Version {_OLDEST} or newer is needed.")
+    if (version := connection.info.server_version) < _OLDEST * 10_000:
+        text = f"The PostgreSQL server of {name} is version {version // 10_000}, which is too old."
+        raise StoreError(text, hint=f"Version {_OLDEST} or newer is needed: upgrade the server, or use another one.")
     if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
         raise StoreError(f"The database {name} is in {encoding}.", hint="Make one with ENCODING 'UTF8'.")
     if _first(connection, "SELECT pg_is_in_recovery()"):

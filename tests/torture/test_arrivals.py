@@ -1,11 +1,14 @@
-"""What the benchmark counts of a process that stood still: by when a request was complete, not by when it began."""
+"""What is counted of a process that stood still: by when a request was complete, not by when it began."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
-from takeover import Arrivals, Counts, writes
+from arrivals import Arrival, Arrivals, Counts, writes
+
+from .standing_still import Lease, Replaced, fenced
 
 #: The process is struck at 10, its lease ends at 12.
 STRUCK, LEASE_END = 10.0, 12.0
@@ -101,3 +104,13 @@ def test_the_process_is_struck_once_when_a_request_is_complete():
 )
 def test_what_changes_something(method, path, expected):
     assert writes(method, path) is expected
+
+
+def test_a_round_sees_what_a_process_sent_between_its_lease_and_its_next_one():
+    lease = Lease(pid=1, boot="a", struck=STRUCK, end=LEASE_END)
+    arrived = [Arrival(writes=writes, begun=at, complete=at) for at, writes in ((9.0, True), (12.5, True), (13.5, False))]
+    assert list(fenced([Replaced(lease, arrived[:1], until=13.0)])) == []
+    (breach,) = fenced([Replaced(lease, arrived, until=13.0)])
+    assert breach == "1 writes and 0 reads of a process that stood still came after its lease"
+    (breach,) = fenced([Replaced(lease, arrived, until=math.inf)])
+    assert breach.startswith("1 writes and 1 reads")
