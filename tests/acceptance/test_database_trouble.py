@@ -247,7 +247,8 @@ async def test_a_full_disk_at_the_first_start(sides, mounted):
     disk.fill()
     code, out, err = await run("serve", "--config", str(mounted / "connector.toml"))
     assert (code, out) == (1, "")
-    assert err == "The disk that holds connector.db is full. Free some space; nothing acknowledged is lost.\n"
+    hint = "Free some space there, or where temporary files are (/tmp); nothing acknowledged is lost."
+    assert err == f"The disk that holds connector.db is full. {hint}\n"
 
 
 async def test_a_lock_while_running_delays_and_loses_nothing(sides, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import sqlite3
 import stat
 import threading
@@ -221,3 +222,16 @@ async def test_what_a_killed_process_left_in_the_lock_file_is_nobodys_address(pa
     path.with_name(path.name + ".lock").write_text('{"url": "http://127.0.0.1:1", "token": "old"}')
     async with opened(path):
         assert read_lock(path) == {}
+
+
+@pytest.mark.parametrize(("writable", "kept"), [(True, 0), (False, 2)])
+async def test_without_a_folder_for_temporary_files_they_are_kept_in_memory(path, monkeypatch, writable, kept):
+    """In a container whose root is read-only, lanes that waited for a CRM were never woken: the statement needs such a file.
+
+    pocket-id/pocket-id pull request 876, seakee/CPA-Manager-Plus issue 653.
+    """
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda folder, mode: access(folder, mode) and writable)
+    async with opened(path) as store:
+        assert await store.read(lambda connection: connection.execute("PRAGMA temp_store").fetchone()[0]) == kept
+        assert await store.database.write(lambda connection: connection.execute("PRAGMA temp_store").fetchone()[0]) == kept

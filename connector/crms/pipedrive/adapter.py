@@ -349,7 +349,13 @@ class Pipedrive(CRM):
         """The entries of all pages; raises Transient where they have no end, or are not what was asked for."""
         cursor: str | None = None
         for _ in range(PAGES):
-            answer = await call(cursor)
+            try:
+                answer = await call(cursor)
+            except Rejected:
+                if cursor is None:
+                    raise
+                # How long a cursor lives is not documented; the next attempt begins with the first page.
+                raise self.transient(f"{what}: the next page was refused") from None
             self._window.learn(answer)
             body = read_object(answer.data)
             entries = body.get("data")

@@ -42,6 +42,8 @@ PASSING = {
     "INVALID_SESSION_ID": "the access token has ended",
     LOCKED: "the record is locked",
     "QUERY_TIMEOUT": "the query took too long",
+    # It ends with its session, or when our user opens ten more (seen).
+    "INVALID_QUERY_LOCATOR": "the list's next page is no longer there",
 }
 #: The codes that speak of the whole organisation or of our user.
 WHOLE = {

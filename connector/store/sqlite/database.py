@@ -33,6 +33,8 @@ SPARE_BYTES = 32 * 1024 * 1024
 _BUSY_SECONDS = 5.0
 #: Bytes that the WAL keeps at most once it was taken over; it needs more only while somebody reads for long.
 _WAL_BYTES = 16 * 1024 * 1024
+#: Where SQLite makes temporary files, besides the folders that two variables name.
+_TEMPORARY = ("/var/tmp", "/usr/tmp", "/tmp", ".")  # noqa: S108 - they are only asked about
 #: SQLite's result codes for a file whose content is wrong.
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -219,6 +221,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
         # Lists are read once: the operating system keeps the file in memory anyway.
         connection.execute("PRAGMA cache_size = -500")
+        keep_in_memory(connection)
     except sqlite3.Error as error:
         connection.close()
         raise explained(error, path) from error
@@ -253,11 +256,22 @@ def set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -2000")
+    keep_in_memory(connection)
     # Pages: 16 MB. Index pages are written again and again under load; a checkpoint takes each over only once.
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
     # What is deleted is overwritten, in the file and not only in its tables.
     connection.execute("PRAGMA secure_delete = ON")
+
+
+def keep_in_memory(connection: sqlite3.Connection) -> None:
+    """Where no folder takes temporary files, as in a container whose root is read-only, keep in memory what SQLite puts there.
+
+    A statement that changes some thousand rows would fail otherwise, such as the one that wakes all that waited for an account.
+    """
+    folders = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"), *_TEMPORARY)
+    if not any(Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK) for folder in folders if folder):
+        connection.execute("PRAGMA temp_store = MEMORY")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> Key:

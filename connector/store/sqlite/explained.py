@@ -17,7 +17,10 @@ def explained(error: BaseException, path: Path) -> ConnectorError | BaseExceptio
         "locked": (f"The database {name} is locked by another program.", "Close the program that has it open."),
         "readonly": (f"The database {name} cannot be written.", "Check the owner and permissions of the file and its folder."),
         "unable to open": (f"The database {name} cannot be opened.", "Check that the folder exists and may be written."),
-        "full": (f"The disk that holds {name} is full.", "Free some space; nothing acknowledged is lost."),
+        "full": (
+            f"The disk that holds {name} is full.",
+            "Free some space there, or where temporary files are (/tmp); nothing acknowledged is lost.",
+        ),
         "no such table": (f"{name} is not a connector's database yet.", "Start `connector serve`, or fix database.url."),
         "not a database": (f"{name} is not an SQLite database.", "Point database.url at another file."),
         "malformed": (f"The database {name} is damaged.", "Stop the service and restore a backup; see docs/operating.md."),

@@ -168,3 +168,12 @@ async def test_an_answer_without_own_fields_is_completed_by_a_read(remote, scrip
     assert [request.method for request in remote.asked[:4]] == ["GET", "GET", "POST", "GET"]
     assert remote.asked[3].url.path == "/api/v2/persons/7"
     assert sum(request.method == "POST" for request in remote.asked) == 1
+
+
+async def test_a_list_whose_next_page_is_refused_begins_again(remote, scripted):
+    """A cursor may die between two pages, as those of others do: restforce/restforce issue 616."""
+    remote.answer(200, {"success": True, "data": [], "additional_data": {"next_cursor": "c1"}})
+    remote.answer(400, {"success": False, "error": "Invalid cursor"})
+    with pytest.raises(Transient, match="the next page was refused"):
+        await scripted.find_appointment("7", "m")
+    assert [request.url.params.get("cursor") for request in remote.asked] == [None, "c1"]

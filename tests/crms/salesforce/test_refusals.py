@@ -199,3 +199,13 @@ async def test_a_slow_query_is_tried_again(scripted, remote):
     remote.refuse(400, "QUERY_TIMEOUT", "Your query request was running for too long.")
     with pytest.raises(Transient):
         await scripted.by_phone("+15145550123")
+
+
+async def test_a_query_whose_pages_have_ended_begins_again(scripted, remote):
+    """A new session cannot go on with the old one's pages: airbytehq/airbyte pull request 84302."""
+    page = {"totalSize": 9, "done": False, "records": [], "nextRecordsUrl": f"/services/data/v62.0/query/{'0' * 18}-2000"}
+    remote.answer(200, page)
+    remote.refuse(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+    with pytest.raises(Transient, match="next page is no longer there") as caught:
+        await scripted.by_phone("+15145550123")
+    assert caught.value.status == 400
