@@ -123,8 +123,7 @@ class Worker:
         """Start what is due; when to look again. Whatever goes wrong is logged, and nothing ends the loop."""
         try:
             await self._follow_clock()
-            full = await self._fill()
-            due = None if full else await self._store.lanes.next_due(without=self._served())
+            due = await self._fill()
         except ConnectorError as error:
             self.problem = str(error)
             self._log.error("the queue cannot be read", error=str(error), hint=error.hint)
@@ -175,20 +174,20 @@ class Worker:
         self._paused = False
         self.wake()
 
-    async def _fill(self) -> bool:
-        """Start what is due; True when every slot is taken."""
+    async def _fill(self) -> float | None:
+        """Start what is due; when the next is due, while there are slots for it."""
         while not (self._stopping or self._paused) and (free := self.concurrency - len(self._running)) > 0:
             served, busy = self._served(), Counter(self._running.values())
             most = max((number for source, number in busy.items() if source not in served), default=0)
             limit = min(free, self._share - most)
-            claimed = await self._store.lanes.claim(limit, self._clock(), without=served)
+            claimed, due = await self._store.lanes.claim_or_next(limit, self._clock(), without=served)
             for work in claimed:
                 task = asyncio.create_task(self._run(work))
                 self._running[task] = work.source
                 task.add_done_callback(self._ended)
             if len(claimed) < limit:
-                return False
-        return True
+                return due
+        return None
 
     def _served(self) -> list[str]:
         """The sources that have their share of the slots."""
