@@ -228,18 +228,19 @@ class Worker:
     async def _run(self, work: Work) -> None:
         """Run one event to its verdict. Never raises, but for a cancellation."""
         log = self._log.bind(delivery=work.delivery, event_id=work.event_id, source=work.source, client=work.client_id)
-        with structlog.contextvars.bound_contextvars(delivery=work.delivery):
-            try:
-                await self._conclude(work, await self._verdict(work, log), log)
-            except asyncio.CancelledError:
-                put_back = Verdict("queued", "stopped while it ran", due=self._clock(), counts=False)
-                await asyncio.shield(self._conclude(work, put_back, log))
-                raise
-            except StaleClaim:
-                log.info("event was taken over")
-            except StoreError as error:
-                # We are stopping; the next start takes the lane back.
-                log.error("result of an event not saved; the next start repeats it", error=str(error), hint=error.hint)
+        # For this task alone: its context is its own.
+        structlog.contextvars.bind_contextvars(delivery=work.delivery)
+        try:
+            await self._conclude(work, await self._verdict(work, log), log)
+        except asyncio.CancelledError:
+            put_back = Verdict("queued", "stopped while it ran", due=self._clock(), counts=False)
+            await asyncio.shield(self._conclude(work, put_back, log))
+            raise
+        except StaleClaim:
+            log.info("event was taken over")
+        except StoreError as error:
+            # We are stopping; the next start takes the lane back.
+            log.error("result of an event not saved; the next start repeats it", error=str(error), hint=error.hint)
         for event in self._watchers:
             event.set()
 
