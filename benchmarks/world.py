@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from connector.remote.transport import AiohttpTransport
 from connector.sandbox.booxi.app import BooxiSandbox
 from connector.sandbox.booxi.webhooks import Target
 from connector.sandbox.hubspot.app import HubSpotSandbox
@@ -51,6 +52,24 @@ booking = "stores"
 crm = "main"
 """
 NO_LIMITS = ("{ per_second = 0, per_minute = 0 }", "{ per_10_seconds = 0, search_per_second = 0 }")
+
+
+class Sending(httpx.AsyncBaseTransport):
+    """The service's own kind of connections for the sandbox's deliveries: by httpx's, sending takes longer than storing."""
+
+    def __init__(self) -> None:
+        self._made = AiohttpTransport()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one delivery once."""
+        return await self._made.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close the connections; the next deliveries open others."""
+        await self._made.aclose()
+        self._made = AiohttpTransport()
+
+
 #: A port where nobody listens, for remote systems that are down.
 NOWHERE = "http://127.0.0.1:9"
 
@@ -126,7 +145,7 @@ async def world(
     the tree whose package runs, where it is not this one.
     """
     async with AsyncExitStack() as stack:
-        booxi = booxi or BooxiSandbox(quota=None)
+        booxi = booxi or BooxiSandbox(quota=None, transport=Sending())
         hubspot = HubSpotSandbox(unique_properties=("connector_person_key",), per_10_seconds=None, search_per_second=None)
         booxi_url = (await stack.enter_async_context(Server(booxi.app))).url
         hubspot_url = (await stack.enter_async_context(Server(hubspot.app))).url

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import httpx
 from measuring import family_cpu_seconds, family_resident
-from world import fill, world
+from world import Sending, fill, world
 
 from connector.sandbox.booxi.app import BooxiSandbox
 from connector.sandbox.booxi.webhooks import Target
@@ -85,7 +85,7 @@ async def running(
 ) -> AsyncIterator[Peer]:
     """Run a peer between two sandboxes without quotas, from when it takes deliveries at `path`; its output goes to a file."""
     async with AsyncExitStack() as stack:
-        booxi = BooxiSandbox(quota=None)
+        booxi = BooxiSandbox(quota=None, transport=Sending())
         hubspot = HubSpotSandbox(unique_properties=("connector_person_key",), per_10_seconds=None, search_per_second=None)
         await stack.enter_async_context(Server(booxi.app, ports.booxi))
         await stack.enter_async_context(Server(hubspot.app, ports.hubspot))

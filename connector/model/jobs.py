@@ -36,6 +36,8 @@ class Work:
     #: Unix time of the first failure since it was queued, or since the account it waited for came back.
     failing_since: float | None = None
     link: Link | None = None
+    #: The client's identity keys that are tied to the link's customer, as they are stored.
+    tied: frozenset[str] = frozenset()
     decision: Decision | None = None
     #: False where no effect of the client's was begun before that was not settled.
     unsettled: bool = True

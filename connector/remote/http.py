@@ -276,10 +276,9 @@ class Remote:
 
     async def _measured(self, what: str, request: Request, writes: bool) -> Answer:
         """Send, and count the call by its answer's status, or by what came instead."""
-        status = "cancelled"
+        status, begun = "cancelled", time.perf_counter()
         try:
-            with self._seconds.time():
-                answer = await self._send(what, request, writes)
+            answer = await self._send(what, request, writes)
         except RemoteError as error:
             status = str(error.status or "no answer")
             raise
@@ -287,6 +286,7 @@ class Remote:
             status = str(answer.status)
             return answer
         finally:
+            self._seconds.observe(time.perf_counter() - begun)
             CALLS.labels(self.account, status).inc()
 
     async def _send(self, what: str, request: Request, writes: bool) -> Answer:

@@ -39,6 +39,11 @@ _HEAD = (
     " AND i.state <> 'done') AS unsettled FROM events"
     " WHERE lane_id = ? AND state IN ('queued', 'retrying') ORDER BY id LIMIT 1"
 )
+#: The keys that a client has tied to the customer of its link.
+_TIED = (
+    "SELECT key FROM identities AS i JOIN links AS l ON l.source = i.source AND l.client_id = i.client_id AND l.crm = i.crm"
+    " AND l.customer_id = i.customer_id WHERE i.source = ? AND i.client_id = ?"
+)
 
 
 class Lanes:
@@ -62,19 +67,26 @@ class Lanes:
 
         `without` names sources that get none now.
         """
-        boot = self._database.boot
-        if self._database.shared and not await self._is_due(now, without):
-            # Every process hears of every lane that becomes due; most of them come too late, and need not wait for their turn.
-            return []
-        # A power cut may forget a claim: nothing has been done yet, and every effect is preceded by a durable intent.
-        return await self._database.write(
-            lambda connection: _claim(connection, boot, limit, now, without) if self._database.takes_part(connection) else [],
-            durable=False,
-        )
+        claimed, _ = await self.claim_or_next(limit, now, without=without)
+        return claimed
 
-    async def _is_due(self, now: float, without: Collection[str]) -> bool:
-        due = await self.next_due(without=without)
-        return due is not None and due <= now
+    async def claim_or_next(self, limit: int, now: float, *, without: Collection[str] = ()) -> tuple[list[Work], float | None]:
+        """As `claim`; and as `next_due`, where there were fewer than `limit`."""
+        database = self._database
+        if database.shared:
+            # Every process hears of every lane that becomes due; most of them come too late, and need not wait for their turn.
+            due = await self.next_due(without=without)
+            if due is None or due > now:
+                return [], due
+
+        def look(connection: Connection) -> tuple[list[Work], float | None]:
+            claimed = _claim(connection, database.boot, limit, now, without) if database.takes_part(connection) else []
+            # Others wait for their turn to write, so that what can be read beside it is not read here.
+            return claimed, _next_due(connection, without) if len(claimed) < limit and not database.shared else None
+
+        # A power cut may forget a claim: nothing has been done yet, and every effect is preceded by a durable intent.
+        claimed, due = await database.write(look, durable=False)
+        return claimed, await self.next_due(without=without) if len(claimed) < limit and database.shared else due
 
     async def conclude(self, work: Work, verdict: Verdict, now: float) -> None:
         """Write down the verdict and free the lane. Raises StaleClaim when the lane is no longer ours."""
@@ -199,7 +211,11 @@ def _work(connection: Connection, row: Row, token: int) -> Work:
     """The event of a row of `_HEAD`, whose attempt has just begun."""
     # A row of sqlite3 compares the names of its columns one after the other for each value that is asked by name.
     found = dict(zip(row.keys(), row, strict=True))
-    source, client_id = found["source"], found["client_id"]
+    source, client_id, link, tied = found["source"], found["client_id"], None, frozenset[str]()
+    if found["linked"]:
+        keys = connection.execute(_TIED, (source, client_id))
+        link = link_of(connection, source, client_id)
+        tied = frozenset(row[0] for row in keys.fetchall())
     return Work(
         event_id=found["id"],
         lane_id=found["lane_id"],
@@ -214,7 +230,8 @@ def _work(connection: Connection, row: Row, token: int) -> Work:
         snoozes=found["snoozes"],
         received_at=found["received_at"],
         failing_since=found["failing_since"],
-        link=link_of(connection, source, client_id) if found["linked"] else None,
+        link=link,
+        tied=tied,
         decision=decision_of(connection, source, client_id) if found["reviewed"] else None,
         unsettled=bool(found["unsettled"]),
         trace=json.loads(found["trace"]),

@@ -31,11 +31,9 @@ class Links:
         wanted = [self._database.keyed(key) for key in keys]
         return await self._database.read(lambda connection: _remembered(connection, crm, wanted))
 
-    async def missing_keys(self, link: Link, keys: Iterable[str]) -> list[str]:
-        """Those of the keys that the link's client has not tied to the link's customer."""
-        wanted = {self._database.keyed(key): key for key in keys}
-        missing = await self._database.read(lambda connection: _missing(connection, link, list(wanted)))
-        return [wanted[key] for key in missing]
+    async def missing_keys(self, work: Work, keys: Iterable[str]) -> list[str]:
+        """Those of the keys that the client had not tied to the customer of its link when its event was claimed."""
+        return [key for key in keys if self._database.keyed(key) not in work.tied]
 
     async def clients_of(self, crm: str, customer_id: str, source: str, limit: int) -> list[str]:
         """The clients of a source who are linked to a customer, newest first."""
@@ -215,12 +213,6 @@ def _asked_about(connection: Connection, crm: str, customer_id: str, source: str
 def _tied(connection: Connection, crm: str, keys: list[str]) -> set[str]:
     query = "SELECT 1 FROM identities WHERE crm = ? AND key = ? LIMIT 1"
     return {key for key in keys if connection.execute(query, (crm, key)).fetchone() is not None}
-
-
-def _missing(connection: Connection, link: Link, keys: list[str]) -> list[str]:
-    query = "SELECT 1 FROM identities WHERE crm = ? AND key = ? AND customer_id = ? AND source = ? AND client_id = ?"
-    who = (link.customer_id, link.source, link.client_id)
-    return [key for key in keys if connection.execute(query, (link.crm, key, *who)).fetchone() is None]
 
 
 def set_apart(

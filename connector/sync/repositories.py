@@ -22,8 +22,8 @@ class LinksMemory(Protocol):
     async def remembered(self, crm: str, keys: Sequence[str]) -> list[str]:
         """Answer the customers that we tied to any of these identity keys."""
 
-    async def missing_keys(self, link: Link, keys: Sequence[str]) -> list[str]:
-        """Answer those keys that are not yet tied to the link's customer by its client."""
+    async def missing_keys(self, work: Work, keys: Sequence[str]) -> list[str]:
+        """Answer those keys that the client has not yet tied to the customer of its link."""
 
     async def clients_of(self, crm: str, customer_id: str, source: str, limit: int) -> list[str]:
         """Answer the clients of a source who are linked to a customer, newest first."""

@@ -124,8 +124,7 @@ class Worker:
         """Start what is due; when to look again. Whatever goes wrong is logged, and nothing ends the loop."""
         try:
             await self._follow_clock()
-            full = await self._fill()
-            due = None if full else await self._store.lanes.next_due(without=self._served())
+            due = await self._fill()
         except ConnectorError as error:
             self.problem = str(error)
             self._log.error("the queue cannot be read", error=str(error), hint=error.hint)
@@ -176,20 +175,20 @@ class Worker:
         self._paused = False
         self.wake()
 
-    async def _fill(self) -> bool:
-        """Start what is due; True when every slot is taken."""
+    async def _fill(self) -> float | None:
+        """Start what is due; when the next is due, while there are slots for it."""
         while not (self._stopping or self._paused) and (free := self.concurrency - len(self._running)) > 0:
             served, busy = self._served(), Counter(self._running.values())
             most = max((number for source, number in busy.items() if source not in served), default=0)
             limit = min(free, self._share - most)
-            claimed = await self._store.lanes.claim(limit, self._clock(), without=served)
+            claimed, due = await self._store.lanes.claim_or_next(limit, self._clock(), without=served)
             for work in claimed:
                 task = asyncio.create_task(self._run(work))
                 self._running[task] = work.source
                 task.add_done_callback(self._ended)
             if len(claimed) < limit:
-                return False
-        return True
+                return due
+        return None
 
     def _served(self) -> list[str]:
         """The sources that have their share of the slots."""
@@ -230,18 +229,19 @@ class Worker:
     async def _run(self, work: Work) -> None:
         """Run one event to its verdict. Never raises, but for a cancellation."""
         log = self._log.bind(delivery=work.delivery, event_id=work.event_id, source=work.source, client=work.client_id)
-        with structlog.contextvars.bound_contextvars(delivery=work.delivery):
-            try:
-                await self._conclude(work, await self._verdict(work, log), log)
-            except asyncio.CancelledError:
-                put_back = Verdict("queued", "stopped while it ran", due=self._clock(), counts=False)
-                await asyncio.shield(self._conclude(work, put_back, log))
-                raise
-            except StaleClaim:
-                log.info("event was taken over")
-            except StoreError as error:
-                # We are stopping; the next start takes the lane back.
-                log.error("result of an event not saved; the next start repeats it", error=str(error), hint=error.hint)
+        # For this task alone: its context is its own.
+        structlog.contextvars.bind_contextvars(delivery=work.delivery)
+        try:
+            await self._conclude(work, await self._verdict(work, log), log)
+        except asyncio.CancelledError:
+            put_back = Verdict("queued", "stopped while it ran", due=self._clock(), counts=False)
+            await asyncio.shield(self._conclude(work, put_back, log))
+            raise
+        except StaleClaim:
+            log.info("event was taken over")
+        except StoreError as error:
+            # We are stopping; the next start takes the lane back.
+            log.error("result of an event not saved; the next start repeats it", error=str(error), hint=error.hint)
         for event in self._watchers:
             event.set()
 

@@ -13,7 +13,7 @@ from connector.store.key import Key
 from connector.store.sqlite import schema
 from connector.sync.person.identity import phone_key
 
-from .samples import NOW, accept, claim_one, link, opened, refused, rows, settle
+from .samples import DONE, NOW, accept, claim_one, link, opened, refused, rows, settle
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,9 @@ async def test_no_key_can_be_computed_from_a_number_alone(path):
         await store.reviews.open("stores", "c-1", "main", "who?", [], NOW, person=PERSON, key=PHONE)
         await store.journal.linked(work, [link()], "write_back", NOW, keys=[PHONE], said=[PHONE])
         assert await store.links.remembered("main", [PHONE]) == ["501"]
-        assert await store.links.missing_keys(link(), [PHONE, EMAIL]) == [EMAIL]
+        await store.lanes.conclude(work, DONE, NOW)
+        await accept(store, "e-2")
+        assert await store.links.missing_keys(await claim_one(store), [PHONE, EMAIL]) == [EMAIL]
         assert await store.links.shared("main", [PHONE, EMAIL], None) == {PHONE}
         assert await store.links.shared("main", [PHONE], PERSON) == set(), "the review is found by the person"
     content = everything(path)

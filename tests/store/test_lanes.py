@@ -215,6 +215,30 @@ async def test_next_due_is_the_earliest_waiting_lane_of_either_kind(store):
     assert await store.lanes.next_due() == NOW + 60
 
 
+async def test_a_claim_that_leaves_room_says_when_the_next_lane_is_due(store):
+    assert await store.lanes.claim_or_next(1, NOW) == ([], None)
+    await accept(store, "e-1", client="c-1")
+    await accept(store, "e-2", client="c-2", source="spa", at=NOW + 5)
+    await accept(store, "e-3", client="c-3", at=NOW + 7)
+    claimed, due = await store.lanes.claim_or_next(1, NOW)
+    assert ([work.client_id for work in claimed], due) == (["c-1"], None), "there may be more"
+    assert await store.lanes.claim_or_next(1, NOW) == ([], NOW + 5)
+    assert await store.lanes.claim_or_next(1, NOW + 6, without=["spa"]) == ([], NOW + 7)
+
+
+async def test_a_claim_comes_with_the_keys_that_the_client_tied_to_its_customer(store):
+    await accept(store, "e-1", "e-2", client="c-1")
+    await accept(store, "e-3", client="c-2")
+    mine, other = sorted(await store.lanes.claim(2, NOW), key=lambda work: work.client_id)
+    assert mine.tied == frozenset()
+    await store.journal.linked(other, [link("c-2")], "fill", NOW, keys=["email:other"])
+    await store.journal.linked(mine, [link("c-1", "500")], "fill", NOW, keys=["email:a"])
+    mine.link = link("c-1", "500")
+    await store.journal.linked(mine, [link("c-1", "501")], "fill", NOW, keys=["phone:b"])
+    await store.lanes.conclude(mine, DONE, NOW)
+    assert (await claim_one(store)).tied == {store.database.keyed("phone:b")}
+
+
 async def test_a_lane_without_waiting_events_is_never_due_again(store):
     await accept(store, "e-1")
     await settle(store)

@@ -140,6 +140,10 @@ class MemoryLanes:
             del self.due[client]
         return [work(client_id=client) for client in due]
 
+    async def claim_or_next(self, limit: int, now: float, *, without: Collection[str] = ()) -> tuple[list[Work], float | None]:
+        claimed = await self.claim(limit, now, without=without)
+        return claimed, await self.next_due(without=without) if len(claimed) < limit else None
+
     async def next_due(self, *, without: Collection[str] = ()) -> float | None:
         self._note("next_due")
         return min(self.due.values(), default=None)

@@ -190,9 +190,10 @@ class DryMemory:
         simulated = [customer for key in keys for customer in self._remembered.get((crm, key), {})]
         return list(dict.fromkeys([*stored, *simulated]))
 
-    async def missing_keys(self, link: Link, keys: Sequence[str]) -> list[str]:
+    async def missing_keys(self, work: Work, keys: Sequence[str]) -> list[str]:
         """The keys that are not tied to the customer, whoever said them."""
-        return [key for key in keys if link.customer_id not in await self.remembered(link.crm, [key])]
+        link = work.link
+        return [key for key in keys if link is None or link.customer_id not in await self.remembered(link.crm, [key])]
 
     async def clients_of(self, crm: str, customer_id: str, source: str, limit: int) -> list[str]:
         """The clients of a customer, simulated or stored."""

@@ -34,8 +34,8 @@ class Parts:
     locks: IdentityLocks
     country: str | None
     clock: Callable[[], float]
-    #: Of the last few clients: a run asks for the same one several times.
-    _known: dict[Client, Identity] = field(default_factory=dict, init=False, repr=False, compare=False)
+    #: Of the last few clients, by the object's id: a run asks for the same one several times, and comparing takes a while.
+    _known: dict[int, tuple[Client, Identity]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def customers(self) -> Customers:
@@ -44,12 +44,12 @@ class Parts:
 
     def identity(self, client: Client) -> Identity:
         """What is known of a client, as this sync sees it."""
-        if (known := self._known.get(client)) is not None:
-            return known
+        if (known := self._known.get(id(client))) is not None:
+            return known[1]
         if len(self._known) >= REMEMBERED:
             self._known.clear()
         settings = self.settings
-        self._known[client] = found = identify(
+        found = identify(
             client,
             self.country,
             settings.shared_email_domains,
@@ -57,6 +57,8 @@ class Parts:
             shared_emails=settings.shared_emails,
             shared_phones=settings.shared_phones,
         )
+        # With the client itself, so that no other one gets its id.
+        self._known[id(client)] = client, found
         return found
 
 

@@ -122,7 +122,7 @@ async def _commit(case: Case, found: Found) -> None:
     new = link != work.link or found.intent is not None
     person = parts.identity(work.event.client)
     said = (*person.phone_keys, *person.email_keys)
-    keys = {*found.keys, *_telling(found, person, said if new or not said else await parts.links.missing_keys(link, said))}
+    keys = {*found.keys, *_telling(found, person, said if new or not said else await parts.links.missing_keys(work, said))}
     if new or keys:
         links = [link]
         if case.living_client_id != work.client_id:
