@@ -2,14 +2,17 @@
 
 import gc
 import itertools
+import os
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import kept
 import pytest
 from httpx._transports import default
 from hypothesis import settings
@@ -21,6 +24,15 @@ from connector.store.sqlite import database
 settings.register_profile("connector", deadline=None, derandomize=True)
 settings.register_profile("thorough", deadline=None, max_examples=5_000)
 settings.load_profile("connector")
+
+
+def pytest_configure() -> None:
+    """Let the tests' files be in memory, where that is possible and nobody has said where: most wait for the disk only.
+
+    What becomes of a commit when the power fails is told by what the store asks of the disk (tests/powercut), wherever it is.
+    """
+    if "TMPDIR" not in os.environ and (place := kept.memory()):
+        os.environ["TMPDIR"], tempfile.tempdir = str(place), None
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,6 @@ import pytest
 #: The server refuses to run as root; whoever that is owns nothing else.
 USER = "nobody"
 _schemas = itertools.count(1)
-#: A folder in memory, and the bytes that must be free there: every test leaves a schema with dozens of files.
-MEMORY, ROOM = Path("/dev/shm"), 4 * 1024**3
 
 
 @cache
@@ -132,9 +130,8 @@ class Server:
 @contextmanager
 def serving(*, fsync: bool = False, **settings: str) -> Iterator[Server]:
     """A server that runs as long as the block does; without `fsync` it is fast, and a power cut may cost everything."""
-    place = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM else None
     # The name of a socket may only have about a hundred characters.
-    with tempfile.TemporaryDirectory(prefix="connector-pg-", dir=place, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="connector-pg-", dir=kept.memory(), ignore_cleanup_errors=True) as folder:
         server = Server(Path(folder), fsync=fsync, **settings)
         server.start()
         try:

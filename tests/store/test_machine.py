@@ -31,6 +31,13 @@ clients = st.lists(st.sampled_from(CLIENTS), min_size=1, max_size=3)
 pauses = st.sampled_from([0.5, 5.0, 60.0])
 
 
+def _state(connection):
+    """Events, tallies and lanes, in one read: after each step somebody asks for all of them."""
+    events = connection.execute("SELECT id, client_id, state, attempts, snoozes, payload IS NULL FROM events").fetchall()
+    lanes = "SELECT client_id, due, awaited_account, awaited_action, boot IS NOT NULL, priority = 0 FROM lanes"
+    return [tuple(row) for row in events], views.queue(connection), [tuple(row) for row in connection.execute(lanes).fetchall()]
+
+
 class StoreMachine(RuleBasedStateMachine):
     """The store and its model side by side; the clock moves only by `time_passes`."""
 
@@ -232,19 +239,15 @@ class StoreMachine(RuleBasedStateMachine):
     def store_and_model_agree(self) -> None:
         if not hasattr(self, "store"):
             return
-        query = "SELECT id, client_id, state, attempts, snoozes, payload IS NULL FROM events"
-        found = {row[0]: row[1:] for row in self.run(rows(self.store, query))}
+        events, tallies, lanes = self.run(self.store.read(_state))
+        found = {row[0]: row[1:] for row in events}
         expected = {id_: (e.client, e.state, e.attempts, e.snoozes, int(e.pruned)) for id_, e in self.model.events.items()}
         assert found == expected
-        tallies = self.run(self.store.read(views.queue))
         assert tallies == {state: sum(e.state == state for e in self.model.events.values()) for state in STATES}
+        self.whatever_waits_has_somebody_or_something_to_wake_it(lanes)
 
-    @invariant()
-    def whatever_waits_has_somebody_or_something_to_wake_it(self) -> None:
-        if not hasattr(self, "store"):
-            return
-        query = "SELECT client_id, due, awaited_account, awaited_action, boot IS NOT NULL, priority = 0 FROM lanes"
-        for client, due, account, action, claimed, live in self.run(rows(self.store, query)):
+    def whatever_waits_has_somebody_or_something_to_wake_it(self, lanes) -> None:
+        for client, due, account, action, claimed, live in lanes:
             waits_for = None if account is None else Awaited(account, action)
             lane = self.model.lanes[client]
             expected = (lane.due, lane.waits_for, lane.running is not None, lane.live)
