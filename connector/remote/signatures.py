@@ -208,10 +208,12 @@ class StandardWebhooksVerifier:
 
     def _head(self, headers: Mapping[str, str]) -> tuple[bytes, bytes, list[bytes]]:
         """Message id, timestamp and the `v1` signatures."""
-        message_id, timestamp = _header(headers, "webhook-id"), _header(headers, "webhook-timestamp")
+        # Svix, whose scheme became this one, names the headers after itself unless its customer has other names.
+        name = "svix" if "svix-id" in headers and "webhook-id" not in headers else "webhook"
+        message_id, timestamp = _header(headers, f"{name}-id"), _header(headers, f"{name}-timestamp")
         if not _MESSAGE_ID.fullmatch(message_id):
-            raise VerificationFailed("the header webhook-id is too long or holds a character that it must not")
-        listed = _header(headers, "webhook-signature").split()
+            raise VerificationFailed(f"the header {name}-id is too long or holds a character that it must not")
+        listed = _header(headers, f"{name}-signature").split()
         return message_id, timestamp, _bounded([item.removeprefix(b"v1,") for item in listed if item.startswith(b"v1,")])
 
 

@@ -28,6 +28,14 @@ _UNREADABLE = (
     "Start the newer version again and retry the event.",
 )
 
+#: After so many attempts, about ten hours, an event is held that ended the process the last two times.
+ENDED_ATTEMPTS = 20
+_ENDED = "the process ended while it ran"
+_ENDS_IT = (
+    "given up: the process ended each time it ran",
+    "See the log, and the system's, for what ended it; report it, then retry or discard the event.",
+)
+
 #: Whether there is something of the event's client in a table: new clients have no link, and most have no review.
 _KNOWN = "EXISTS (SELECT 1 FROM {} AS k WHERE k.source = events.source AND k.client_id = events.client_id)"
 #: The event at the head of a lane.
@@ -147,10 +155,15 @@ def _take_back(connection: Connection, ended: Collection[str], now: float) -> in
     query = f"SELECT id FROM lanes WHERE boot IN ({marks(ended)})"
     lanes = [row[0] for row in connection.execute(query, tuple(ended))] if ended else []
     for lane in lanes:
+        held = connection.execute(
+            "UPDATE events SET state = 'held', outcome = 'failed', reason = ?, hint = ?, updated_at = ?"
+            " WHERE lane_id = ? AND state = 'running' AND attempts >= ? AND reason = ?",
+            (*_ENDS_IT, now, lane, ENDED_ATTEMPTS, _ENDED),
+        ).rowcount
+        if held:
+            tallies.add(connection, [("held", "", hour_of(now), held)])
         connection.execute(
-            "UPDATE events SET state = 'retrying', reason = 'the process ended while it ran'"
-            " WHERE lane_id = ? AND state = 'running'",
-            (lane,),
+            "UPDATE events SET state = 'retrying', reason = ? WHERE lane_id = ? AND state = 'running'", (_ENDED, lane)
         )
         attempts = connection.execute(
             "SELECT max(attempts) FROM events WHERE lane_id = ? AND state = 'retrying'", (lane,)

@@ -18,6 +18,7 @@ KEPT_HEADERS = frozenset(
         "content-type",
         "user-agent",
         "webhook-id",
+        "svix-id",
         "webhook-timestamp",
         "x-request-id",
         "x-bookeo-messageid",

@@ -281,6 +281,19 @@ def test_each_header_of_the_standard_is_needed(missing: str) -> None:
     assert refused(checked, {**VECTOR, missing: ""}, VECTOR_BODY, VECTOR_NOW)
 
 
+def test_svix_names_the_headers_of_the_standard_after_itself() -> None:
+    """NousResearch/hermes-agent pull request 20518, svix/svix-docs pull request 330: both sets of names are in use."""
+    checked = verifier(verify="standard-webhooks", secrets=[whsec(b"k" * 24)])
+    headers = {name.replace("webhook-", "svix-"): value for name, value in standard_headers().items()}
+    assert checked.before_body(headers, now=NOW) is None
+    assert checked.verify(headers, BODY, now=NOW).message_id == "msg_1"
+    for name in headers:
+        assert refused(checked, {**headers, name: "1"})
+        assert refused(checked, {key: value for key, value in headers.items() if key != name})
+    # Of a mixture, only one set counts.
+    assert refused(checked, {**headers, "webhook-id": "msg_1"})
+
+
 @pytest.mark.parametrize(("late", "accepted"), [(299, True), (-299, True), (301, False), (-301, False), (float("nan"), False)])
 def test_the_tolerance_of_the_standard_counts_both_ways(late: float, accepted: bool) -> None:
     checked = verifier(verify="standard-webhooks", secrets=[SECRET])

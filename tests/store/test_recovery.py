@@ -63,6 +63,20 @@ async def test_an_event_that_ends_the_process_each_time_is_given_ever_longer_pau
     assert work.attempts == 14
 
 
+@pytest.mark.parametrize(("attempts", "reason", "held"), [(18, True, False), (19, True, True), (19, False, False)])
+async def test_an_event_that_ends_the_process_again_and_again_is_held_and_the_next_one_runs(place, attempts, reason, held):
+    """oban-bg/oban issue 137: it went on long after its last attempt, and took the process with it each time."""
+    async with opened(place) as store:
+        await accept(store, "e-1", "e-2")
+        said = "the process ended while it ran" if reason else "a time-out"
+        await execute(store, "UPDATE events SET attempts = ?, reason = ? WHERE id = 1", attempts, said)
+    await crash_while_running(place)
+    async with opened(place) as store:
+        assert await store.lanes.recover(NOW) == 1
+        assert await states(store) == {1: "held" if held else "retrying", 2: "queued"}
+        assert [work.event_id for work in await store.lanes.claim(10, NOW + HOUR)] == [2 if held else 1]
+
+
 async def test_what_waited_for_an_account_is_tried_after_a_restart(place):
     async with opened(place) as store:
         await accept(store, "e-1")

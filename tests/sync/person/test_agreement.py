@@ -87,6 +87,8 @@ TABLE = {
         (("", "Familie Müller"), ("Familie", "Müller")),
         (("N/A", "Jones"), ("N/A", "Jones")),
         (("Guest", "Jones"), ("Anna", "Jones")),
+        # "First name unknown", in the documents of people with one name: higheradvantage.org/sivs-and-fnus
+        (("FNU", "Singh"), ("FNU", "Singh")),
         (("Herr", "Müller"), ("Anna", "Müller")),
         (("", "Mr. Smith"), ("", "Smith")),
         (("", ""), ("Anna", "Berg")),
