@@ -1,8 +1,8 @@
-"""Prints what becomes of every case: `python -m tests.identity [--crm NAME|all] [FILE …]`; a FILE holds further cases as JSON.
+"""Prints what becomes of every case: `python -m tests.identity [--crm NAME|all] [--public SET] [FILE …]`.
 
 One CRM: a line for each kind. All: a line for each CRM, another one with the first person of every case a customer already, as
 somebody typed them there, one with that name in one field, and one with the CRM's own rules against duplicates switched on,
-where it has any.
+where it has any. `--public SET` runs persons whom others made instead (see `public`), many cases in one database.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from contract.accounts import account
 
 from connector import registry
-from identity import cases, found
-from identity.running import CannotBeTyped, Case, Mode, Result, run
+from identity import cases, found, public
+from identity.running import CannotBeTyped, Case, Mode, Result, run, run_together
 
 COLUMNS = ("cases", "wrong links", "duplicates", "drops", "needless reviews", "reviews in all")
 #: What a case wants where a review is needless.
 NEEDLESS = ("same", "apart")
+#: Cases of a public set in one database.
+TOGETHER = 60
 Played = Sequence[tuple[Case, Result]]
 #: Rightly different: what a CRM's own search does with such a value is not documented (its README).
 DIFFERENT = {("hubspot", "one number, two spellings", "0033 6 98 76 54 32")}
@@ -94,6 +96,28 @@ def by_kind(cases: Sequence[Case], system: str) -> bool:
     """The table of one CRM; whether nothing was broken."""
     results = play(cases, system, "all book")
     print("\n".join(faults(results)))
+    return _table(results)
+
+
+def of_public(name: str, system: str, every: int) -> bool:
+    """The table of a public set, or of every so manyth of its cases, after what was broken; whether nothing was."""
+    together: dict[str, list[Case]] = defaultdict(list)
+    for case in list(public.SETS[name]())[::every]:
+        together[case.country].append(case)
+    parts = [some[at : at + TOGETHER] for some in together.values() for at in range(0, len(some), TOGETHER)]
+    with ProcessPoolExecutor() as pool:
+        results = [pair for part in pool.map(partial(_together, system=system), parts) for pair in part]
+    persons = sum(len(set(case.who)) for case, _ in results)
+    print(f"{persons} persons with {sum(len(case.clients) for case, _ in results)} records, each in the cases of its kinds")
+    print("\n".join(line for line in faults(results) if line.startswith("broken")))
+    return _table(sorted(results, key=lambda pair: pair[0].kind))
+
+
+def _together(cases: Sequence[Case], system: str) -> Played:
+    return list(zip(cases, asyncio.run(run_together(cases, system)), strict=True))
+
+
+def _table(results: Played) -> bool:
     kinds: dict[str, list[tuple[Case, Result]]] = defaultdict(list)
     for pair in results:
         kinds[pair[0].kind].append(pair)
@@ -130,8 +154,16 @@ def main() -> int:
     """Run all cases; 1 where a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.identity", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--crm", choices=[*sorted(registry.CRMS), "all"], default="hubspot")
+    parser.add_argument("--public", choices=[*public.SETS], help="a set of persons whom others made")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth case of the public set")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     arguments = parser.parse_args()
+    if arguments.public:
+        try:
+            return 0 if of_public(arguments.public, arguments.crm, arguments.every) else 1
+        except public.Missing as missing:
+            print(f"This set is in a package that is not installed: {missing}", file=sys.stderr)
+            return 2
     chosen = [*cases.CASES, *found.CASES, *(case for file in arguments.files for case in read(file))]
     well = by_crm(chosen, sorted(registry.CRMS)) if arguments.crm == "all" else by_kind(chosen, arguments.crm)
     return 0 if well else 1

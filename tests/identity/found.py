@@ -32,6 +32,24 @@ Lars|Lasse
 Robert|Bert
 Ivan|Vanya
 """
+#: Short forms that belong to one name: a phone is enough.
+_SHORT = """
+Pamela|Pam
+Douglas|Doug
+Zachary|Zak
+Timothy|Timmy
+Gwendolyn|Gwen
+Arthur|Art
+"""
+#: A short form of two names, and who they are.
+_OF_TWO = [("Al", "Albert", "Alan"), ("Ed", "Edgar", "Edwin")]
+#: Numbers as their own countries write them, given where they are read as North America's: not to be dropped.
+_OF_ANOTHER_COUNTRY = """
+06 98 76 54 32
++1 06 98 76 54 32
+0171 2345678
+079 123 45 67
+"""
 #: The address of two people, the second of whom waits for a review, and then a client who may be either.
 _EITHER = [
     (("Nora", "Hale"), ("Peta", "Hale"), ("", "Hale")),
@@ -45,7 +63,7 @@ Kaitlin|Dixon|Kaitln|Dixon
 Robin|Morrison|Morrion|Robin
 Cameron|Clarke|Camefon|Clarke
 Leon|Haar|Leonl|Haar
-Wesley|Hale|Wes|Hale
+Rosalind|Hale|Ros|Hale
 Valerie|Hale|Val|Hale
 Billie|Hale|Billy|Hale
 """
@@ -66,6 +84,10 @@ def _pairs(table: str) -> list[list[str]]:
 
 CASES: list[Case] = [
     *(
+        Case("found: another country's number", number, "kept", [("Nora", "Lind", "", number)])
+        for number in _OF_ANOTHER_COUNTRY.strip().splitlines()
+    ),
+    *(
         Case(f"found: relatives, one {what}", f"{one} / {two}", "different", [(one, "Hale", *key), (two, "Hale", *key)])
         for one, two in _pairs(_RELATIVES)
         for what, key in (("phone", ("", _P)), ("address", (_SHARED, "")))
@@ -78,6 +100,15 @@ CASES: list[Case] = [
             [(one, "Hale", "", _P), (two, "Hale", "", _P)],
         )
         for one, two in _pairs(_OF_THEIR_OWN)
+    ),
+    *(
+        Case("found: short forms, one phone", f"{one} / {two}", "same", [(one, "Hale", "", _P), (two, "Hale", "", _P)])
+        for one, two in _pairs(_SHORT)
+    ),
+    *(
+        Case("found: a short form of two", " / ".join(names), "different", [(name, "Hale", *key) for name in names], (1, 2))
+        for names in _OF_TWO
+        for key in (("", _P), (_SHARED, ""))
     ),
     *(
         Case("found: either of two", " / ".join(map(" ".join, names)), "different", [(*name, _SHARED, "") for name in names])

@@ -108,6 +108,9 @@ class Ended:
 class World:
     """One source, one CRM, one sync between them; open it with `start`."""
 
+    #: ISO 3166; reads national numbers.
+    country = "CA"
+
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
         self.booxi = BooxiSandbox(quota=None, clock=self.clock, module_ids=("hubspot", "loyalty"))
@@ -169,7 +172,7 @@ class World:
             links=self.store.links,
             journal=self.journal,
             locks=self.locks,
-            country="CA",
+            country=self.country,
             clock=self.clock,
         )
 

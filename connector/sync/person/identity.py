@@ -36,6 +36,7 @@ MAX_EMAIL = 320
 MAX_PHONE = 100
 #: Digits; fewer are no phone number anywhere, but a remark.
 _MIN_DIGITS = 6
+_NORTH_AMERICA = 1
 #: Domains of one mailbox provider → the one that is compared. ASSUMPTION, from common knowledge: both name one mailbox.
 _SAME_DOMAIN = {"googlemail.com": "gmail.com"}
 #: Japanese carriers gave out addresses with dots where the standard has none: a.@…, a..b@…, .a@…
@@ -122,6 +123,9 @@ def normalise_phone(raw: str, country: str | None) -> str | None:
 def _read_phone(raw: str, country: str | None) -> str | None:
     number = parse_phone(raw, country)
     if number is None or phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None
+    if number.country_code == _NORTH_AMERICA and phonenumbers.national_significant_number(number).startswith("0"):
+        # Another country's, as it is dialled there: no area begins so. It is somebody's, but nobody can say whose.
         return None
     plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     again = parse_phone(plain, None)

@@ -15,7 +15,7 @@ from connector.sync.person.tables import PARTICLES
 #: Letters of the shortest name in which another letter is taken for a mistake: "Tim" and "Tom" are two people.
 _LONG_ENOUGH = 4
 #: Letters at the least of a short form, and how many more the whole name has: Paul and Paula, Jan and Jana are couples.
-_SHORTEST, _LONGER = 3, 3
+_SHORTEST, _LONGER = 2, 3
 _ENDINGS = frozenset("aeiouy")
 _PET_ENDING = re.compile("(?:ie|ey|y|i)$")
 
@@ -49,9 +49,14 @@ def _near_given(x: str, y: str) -> bool:
     if not x or not y or (names_of(x) and names_of(y)):
         # Both are names that we know, and they are not forms of one.
         return False
-    stem, other = _PET_ENDING.sub("", x), _PET_ENDING.sub("", y)
-    if stem == other and len(stem) >= _SHORTEST:
+    stem, other = _stem(x), _stem(y)
+    if stem == other:
         return True
     short, long = sorted((x, y), key=len)
-    stem = _PET_ENDING.sub("", short)
+    stem = _stem(short)
     return _near(x, y) or (len(stem) >= _SHORTEST and len(long) >= len(stem) + _LONGER and long.startswith(stem))
+
+
+def _stem(name: str) -> str:
+    stem = _PET_ENDING.sub("", name)
+    return stem if len(stem) >= _SHORTEST else name

@@ -197,6 +197,16 @@ dani;
 jose ze; francisco chico xico; antonino nino; antonio tonino; vincenzo enzo; piotr piotrek; krystyna krysia;
 elena lena; helena lena; fyodor fedor fiodor; yevhen yevgen; zainab zeynab; lakshmi laxmi; srinivas sreenivas shrinivas; jorge
 jordi;
+abraham abe; albert al bert; alan al; alfred al alf; angela angie; arnold arnie; archibald archie; arthur art; barbara barb;
+bartholomew bart; beatrice bea; bernard bernie; beverly bev; bradley brad; clifford cliff; constance connie; cynthia cindy;
+dennis denny; diana di; dominic dom; douglas doug; edgar ed; edmund ed; edwin ed; elizabeth betsy bess libby; ernest ernie;
+eugene gene; gertrude trudy; gregory gregg; gwendolyn gwen; harold hal; harriet hattie; herbert herb; howard howie; isabella
+bella; jacqueline jacqui; judith judy; kimberly kim; leonard lenny; lillian lily; madeline maddie maddy; malcolm mal; margaret
+margie; martha mattie; marvin marv; maxwell max; michael mikey; michelle shelly; mitchell mitch; norman norm; pamela pam;
+penelope penny; philippa pippa; randall randy; reginald reg reggie; robert robby; roderick rod; rodney rod; rosemary rosie;
+rudolph rudy; russell russ; sidney sid; solomon sol; stanley stan; stuart stu; suzanne suzy suzie; susan suzy suzie; thaddeus
+thad; theodore teddy; theresa tessa; thomas thom; timothy timmy; tobias toby; vincent vinnie; virginia ginny; vivian viv;
+wallace wally; wesley wes; wilfred wilf; winifred winnie; zachary zac zak;
 lukas lucas; ralf ralph; christian kristian; sofie sophie; frederik fredrik; christoph christof kristof; yannick yannic yanick;
 jannik yannik; philipp philip filip; gunther gunter; nathalie natalie; mathieu matthieu; walther walter; tomas thomas; marta
 martha;
@@ -231,12 +241,12 @@ HAN = (
 )
 #: Different given names that look like misspellings of each other; no word stands in two lines.
 LOOK_ALIKE = """
-michael michal; christian christin; kristian kristin kristen; marian marion marlon; florian florin; sabina sabrina; marina
-marika marita marisa; martha marsha; gerald gerard; carina carita; cristina cristiana; christina christiana; kamila kamala;
-samira samara; tamara tamira; milena malena; hubert herbert; julian juliann; carolin carleen; janine janice;
-francis frances; alexandre alexandrie; stephane stephanie; daniele danielle; yassin yasmin; sigfrid sigrid;
-karsten kirsten kerstin; michel michell; raphael rachael; antoine antonie; martin martijn; gerhard gerard; kirstine kristine;
-adrian ardian; adriana ardiana; valdas vladas; mansoor manzoor; radojica radojka; joanna johanna; michio michiyo
+michael michal; christian christin; kristian kristin kristen karsten kirsten kerstin kirstine kristine; marian marion marlon;
+florian florin; sabina sabrina; marina marika marita marisa; martha marsha; gerald gerard gerhard; carina carita; cristina
+cristiana; christina christiana; kamila kamala; samira samara; tamara tamira; milena malena; hubert herbert; julian juliann;
+carolin carleen; janine janice; francis frances; alexandre alexandrie; stephane stephanie; daniele danielle; yassin yasmin;
+sigfrid sigrid; michel michell; raphael rachael; antoine antonie; martin martijn; adrian ardian; adriana ardiana; valdas
+vladas; mansoor manzoor; radojica radojka radoica; joanna johanna; michio michiyo
 """
 #: Common Vietnamese surnames, an ASSUMPTION like the other lists. The order is surname, middle name, given name: not split.
 VIETNAMESE = frozenset({

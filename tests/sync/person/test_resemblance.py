@@ -13,9 +13,10 @@ Robin Morrison / Morrion Robin
 Leon Haar / Leonl Haar
 Bree Reid / Bre Reid
 Marina Kern / Martina Kern
-Wes Hale / Wesley Hale
+Ros Hale / Rosalind Hale
 Billie Hale / Billy Hale
 Val Hale / Valerie Hole
+Si Hale / Simeon Hale
 """
 NOT_ALIKE = """
 Paul Hale / Paula Hale
