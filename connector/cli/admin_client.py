@@ -85,9 +85,11 @@ async def post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, 
             response = await sender.post(url, headers=dict(headers), content=body)
     except httpx.HTTPError as error:
         # The error's own text may hold the address, and with it a key.
+        from connector.remote.causes import explain
+
         address = url.partition("?")[0]
         hint = "Look at the proxy, the name and the certificate of that address, or leave out --public."
-        raise ConnectorError(f"There was no answer from {address} ({type(error).__name__}).", hint=hint) from None
+        raise ConnectorError(f"There was no answer from {address} ({explain(error).reason}).", hint=hint) from None
     try:
         answer = response.json()
     except ValueError:

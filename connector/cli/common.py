@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import getpass
+import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from importlib import import_module
@@ -154,8 +155,8 @@ def operate(config: Config, act: Callable[[Operations], Awaitable[T]]) -> T:
 
 
 def whoami() -> str:
-    """Who decides, for the trace."""
+    """Who decides, for the trace: who typed `sudo`, where the command is run as the service's user."""
     try:
-        return f"{getpass.getuser()} on the command line"
+        return f"{os.environ.get('SUDO_USER') or getpass.getuser()} on the command line"
     except (KeyError, OSError):
         return "the command line"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from connector.cli.common import ID, config_option, ends_well, json_option, load_config, operate, read, whoami
 from connector.cli.lists import filter_options, list_events, list_links, wanted_of
+
+if TYPE_CHECKING:
+    from connector.config.settings import Config
 
 
 @click.group()
@@ -67,7 +70,7 @@ def retry_events(ids: tuple[int, ...], config_path: Path, everything: bool, as_j
     else:
         more = {name: getattr(wanted, name) for name in ("client_id", "customer_id", "since", "until")}
         done = operate(config, lambda to: to.retry(None, options["state"] or "held", wanted.source, wanted.reason, **more))
-    _report("queued again", done, ids, "no such event, or running, or final, or still not readable", as_json)
+    _report(config, "retry", done, ids, as_json)
 
 
 @events.command("discard")
@@ -77,8 +80,9 @@ def retry_events(ids: tuple[int, ...], config_path: Path, everything: bool, as_j
 @ends_well
 def discard_events(ids: tuple[int, ...], config_path: Path, as_json: bool) -> None:
     """Discard events for good. They stay in the list, as discarded."""
-    done = operate(load_config(config_path), lambda to: to.discard(list(ids), by=whoami()))
-    _report("discarded", done, ids, "no such event, or running, or final", as_json)
+    config = load_config(config_path)
+    done = operate(config, lambda to: to.discard(list(ids), by=whoami()))
+    _report(config, "discard", done, ids, as_json)
 
 
 @click.group()
@@ -106,14 +110,20 @@ def remove_link(source: str, client_id: str, config_path: Path, as_json: bool) -
         click.echo("\n".join(said))
 
 
-def _report(action: str, done: list[int], asked: tuple[int, ...], why_not: str, as_json: bool) -> None:
+def _report(config: Config, choice: str, done: list[int], asked: tuple[int, ...], as_json: bool) -> None:
+    """What was done; exit code 1 where something was refused, with the reason for each."""
     from connector.cli import output as terminal
+    from connector.model.states import why_not
+    from connector.store import views
 
+    action = {"retry": "queued again", "discard": "discarded"}[choice]
     missed = [event_id for event_id in asked if event_id not in done]
     if as_json:
         terminal.show_json({"done": done, "refused": missed})
     else:
         click.echo(f"{len(done)} {'event' if len(done) == 1 else 'events'} {action}.")
     if missed:
-        click.echo(f"Not {action}: {', '.join(map(str, missed))} ({why_not}).", err=True)
+        click.echo(f"Not {action}:", err=True)
+        for number in missed:
+            click.echo(f"Event {number}: {why_not(choice, read(config, views.event, number, absent=None))}", err=True)
         sys.exit(1)

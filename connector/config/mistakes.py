@@ -14,6 +14,8 @@ _FILE = re.compile(r"[\w.-]{1,40}\.(?:txt|key|secret|token|pem|crt|cer)")
 _REFERENCE = re.compile(
     r"\$\{?([A-Za-z_]\w*)\}?|%([A-Za-z_]\w*)%|\{\{?\s*\$?(?:env[.:])?([A-Za-z_]\w*)\s*\}?\}|env:([A-Za-z_]\w*)"
 )
+#: What text programs and web pages make of quotes.
+_CURLY = re.compile("[\u201c\u201d\u201e\u00ab\u00bb\u2018\u2019]")
 _LINE = re.compile(r"at line (\d+)")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _HEADER = re.compile(r"\s*(\[\[?[^\]]*\]\]?)")
@@ -63,6 +65,8 @@ def toml_fault(message: str, text: str) -> str:
         return f"line {number}: {key} is given a second time{inside}; remove one of the two"
     if "Cannot declare" in message and (header := _HEADER.match(lines[number - 1])):
         return f"line {number}: the table {header[1]} is given a second time; join the two"
+    if found and (odd := _CURLY.search(lines[number - 1] if lines else "")):
+        return f'line {number}: holds the typographic quote {odd[0]}; type plain quotes (") instead'
     return f"is not valid TOML: {message}; correct it there (text needs quotes)"
 
 

@@ -73,7 +73,7 @@ def parse(path: Path) -> dict[str, Any]:
         text = raw.decode("utf-8-sig")
         return tomllib.loads(text)
     except FileNotFoundError:
-        fault = "does not exist; copy config.example.toml to it, or name another file with --config"
+        fault = "does not exist; write it with `connector init`, or name another file with --config"
     except tomllib.TOMLDecodeError as error:
         fault = toml_fault(str(error), text)
     except UnicodeDecodeError as error:
@@ -151,6 +151,8 @@ class Tables:
     file: Path
     base: Path
     environ: Mapping[str, str]
+    #: Keys of the other tables, each with the table where it belongs.
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     plain_secrets: list[str] = field(default_factory=list)
@@ -171,8 +173,11 @@ class Tables:
         return "".join(letter if letter.isprintable() else "?" for letter in line)
 
     def unknown(self, table: str, key: str, known: Iterable[str]) -> None:
-        """Refuse a key with the nearest known one."""
-        self.fault(table, key, f"unknown key; {nearest(key, known)}")
+        """Refuse a key with the table where it belongs, or else the nearest known one."""
+        if place := self.elsewhere.get(key):
+            self.fault(table, key, f"does not belong here, but in {place}")
+        else:
+            self.fault(table, key, f"unknown key; {nearest(key, known)}")
 
     def read(self, model: type[M], table: Any, where: str) -> M | None:
         """Validate `table` (of any type) as `model`; None when there were faults, which are then remembered."""

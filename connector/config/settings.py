@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -248,6 +249,7 @@ def load(path: Path, *, systems: Systems, environ: Mapping[str, str] | None = No
     """
     tables = Tables(file=path, base=path.absolute().parent, environ=os.environ if environ is None else environ)
     document = parse(path)
+    tables.elsewhere = _places()
     for key in document.keys() - set(TABLES):
         tables.unknown("", key, TABLES)
     server = tables.read(ServerSettings, document.get("server", {}), "server")
@@ -275,6 +277,15 @@ def load(path: Path, *, systems: Systems, environ: Mapping[str, str] | None = No
         raise ConfigError(sorted(set(tables.faults), key=tables.faults.index))
     found = (tuple(tables.plain_secrets), tuple(tables.warnings), ways)
     return Config(path, server, database, worker, status, log, booking, crm, sync, *found)
+
+
+def _places() -> dict[str, str]:
+    """The keys that only one kind of table has, with that table."""
+    models: list[tuple[str, type[Section]]] = [("[server]", ServerSettings), ("[worker]", WorkerSettings)]
+    models += [("[booking.NAME]", BookingSettings), ("[[sync]]", SyncSettings)]
+    kinds = [(key, table) for table, model in models for key in model.model_fields]
+    once = Counter(key for key, _ in kinds)
+    return {key: table for key, table in kinds if once[key] == 1}
 
 
 @dataclass

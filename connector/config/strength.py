@@ -39,7 +39,7 @@ def check_webhooks(tables: Tables, webhooks: Mapping[str, Webhook]) -> None:
 
 def check_length(tables: Tables, table: str, key: str, value: str, why: str, *, shortest: int = 0) -> None:
     """Warn of a secret that can be guessed, and refuse one below `shortest`; `why` says what makes it matter."""
-    text = f"is short enough to be guessed; give it at least {SHORT} characters {why}"
+    text = f"is so short that it can be guessed; use at least {SHORT} characters, {why}"
     if len(value) < shortest:
         tables.fault(table, key, text)
     elif len(value) < SHORT:

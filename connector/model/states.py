@@ -5,7 +5,8 @@ Their steps are in here too: what the sync does for an event, in this order; a r
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 State = Literal["queued", "running", "retrying", "held", "done", "ignored", "discarded"]
 Step = Literal["resolve", "write_back", "fill", "record"]
@@ -20,3 +21,21 @@ MOVES: dict[State, tuple[State, ...]] = {
     "discarded": (),
 }
 STATES: tuple[State, ...] = tuple(MOVES)
+
+#: States from which a person may queue an event again, and discard it.
+RETRIED = tuple(state for state, moves in MOVES.items() if "queued" in moves and state != "running")
+DISCARDED = tuple(state for state, moves in MOVES.items() if "discarded" in moves)
+
+
+def why_not(choice: str, event: Mapping[str, Any] | None) -> str:
+    """Why an event could not be queued again or discarded, as a sentence about how it is now."""
+    if event is None:
+        return "there is no such event."
+    state = event["state"]
+    if state == "running":
+        return "it is being processed now; try again in a moment."
+    if choice == "retry" and state in RETRIED:
+        return "its delivery still cannot be read." if state == "held" else "its content is no longer stored."
+    if choice == "discard" and state in DISCARDED:
+        return "it has just changed; look at it again."
+    return f"it is {state}, which is final."

@@ -121,6 +121,7 @@ class Overview:
         """Answer `status()` and what only the page shows."""
         read = self._engine.store.read
         held = await read(views.events, state="held", limit=HELD)
+        newest = len(held)
         # What waits for the decision about a person is shown once, with the candidates.
         reviewed = await read(review_views.under_review, held)
         held = [event for event in held if event["id"] not in reviewed]
@@ -134,6 +135,7 @@ class Overview:
             "first_steps": [first_steps(self._engine.config, name) for name in silent],
             "decisions": await read(views.decisions),
             "held": [{**event, "since": event["updated_at"]} for event in held],
+            "held_looked_at": newest,
             "reviews": await read(review_views.oldest, limit=REVIEWS),
             "open_reviews": sum(reasons.values()),
             "decided": await read(review_views.decided),

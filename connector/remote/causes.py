@@ -63,8 +63,9 @@ def explain(error: BaseException) -> Cause:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """The error and its causes, the innermost first: those say the most."""
-    if error.__cause__ is not None:
-        yield from _chain(error.__cause__)
+    wrapped = next((one for one in error.args if isinstance(one, BaseException)), None)  # httpcore keeps it here
+    if (cause := error.__cause__ or wrapped) is not None:
+        yield from _chain(cause)
     yield error
 
 

@@ -64,7 +64,7 @@ def lock(path: Path) -> int:
     except OSError as error:
         raise StoreError(
             f"The database {path.name} cannot be opened: {error.strerror}.",
-            hint=f"Check that the folder of {path.name} exists and may be written.",
+            hint=f"Check that the folder {path.absolute().parent} exists and that this user may write there.",
         ) from error
     try:
         # A command that only asks who holds the file has it locked for a moment.

@@ -107,14 +107,14 @@ def no_folder(folder: Path) -> Iterator[None]:
 BEARER = {"Authorization": "Bearer a-status-token-for-tests"}
 REFUSALS = {
     no_folder: "The database connector.db cannot be opened: No such file or directory."
-    " Check that the folder of connector.db exists and may be written.",
+    " Check that the folder {folder}/nowhere exists and that this user may write there.",
     locked: "The database connector.db is locked by another program. Close the program that has it open.",
     newer: "The database was written by a newer version of connector."
     " Start that version again, or point database.url at another file.",
     no_database: "connector.db is not an SQLite database. Point database.url at another file.",
     read_only_file: "The database connector.db cannot be written. Check the owner and permissions of the file and its folder.",
     read_only_folder: "The database connector.db cannot be opened: Permission denied."
-    " Check that the folder of connector.db exists and may be written.",
+    " Check that the folder {folder} exists and that this user may write there.",
     in_use: "The database connector.db is in use by another connector."
     " Stop the running service first, or give this one a database of its own.",
 }
@@ -129,7 +129,8 @@ async def starts(sides, tmp_path_factory):
         file = sides.config(folder)
         await SqliteDatabase.open(folder / "connector.db").close()
         with problem(folder):
-            return await run("serve", "--config", str(file), before=as_anybody)
+            code, out, err = await run("serve", "--config", str(file), before=as_anybody)
+        return code, out, err.replace(str(folder), "{folder}")
 
     return dict(zip(REFUSALS, await asyncio.gather(*map(start, REFUSALS)), strict=True))
 

@@ -131,7 +131,8 @@ def test_a_held_event_is_retried(place):
     assert client in place.links()
 
 
-def test_all_held_events_are_retried_or_one_is_discarded(place):
+def test_all_held_events_are_retried_or_one_is_discarded(place, monkeypatch):
+    monkeypatch.setenv("SUDO_USER", "kim")
     clients = [new(place) for _ in range(3)]
     with refusing(place):
         for client in clients:
@@ -143,7 +144,7 @@ def test_all_held_events_are_retried_or_one_is_discarded(place):
     assert result.exit_code == 0
     place.settle()
     assert [place.events(client)[0]["state"] for client in clients] == ["discarded", "done", "done"]
-    assert "on the command line" in place.events(clients[0])[0]["reason"]
+    assert "by kim on the command line" in place.events(clients[0])[0]["reason"]
     assert clients[0] not in place.links()
 
 
@@ -197,7 +198,9 @@ def test_what_cannot_be_retried_or_discarded_is_told_and_is_1(place):
     for action, said in (("retry", "queued again"), ("discard", "discarded")):
         result = place.run("events", action, str(event["id"]), "999999")
         assert (result.exit_code, result.stdout) == (1, f"0 events {said}.\n")
-        assert f"Not {said}: {event['id']}, 999999" in result.stderr
+        number = event["id"]
+        lines = [f"Event {number}: it is done, which is final.", "Event 999999: there is no such event."]
+        assert result.stderr.splitlines() == [f"Not {said}:", *lines]
     assert place.events(client)[0]["state"] == "done"
 
 

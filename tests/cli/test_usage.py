@@ -100,7 +100,7 @@ def test_no_configuration_is_2_and_says_what_to_do(words, tmp_path):
     file = tmp_path / "nothing.toml"
     result = invoke(*words, *NEEDS.get(words, []), "--config", str(file))
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == f"{file}: does not exist; copy config.example.toml to it, or name another file with --config\n"
+    assert result.stderr == f"{file}: does not exist; write it with `connector init`, or name another file with --config\n"
 
 
 @pytest.mark.parametrize("words", CONFIGURED, ids=" ".join)

@@ -99,6 +99,9 @@ def test_names_are_names(name):
         ("[a]\nx = { y = 1, y = 2 }\n", "line 2: x is given a second time in [a]; remove one of the two"),
         ("a = 1\na = 2", "line 2: a is given a second time; remove one of the two"),
         ("[server]\n[log]\n[server]\n", "line 3: the table [server] is given a second time; join the two"),
+        ("[server]\nhost = “x”\n", 'line 2: holds the typographic quote “; type plain quotes (") instead'),
+        ("[server]\nhost = ‘x’\n", "line 2: holds the typographic quote ‘; type plain quotes"),
+        ('[server]\nhost = "x”\n', "line 2: holds the typographic quote ”; type plain quotes"),
         ("[server]\nhost = x\n", "is not valid TOML: Invalid value (at line 2, column 8); correct it there"),
     ],
 )

@@ -44,4 +44,4 @@ def test_what_is_wrong_with_an_operator_is_said(faults):
 def test_a_short_token_is_warned_of_where_strangers_can_try(read):
     short = ANN.replace("ann-0123456789abcdef", "short")
     warnings = read('[server]\npublic_url = "https://hooks.example.com"\n' + short + GOOD).warnings
-    assert any("[[status.operators]] number 1 token: is short enough to be guessed" in line for line in warnings)
+    assert any("[[status.operators]] number 1 token: is so short that it can be guessed" in line for line in warnings)

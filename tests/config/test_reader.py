@@ -43,6 +43,11 @@ def test_all_faults_are_reported_at_once(faults):
     ("text", "said"),
     [
         ("[servr]\n" + GOOD, 'servr: unknown key; did you mean "server"?'),
+        (
+            GOOD.replace("[crm.main]\n", "[crm.main]\nrecord_appointments = true\n"),
+            "[crm.main] record_appointments: does not belong here, but in [[sync]]",
+        ),
+        ("[log]\nport = 1\n" + GOOD, "[log] port: does not belong here, but in [server]"),
         ("[server]\nmax_body_byte = 1\n" + GOOD, '[server] max_body_byte: unknown key; did you mean "max_body_bytes"?'),
         (
             "[database]\nzzz = 1\n" + GOOD,
@@ -156,7 +161,7 @@ def test_the_world_needs_a_status_token(faults, read, server):
     assert config.plain_secrets[0] == "status.token"
     assert not any("[status]" in line for line in config.warnings)
     (line,) = [line for line in read(f'[server]\n{server}\n[status]\ntoken = "short"\n' + GOOD).warnings if "[status]" in line]
-    assert "[status] token: is short enough to be guessed" in line
+    assert "[status] token: is so short that it can be guessed" in line
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "LOCALHOST", "::1", "[::1]"])

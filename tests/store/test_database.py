@@ -174,6 +174,16 @@ async def test_a_read_only_connection_sees_what_is_committed_and_cannot_write(st
     connection.close()
 
 
+async def test_another_programs_file_is_refused_and_left_as_it_is(path):
+    """Its tables beside ours would be damaged by one of the two programs, or by a restore."""
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE songs (title TEXT)")
+    other.close()
+    before = path.read_bytes()
+    assert "connector.db is the database of another program" in str(refused(path))
+    assert path.read_bytes() == before
+
+
 async def test_a_read_only_connection_makes_no_file(path):
     with pytest.raises(StoreError, match="cannot be opened"):
         connect_read_only(path)

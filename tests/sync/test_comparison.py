@@ -17,7 +17,7 @@ ADA = Client(id="1", first_name="Ada", last_name="Byron", email="ada@example.com
     [
         ("Ada", "Byron", "strong", "speaks_for", "the names agree", ()),
         ("A.", "Byron", "weak", "unclear", "the names agree only in part", ("name",)),
-        ("", "Byron", "none", "unclear", "a name is missing", ("name",)),
+        ("", "Byron", "none", "unclear", "the names cannot be compared", ("name",)),
         ("Grace", "Byron", "against", "speaks_against", "the names differ", ("name",)),
     ],
 )

@@ -135,10 +135,10 @@ async def test_a_phone_with_another_name_needs_a_person_who_sees_the_candidate(w
     ada = world.client()
     ended = await world.process(ada)
     assert isinstance(ended.error, NeedsReview)
-    assert str(ended.error) == "the phone number matches, a name is missing", "the reason says what the evidence says"
+    assert str(ended.error) == "the phone number matches, the names cannot be compared", "reason and evidence agree"
     assert ended.rules[-1] == ("phone", "ambiguous")
     assert ended.error.candidates == [
-        {"customer_id": contact, "evidence": ["same phone", "a name is missing", "the e-mail address differs"]}
+        {"customer_id": contact, "evidence": ["same phone", "the names cannot be compared", "the e-mail address differs"]}
     ]
     assert await reviews(world) == [(ada, str(ended.error))]
     assert list(world.contacts()) == [contact]
@@ -148,7 +148,7 @@ async def test_a_phone_of_a_nameless_customer_needs_a_person(world: World):
     contact = world.contact(email="x@example.com", mobilephone=PHONE)
     ended = await world.process(world.client(**NO_EMAIL))
     assert isinstance(ended.error, NeedsReview)
-    assert ended.error.candidates == [{"customer_id": contact, "evidence": ["same phone", "a name is missing"]}]
+    assert ended.error.candidates == [{"customer_id": contact, "evidence": ["same phone", "the names cannot be compared"]}]
 
 
 async def test_of_several_with_the_phone_the_one_whose_name_agrees(world: World):

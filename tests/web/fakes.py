@@ -210,6 +210,7 @@ def quiet_page() -> dict[str, Any]:
         "checks": [Check(topic=Topic("store", "disk"), level="ok", message="The disk has room.")],
         "decisions": [{**decision, "id": 1204 - n, "client_id": str(88213 - n * 17)} for n in range(6)],
         "held": [],
+        "held_looked_at": 500,
         "reviews": [],
         "ignored_without_identity": 12,
         "chart": hours,

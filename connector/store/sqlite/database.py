@@ -23,7 +23,7 @@ from connector.store.sqlite.explained import explained
 from connector.store.sqlite.identity import OpenedFiles, open_itself
 from connector.store.sqlite.pruning import blank
 from connector.store.sqlite.restored import restored
-from connector.store.sqlite.schema import migrate
+from connector.store.sqlite.schema import migrate, refuse_another_programs
 from connector.store.unfinished import refuse_unfinished
 
 T = TypeVar("T")
@@ -275,6 +275,7 @@ def keep_in_memory(connection: sqlite3.Connection) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> Key:
+    refuse_another_programs(connection, path.name)
     set_up(connection)
     if (fingerprint := fingerprint_of(connection)) is not None:
         # SQLite opens a file that is read-only without a word; better refused now than at the first delivery.

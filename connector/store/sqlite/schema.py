@@ -261,6 +261,13 @@ def migrate(connection: sqlite3.Connection, keyed: Callable[[str], str]) -> None
         migrations.apply(SqliteUtilsDatabase(connection))
 
 
+def refuse_another_programs(connection: Connection, name: str) -> None:
+    """Raise StoreError if there are tables and none of them is ours: the file `name` would hold the data of two programs."""
+    names = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()}
+    if names and not names & {"deliveries", "_sqlite_migrations"}:
+        raise StoreError(f"{name} is the database of another program.", hint="Name a new file.")
+
+
 def unknown_migrations(connection: Connection) -> set[str]:
     """Which changes of a newer version the file has been through; changes nothing."""
     return _applied(connection) - migrations.names()

@@ -9,12 +9,11 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from connector.model.errors import StoreError
 from connector.store.sqlite import checking
 from connector.store.sqlite.database import connect, set_up
 from connector.store.sqlite.explained import explained
 from connector.store.sqlite.identity import open_itself
-from connector.store.sqlite.schema import migrate
+from connector.store.sqlite.schema import migrate, refuse_another_programs
 from connector.store.standing import Row, Standing, selecting
 from connector.store.tables import Table
 
@@ -42,9 +41,7 @@ class SqliteStanding(Standing):
         """
         opened = cls._open(path, lambda: _connect(path))
         try:
-            names = {row[0] for row in opened.ask("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if names and not names & {"deliveries", "_sqlite_migrations"}:
-                raise StoreError(f"{path.name} is the database of another program.", hint="Name a new file.")
+            refuse_another_programs(opened._connection, path.name)
         except BaseException:
             opened.close()
             raise

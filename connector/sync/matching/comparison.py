@@ -14,7 +14,7 @@ from connector.sync.person.identity import Identity, normalise_email, normalise_
 _NAMES = {
     Agreement.STRONG: ("speaks_for", "the names agree"),
     Agreement.WEAK: ("unclear", "the names agree only in part"),
-    Agreement.NONE: ("unclear", "a name is missing"),
+    Agreement.NONE: ("unclear", "the names cannot be compared"),
     Agreement.AGAINST: ("speaks_against", "the names differ"),
 }
 

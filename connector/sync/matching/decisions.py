@@ -61,7 +61,7 @@ BY_PHONE: Mapping[Agreement, Verdict] = {
 }
 _BY_PHONE = {
     Agreement.AGAINST: "the phone number matches, the name does not",
-    Agreement.NONE: "the phone number matches, a name is missing",
+    Agreement.NONE: "the phone number matches, the names cannot be compared",
     Agreement.WEAK: "the phone number matches, the name only in part",
 }
 

@@ -20,7 +20,7 @@ CHOOSE = "Decide on the status page, or with `connector review list` and `connec
 _NAMES = {
     Agreement.STRONG: "the name agrees",
     Agreement.WEAK: "the name agrees in part",
-    Agreement.NONE: "a name is missing",
+    Agreement.NONE: "the names cannot be compared",
     Agreement.AGAINST: "the name differs",
 }
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from connector.model.errors import ConnectorError
+from connector.model.states import why_not
 from connector.web.access import Operator
 from connector.web.interfaces import Actions, StatusData
 from connector.web.status.decide import number_of, ticked_in
 from connector.web.status.forms import MAX_FORM
 from connector.web.status.guard import Guard
 from connector.web.status.pages import Pages
-from connector.web.status.rows import DISCARDED, RETRIED
 from connector.web.status.wording import count
 
 _DONE = {"retry": "queued again", "discard": "discarded"}
@@ -73,17 +70,3 @@ class EventForms:
 
     async def _why_not(self, choice: str, number: int) -> str:
         return f"Event {number}: {why_not(choice, await self._data.event(number))}"
-
-
-def why_not(choice: str, event: Mapping[str, Any] | None) -> str:
-    """Why an event could not be queued again or discarded, as a sentence about how it is now."""
-    if event is None:
-        return "there is no such event."
-    state = event["state"]
-    if state == "running":
-        return "it is being processed now; try again in a moment."
-    if choice == "retry" and state in RETRIED:
-        return "its delivery still cannot be read." if state == "held" else "its content is no longer stored."
-    if choice == "discard" and state in DISCARDED:
-        return "it has just changed; look at it again."
-    return f"it is {state}, which is final."

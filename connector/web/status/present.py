@@ -68,6 +68,7 @@ def present(page: Mapping[str, Any], *, now: float, config_file: str) -> View:
         accounts=accounts,
         held=tuple(_held(group, now, option) for group in groups[:MANY]),
         more_held=f"connector events list --state held {option}" if len(groups) > MANY else "",
+        held_of=f"{page['held_looked_at']:,} of {queue['held']:,}" if queue["held"] > page["held_looked_at"] else "",
         reviews=tuple(review(item, now, option) for item in page["reviews"][:MANY]),
         more_reviews=f"connector review list {option}" if _open_reviews(page) > MANY else "",
         decisions=tuple(_decision(item, now) for item in page["decisions"]),
@@ -105,10 +106,10 @@ def _findings(page: Mapping[str, Any], accounts: Sequence[Account]) -> _Findings
         elif account.tone == "warn":
             why = "has used up its calls" if account.state == "limited" else "does not answer"
             found.warn.append(f"{account.account} {why}. Its events wait and continue by themselves.")
-    if held := int(page["queue"]["held"]):
-        found.warn.append(f"{count(held, 'event waits', 'events wait')} for your decision.")
-    elif waiting := _open_reviews(page):
+    if waiting := _open_reviews(page):
         found.warn.append(f"{count(waiting, 'review needs', 'reviews need')} your decision.")
+    if (held := int(page["queue"]["held"])) and (page["held"] or not waiting):
+        found.warn.append(f"{count(held, 'event is', 'events are')} held until a person acts.")
     oldest = page["oldest_waiting_seconds"]
     if oldest is not None and oldest > LATE and not any(account.tone in ("warn", "bad") for account in accounts):
         found.warn.append(f"The oldest unfinished event has been waiting for {duration(oldest)}.")

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from connector.model.states import MOVES
+from connector.model.states import DISCARDED, RETRIED
 from connector.web.status.wording import NEVER, Moment, moment, sentence
 
-#: States that a person can queue again, and that a person can give up.
-RETRIED = tuple(state for state, moves in MOVES.items() if "queued" in moves and state != "running")
-DISCARDED = tuple(state for state, moves in MOVES.items() if "discarded" in moves)
 _TONES = {"done": "ok", "held": "warn", "retrying": "warn"}
 
 

@@ -129,6 +129,8 @@ class View:
     accounts: tuple[Account, ...]
     held: tuple[Waiting, ...]
     more_held: str
+    #: How many of the held events were looked at, as "500 of 5,025"; empty: all.
+    held_of: str
     reviews: tuple[Waiting, ...]
     more_reviews: str
     decisions: tuple[Decision, ...]

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from connector.model.states import why_not
 from connector.store import views
 from connector.web.access import Operator
-from connector.web.status.event_forms import why_not
 
 from ..fakes import TOKEN, World, event_row
 from ..live import Shop

@@ -100,7 +100,7 @@ def test_the_gravest_comes_first() -> None:
     assert (view.tone, view.headline) == ("bad", "The key of booking.tours was refused.")
     assert view.remarks[0] == "Set partner_key and restart.", "what to do comes right behind it"
     assert view.remarks[1].startswith("crm.main does not answer. Its events wait")
-    assert view.remarks[2] == "9 events wait for your decision."
+    assert view.remarks[2:4] == ("1 review needs your decision.", "9 events are held until a person acts.")
     assert [tone for tone, *_ in view.checks] == ["bad", "warn"]
     assert [tone for tone, *_ in view.well] == ["ok"]
 
@@ -174,6 +174,18 @@ def test_ids_from_outside_cannot_break_out_of_a_command() -> None:
         "candidates": [{"customer_id": "1; rm -rf x", "evidence": []}],
     }
     assert show(reviews=[review]).reviews[0].commands[0] == "connector review link 1 '1; rm -rf x' --config connector.toml"
+
+
+def test_held_events_that_were_not_looked_at_are_not_counted_as_if_they_were() -> None:
+    held = [{"id": 1, "source": "s", "client_id": None, "reason": "x", "hint": "", "since": NOW}]
+    assert show(held=held, queue=queue(held=5_025)).held_of == "500 of 5,025"
+    assert show(held=held, queue=queue(held=500)).held_of == ""
+
+
+def test_events_that_wait_for_a_review_are_told_once() -> None:
+    review = {"id": 1, "source": "s", "client_ids": ["1"], "reason": "x", "since": NOW, "candidates": []}
+    view = show(reviews=[review], queue=queue(held=3))
+    assert (view.headline, view.remarks) == ("1 review needs your decision.", ())
 
 
 def test_long_lists_are_cut_and_say_where_the_rest_is() -> None:
