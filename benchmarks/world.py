@@ -169,7 +169,7 @@ async def world(
             await process.wait()
 
 
-async def announced(lock: Path, seconds: float = 10) -> str:
+async def announced(lock: Path, seconds: float = 60) -> str:
     """Where a service listens, once its lock file says so."""
     for _ in range(int(seconds * 100)):
         if lock.exists() and (text := lock.read_text()):

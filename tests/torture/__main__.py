@@ -64,9 +64,8 @@ def play(plan: Plan, server: postgres.Server | None, processes: int) -> Outcome:
         print(f"  {processes} processes, of which {round_.pauses} stood still; {round_.crashes} crashes of the server")
         counts = [one.counts() for one in round_.replaced]
         wire, writes, reads = (sum(getattr(one, name) for one in counts) for name in ("on_the_wire", "writes", "reads"))
-        print(
-            f"  {len(counts)} of them were replaced, with {wire} requests on the wire; then sent {writes} writes, {reads} reads"
-        )
+        late = f"after their lease {writes} writes, {reads} reads"
+        print(f"  {len(counts)} of them were replaced, with {wire} requests on the wire; {late}")
     if outcome.breaches:
         (folder / "service.log").write_text("\n".join(round_.log), encoding="utf-8")
         print(f"  kept for a look: {folder}", file=sys.stderr)
