@@ -21,6 +21,10 @@ Antoine|Antonie
 Martin|Martijn
 Hans|Jan
 Kees|Cor
+Dato|Nato
+Drin|Rina
+Nail|Nil
+太郎|さゆり
 """
 #: A name, and a short form of it that is as often another one's name: a phone is not enough.
 _OF_THEIR_OWN = """

@@ -103,6 +103,9 @@ def _in_other_scripts(one: Parts, two: Parts) -> bool:
     Where both family names can be compared, they must not contradict.
     """
     if one.given and two.given:
+        if scripts_of("".join((*one.given, *two.given))) == {"CJK", "HIRAGANA"} and _same_words(one.family, two.family):
+            # Who writes the family name in characters writes the given name as it is written: Sayuri in kana is not Taro.
+            return False
         families = _no_common_script(one.family, two.family) or _families(one, two) is not Agreement.AGAINST
         return families and _no_common_script(one.given, two.given)
     return _no_common_script(one.family or one.given, two.family or two.given)

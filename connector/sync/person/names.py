@@ -228,8 +228,12 @@ def read_parts(name: PersonName) -> Parts:
     salutation_3, given = _address_behind(given)
     given, generation_1 = read_generation(given, others=family) if is_written_as_generation(first) else (given, "")
     family, generation_2 = read_generation(family, others=given)
-    # "Na" is a Chinese name, "NA" and "n/a" say that there is none.
-    if given and name.first.strip() != "Na" and ("".join(given) in NO_GIVEN or all(word in NO_GIVEN for word in given)):
+    # "Na" and "Nil" are names, "NA", "n/a" and "nil" say that there is none.
+    if (
+        given
+        and name.first.strip() not in {"Na", "Nil"}
+        and ("".join(given) in NO_GIVEN or all(word in NO_GIVEN for word in given))
+    ):
         given = []
     salutation = salutation_1 or salutation_2 or salutation_3
     # "Mrs John Smith" names her husband.
@@ -331,7 +335,9 @@ def _salutation(text: str, words: list[str], *, alone: bool = True) -> tuple[str
             break
         if plain in ADDRESS_WITH_DOT and word.endswith("."):
             said = ADDRESS_WITH_DOT[plain]
-        elif plain in SALUTATIONS and (plain not in ALSO_NAMES or len(words) > 1 or word.endswith(".")):
+        elif plain in ALSO_NAMES and len(words) == 1 and not word.endswith("."):
+            break
+        elif plain in SALUTATIONS:
             said = SALUTATIONS[plain] or said
         elif plain not in TITLES and not (plain in TITLES_WITH_DOT and word.endswith(".")):
             break

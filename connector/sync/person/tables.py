@@ -35,11 +35,11 @@ KHUN = "\u0e04\u0e38\u0e13"
 HONORIFICS = (
     "\u69d8", "\u3055\u3093", "\u3055\u307e", "\ub2d8", "\uc528", "\u5148\u751f", "\u5973\u58eb", "\u5c0f\u59d0",
 )
-#: Salutations that are given names or surnames of their own; they count only where another word of the name follows.
+#: Salutations and titles that are given names or surnames of their own; they count only where another word of the name follows.
 ALSO_NAMES = frozenset({
     "don", "dona", "fr", "pan", "mx", "sir", "miss", "sig", "bay", "bayan", "mej", "dna", "sayin", "пан",
     "encik", "bapak", "puan", "ibu", "khun", "maitre", "captain", "rabbi", "sheikh", "shaikh", "sheik",
-    "haji", "hajji", "hadji", "alhaji",
+    "haji", "hajji", "hadji", "alhaji", "dato", "drin", "ing", "maga",
 })
 #: Professional titles: they say nothing of who it is.
 TITLES = frozenset({
