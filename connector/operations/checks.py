@@ -139,6 +139,23 @@ async def restored(store: Store, sources: Iterable[str]) -> list[Check]:
     return [Check(topic=Topic("database", "restored"), level="warning", message=text, hint=hint)]
 
 
+async def renamed(store: Store, sources: Iterable[str]) -> list[Check]:
+    """Whether a source without links could be one that is no longer configured and has them."""
+    linked = await store.read(views.linked_sources)
+    gone, fresh = sorted(set(linked) - set(sources)), sorted(set(sources) - set(linked))
+    if not gone or not fresh:
+        return []
+    text = (
+        f"the database holds links of {', '.join(gone)}, which is no source of the configuration any more,"
+        f" and none of {', '.join(fresh)}: was the source renamed?"
+    )
+    hint = (
+        "If it was, give it its old name again: the name is part of each link and of our keys in the CRM."
+        " If not, do nothing: this warning ends with the first link of the new source."
+    )
+    return [Check(topic=Topic("database", "sources"), level="warning", message=text, hint=hint)]
+
+
 async def clock(store: Store, now: float) -> list[Check]:
     """Whether time went back since the newest delivery: what is due then waits until that time comes again."""
     newest = await store.read(views.newest_delivery)

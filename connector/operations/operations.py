@@ -128,6 +128,7 @@ class Operations(People):
             *checks.modes(self._engine.config.database.path),
             *checks.disk(self._engine.config.database),
             *await checks.restored(self._store, self._engine.syncs),
+            *await checks.renamed(self._store, self._engine.syncs),
             *await checks.clock(self._store, self._engine.clock()),
             *checks.backup(self._engine.config.database, self._engine.clock()),
             *await checks.ids(self._store),

@@ -155,6 +155,16 @@ def backfilled(connection: Connection, since: float, started_after: float) -> se
     return {row[0] for row in connection.execute(query, (since, started_after))}
 
 
+def linked_sources(connection: Connection) -> list[str]:
+    """The sources that have links, in order. Each is found in the index: not every link is read."""
+    query = (
+        "WITH RECURSIVE found (source) AS (SELECT min(source) FROM links UNION ALL"
+        " SELECT (SELECT min(source) FROM links WHERE source > found.source) FROM found WHERE found.source IS NOT NULL)"
+        " SELECT source FROM found WHERE source IS NOT NULL"
+    )
+    return [row[0] for row in connection.execute(query)]
+
+
 def queue(connection: Connection) -> dict[str, int]:
     """How many events are in each state, zeros included."""
     return tallies.by_state(connection)

@@ -24,6 +24,7 @@ PAGE = {
     "last_deliveries": views.last_deliveries,
     "held": lambda c: views.events(c, state="held", limit=500),
     "held for long": lambda c: views.held_before(c, NOW, limit=500),
+    "linked sources": views.linked_sources,
     "of a client": lambda c: views.events(c, client_id="c-1"),
     "one event": lambda c: views.event(c, 1),
     "reviews": review_views.oldest,

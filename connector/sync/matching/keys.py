@@ -23,7 +23,7 @@ async def crm_key(case: Case) -> list[Match | Nothing | Later]:
     """A customer carries our own key for this client."""
     crm = case.parts.crm
     if await _create_asks(case):
-        return [Later(f"asked by the create: {crm.title} refuses our key a second time")]
+        return [Later(f"not asked before the create: {crm.title} itself refuses a second customer with our key")]
     customer = await crm.by_key(case.key)
     while customer is not None and customer.id in case.apart:
         # A link that a person removed: that customer keeps its key, and the client's next one gets another.
