@@ -84,7 +84,7 @@ async def test_it_is_said_within_seconds_when_nothing_arrives(sides, tmp_path):
     service = Service(sides.config(tmp_path))
     async with service.running():
         take_away(service)
-        await service.until(lambda: any("cannot be used until a restart" in text for text in service.text), 5)
+        await service.until(lambda: any("cannot be used until a restart" in text for text in service.text), 30)
 
 
 async def test_damage_closes_the_intake_until_a_backup_is_restored(sides, tmp_path):

@@ -57,7 +57,7 @@ async def test_process_1_ends_at_once_when_it_is_asked_to_during_the_start(tmp_p
         libraries = Path(f"/proc/{first}/maps").read_text()
         assert "pydantic_core" not in libraries, "the handler is there before the long imports"
         os.kill(first, signal.SIGTERM)
-        await eventually(lambda: process.poll() is not None, 5)
+        await eventually(lambda: process.poll() is not None)
         assert process.returncode == code
         assert process.stderr.read() == b""
     finally:

@@ -108,7 +108,7 @@ class Place:
         else:
             self.until(lambda: not pending(self.database))
 
-    def until(self, true: Callable[[], bool], seconds: float = 20) -> None:
+    def until(self, true: Callable[[], bool], seconds: float = 100) -> None:
         """Wait for another process."""
         end = time.monotonic() + seconds
         while not true():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
-import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -41,7 +41,6 @@ def past(place: Place, number: int) -> list[int]:
 
 
 def test_serve_on_a_port_that_is_taken(tmp_path, portal, sides, place, taken):
-    started = time.monotonic()
     with Process("serve", "--config", str(Place(tmp_path, portal, sides, port=taken).file)) as process:
         code, out, err = process.ends()
     assert (code, out) == (1, "")
@@ -49,7 +48,6 @@ def test_serve_on_a_port_that_is_taken(tmp_path, portal, sides, place, taken):
     assert str(taken) in err
     assert "Stop what listens there, or choose another port." in err
     assert "Traceback" not in err
-    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70])
@@ -89,7 +87,15 @@ def test_serve_without_a_worker_receives_and_leaves_the_rest(place):
 
 
 def slowly(place: Place) -> None:
+    """Both sides take their time, and more of it from the first link on: who waits for that one meets a run that goes on."""
+
+    async def slower() -> None:
+        while not place.sides.booxi.links():
+            await asyncio.sleep(0.005)
+        place.sides.faults(latency_ms=(400, 400))
+
     place.there(place.sides.faults, latency_ms=(40, 60))
+    place.portal.start_task_soon(slower)
 
 
 def test_a_backfill_that_is_interrupted_goes_on(place):
@@ -162,13 +168,11 @@ def test_held_clients_are_no_failure(place):
 def test_a_refused_key_ends_a_backfill_with_1(tmp_path, portal, sides, place, side):
     past(place, 2)
     other = Place(tmp_path, portal, sides, **{side: "wrong"})
-    started = time.monotonic()
     result = other.run(*ASKED)
     assert result.exit_code == 1
     assert "Stopped early: " in result.stderr
     assert "answered 401" in result.stderr
     assert "Run the same command again to continue." in result.stderr
-    assert time.monotonic() - started < 30
     fixed = Place(tmp_path, portal, sides)
     assert fixed.json(*ASKED)["created"] == 2
 
