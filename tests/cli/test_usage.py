@@ -137,11 +137,14 @@ def test_the_configuration_is_found_by_the_variable_or_in_the_folder(place, monk
         (["backfill", "stores", "--until", "9999-12-31"], "--until: '9999-12-31' is not a date"),
         (["backfill", "stores", "--since", "2026-02-01", "--until", "2026-01-01"], "--until is earlier than --since"),
         (["events", "retry"], "Give one or more event ids, or --all, or a filter such as --reason TEXT."),
-        (["events", "retry", "1", "--all"], "Give one or more event ids, or --all, or a filter such as --reason TEXT."),
-        (["events", "retry", "1", "--since", "7d"], "Give one or more event ids, or --all, or a filter such as --reason TEXT."),
+        (["events", "retry", "1", "--all"], "--all or a filter such as --reason TEXT, but not both."),
+        (
+            ["events", "retry", "1", "--since", "7d"],
+            "--all or a filter such as --reason TEXT, but not both.",
+        ),
         (["events", "retry", "--since", "last week"], "--since: 'last week' is not a date"),
         (["events", "retry", "--since", "1d", "--until", "7d"], "--until is earlier than --since"),
-        (["events", "retry", "one"], "not a valid integer"),
+        (["events", "retry", "one"], "'one' is no id; give the number"),
         (["events", "list", "--state", "lost"], "not one of"),
         (["events", "list", "--limit", "0"], "not in the range"),
         (["events", "discard"], "Missing argument"),
@@ -150,8 +153,8 @@ def test_the_configuration_is_found_by_the_variable_or_in_the_folder(place, monk
         (["links", "list", "--since", "999999w"], "--since: '999999w' is not a date"),
         (["review", "list", "--since", "2026-02-01", "--until", "2026-01-01"], "--until is earlier than --since"),
         (["links", "list", "--json", "--json-lines"], "Use --json or --json-lines, not both."),
-        *((["events", verb, "9" * 20], "not in the range") for verb in ("show", "retry", "discard")),
-        *((["review", verb, "9" * 20], "not in the range") for verb in ("show", "create", "dismiss", "undo")),
+        *((["events", verb, "9" * 20], "is no id; give the number") for verb in ("show", "retry", "discard")),
+        *((["review", verb, "9" * 20], "is no id; give the number") for verb in ("show", "create", "dismiss", "undo")),
     ],
 )
 def test_usage_that_makes_no_sense_is_2(place, words, said):
