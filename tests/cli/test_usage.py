@@ -147,6 +147,7 @@ def test_the_configuration_is_found_by_the_variable_or_in_the_folder(place, monk
         (["events", "retry", "one"], "'one' is no id; give the number"),
         (["events", "list", "--state", "lost"], "not one of"),
         (["events", "list", "--limit", "0"], "not in the range"),
+        (["review", "list", "--reveal"], "add --json, or use `connector review show ID --reveal`"),
         (["events", "discard"], "Missing argument"),
         (["events", "list", "--source", "sotres"], "There is no source 'sotres'; known here: stores."),
         (["links", "list", "--since", "soon"], "--since: 'soon' is not a date; write it like 2026-01-31, yesterday or 7d"),
