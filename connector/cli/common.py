@@ -33,8 +33,19 @@ config_option = click.option(
     show_envvar=True,
     help="The configuration file.",
 )
-#: Ids of events and reviews; a longer number would not fit into the database.
-ID = click.IntRange(1, 2**63 - 1)
+
+
+class _Id(click.IntRange):
+    """The id of an event or a review; a longer number would not fit into the database."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r} is no id; give the number that stands in the first column of the list.", param, ctx)
+
+
+ID = _Id(1, 2**63 - 1)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 
 

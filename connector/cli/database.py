@@ -35,7 +35,7 @@ def database() -> None:
 def copy_database(config_path: Path, address: str, as_json: bool) -> None:
     """Copy the database of the configuration into the empty one at URL, and check every row.
 
-    Refused while a service runs on either. A copy that was stopped goes on when the same command is run again.
+    Refused while a service runs on either. Run the same command again to continue a copy that was stopped.
     """
     from connector.cli import output as terminal
 

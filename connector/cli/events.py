@@ -61,7 +61,9 @@ def show_event(event_id: int, with_body: bool, config_path: Path, as_json: bool)
 def retry_events(ids: tuple[int, ...], config_path: Path, everything: bool, as_json: bool, **options: Any) -> None:
     """Queue held, retrying or ignored events again: single ones, or all that the options select. All attempts start again."""
     narrowed = everything or any(value is not None for name, value in options.items() if name != "state")
-    if narrowed == bool(ids) and (ids or options["state"] is None):
+    if ids and narrowed:
+        raise click.UsageError("Give event ids, or --all or a filter such as --reason TEXT, but not both.")
+    if not (ids or narrowed or options["state"]):
         raise click.UsageError("Give one or more event ids, or --all, or a filter such as --reason TEXT.")
     config = load_config(config_path)
     wanted = wanted_of(config, options)

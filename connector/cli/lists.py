@@ -107,12 +107,14 @@ def list_links(config_path: Path, **options: Any) -> None:
 @click.command("list")
 @click.option("--state", type=click.Choice(["open", "decided"]), default="open", show_default=True, help="Which reviews.")
 @click.option("--reason", metavar="TEXT", help="Only reviews whose reason holds this text.")
-@click.option("--reveal", is_flag=True, help="Read the candidates from the CRM and show personal data.")
+@click.option("--reveal", is_flag=True, help="With --json: also the candidates' records in the CRM, personal data.")
 @_limit(None)
 @_list_options
 @ends_well
 def list_reviews(config_path: Path, reveal: bool, **options: Any) -> None:
     """List the reviews that need a decision, oldest first."""
+    if reveal and not (options["as_json"] or options["json_lines"]):
+        raise click.UsageError("The table has no room for records: add --json, or use `connector review show ID --reveal`.")
     config = load_config(config_path)
     _show(_REVIEWS, config, options, each=(lambda item: reveal_candidates(config, item)) if reveal else None)
 

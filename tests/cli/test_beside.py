@@ -244,10 +244,10 @@ def test_reviews_are_listed_without_personal_data_unless_asked_for(place):
         ("review", "show", review, "--json"),
     ):
         assert "Lewis" not in place.run(*words).output
+        if words == ("review", "list"):
+            continue  # a table has no room for records
         result = place.run(*words, "--reveal")
-        assert result.exit_code == 0, result.output
-        if words[1] == "show" or "--json" in words:
-            assert "Lewis" in result.stdout
+        assert (result.exit_code, "Lewis" in result.stdout) == (0, True), result.output
 
 
 def test_review_link(place):
