@@ -1,6 +1,6 @@
 """Persons and names that others made, read from an installed package: `python -m tests.identity --public SET`.
 
-The names, and who is who, are theirs; nothing of them is in this repository. E-mail addresses and phone numbers are derived,
+The names, and who is who, are theirs, and are not in this repository. E-mail addresses and phone numbers are derived,
 because the sets have none: one at example.com and a 555-01xx number for each person, or one that the persons of a case
 share. Faker's numbers are its own, where they exist in its country. No two persons of a case are namesakes.
 """
