@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json as jsonlib
-import math
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 import httpx
@@ -38,13 +35,12 @@ from connector.remote.oauth import TokenRefused, TokenSource
 from connector.remote.payload import BadPayload, TooLong, unpack
 from connector.remote.rate_limit import LONGEST_OUTAGE, PATIENCE, Quota
 from connector.remote.request import Request, address, written
+from connector.remote.retry_after import retry_after
 from connector.remote.values import is_safe_path
 from connector.remote.wrapped import OnDemand
 
 #: Bytes; a larger answer is refused.
 MAX_ANSWER = 16 * 1024 * 1024
-#: No pause is as long as this; a number so large is a moment since 2001.
-_UNIX_TIME = 1_000_000_000.0
 #: Sent with every request.
 HEADERS = {
     "Accept": "application/json",
@@ -377,25 +373,3 @@ class Remote:
         hint: str = "",
     ) -> RemoteError:
         return kind(f"{self.title}: {what}: {how}", account=self.account, status=status, retry_after=after, hint=hint)
-
-
-def retry_after(headers: Mapping[str, str], *, now: Callable[[], float] = time.time) -> float | None:
-    """Seconds from a Retry-After header (a number or an HTTP date), at most a day; None where there is none.
-
-    Some servers send the moment itself, as Unix time in seconds or milliseconds, although it should be the seconds until then.
-    """
-    value = headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-        if seconds >= _UNIX_TIME:
-            seconds = (seconds / 1000 if seconds >= _UNIX_TIME * 1000 else seconds) - now()
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-            # A date without a zone, or with "-0000", is one in UTC.
-            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now()
-        except (ValueError, OverflowError):
-            return None
-    return min(max(seconds, 0.0), 86_400.0) if not math.isnan(seconds) else None

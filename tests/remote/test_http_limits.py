@@ -26,8 +26,9 @@ from connector.model.errors import (
     UnknownOutcome,
 )
 from connector.remote.circuit_breaker import FAILURES_BEFORE_DOWN, CircuitBreaker
-from connector.remote.http import Remote, retry_after
+from connector.remote.http import Remote
 from connector.remote.rate_limit import LONGEST_OUTAGE, PATIENCE, Quota, Window
+from connector.remote.retry_after import retry_after
 
 from .test_http import PATH, RemoteSystem, error_of, remote, says
 

@@ -15,8 +15,9 @@ import httpx
 
 from connector.booking_systems.bookeo.settings import BookeoSettings
 from connector.model.errors import AccountPaused, RateLimited, Rejected, RemoteError, Transient
-from connector.remote.http import Answer, Remote, retry_after
+from connector.remote.http import Answer, Remote
 from connector.remote.rate_limit import Quota
+from connector.remote.retry_after import retry_after
 from connector.remote.values import write_time
 
 #: Answered for "there is none" by reads of one object; which of them Bookeo uses is not known.

@@ -18,8 +18,9 @@ from connector.model.errors import (
     RemoteError,
     Transient,
 )
-from connector.remote.http import Answer, retry_after
+from connector.remote.http import Answer
 from connector.remote.rate_limit import PATIENCE, Quota
+from connector.remote.retry_after import retry_after
 
 #: Seconds to wait for each policy: HubSpot sends no Retry-After with a 429. The daily limit is asked again every 15 minutes.
 WAITS = {"TEN_SECONDLY_ROLLING": 10.0, "SECONDLY": 1.0, "DAILY": 900.0}

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 
 from connector.model.errors import AccountPaused, RateLimited, RemoteError
-from connector.remote.http import Answer, retry_after
+from connector.remote.http import Answer
 from connector.remote.rate_limit import Quota
+from connector.remote.retry_after import retry_after
 
 #: Tokens of our most expensive call: with fewer left, it is refused.
 DEAREST = 20

@@ -21,8 +21,9 @@ from connector.model.errors import (
     Transient,
     UnknownOutcome,
 )
-from connector.remote.http import Answer, retry_after
+from connector.remote.http import Answer
 from connector.remote.rate_limit import Quota
+from connector.remote.retry_after import retry_after
 from connector.remote.values import read_object, read_objects
 
 #: Seconds after a 429: Zoho sends no Retry-After and does not say whether calls or credits were too many (assumption).
