@@ -43,15 +43,18 @@ async def test_it_starts_at_once_when_something_arrives(store, monkeypatch):
     started, loop = asyncio.Event(), asyncio.get_running_loop()
     timers, call_at = [], loop.call_at
 
-    def noted(*args, **kwargs):
-        timers.append(args)
-        return call_at(*args, **kwargs)
-
     async def start(_work):
         started.set()
 
-    monkeypatch.setattr(loop, "call_at", noted)
     async with Job(store) as job:
+
+        def noted(when, *args, **kwargs):
+            # A claim in the transaction that stores a delivery is older than it by microseconds, and looks again after 1 ms.
+            if asyncio.current_task() in {job._task, *job.worker._running} and when - loop.time() > 0.001:
+                timers.append(when)
+            return call_at(when, *args, **kwargs)
+
+        monkeypatch.setattr(loop, "call_at", noted)
         for number in range(20):
             job.runner.on(f"c-{number}", start)
             started.clear()
@@ -60,7 +63,7 @@ async def test_it_starts_at_once_when_something_arrives(store, monkeypatch):
             await job.accept(f"c-{number}", wake=False)
             job.worker.wake()
             await started.wait()
-        assert len(timers) == 20, "only the test's own"
+        assert timers == []
 
 
 async def test_no_more_lanes_at_once_than_configured(store):

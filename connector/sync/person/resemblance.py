@@ -29,6 +29,9 @@ def look_alike(a: PersonName, b: PersonName) -> bool:
         return False
     given, family = _joined(one.given), _joined(one.family)
     other_given, other_family = _joined(two.given), _joined(two.family)
+    if any(letter.isdigit() for letter in given + family + other_given + other_family):
+        # "Guest 12" and "Guest 13": whoever numbers people tells them apart.
+        return False
     straight = _near_given(given, other_given) and (not family or not other_family or _near(family, other_family))
     return straight or (_near(given, other_family) and _near(family, other_given))
 
@@ -46,8 +49,8 @@ def _near(x: str, y: str) -> bool:
 
 
 def _near_given(x: str, y: str) -> bool:
-    if not x or not y or (names_of(x) and names_of(y)):
-        # Both are names that we know, and they are not forms of one.
+    if not x or not y or (x != y and names_of(x) and names_of(y)):
+        # Two names that we know, and they are not forms of one.
         return False
     stem, other = _stem(x), _stem(y)
     if stem == other:

@@ -1,5 +1,7 @@
 """The shapes themselves: the sandbox answers every call as published, and what is not as published does not pass."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 from conforming import Nonconforming
@@ -88,7 +90,7 @@ async def test_refusals_of_the_account_are_as_published(sandbox, wire):
 
 async def test_what_the_adapter_does_for_one_customer_goes_through_the_shapes(sandbox, crm, wire):
     made = await crm.create(NewCustomer(email="ada@example.com", first_name="Ada", mobile_phone="+15145550123"), "k1")
-    visit = Appointment(id="b1", status=Status.SCHEDULED, starts_at="2026-12-01T15:00:00Z", title="Fitting")
+    visit = Appointment(id="b1", status=Status.SCHEDULED, starts_at=datetime(2026, 12, 1, 15, tzinfo=UTC), title="Fitting")
     record = await crm.record_appointment(made.id, visit, "0123abcd", None)
     assert await crm.find_appointment(made.id, "0123abcd") == record
     assert [found.id for found in await crm.by_phone("+15145550123")] == [made.id]

@@ -17,6 +17,7 @@ Ros Hale / Rosalind Hale
 Billie Hale / Billy Hale
 Val Hale / Valerie Hole
 Si Hale / Simeon Hale
+Anna Reid / Anna Ried
 """
 NOT_ALIKE = """
 Paul Hale / Paula Hale
@@ -28,6 +29,8 @@ Robert Hale / Rupert Hale Jr.
 Mr Kirra Brock / Mrs Kirar Brock
 Kirra & Tom Brock / Kirar Brock
 Kaitlin Dixon / Kaitln Moreau
+Guest12 Hale / Guest13 Hale
+Guest Hale / Guest100 Hale
 """
 
 
