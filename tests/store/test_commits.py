@@ -100,7 +100,8 @@ async def test_what_begins_together_reaches_an_idle_writer_together(store, batch
     assert batches == [50]
 
 
-async def test_what_follows_in_the_next_turns_of_the_loop_is_waited_for(store, batches):
+async def test_what_follows_in_the_next_turns_of_the_loop_is_waited_for(store, batches, monkeypatch):
+    monkeypatch.setattr(database, "COLLECT_SECONDS", 60)
     waiting = []
     for n in range(20):
         waiting.append(asyncio.create_task(store.inbox.accept(delivery(f"e-{n}", f"c-{n}"))))
