@@ -18,7 +18,7 @@ MAX_EVENT_ID = 200
 MAX_DIGITS = 40
 _ORIGIN = re.compile(r"https?://[^/]*")
 #: Segments that lead to another address.
-_NOWHERE = frozenset({"", ".", ".."})
+_NOT_ALLOWED = frozenset({"", ".", ".."})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _END_OF_DAY = re.compile(r"(\d{4}-?\d\d-?\d\d)[T ]24(?::?00){1,2}(?:[.,]0+)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 #: By coordinated time it comes at 23:59, elsewhere at another hour, but always at a minute of 29, 44 or 59.
@@ -37,7 +37,7 @@ def is_safe_path(path: str) -> bool:
     """
     path = _ORIGIN.sub("", path.partition("?")[0]).removeprefix("/")
     plain = [unquote(segment) for segment in path.split("/")] if "%" in path else path.split("/")
-    return not path or not (_NOWHERE.intersection(plain) or _CONTROL.search("/".join(plain)))
+    return not path or not (_NOT_ALLOWED.intersection(plain) or _CONTROL.search("/".join(plain)))
 
 
 def write_time(moment: datetime) -> str:
