@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -39,6 +40,10 @@ from connector.worker.accounts import Transports
 
 #: Seconds which requests in progress get when the service stops.
 GRACE = 5
+#: Seconds after which a thread that wants the interpreter is handed it. By Python's default, 0.005, the database's writer is
+#: woken for nothing hundreds of times while the event loop is busy, after each call in which the loop lets go of the
+#: interpreter (docs/benchmarks.md, Receiving).
+SWITCH_INTERVAL = 0.000_01
 
 
 class Intake:
@@ -165,6 +170,7 @@ class Service:
             listening()
             notify("READY=1")
             calm_the_collector()
+            sys.setswitchinterval(SWITCH_INTERVAL)
             waiting = asyncio.create_task(signalled.wait())
             await asyncio.wait({waiting, self._serving}, return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
