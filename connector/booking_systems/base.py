@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from connector.config.settings import BookingSettings
-from connector.model.bookings import Appointment, Client, Event, Model, Reading
+from connector.model.bookings import Appointment, Client, Event, Model, Reading, Value
 from connector.model.capabilities import BookingCapability, Capability
 from connector.remote.integration import Integration
 from connector.remote.signatures import Verifier
@@ -30,7 +30,7 @@ class ClientLink(Model):
     writable: bool = True
 
 
-class Page(Model):
+class Page(Value, frozen=True, kw_only=True):
     """One step of a walk over the past.
 
     `cursor` is JSON-able and makes `walk` go on after this page; `fraction` is how much of the walk is done (0..1).

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
+from msgspec import DecodeError
 
 from connector.config.database import DatabaseSettings
 from connector.config.settings import Config
@@ -213,7 +213,7 @@ async def readable_again(syncs: Mapping[str, Sync], store: Store) -> list[Check]
 def _is_readable(sync: Sync, payload: str) -> bool:
     try:
         return sync.parts.identity(read_event(payload).client).matchable
-    except ValidationError:
+    except DecodeError:
         return False
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from pydantic_core import to_json
+from msgspec.json import encode
 
 from connector.model.bookings import Event, Reading, write_event
 from connector.model.deliveries import Delivery
@@ -98,7 +98,7 @@ def next_delivery(connection: Connection) -> int:
 
 
 def _columns(delivery_id: int, delivery: Delivery, event: str, digest: bytes) -> tuple[Any, ...]:
-    headers, kind = to_json(delivery.headers).decode(), delivery.reading.type
+    headers, kind = encode(delivery.headers).decode(), delivery.reading.type
     # A number, because sqlite3 looks for a way to adapt each bool.
     derived = int(delivery.derived)
     return (delivery_id, delivery.source, event, derived, kind, delivery.received_at, headers, delivery.body, digest)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from datetime import datetime
+
+from msgspec.structs import asdict, replace
 
 from connector.config.owner import OwnerSettings
 from connector.config.settings import SyncSettings

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from pydantic import ValidationError
+from msgspec import ValidationError
 
 from connector.model.bookings import Appointment, Client, Event, Kind, Reading, Status, read_event, write_event
 

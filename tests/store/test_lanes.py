@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from connector.model.backfills import Request
 from connector.model.jobs import Awaited, StaleClaim, Verdict
@@ -164,7 +163,7 @@ async def test_success_releases_what_was_held_for_the_same_client(store):
 
 
 async def test_success_does_not_release_failed_unreadable_or_other_people_s_events(store):
-    unreadable = replace(delivery("e-0").reading, events=(), held="content is missing")
+    unreadable = structs.replace(delivery("e-0").reading, events=(), held="content is missing")
     await store.inbox.accept(delivery("e-0", reading=unreadable))
     await accept(store, "e-1", "e-2", client="c-1")
     await accept(store, "e-3", client="c-2")

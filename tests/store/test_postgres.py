@@ -17,6 +17,7 @@ from typing import Any
 import postgres
 import psycopg
 import pytest
+from msgspec import structs
 
 from connector.model.bookings import Reading
 from connector.model.errors import ActionRefused, StoreError
@@ -684,7 +685,7 @@ async def test_a_character_that_postgresql_has_not_is_replaced(store):
 
 async def test_what_clients_of_one_booking_are_is_found_in_odd_payloads(store):
     """Part of a payload is read by the database; a zero character in its text must not stop that."""
-    odd = replace(event("c-2", appointment="a-1"), type="\0")
+    odd = structs.replace(event("c-2", appointment="a-1"), type="\0")
     both = delivery("e-1", reading=Reading(event_id="e-1", type="x", events=[event("c-1", appointment="a-1"), odd]))
     await store.inbox.accept(both)
     columns = "source, client_id, crm, customer_id, origin, linked_at"

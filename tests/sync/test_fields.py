@@ -1,9 +1,9 @@
 """`[sync.fields]`: values from rules and facts, and how they meet what the CRM has."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from connector.config.fields import read_rules
 from connector.config.owner import OwnerSettings

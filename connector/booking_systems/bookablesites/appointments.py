@@ -6,9 +6,10 @@ One appointment may hold several bookings, each with a customer and a status of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from connector.booking_systems.bookablesites.api import BookablesitesClient
 from connector.booking_systems.bookablesites.customers import MAX_PAGES, Customers, Pager

@@ -7,10 +7,11 @@ signature covers them. A participant of a booking is not its customer and gives 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
+
+from msgspec.structs import replace
 
 from connector.booking_systems.bookeo.signature import MESSAGE_ID
 from connector.model.bookings import Appointment, Client, Event, Kind, Reading, Status

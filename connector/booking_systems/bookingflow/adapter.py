@@ -7,11 +7,11 @@ The product has no customers: a person lives inside the booking. So each booking
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
 import httpx
+from msgspec.structs import replace
 
 from connector.booking_systems.base import BookingSystem, ClientLink, Page
 from connector.booking_systems.bookingflow import webhook

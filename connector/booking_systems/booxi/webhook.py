@@ -7,8 +7,9 @@ expected is held with a reason; a field that does not is "not said".
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
 from typing import Any, TypeVar
+
+from msgspec.structs import asdict, replace
 
 from connector.booking_systems.booxi.settings import Fields
 from connector.booking_systems.booxi.values import read_id

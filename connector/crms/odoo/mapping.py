@@ -5,11 +5,11 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import phonenumbers
+from msgspec.structs import replace
 
 from connector.model.bookings import Appointment, Status
 from connector.model.fields import Value

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from connector.model.errors import Hold, NothingToIdentify
 from connector.model.jobs import Work
 from connector.model.links import Link
@@ -99,7 +101,7 @@ async def _identify(case: Case) -> None:
         case.seen.client = await parts.booking.client(case.living_client_id)
         if case.seen.client is not None:
             # What is known of the person from here on, also where others ask who it is.
-            work.event = replace(work.event, client=replace(case.seen.client, id=work.client_id))
+            work.event = structs.replace(work.event, client=structs.replace(case.seen.client, id=work.client_id))
             case.person = parts.identity(work.event.client)
     if case.person.matchable:
         return

@@ -1,10 +1,10 @@
 """Customers by digest, appointments of deliveries, the optional write-back, checks."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from connector.booking_systems.base import ClientLink
 from connector.model.bookings import Appointment, Event, Status

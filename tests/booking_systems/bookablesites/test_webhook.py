@@ -1,12 +1,12 @@
 """Reading Bookablesites' deliveries. Bodies are synthetic, by the member names on Trafft's page."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from connector.booking_systems.bookablesites.settings import BookablesitesSettings
 from connector.booking_systems.bookablesites.values import (

@@ -1,10 +1,10 @@
 """The calls and their refusals, the webhooks' watch and repair, what `check` says."""
 
 import asyncio
-from dataclasses import asdict
 
 import httpx
 import pytest
+from msgspec.structs import asdict
 
 from connector.booking_systems.base import ClientLink
 from connector.booking_systems.bookeo.hooks import WANTED, category

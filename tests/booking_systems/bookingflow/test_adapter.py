@@ -1,10 +1,10 @@
 """Reading a booking back, the optional write-back, checks."""
 
-from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from msgspec.structs import asdict, replace
 
 from connector.booking_systems.base import ClientLink
 from connector.booking_systems.bookingflow.bookings import booking_in, read_event, read_status

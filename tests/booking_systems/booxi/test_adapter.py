@@ -1,9 +1,8 @@
 """The adapter against the sandbox, and against answers that a sandbox would not give."""
 
-from dataclasses import asdict
-
 import httpx
 import pytest
+from msgspec.structs import asdict
 
 from connector.booking_systems.base import ClientLink
 from connector.model.errors import AccountPaused, RateLimited, Rejected, Transient, Unavailable, UnknownOutcome

@@ -1,9 +1,9 @@
 """Appointments: made once, moved, closed, reopened, and never made again."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from msgspec.structs import replace
 
 from connector.model.bookings import Appointment, Status
 from connector.model.errors import Rejected, Transient, UnknownOutcome

@@ -1,10 +1,10 @@
 """An appointment is one meeting on the contact, through its whole life."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from msgspec.structs import replace
 
 from connector.crms.hubspot.mapping import meeting
 from connector.model.bookings import Appointment, Status

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from connector.crms.odoo import mapping

@@ -1,11 +1,11 @@
 """The shapes themselves: both APIs are called and answer as documented, and what is not as documented does not pass."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from conforming import Nonconforming
+from msgspec.structs import replace
 
 from connector.model.bookings import Appointment, Status
 from connector.model.fields import FieldRule

@@ -1,9 +1,9 @@
 """Appointments: one event each, moved, cancelled, taken back, and found again by its marker."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from connector.model.bookings import Appointment, Status
 from connector.model.errors import AccountPaused, Lasting, Rejected, Transient, UnknownOutcome

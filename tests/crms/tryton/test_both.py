@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx
 import pytest
 from contract.accounts.tryton import Account as SandboxAccount
+from msgspec.structs import replace
 
 from connector.crms.tryton.adapter import Tryton
 from connector.crms.tryton.settings import TrytonSettings

@@ -1,10 +1,10 @@
 """Appointments as events: made once, moved, cancelled, a no-show, taken back, found by the marker."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from connector.model.bookings import Appointment, Status
 from connector.model.errors import AccountPaused, Rejected, Transient, UnknownOutcome
