@@ -257,8 +257,9 @@ def set_up(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -2000")
     keep_in_memory(connection)
-    # Pages: 16 MB. Index pages are written again and again under load; a checkpoint takes each over only once.
-    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    # Pages: 4 MB, which is SQLite's default. With four times as many nothing is cheaper, and who waits for the commit behind
+    # which they are taken over waits 20 ms longer.
+    connection.execute("PRAGMA wal_autocheckpoint = 1000")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
     # What is deleted is overwritten, in the file and not only in its tables.
     connection.execute("PRAGMA secure_delete = ON")
