@@ -77,9 +77,8 @@ class Front:
                 return
             if fault := _ambiguous(scope["headers"]):
                 await _send(answer, 400, "bad_request", fault, (b"connection", b"close"))
-            elif scope["path"].startswith(WEBHOOKS):
-                # A slash at the end is no other address.
-                scope["path_params"] = {"source": scope["path"].removeprefix(WEBHOOKS).removesuffix("/")}
+            elif (source := _source(scope["path"])) is not None:
+                scope["path_params"] = {"source": source}
                 await self._receiver(scope, receive, answer)
             else:
                 await self._pages(scope, receive, answer)
@@ -109,6 +108,16 @@ class Front:
             return
         self._log.error("unexpected error", error=type(error).__name__, place=_place(error), silent=self._silent)
         self._quiet_until, self._silent = now + QUIET, 0
+
+
+def _source(path: str) -> str | None:
+    """The name behind `/webhooks/`; None for any other address.
+
+    A slash at the end is no other address, nor is a second one in front, as it comes of an address put together from two.
+    """
+    if path.startswith("//"):
+        path = f"/{path.lstrip('/')}"
+    return path.removeprefix(WEBHOOKS).removesuffix("/") if path.startswith(WEBHOOKS) else None
 
 
 def _ambiguous(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -8,6 +8,7 @@ import sqlite3
 import psycopg
 import pytest
 from sqlite_utils import Database as SqliteUtilsDatabase
+from structlog.testing import capture_logs
 
 from connector.model.backfills import Mode, Request
 from connector.model.jobs import Awaited
@@ -60,6 +61,18 @@ def older(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
             for statement in OLD:
                 connection.execute(statement.encode())
     return place
+
+
+async def test_the_log_says_that_the_tables_are_changed_and_only_then(older):
+    with capture_logs() as first:
+        async with opened(older):
+            pass
+    with capture_logs() as second:
+        async with opened(older):
+            pass
+    told = [[line["changes"] for line in lines if line["event"].startswith("changing the tables")] for lines in (first, second)]
+    assert len(told[0]) == 1 <= told[0][0]
+    assert told[1] == []
 
 
 async def test_what_was_counted_and_asked_for_is_still_there(older):

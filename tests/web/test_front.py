@@ -115,11 +115,17 @@ async def test_what_a_proxy_may_understand_otherwise_is_refused(headers: list[tu
     assert json.loads(sent[1]["body"])["error"] == "bad_request"
 
 
-@pytest.mark.parametrize("path", ["/webhooks/stores/", "/webhooks/stores"])
-async def test_a_slash_at_the_end_of_the_address_works(path: str) -> None:
+@pytest.mark.parametrize("path", ["/webhooks/stores/", "/webhooks/stores", "//webhooks/stores", "///webhooks/stores/"])
+async def test_a_slash_more_at_either_end_of_the_address_works(path: str) -> None:
     async with World().client() as client:
-        response = await client.post(path, content=b'{"id": 1, "client": 2}', headers={"authorization": SECRET})
+        url = f"http://connector.example.com{path}"
+        response = await client.post(url, content=b'{"id": 1, "client": 2}', headers={"authorization": SECRET})
     assert (response.status_code, response.json()["status"]) == (202, "queued")
+
+
+async def test_a_slash_more_leads_to_no_page() -> None:
+    async with World().client() as client:
+        assert (await client.get("http://connector.example.com//status.json")).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/webhooks/", "/webhooks/stores//", "/webhooks/stores/x", "/webhooks/%2Fstores"])

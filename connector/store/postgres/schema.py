@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 import psycopg
+import structlog
 
 from connector.model.errors import StoreError
 from connector.model.states import MOVES, STATES
@@ -187,6 +188,8 @@ def migrate(connection: psycopg.Connection[Any]) -> bool:
         )
     if new:
         connection.execute("CREATE TABLE schema_changes (name text PRIMARY KEY, applied_at timestamptz NOT NULL)")
+    elif missing:
+        structlog.get_logger("connector.store").info("changing the tables for this version", changes=len(missing))
     for name, script in missing:
         connection.execute(_typed(script).encode())
         connection.execute("INSERT INTO schema_changes VALUES (%s, now())", (name,))

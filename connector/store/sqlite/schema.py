@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import structlog
+
 from connector.model.errors import StoreError
 from connector.model.states import STATES
 from connector.store.connection import Connection
@@ -254,7 +256,9 @@ def migrate(connection: sqlite3.Connection, keyed: Callable[[str], str]) -> None
             "The database was written by a newer version of connector.",
             hint="Start that version again, or point database.url at another file.",
         )
-    if missing_migrations(connection):
+    if missing := missing_migrations(connection):
+        if _applied(connection):
+            structlog.get_logger("connector.store").info("changing the tables for this version", changes=len(missing))
         from sqlite_utils import Database as SqliteUtilsDatabase  # noqa: PLC0415 - see `_Migrations`
 
         connection.create_function("keyed", 1, keyed, deterministic=True)

@@ -195,7 +195,7 @@ class Receiver:
         try:
             status = await self._intake.accept(delivery)
         except Overloaded as full:
-            message, wait = "Too many deliveries are waiting; please send again.", str(full.retry_after)
+            message, wait = "There is no room for more deliveries now; please send again.", str(full.retry_after)
             raise Refused(503, "overloaded", message, detail=str(full), retry_after=wait) from None
         except Exception as error:  # whatever it is, the delivery is not known to be stored
             text = str(error) if isinstance(error, StoreError) else type(error).__name__
@@ -211,7 +211,8 @@ class Receiver:
         self._stats.refuse(source, refused.reason)
         self._tell_refusal(source, refused)
         answer = {"error": refused.reason, "message": refused.message}
-        if refused.status != 413:
+        # Of a body that is here as a whole, perhaps too large only once unpacked, nothing is still coming.
+        if refused.status != 413 or ARRIVED in scope:
             await _send(send, refused.status, answer, refused.headers)
             return
         # Answer, then swallow some of what is still coming: a connection cut while the sender writes hides the answer.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -10,6 +11,8 @@ import pytest
 import uvicorn
 
 from connector.web.receiver import receiver as receiver_module
+from connector.web.receiver.connection import BoundedConnection
+from connector.web.receiver.receiver import BODY_TIMEOUT
 
 from ..fakes import SECRET, BodyVerifier, World
 
@@ -20,7 +23,8 @@ class Announced(uvicorn.Server):
     """Tells when it listens."""
 
     def __init__(self, world: World) -> None:
-        super().__init__(uvicorn.Config(world.app, port=0, log_config=None, access_log=False, lifespan="off"))
+        options = {"log_config": None, "access_log": False, "lifespan": "off", "ws": "none"}
+        super().__init__(uvicorn.Config(world.app, port=0, http=BoundedConnection, **options))
         self.ready = asyncio.Event()
 
     async def startup(self, sockets: object = None) -> None:
@@ -83,6 +87,15 @@ async def test_a_sender_of_too_much_hears_it_before_the_connection_closes() -> N
         assert status == 413
         assert b"connection: close" in lines
         writer.write(b"x" * 6000)
+        assert await reader.read() == b""
+
+
+async def test_a_body_too_large_once_unpacked_ends_its_connection_at_once() -> None:
+    """Nothing is still coming, so there is nothing to wait for."""
+    body = gzip.compress(b'{"id":1,"client":2}' + b" " * 5000)
+    async with connected(World(max_body_bytes=1000)) as (reader, writer), asyncio.timeout(BODY_TIMEOUT / 4):
+        writer.write(head("Content-Encoding: gzip", f"Content-Length: {len(body)}") + body)
+        assert (await answer(reader))[0] == 413
         assert await reader.read() == b""
 
 
