@@ -17,6 +17,7 @@ import pytest
 from httpx._transports import default
 from hypothesis import settings
 
+from connector.app import SWITCH_INTERVAL
 from connector.store.sqlite import database
 
 # How long one example takes says more about the machine than about the code. The same examples in every run: whoever changes
@@ -31,6 +32,8 @@ def pytest_configure() -> None:
 
     What becomes of a commit when the power fails is told by what the store asks of the disk (tests/powercut), wherever it is.
     """
+    # Threads meet in the tests as they do in the service.
+    sys.setswitchinterval(SWITCH_INTERVAL)
     if "TMPDIR" not in os.environ and (place := kept.memory()):
         os.environ["TMPDIR"], tempfile.tempdir = str(place), None
 

@@ -84,7 +84,7 @@ class Database(ABC):
         self._lock_file = lock_file
         self._log = structlog.get_logger("connector.store.database").bind()
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Waiting] | None] = queue.SimpleQueue()
         self._waiting = 0
         self._collected: list[Waiting] = []
         self._closed = False
@@ -244,9 +244,9 @@ class Database(ABC):
         self._give_to_writer()
 
     def _give_to_writer(self) -> None:
+        # As one item: the writer would be woken by the first of many, and run it alone.
         collected, self._collected = self._collected, []
-        for waiting in collected:
-            self._queue.put(waiting)
+        self._queue.put(collected)
 
     # The writer thread.
 
@@ -258,22 +258,21 @@ class Database(ABC):
             except queue.Empty:
                 self._look()
                 continue
-            batch, stopping = self._gather(first)
-            if batch:
+            gathered, stopping = self._gather(first)
+            for start in range(0, len(gathered), LARGEST_BATCH):
+                batch = gathered[start : start + LARGEST_BATCH]
                 self._answer(batch, self._transaction(batch))
 
-    def _gather(self, waiting: Waiting | None) -> tuple[list[Waiting], bool]:
+    def _gather(self, collected: list[Waiting] | None) -> tuple[list[Waiting], bool]:
         """What waits now, and whether the writer is to stop after that."""
-        batch: list[Waiting] = []
-        while waiting is not None:
-            batch.append(waiting)
-            if len(batch) >= LARGEST_BATCH:
-                return batch, False
+        gathered: list[Waiting] = []
+        while collected is not None:
+            gathered += collected
             try:
-                waiting = self._queue.get_nowait()
+                collected = self._queue.get_nowait()
             except queue.Empty:
-                return batch, False
-        return batch, True
+                return gathered, False
+        return gathered, True
 
     def _run_all(self, connection: Connection, batch: list[Waiting]) -> list[Any]:
         results: list[Any] = [None] * len(batch)

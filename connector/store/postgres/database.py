@@ -16,7 +16,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from queue import Empty
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -320,10 +319,8 @@ class PostgresDatabase(Database):
 
     def _refuse_waiting(self) -> None:
         """Answer what has been handed over since, and wait a moment for the session."""
-        batch: list[Waiting] = []
-        with suppress(Empty):
-            while (waiting := self._queue.get_nowait()) is not None:
-                batch.append(waiting)
+        batch, stopping = self._gather([])
+        if stopping:
             self._queue.put(None)
         if batch:
             self._answer(batch, [self._away() for _ in batch])
