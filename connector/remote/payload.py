@@ -175,6 +175,6 @@ def _integer(digits: str) -> int | str:
     return int(digits) if len(digits.removeprefix("-")) <= _MOST_DIGITS else digits
 
 
+#: Made once, and not for every body.
 _QUICK = msgspec.json.Decoder()
-#: Made once: `json.loads` would make one for every body.
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_integer)
