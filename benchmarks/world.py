@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -139,7 +140,7 @@ async def world(
     options: Sequence[str] = (),
     code: Path | None = None,
 ) -> AsyncIterator[World]:
-    """Start everything; with `down`, the service finds nobody at either side.
+    """Start everything, until the service says that it works; with `down`, it finds nobody at either side.
 
     `under` stands before the command of the service (what it is measured with), `options` are `serve`'s, `code` is
     the tree whose package runs, where it is not this one.
@@ -152,21 +153,32 @@ async def world(
         if down:
             booxi_url = hubspot_url = NOWHERE
         file = write_config(folder, f"{booxi_url}/booking/v1", hubspot_url, limits)
+        started = stack.enter_context(notified(folder))
         begun = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
             *[*under, sys.executable, "-m", "connector", "serve", "--config", str(file), *options],
             stderr=asyncio.subprocess.DEVNULL,
-            env=environment(code),
+            env=environment(code) | {"NOTIFY_SOCKET": started.getsockname()},
             cwd=code,
         )
         url = await announced(folder / "connector.db.lock", seconds=300 if under else 10)
         start_up = time.perf_counter() - begun
+        await asyncio.wait_for(asyncio.get_running_loop().sock_recv(started, 100), 300)
         booxi.outbox.target = Target(f"{url}/webhooks/stores", token="benchmark")
         try:
             yield World(booxi, hubspot, folder, url, process, start_up)
         finally:
             process.terminate()
             await process.wait()
+
+
+@contextmanager
+def notified(folder: Path) -> Iterator[socket.socket]:
+    """Where a service says, as to systemd, that its start has ended: later than it listens, once its worker works."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(os.fspath(folder / "notify"))
+        channel.setblocking(False)
+        yield channel
 
 
 async def announced(lock: Path, seconds: float = 60) -> str:
