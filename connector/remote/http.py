@@ -302,7 +302,7 @@ class Remote:
         try:
             data = jsonlib.loads(body) if body.strip() else None
         except (ValueError, RecursionError):
-            if response.status_code < 400:
+            if response.status_code < 300:
                 kind = UnknownOutcome if writes else Unavailable
                 raise self._failure(kind, what, f"answered {response.status_code} with something that is not JSON") from None
             return Answer(response.status_code, None, response.headers, readable=False)

@@ -177,6 +177,17 @@ async def test_a_redirect_is_not_followed():
     assert len(remote_system.requests) == 1
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@in_virtual_time
+async def test_a_redirect_is_one_whatever_page_comes_with_it(method, status):
+    """Hardly any server sends one without a page for people: RFC 9110, 15.4, asks for a note with a link."""
+    error = await error_of(RemoteSystem(says(status, '<html><a href="/x">Moved</a></html>')), method, accept=(200,))
+    expected = AccountPaused if method == "GET" or status in PROOFS else UnknownOutcome
+    assert (type(error), error.status, "not JSON" in str(error)) == (expected, status, False)
+    assert expected is UnknownOutcome or "correct base_url in [crm.main]" in error.hint
+
+
 @pytest.mark.parametrize("text", ["<html>jane@example.com</html>", '{"id": ', "\ufeff\ufeff{}", "[" * 100_000])
 @pytest.mark.parametrize(("method", "expected"), [("GET", Unavailable), ("POST", UnknownOutcome)])
 @in_virtual_time
