@@ -181,7 +181,7 @@ async def test_a_redirect_is_not_followed():
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @in_virtual_time
 async def test_a_redirect_is_one_whatever_page_comes_with_it(method, status):
-    """Hardly any server sends one without a page for people: RFC 9110, 15.4, asks for a note with a link."""
+    """Servers usually send a short page with the new address along (RFC 9110, 15.4.2)."""
     error = await error_of(RemoteSystem(says(status, '<html><a href="/x">Moved</a></html>')), method, accept=(200,))
     expected = AccountPaused if method == "GET" or status in PROOFS else UnknownOutcome
     assert (type(error), error.status, "not JSON" in str(error)) == (expected, status, False)
