@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import tomllib
+from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -319,6 +320,15 @@ def test_ci_fails_when_the_readme_says_something_else(ci):
 
 
 # ---- the code's size ----
+
+
+@pytest.mark.parametrize(
+    "ending", ["", "-wal", "-shm", ".lock", ".key", ".renewed", ".last-backup", ".before-restore-20260101T000000Z"]
+)
+def test_what_a_service_keeps_in_the_folder_is_not_committed(ending):
+    """The database has personal data, and under its key identity keys are stored."""
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    assert any(fnmatch(f"connector.db{ending}", one) for one in ignored)
 
 
 def test_no_module_has_more_than_400_lines():
